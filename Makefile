@@ -1,0 +1,37 @@
+# Every target does its own set-up: on a fresh machine with Python 3.11 or newer, `make demo` is all one needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TEST_WORKERS ?= 2
+
+.PHONY: help demo test slow check format clean
+help:            ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
+
+$(READY): pyproject.toml
+	@echo "setting up $(VENV) (once, a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)   ## train a fixed-vector and an attention model on the embedded corpus and compare them
+	$(BIN)/regard demo
+
+test: $(READY)   ## the default tests
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
+
+slow: $(READY)   ## the long tests: trained models, learning, real data
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)  ## style, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## apply the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:           ## forget the environment and what was trained here
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

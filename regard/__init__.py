@@ -1,0 +1,1 @@
+"""Sequence-to-sequence models with attention: train, translate, align, evaluate, and see what attention did."""

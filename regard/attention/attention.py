@@ -1,0 +1,79 @@
+"""The steps of attention: a query looks at the encoder states, and a context comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.attention.normalisers import Normaliser
+from regard.attention.scores import Score
+from regard.records import AttentionStep, Memory
+
+
+class Attention(nn.Module):
+    """One look at the encoder states: scores (step 1), weights (2), weighted states (3), their sum (4).
+
+    Score and normaliser are parts passed in. `prepare` makes the keys once a sentence; `step` may be called
+    with one query a sentence, with all T of them, or with several rows a sentence (a beam), whose sentence is
+    not copied. Scores and weights are computed in float32 even where the rest of the model is in bfloat16.
+
+    Source: Bahdanau et al. 2015, section 3.1, equations 5 and 6; Luong et al. 2015, section 3.1.
+    """
+
+    def __init__(self, score: Score, normalise: Normaliser) -> None:
+        super().__init__()
+        self.score = score
+        self.normalise = normalise
+
+    @property
+    def sequential(self) -> bool:
+        """Whether a step needs the weights of the steps before, so that steps must be taken one by one."""
+        return self.score.sequential or self.normalise.sequential
+
+    def prepare(self, memory: Memory) -> Memory:
+        """The memory with its keys, (B, S, K)."""
+        return replace(memory, keys=self.score.keys(memory.values))
+
+    def start(self, memory: Memory) -> dict[str, Tensor]:
+        """The attention state before the first word: nothing, or weights and their sum so far, (B, S)."""
+        if not self.sequential:
+            return {}
+        nothing = torch.zeros_like(memory.valid, dtype=memory.values.dtype)
+        return {"previous": nothing, "coverage": nothing}
+
+    def step(
+        self, query: Float[Tensor, "R T Q"], memory: Memory, state: Mapping[str, Tensor]
+    ) -> AttentionStep:
+        """Attend with every query. R is B, or a whole multiple of it: the rows of a sentence stand together."""
+        rows, steps, _ = query.shape
+        sentences, positions = memory.valid.shape
+        with torch.autocast(query.device.type, enabled=False):
+            folded = _full(query).reshape(sentences, -1, query.shape[-1])  # (B, R / B * T, Q)
+            seen = {name: tensor.reshape(sentences, -1, positions) for name, tensor in state.items()}
+            memory = replace(memory, keys=None if memory.keys is None else _full(memory.keys))
+            scores = self.score(folded, memory, seen)
+            looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
+            weights = self.normalise(scores, looked)
+            context = weights @ _full(memory.values)
+        return AttentionStep(
+            scores=scores.masked_fill(~looked, -math.inf).reshape(rows, steps, positions),
+            weights=weights.reshape(rows, steps, positions),
+            context=context.reshape(rows, steps, -1),
+            state=self._after(weights.reshape(rows, steps, positions), state),
+        )
+
+    def _after(self, weights: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if not self.sequential:
+            return {}
+        assert weights.shape[1] == 1, "a sequential attention takes one step at a time"
+        return {"previous": weights.squeeze(1), "coverage": state["coverage"] + weights.squeeze(1)}
+
+
+def _full(tensor: Tensor) -> Tensor:
+    """In float32 at least; float64 stays."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

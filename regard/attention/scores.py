@@ -1,0 +1,242 @@
+"""Step 1: a score for every encoder state. The whole family on one page, so that it can be compared.
+
+q is the query (a decoder state), k a key; what a score needs of the encoder states but not of the query
+(U k, W k) is made once a sentence by `keys`, and every step reuses it.
+
+To add one: a class here, a row in `SCORES`, a hand-worked case in `tests/attention/test_scores.py`.
+Constructor arguments are taken by name from the recipe: `query_size`, `memory_size`, and `attention.*`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.errors import ConfigError, ShapeError
+from regard.records import Memory
+
+
+class Score(nn.Module):
+    """The alignment model: how well does each encoder state answer this query?
+
+    `formula` and `source` say what is computed and where it comes from. A score that looks at the weights of
+    the steps before says `sequential = True` and finds them in `state`: "previous" and their sum "coverage",
+    both (B, T, S) with T = 1.
+    """
+
+    formula: ClassVar[str]
+    source: ClassVar[str]
+    sequential: ClassVar[bool] = False
+
+    def keys(self, values: Float[Tensor, "B S M"]) -> Float[Tensor, "B S K"]:
+        """What scores are taken against, (B, S, K): made once a sentence. Here: the encoder states."""
+        return values
+
+    def forward(
+        self, query: Float[Tensor, "B T Q"], memory: Memory, state: Mapping[str, Tensor]
+    ) -> Float[Tensor, "B T S"]:
+        """One score per query and encoder state, (B, T, S); padding is dealt with afterwards."""
+        raise TypeError(f"{type(self).__name__} promises a score but does not compute one")
+
+
+class AdditiveScore(Score):
+    """Score by a small network, `v · tanh(W q + U k)`.
+
+    Source: Bahdanau et al. 2015, appendix A.1.2, where it is called e_ij. Luong's `concat` (2015, equation 8),
+    `v · tanh(W [q; k])`, is the same function: W of the concatenation is W and U side by side.
+    `size` is A, the width of the network. Raises ShapeError if the query is not `query_size` wide.
+    """
+
+    formula = "v · tanh(W q + U k)"
+    source = "Bahdanau et al. 2015, A.1.2; Luong et al. 2015, eq. 8 (concat)"
+
+    def __init__(self, query_size: int, memory_size: int, size: int) -> None:
+        super().__init__()
+        self.query_size = query_size
+        self.W = nn.Linear(query_size, size, bias=False)
+        self.U = nn.Linear(memory_size, size, bias=False)
+        self.v = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
+
+    def keys(self, values: Tensor) -> Tensor:
+        """U k for every encoder state, (B, S, A)."""
+        return self.U(values)  # type: ignore[no-any-return]
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S); holds T times S times A numbers while it works."""
+        projected = self.W(_wide(query, self.query_size)).unsqueeze(2)  # (B, T, 1, A)
+        return torch.tanh(projected + _keys(memory).unsqueeze(1)) @ self.v
+
+
+class DotScore(Score):
+    """Score by the dot product, `q · k`: how far do the two states point the same way?
+
+    Source: Luong et al. 2015, equation 8. Query and encoder states must be equally wide, or ConfigError.
+    """
+
+    formula = "q · k"
+    source = "Luong et al. 2015, eq. 8"
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query_size = _equal("dot", query_size, memory_size)
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S)."""
+        return _wide(query, self.query_size) @ _keys(memory).mT
+
+
+class ScaledDotScore(Score):
+    """Score by the dot product over the square root of its width, `q · k / √K`.
+
+    Source: Vaswani et al. 2017, equation 1. The root keeps the softmax soft when the states are wide.
+    Query and encoder states must be equally wide, or ConfigError.
+    """
+
+    formula = "q · k / √K"
+    source = "Vaswani et al. 2017, eq. 1"
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query_size = _equal("scaled_dot", query_size, memory_size)
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S)."""
+        return _wide(query, self.query_size) @ _keys(memory).mT / math.sqrt(self.query_size)
+
+
+class GeneralScore(Score):
+    """Score by a learnt bilinear form, `q · W k`.
+
+    Source: Luong et al. 2015, equation 8. The widths may differ: W takes an encoder state to the query's width.
+    """
+
+    formula = "q · W k"
+    source = "Luong et al. 2015, eq. 8"
+
+    def __init__(self, query_size: int, memory_size: int) -> None:
+        super().__init__()
+        self.query_size = query_size
+        self.W = nn.Linear(memory_size, query_size, bias=False)
+
+    def keys(self, values: Tensor) -> Tensor:
+        """W k for every encoder state, (B, S, Q)."""
+        return self.W(values)  # type: ignore[no-any-return]
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S)."""
+        return _wide(query, self.query_size) @ _keys(memory).mT
+
+
+class CosineScore(Score):
+    """Score by content: the cosine of the angle between query and key, times a learnt sharpness, `β cos(q, k)`.
+
+    Source: Graves et al. 2014 (Neural Turing Machines), equations 5 and 6; β, their key strength, stays positive
+    as e to the power of a learnt number. The cosine of a zero vector counts as 0.
+    Query and encoder states must be equally wide, or ConfigError.
+    """
+
+    formula = "β cos(q, k)"
+    source = "Graves et al. 2014, eq. 5–6 (content-based)"
+
+    def __init__(self, query_size: int, memory_size: int, sharpness: float = 8.0) -> None:
+        super().__init__()
+        self.query_size = _equal("cosine", query_size, memory_size)
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(sharpness)))
+
+    def keys(self, values: Tensor) -> Tensor:
+        """The encoder states at length 1, (B, S, M)."""
+        return _unit(values)
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S), between minus and plus the sharpness."""
+        cosine = _unit(_wide(query, self.query_size)) @ _keys(memory).mT
+        return self.log_sharpness.exp() * cosine
+
+
+class LocationScore(Score):
+    """Score by place alone, `(W q)_s` for source position s: what stands there is not looked at.
+
+    Source: Luong et al. 2015, equation 8 and its text: W q has a score for every position there may be and is
+    cut to the sentence's length. Positions from `max_positions` on get no score, hence weight 0.
+    """
+
+    formula = "(W q)_s"
+    source = "Luong et al. 2015, eq. 8 (location-based)"
+
+    def __init__(self, query_size: int, max_positions: int) -> None:
+        super().__init__()
+        self.query_size = query_size
+        self.W = nn.Linear(query_size, max_positions, bias=False)
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S), minus infinity beyond `max_positions`."""
+        scores = self.W(_wide(query, self.query_size))  # (B, T, max_positions)
+        missing = memory.values.shape[1] - scores.shape[-1]
+        return nn.functional.pad(scores, (0, missing), value=-math.inf)  # a negative pad cuts
+
+
+class UniformScore(Score):
+    """A control: every encoder state scores 0, so the context is their mean whatever the decoder asks."""
+
+    formula = "0"
+    source = "control"
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S), all zero."""
+        return query.new_zeros(query.shape[0], query.shape[1], memory.values.shape[1])
+
+
+class NoScore(Score):
+    """A control: no encoder state is looked at; all weights and the context are 0."""
+
+    formula = "−∞"
+    source = "control"
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """(B, T, S), all minus infinity."""
+        return query.new_full((query.shape[0], query.shape[1], memory.values.shape[1]), -math.inf)
+
+
+SCORES: dict[str, type[Score]] = {
+    "additive": AdditiveScore,
+    "concat": AdditiveScore,
+    "general": GeneralScore,
+    "dot": DotScore,
+    "scaled_dot": ScaledDotScore,
+    "cosine": CosineScore,
+    "location": LocationScore,
+    "uniform": UniformScore,
+    "none": NoScore,
+}
+
+
+def _keys(memory: Memory) -> Tensor:
+    assert memory.keys is not None, "Attention.prepare makes the keys before the first step"
+    return memory.keys
+
+
+def _wide(query: Tensor, size: int) -> Tensor:
+    if query.shape[-1] != size:
+        raise ShapeError(f"the query is {query.shape[-1]} wide; this score was built for queries {size} wide")
+    return query
+
+
+def _equal(name: str, query_size: int, memory_size: int) -> int:
+    if query_size != memory_size:
+        raise ConfigError(
+            f"attention.score {name}: the query is {query_size} wide and the encoder states {memory_size}, "
+            f"but {name} needs equal widths: set model.decoder.hidden_size to {memory_size}, or choose general"
+        )
+    return query_size
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """The vectors at length 1; a zero vector stays zero, and its gradient finite."""
+    squares = vectors.square().sum(-1, keepdim=True)
+    empty = squares == 0
+    return vectors / squares.masked_fill(empty, 1.0).sqrt()

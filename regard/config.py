@@ -1,0 +1,308 @@
+"""What a YAML recipe says, as frozen dataclasses: every default is written once, here.
+
+No torch in this room. `load` reads a recipe with dotted overrides; an unknown key is an error. Names of parts
+(cells, scores, decoders …) are plain strings here: their tables live with the parts, and `build` checks them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from argparse import ArgumentError
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from regard.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the sentence pairs come from.
+
+    Args:
+        train: two line-parallel files (source, target) or one TSV (source TAB target); none: the embedded grammar
+        validation: the same for validation; none: pairs are held out of the training files
+        holdout_pairs: how many pairs are held out when no validation files are given (at most a tenth)
+        grammar_pairs: how many pairs the embedded grammar generates when no training files are given
+        grammar_seed: seed of the embedded grammar
+        max_pieces: longer pairs (either side, in pieces) are left out of training, and counted
+    """
+
+    train: list[str] = field(default_factory=list)
+    validation: list[str] = field(default_factory=list)
+    holdout_pairs: int = 1000
+    grammar_pairs: int = 60_000
+    grammar_seed: int = 1
+    max_pieces: int = 200
+
+
+@dataclass(frozen=True)
+class TokeniserConfig:
+    """How text becomes pieces.
+
+    Args:
+        kind: words (split at white space), characters, or bpe (byte-pair encoding with byte fallback)
+        size: most pieces in a vocabulary, the four special ones included
+        min_frequency: rarer words or characters become the unknown piece
+        shared: one vocabulary for both sides, learnt on both
+        lowercase: lower-case the text first (not undone in the output)
+        normalise: Unicode normalisation form applied first
+    """
+
+    kind: Literal["words", "characters", "bpe"] = "bpe"
+    size: int = 8000
+    min_frequency: int = 1
+    shared: bool = False
+    lowercase: bool = False
+    normalise: Literal["none", "NFC", "NFKC", "NFD"] = "NFC"
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The encoder RNN.
+
+    Args:
+        name: recurrent (one or both directions, stacked) or gnmt (Wu et al. 2016: bidirectional bottom, residual)
+        cell: recurrent cell: rnn, gru or lstm
+        hidden_size: width of one direction's state
+        num_layers: layers; gnmt needs at least 2
+        bidirectional: read the sentence in both directions
+    """
+
+    name: str = "recurrent"
+    cell: str = "lstm"
+    hidden_size: int = 256
+    num_layers: int = 1
+    bidirectional: bool = True
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """The alignment model: who is scored how, and how scores become weights.
+
+    Args:
+        score: additive (alias concat), general, dot, scaled_dot, cosine, location; controls: uniform, none
+        size: attention width A of the additive score's hidden layer
+        max_positions: the location score's reach in source positions
+        normaliser: what turns scores into weights: softmax
+        temperature: softmax temperature; below 1 sharper, above 1 softer
+    """
+
+    score: str = "additive"
+    size: int = 256
+    max_positions: int = 100
+    normaliser: str = "softmax"
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The decoder RNN and the way the context enters it.
+
+    Args:
+        name: plain (a fixed sentence vector, no attention), bahdanau, luong or gnmt
+        cell: recurrent cell: rnn, gru or lstm
+        hidden_size: width of the decoder state
+        num_layers: layers; bahdanau has 1, gnmt at least 2
+        bridge: how the encoder's last state starts the decoder: zero, copy, dense or mean
+        sentence_vector: plain only: the fixed vector enters at the start (Sutskever 2014) or every_step (Cho 2014)
+        input_feeding: luong only: feed the last combined vector into the next step
+        query: gnmt only: attend with the previous step's bottom state (the paper) or the current one
+    """
+
+    name: str = "bahdanau"
+    cell: str = "lstm"
+    hidden_size: int = 256
+    num_layers: int = 1
+    bridge: str = "dense"
+    sentence_vector: Literal["start", "every_step"] = "start"
+    input_feeding: bool = True
+    query: Literal["previous", "current"] = "previous"
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The whole model.
+
+    Args:
+        embedding_size: width E of the piece embeddings
+        dropout: share of units dropped in training
+        variational: draw a dropout mask once per sentence and keep it over all steps (Gal & Ghahramani 2016)
+        tie: none, target (target embedding = output matrix) or all (source embedding too; needs a shared vocabulary)
+        reverse_source: feed the source back to front (Sutskever et al. 2014, section 3.3)
+        encoder: the encoder
+        decoder: the decoder
+        attention: the alignment model
+    """
+
+    embedding_size: int = 256
+    dropout: float = 0.2
+    variational: bool = False
+    tie: Literal["none", "target", "all"] = "none"
+    reverse_source: bool = False
+    encoder: EncoderConfig = EncoderConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    attention: AttentionConfig = AttentionConfig()
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The training loop.
+
+    Args:
+        epochs: passes over the training pairs; 0: no limit
+        max_steps: optimiser steps at most; 0: no limit
+        batch_tokens: target tokens a batch, padding counted
+        accumulate: batches whose gradients are added before each optimiser step
+        optimiser: adam or adamw
+        learning_rate: the peak rate
+        weight_decay: decoupled for adamw, L2 for adam
+        schedule: what the rate does after the warm-up
+        warmup_steps: steps over which the rate climbs linearly from 0
+        plateau_factor: plateau: what the rate is multiplied by
+        plateau_patience: plateau: validations without gain before that
+        clip_norm: gradients are scaled down to this norm; 0: never
+        label_smoothing: share of the target probability spread over the vocabulary
+        validate_every: steps between validations; 0: once an epoch
+        validation_sentences: sentences decoded for BLEU and chrF at each validation; 0: all
+        metric: what best means, and what early stopping watches
+        patience: validations without gain before training stops; 0: never
+        seed: seed of weights, order and dropout
+        device: auto, cpu, cuda or cuda:1
+        precision: auto, float32 or bfloat16
+        threads: CPU threads; 0: all cores
+        tensorboard: also write TensorBoard event files (extra: tensorboard)
+    """
+
+    epochs: int = 20
+    max_steps: int = 0
+    batch_tokens: int = 4096
+    accumulate: int = 1
+    optimiser: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "inverse_sqrt", "plateau", "cosine"] = "plateau"
+    warmup_steps: int = 0
+    plateau_factor: float = 0.5
+    plateau_patience: int = 1
+    clip_norm: float = 1.0
+    label_smoothing: float = 0.1
+    validate_every: int = 0
+    validation_sentences: int = 1000
+    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    patience: int = 5
+    seed: int = 1
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: int = 0
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How translations are looked for.
+
+    Args:
+        beam: hypotheses kept at each step; 1 is greedy
+        length_penalty: exponent of the length in the score's normalisation; 0: none
+        max_ratio: output length limit, times the source length in pieces
+        max_extra: and this many pieces more
+        batch_size: sentences translated together
+    """
+
+    beam: int = 5
+    length_penalty: float = 1.0
+    max_ratio: float = 2.0
+    max_extra: int = 20
+    batch_size: int = 64
+
+
+@dataclass(frozen=True)
+class Config:
+    """A recipe: everything needed to train a model from text.
+
+    Args:
+        data: the sentence pairs
+        tokeniser: text to pieces
+        model: the network
+        training: the loop
+        search: how it translates unless told otherwise
+    """
+
+    data: DataConfig = DataConfig()
+    tokeniser: TokeniserConfig = TokeniserConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    search: SearchConfig = SearchConfig()
+
+
+def load(recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Read a recipe, a file or the name of a packaged one, with overrides such as `--model.dropout=0.3`.
+
+    Without a recipe the defaults are used. Raises ConfigError for an unknown key or a value of the wrong kind.
+    """
+    arguments = [] if recipe is None else [f"--config={find_recipe(recipe)}"]
+    try:
+        reader = parser()
+        read = reader.instantiate(reader.parse_args([*arguments, *overrides]))
+    except (ArgumentError, TypeError, ValueError) as error:
+        where = f"{recipe}: " if recipe is not None and not _names_override(error, overrides) else ""
+        raise ConfigError(where + _one_line(error)) from None
+    return Config(**{section.name: read[section.name] for section in dataclasses.fields(Config)})
+
+
+def dump(config: Config) -> str:
+    """The recipe as YAML with every key written out; `load` of it gives the same config."""
+    return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True)
+
+
+def parser() -> ArgumentParser:
+    """The parser of a recipe: dotted keys for every field of `Config`; its help describes them all."""
+    from jsonargparse import ArgumentParser
+
+    made = ArgumentParser(exit_on_error=False, allow_abbrev=False, add_help=False)
+    made.add_argument("--config", action="config", help="a recipe, as YAML")
+    for section in dataclasses.fields(Config):
+        made.add_argument(f"--{section.name}", type=type(section.default), default=section.default)
+    return made
+
+
+def packaged_recipes() -> dict[str, Path]:
+    """Name and file of each recipe that comes with the package."""
+    inside = Path(__file__).parent / "recipes"
+    folder = inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def find_recipe(recipe: str | Path) -> Path:
+    """The file of a recipe: a path, or the name of a packaged one. Raises ConfigError naming those there are."""
+    path = Path(recipe)
+    if path.is_file():
+        return path
+    known = packaged_recipes()
+    if str(recipe) in known:
+        return known[str(recipe)]
+    raise ConfigError(
+        f"no recipe {str(recipe)!r}: expected a YAML file or one of {', '.join(known)}; "
+        "the defaults are used when none is given"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    """What the parser says, on one line and without its jargon."""
+    text = " ".join(str(error).split())
+    for jargon, plain in (("Parser key ", ""), ("<class '", ""), ("'>", ""), ("typing.Literal", "one of ")):
+        text = text.replace(jargon, plain)
+    return text
+
+
+def _names_override(error: Exception, overrides: Sequence[str]) -> bool:
+    """Whether the parser complains of something typed on the command line, not of the file."""
+    keys = [o.removeprefix("--").split("=")[0] for o in overrides if o.startswith("--")]
+    return any(key in str(error) for key in keys)

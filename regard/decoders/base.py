@@ -1,0 +1,71 @@
+"""What every decoder promises, and how its states are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from regard.attention import Attention
+from regard.records import DecoderState, DecoderStep, Memory, Unrolled
+from regard.recurrent import CellState, Dropout
+
+
+class Decoder(nn.Module):
+    """Writes the target one piece at a time: two forms of one truth.
+
+    `step` takes one piece and one state and reads like the paper; search and traces use it. `unroll` runs over
+    a whole known target, keeps out of the loop what the recurrence does not need there, and is what training
+    uses. With dropout off they give the same, and so do their gradients; `step` never drops.
+
+    `combined_size` is H, the width of what goes to the vocabulary. `query_source` and `context_use` say in
+    words where the query comes from and where the context goes.
+    """
+
+    query_source: ClassVar[str]
+    context_use: ClassVar[str]
+    combined_size: int
+    attention: Attention | None
+    embedding: nn.Embedding
+    dropout: Dropout
+
+    def prepare(self, memory: Memory) -> Memory:
+        """The memory with the keys of the attention: once a sentence."""
+        return memory if self.attention is None else self.attention.prepare(memory)
+
+    def start(self, memory: Memory) -> DecoderState:
+        """Step 0: the state before the first piece, one row a sentence, made by the bridge."""
+        raise TypeError(f"{type(self).__name__} promises a start but makes none")
+
+    def step(self, token: Int[Tensor, " R"], state: DecoderState, memory: Memory) -> DecoderStep:
+        """From the last piece (R,) and the state to what the next piece is chosen by."""
+        raise TypeError(f"{type(self).__name__} promises a step but does not take one")
+
+    def unroll(self, previous: Int[Tensor, "B T"], memory: Memory) -> Unrolled:
+        """All steps with the pieces before each known: `previous` (B, T) begins with the start symbol."""
+        raise TypeError(f"{type(self).__name__} promises to unroll but does not")
+
+    def query_of(self, state: DecoderState, step: DecoderStep) -> Float[Tensor, "R Q"]:
+        """The query of a step, given the states before and after it: for traces."""
+        raise TypeError(f"{type(self).__name__} has no query")
+
+
+def name_layers(states: Sequence[CellState], parts: Sequence[str]) -> dict[str, Tensor]:
+    """The states of all layers under flat names: `layer0.hidden`, `layer0.cell`, …"""
+    return {
+        f"layer{layer}.{part}": tensor
+        for layer, state in enumerate(states)
+        for part, tensor in zip(parts, state, strict=True)
+    }
+
+
+def read_layers(state: DecoderState, num_layers: int, parts: Sequence[str]) -> list[CellState]:
+    """The states of all layers, back from their flat names."""
+    return [tuple(state[f"layer{layer}.{part}"] for part in parts) for layer in range(num_layers)]
+
+
+def name_attention(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The attention state under flat names: `attention.previous`, …"""
+    return {f"attention.{name}": tensor for name, tensor in state.items()}

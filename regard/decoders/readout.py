@@ -1,0 +1,31 @@
+"""The deep output of two papers: state, last piece and context meet just before the vocabulary."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class MaxoutReadout(nn.Module):
+    """`t̃ = U s + V E y + C c`, of which the larger of every two neighbours goes on.
+
+    Source: Bahdanau et al. 2015, appendix A.2.2; Cho et al. 2014, appendix A.1.2 with the sentence vector for c.
+    Bahdanau's appendix takes the state before the step, his equation 4 the one after it; here the one after.
+    """
+
+    def __init__(self, hidden_size: int, embedding_size: int, context_size: int) -> None:
+        super().__init__()
+        self.U = nn.Linear(hidden_size, 2 * hidden_size)
+        self.V = nn.Linear(embedding_size, 2 * hidden_size, bias=False)
+        self.C = nn.Linear(context_size, 2 * hidden_size, bias=False)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "B T H"],
+        embedded: Float[Tensor, "B T E"],
+        context: Float[Tensor, "B T M"],
+    ) -> Float[Tensor, "B T H"]:
+        """The combined vector (B, T, H)."""
+        pairs: Tensor = self.U(hidden) + self.V(embedded) + self.C(context)  # (B, T, 2H)
+        return torch.amax(pairs.unflatten(-1, (-1, 2)), dim=-1)

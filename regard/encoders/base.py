@@ -1,0 +1,24 @@
+"""What every encoder promises."""
+
+from __future__ import annotations
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from regard.records import Memory
+from regard.recurrent import Cell
+
+
+class Encoder(nn.Module):
+    """Turns embedded source pieces into a memory: a state per piece and the last state, the sentence vector.
+
+    `memory_size` is M, the width of its states; `num_layers` and `cell` say what `Memory.final_layers` holds.
+    """
+
+    memory_size: int
+    num_layers: int
+    cell: type[Cell]
+
+    def forward(self, embedded: Float[Tensor, "B S E"], valid: Bool[Tensor, "B S"]) -> Memory:
+        """The memory of each sentence, exact whatever the padding."""
+        raise TypeError(f"{type(self).__name__} promises a memory but does not make one")

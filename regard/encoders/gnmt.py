@@ -1,0 +1,54 @@
+"""The encoder of Google's neural machine translation system."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regard.encoders.base import Encoder
+from regard.errors import ConfigError
+from regard.records import Memory
+from regard.recurrent import Cell, CellList, Dropout, run
+
+
+class GNMTEncoder(Encoder):
+    """Both directions in the bottom layer, one direction above, residual connections from the third layer on.
+
+    Source: Wu et al. 2016, sections 3.1 (residual, equation 7) and 3.2 (bidirectional bottom, figure 3).
+    M is `hidden_size`. Raises ConfigError for fewer than 2 layers.
+    """
+
+    def __init__(
+        self, cell: type[Cell], input_size: int, hidden_size: int, num_layers: int, dropout: Dropout
+    ) -> None:
+        super().__init__()
+        if num_layers < 2:
+            raise ConfigError(
+                f"model.encoder.num_layers: gnmt has a bidirectional bottom layer and at least one above it, "
+                f"so 2 or more; got {num_layers}: raise it or choose the recurrent encoder"
+            )
+        self.cell = cell
+        self.num_layers = num_layers
+        self.memory_size = hidden_size
+        sizes = [input_size, 2 * hidden_size, *[hidden_size] * (num_layers - 2)]
+        self.backward = cell(input_size, hidden_size)
+        self.cells = CellList(cell(size, hidden_size) for size in sizes)
+        self.dropout = dropout
+
+    def forward(self, embedded: Tensor, valid: Tensor) -> Memory:
+        """Values (B, S, M), zero at padding; `final` (B, M) is the top layer's last state.
+
+        The bottom layer's entry in `final_layers` is its forward direction's.
+        """
+        rows = len(embedded)
+        states, final = run(self.cells[0], self.cells[0].project(embedded), self.cells[0].zero(rows), valid)
+        back, _ = run(self.backward, self.backward.project(embedded), self.backward.zero(rows), valid, True)
+        states, finals = torch.cat([states, back], dim=-1), [final]
+        for layer, cell in enumerate(self.cells):
+            if layer == 0:
+                continue
+            inputs = self.dropout(states)
+            states, final = run(cell, cell.project(inputs), cell.zero(rows), valid)
+            states = states + inputs if layer >= 2 else states
+            finals.append(final)
+        return Memory(states, valid, final=finals[-1][0], final_layers=tuple(finals))

@@ -1,0 +1,98 @@
+"""The whole model: encoder, decoder, vocabulary, loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from regard.decoders import Decoder
+from regard.encoders import Encoder
+from regard.records import Batch, DecoderState, Loss, Memory, Prediction, Unrolled
+from regard.recurrent import Dropout
+
+
+class Seq2Seq(nn.Module):
+    """An encoder reads the source, a decoder writes the target, `head` scores the vocabulary at each step.
+
+    Called with a batch it gives the loss; `encode` and `stepper` are for searching.
+    Label smoothing: Szegedy et al. 2016, section 7: its share of the target's probability is spread evenly over
+    the vocabulary.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        encoder: Encoder,
+        decoder: Decoder,
+        head: nn.Linear,
+        dropout: Dropout,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+        self.decoder = decoder
+        self.head = head
+        self.dropout = dropout
+        self.label_smoothing = label_smoothing
+
+    def forward(self, batch: Batch) -> Loss:
+        """The loss over all real target tokens. The vocabulary's product is taken once, for all steps."""
+        said = self.unroll(batch).combined[batch.target_valid]  # (real tokens, H)
+        log_probabilities = self.log_probabilities(self.dropout(said.unsqueeze(1)).squeeze(1))
+        labels = batch.target[batch.target_valid]
+        nll = F.nll_loss(log_probabilities, labels, reduction="sum")
+        spread = -log_probabilities.mean(dim=-1).sum()
+        total = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
+        return Loss(total, nll.detach(), len(labels))
+
+    def unroll(self, batch: Batch) -> Unrolled:
+        """Combined vectors (B, T, H) and weights (B, T, S) with the true target fed in."""
+        memory = self.encode(batch.source, batch.source_valid)
+        return self.decoder.unroll(batch.previous, memory)
+
+    def encode(self, source: Int[Tensor, "B S"], valid: Bool[Tensor, "B S"]) -> Memory:
+        """The memory of each sentence, with the keys of the attention."""
+        embedded = self.dropout(self.embedding(source))
+        memory: Memory = self.encoder(embedded, valid)
+        return self.decoder.prepare(memory)
+
+    def log_probabilities(self, combined: Float[Tensor, "... H"]) -> Float[Tensor, "... V"]:
+        """Of every piece of the vocabulary, in nats; float32 at least."""
+        logits: Tensor = self.head(combined)
+        return F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+    def stepper(self, memory: Memory) -> ModelStepper:
+        """What a search drives to translate the sentences of this memory."""
+        return ModelStepper(self, memory)
+
+
+@dataclass(frozen=True)
+class ModelStepper:
+    """A model over a memory, as a search sees it: start, step, select."""
+
+    model: Seq2Seq
+    memory: Memory
+
+    @property
+    def num_sentences(self) -> int:
+        """B."""
+        return len(self.memory.valid)
+
+    def start(self) -> DecoderState:
+        """The state before the first piece, one row a sentence."""
+        return self.model.decoder.start(self.memory)
+
+    def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
+        """One piece further for every row."""
+        step = self.model.decoder.step(tokens, state, self.memory)
+        log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
+        return Prediction(log_probabilities, step.state, step.attention)
+
+    def select(self, sentences: Tensor) -> ModelStepper:
+        """The same for some of the sentences."""
+        return ModelStepper(self.model, self.memory.select(sentences))

@@ -1,0 +1,270 @@
+"""The nouns that travel between the rooms.
+
+The letters of every shape in this package:
+
+    B  batch (sentences)          N  heads
+    S  source positions           V  vocabulary
+    T  target positions           M  memory width (encoder states)
+    R  rows (B sentences times    K  key width
+       the beam, while searching) Q  query width
+    H  decoder width              A  attention width
+    E  embedding width            L  layers
+
+Everything is batch-major; T is kept as 1 when stepping. In a matrix of attention a row is a target word.
+`valid` is True at a real token. End-of-sentence is a real token: it keeps its place and its label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
+PAD, UNKNOWN, START, END = range(4)  # every vocabulary begins with these four, in this order
+
+
+@dataclass(frozen=True)
+class Links:
+    """Which source word goes with which target word: (source, target) positions of words, from zero.
+
+    `possible` holds the sure links too, as in Och & Ney 2003, section 4: S is a subset of P.
+    """
+
+    sure: frozenset[tuple[int, int]] = frozenset()
+    possible: frozenset[tuple[int, int]] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sure", frozenset(self.sure))
+        object.__setattr__(self, "possible", frozenset(self.possible) | self.sure)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sentence with its translation, as text; words are separated by single spaces where links are given."""
+
+    source: str
+    target: str
+    links: Links | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sentence pairs as ids, padded to the longest of each side.
+
+    `source` (B, S) and `target` (B, T) both end in END before their padding; `target` is what must be
+    predicted, `previous` what the decoder has seen when it predicts. `rows` (B,) are places in the corpus.
+    """
+
+    source: Int[Tensor, "B S"]
+    source_valid: Bool[Tensor, "B S"]
+    target: Int[Tensor, "B T"]
+    target_valid: Bool[Tensor, "B T"]
+    rows: Int[Tensor, " B"]
+
+    @property
+    def previous(self) -> Int[Tensor, "B T"]:
+        """The target moved right by one, the start symbol before it: (B, T)."""
+        start = torch.full_like(self.target[:, :1], START)
+        return torch.cat([start, self.target[:, :-1]], dim=1)
+
+    @property
+    def num_tokens(self) -> int:
+        """Target tokens with end-of-sentence and without padding."""
+        return int(self.target_valid.sum())
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        return Batch(
+            self.source.to(device),
+            self.source_valid.to(device),
+            self.target.to(device),
+            self.target_valid.to(device),
+            self.rows.to(device),
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the encoder left of each sentence for the decoder to look at; made once, never changed.
+
+    values (B, S, M) are the encoder states, zero at padding. `keys` (B, S, K) are what scores are taken
+    against; `Attention.prepare` makes them once a sentence. `final` (B, M) is the encoder's last state, the
+    fixed sentence vector; `final_layers` holds each layer's last state (B, M) with, for an LSTM, its cell.
+    """
+
+    values: Float[Tensor, "B S M"]
+    valid: Bool[Tensor, "B S"]
+    final: Float[Tensor, "B M"]
+    keys: Float[Tensor, "B S K"] | None = None
+    final_layers: tuple[tuple[Tensor, ...], ...] = ()
+
+    def select(self, rows: Tensor) -> Memory:
+        """Only these sentences, in this order; `rows` are indices or a Boolean per sentence."""
+        return replace(
+            self,
+            values=self.values[rows],
+            valid=self.valid[rows],
+            final=self.final[rows],
+            keys=None if self.keys is None else self.keys[rows],
+            final_layers=tuple(tuple(part[rows] for part in layer) for layer in self.final_layers),
+        )
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """All a decoder carries from one word to the next: named tensors, rows first.
+
+    Search, ensembles and exported programs handle every decoder alike through `select`. The rows of one
+    sentence stand together and are equally many for each sentence, so row r belongs to sentence r // (R / B)
+    of the memory and beams never copy it.
+    """
+
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def select(self, rows: Tensor) -> DecoderState:
+        """Only these rows, in this order."""
+        return DecoderState({name: tensor[rows] for name, tensor in self.tensors.items()})
+
+    def group(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors named `prefix.something`, without the prefix."""
+        start = prefix + "."
+        return {name[len(start) :]: t for name, t in self.tensors.items() if name.startswith(start)}
+
+
+@dataclass(frozen=True)
+class AttentionStep:
+    """What attention did for each query: steps 1 to 4, kept and never thrown away.
+
+    scores (B, T, S), minus infinity where no score was taken; weights (B, T, S), exactly 0 there;
+    context (B, T, M); `state` is what the next step of a sequential mechanism needs.
+    """
+
+    scores: Float[Tensor, "B T S"]
+    weights: Float[Tensor, "B T S"]
+    context: Float[Tensor, "B T M"]
+    state: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def alignment(self, memory: Memory) -> Float[Tensor, "B T S M"]:
+        """Step 3, made only when somebody looks: every encoder state multiplied by its weight."""
+        return self.weights.unsqueeze(-1) * memory.values.unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class DecoderStep:
+    """One word further: `combined` (R, 1, H) goes to the vocabulary, `state` to the next step.
+
+    `attention` is None for a decoder that has none.
+    """
+
+    combined: Float[Tensor, "R 1 H"]
+    state: DecoderState
+    attention: AttentionStep | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a search sees of one step: log-probabilities (R, V) of the next piece, new state, attention."""
+
+    log_probabilities: Float[Tensor, "R V"]
+    state: DecoderState
+    attention: AttentionStep | None
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """A decoder run over a whole known target: combined (B, T, H); weights (B, T, S), None without attention."""
+
+    combined: Float[Tensor, "B T H"]
+    weights: Float[Tensor, "B T S"] | None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Summed over the real target tokens of a batch, so that parts of a larger batch add up.
+
+    `total` carries the gradient (label smoothing in it), `nll` is the plain negative log-likelihood in nats.
+    """
+
+    total: Float[Tensor, ""]
+    nll: Float[Tensor, ""]
+    num_tokens: int
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One finished output of a search: ids with END where it was reached, and what each step attended to.
+
+    `log_probability` is the sum over the pieces in nats, `score` what the search ranks by; attention (T, S)
+    is None for a decoder without.
+    """
+
+    ids: tuple[int, ...]
+    log_probability: float
+    score: float
+    attention: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated sentence: text out, and everything needed to see how it came about.
+
+    `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
+    piece. `log_probability` is in nats, summed over the pieces. `alternatives` are the rest of the n-best.
+    """
+
+    text: str
+    log_probability: float
+    score: float
+    pieces: tuple[str, ...]
+    attention: np.ndarray | None
+    source: str
+    source_pieces: tuple[str, ...]
+    alternatives: tuple[Translation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A word the decoder could have said next, with its probability."""
+
+    piece: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """Steps 1 to 5 of one output word: scores (S,), weights (S,), context (M,), query (Q,), best candidates.
+
+    Without attention `scores`, `weights`, `context` and `query` are None.
+    """
+
+    piece: str
+    log_probability: float
+    candidates: tuple[Candidate, ...]
+    query: np.ndarray | None
+    scores: np.ndarray | None
+    weights: np.ndarray | None
+    context: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything shown for one sentence: the translation, the encoder states (S, M), and each output step.
+
+    `description` says in words how the model is built: where the query comes from and where the context goes.
+    """
+
+    translation: Translation
+    states: np.ndarray
+    steps: tuple[TraceStep, ...]
+    description: Mapping[str, str]

@@ -1,0 +1,227 @@
+"""Recurrent cells, and how they run over a sentence: the plain form, as in the papers.
+
+What does not depend on the state, the product of the inputs with their weights, is one large product over all
+steps (`Cell.project`) and stays out of the loop. Inside `run` everything is time-major. At padding a state is
+frozen, so the last state of every row is exact however the batch was padded, in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from regard.errors import ConfigError
+
+CellState = tuple[Tensor, ...]  # (R, H) each; the first is the hidden state, what others see
+Masks = Sequence[Tensor] | None  # dropout masks (R, H), one per gap between layers
+
+
+class Cell(nn.Module):
+    """One step of a recurrent network: new state from projected inputs and old state.
+
+    `parts` names the tensors of its state, `num_gates` how many times H wide a projected input is.
+    States are kept in float32 even where products run in bfloat16.
+    """
+
+    parts: ClassVar[tuple[str, ...]]
+    num_gates: ClassVar[int]
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.project = nn.Linear(input_size, self.num_gates * hidden_size)
+        self.recur = nn.Linear(hidden_size, self.num_gates * hidden_size)
+        nn.init.xavier_uniform_(self.project.weight)
+        for gate in self.recur.weight.chunk(self.num_gates):
+            nn.init.orthogonal_(gate)
+        nn.init.zeros_(self.project.bias)
+        nn.init.zeros_(self.recur.bias)
+
+    def zero(self, rows: int) -> CellState:
+        """The state before the first input, for so many rows."""
+        return tuple(self.recur.bias.new_zeros(rows, self.hidden_size) for _ in self.parts)
+
+    def forward(self, projected: Float[Tensor, "R G"], state: CellState) -> CellState:
+        """The state one step later."""
+        raise TypeError(f"{type(self).__name__} promises a step but does not take one")
+
+
+class RNNCell(Cell):
+    """The plain recurrent cell, `h' = tanh(W x + U h + b)`: kept to show why it forgets.
+
+    Source: Elman 1990. Every step multiplies what was known by U again, so it fades or blows up.
+    """
+
+    parts = ("hidden",)
+    num_gates = 1
+
+    def forward(self, projected: Tensor, state: CellState) -> CellState:
+        """`h'`, (R, H)."""
+        return (torch.tanh(projected + _float(self.recur(state[0]))),)
+
+
+class GRUCell(Cell):
+    """Gated recurrent unit: `r, z = σ(W x + U h)`, `n = tanh(W x + r ⊙ U h)`, `h' = (1 − z) ⊙ n + z ⊙ h`.
+
+    Source: Cho et al. 2014, section 2.3. They reset before the product, U (r ⊙ h); here, as in cuDNN, after it,
+    so that one product serves all gates. z keeps the old state here, as in their equation 7.
+    """
+
+    parts = ("hidden",)
+    num_gates = 3
+
+    def forward(self, projected: Tensor, state: CellState) -> CellState:
+        """`h'`, (R, H)."""
+        hidden = state[0]
+        size = self.hidden_size
+        projected, recurrent = _float(projected), _float(self.recur(hidden))
+        gates = torch.sigmoid(projected[:, : 2 * size] + recurrent[:, : 2 * size])
+        reset, keep = gates.chunk(2, dim=-1)
+        new = torch.tanh(torch.addcmul(projected[:, 2 * size :], reset, recurrent[:, 2 * size :]))
+        return (torch.lerp(new, hidden, keep),)
+
+
+class LSTMCell(Cell):
+    """Long short-term memory: `c' = f ⊙ c + i ⊙ g`, `h' = o ⊙ tanh(c')`, with gates from W x + U h.
+
+    Source: Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000. The forget gate's bias starts at 1
+    (Jozefowicz et al. 2015, section 4). Gate order: input, forget, candidate, output.
+    """
+
+    parts = ("hidden", "cell")
+    num_gates = 4
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        with torch.no_grad():
+            self.project.bias[hidden_size : 2 * hidden_size] = 1.0
+
+    def forward(self, projected: Tensor, state: CellState) -> CellState:
+        """`h', c'`, (R, H) each."""
+        hidden, cell = state
+        enter, forget, candidate, leave = (projected + _float(self.recur(hidden))).chunk(4, dim=-1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
+        return torch.sigmoid(leave) * torch.tanh(cell), cell
+
+
+CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
+
+
+class Dropout(nn.Module):
+    """Drop units of (B, T, W) while training: anew at every step, or, `variational`, one mask a sentence.
+
+    Source: Srivastava et al. 2014; one mask for all steps: Gal & Ghahramani 2016, section 4.
+    Raises ConfigError unless the share is at least 0 and below 1.
+    """
+
+    def __init__(self, share: float, variational: bool = False) -> None:
+        super().__init__()
+        if not 0 <= share < 1:
+            raise ConfigError(f"model.dropout: expected a share from 0 to below 1, got {share}")
+        self.share = share
+        self.variational = variational
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is dropped now."""
+        return self.training and self.share > 0
+
+    def forward(self, states: Float[Tensor, "B T W"]) -> Float[Tensor, "B T W"]:
+        """The states with some units 0 and the others scaled up; unchanged outside training."""
+        if not self.active:
+            return states
+        if self.variational:
+            return states * F.dropout(torch.ones_like(states[:, :1]), self.share)
+        return F.dropout(states, self.share)
+
+
+def run(
+    cell: Cell,
+    projected: Float[Tensor, "B T G"],
+    state: CellState,
+    valid: Bool[Tensor, "B T"] | None = None,
+    reverse: bool = False,
+) -> tuple[Float[Tensor, "B T H"], CellState]:
+    """Run a cell over all steps, from the end if `reverse`: the hidden states (B, T, H) and the last state.
+
+    Where `valid` is False the state stays as it was and the hidden state given out is 0.
+    """
+    inputs = _float(projected).unbind(1)
+    padded = None if valid is None or bool(valid.all()) else valid.unsqueeze(-1).unbind(1)
+    hidden: list[Tensor] = [inputs[0]] * len(inputs)
+    order = range(len(inputs))
+    for t in reversed(order) if reverse else order:
+        new = cell(inputs[t], state)
+        if padded is not None:
+            new = tuple(torch.where(padded[t], n, old) for n, old in zip(new, state, strict=True))
+        hidden[t] = new[0]
+        state = new
+    states = torch.stack(hidden, dim=1)
+    return (states if padded is None or valid is None else states * valid.unsqueeze(-1)), state
+
+
+class Stack(nn.Module):
+    """Recurrent cells one above the other: each layer reads the hidden states of the one below.
+
+    Dropout falls between the layers, not within the recurrence (Zaremba et al. 2014, section 3.1).
+    """
+
+    def __init__(
+        self, cell: type[Cell], input_size: int, hidden_size: int, num_layers: int, dropout: Dropout
+    ) -> None:
+        super().__init__()
+        sizes = [input_size, *[hidden_size] * (num_layers - 1)]
+        self.cells = CellList(cell(size, hidden_size) for size in sizes)
+        self.dropout = dropout
+
+    def forward(
+        self, projected: Float[Tensor, "R G"], states: Sequence[CellState], masks: Masks = None
+    ) -> list[CellState]:
+        """One step of every layer; `projected` is what the lowest cell's `project` made, or more added to it."""
+        new: list[CellState] = []
+        for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
+            if layer > 0:
+                below = new[-1][0]
+                projected = cell.project(below if masks is None else below * masks[layer - 1])
+            new.append(cell(projected, state))
+        return new
+
+    def unroll(self, inputs: Float[Tensor, "B T I"], states: Sequence[CellState]) -> Float[Tensor, "B T H"]:
+        """All steps of a layer, then all of the next: the hidden states of the top layer (B, T, H)."""
+        for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
+            if layer > 0:
+                inputs = self.dropout(inputs)
+            inputs, _ = run(cell, cell.project(inputs), state)
+        return inputs
+
+    def masks(self, rows: int, steps: int, like: Tensor) -> Sequence[Masks]:
+        """Dropout masks for `forward` at each of `steps` steps, one per gap between layers."""
+        gaps = len(self.cells) - 1
+        if gaps == 0 or not self.dropout.active:
+            return [None] * steps
+        size = self.cells[0].hidden_size
+        drawn = [self.dropout(like.new_ones(rows, steps, size)).unbind(1) for _ in range(gaps)]
+        return [list(step) for step in zip(*drawn, strict=True)]
+
+
+class CellList(nn.ModuleList):
+    """A module list that knows that it holds cells."""
+
+    def __init__(self, cells: Iterable[Cell]) -> None:
+        super().__init__(cells)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return super().__iter__()  # type: ignore[return-value]
+
+    def __getitem__(self, layer: int) -> Cell:  # type: ignore[override]
+        return super().__getitem__(layer)  # type: ignore[return-value]
+
+
+def _float(tensor: Tensor) -> Tensor:
+    """In float32 at least; float64 stays."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

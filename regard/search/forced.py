@@ -1,0 +1,33 @@
+"""Forced decoding: write a known target and see what was attended to, and how probable it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from regard.records import PAD, Hypothesis
+from regard.search.stepper import Stepper, start_tokens
+from regard.search.writer import Writer
+
+
+@torch.inference_mode()
+def forced_decode(
+    stepper: Stepper, targets: Sequence[Sequence[int]], length_penalty: float = 1.0
+) -> list[Hypothesis]:
+    """One hypothesis a sentence that writes exactly these pieces; give END at their end to have it counted."""
+    writers = [Writer() for _ in targets]
+    longest = max((len(target) for target in targets), default=0)
+    state = stepper.start()
+    tokens = start_tokens(len(targets), state)
+    for step in range(longest):
+        prediction = stepper.step(tokens, state)
+        state = prediction.state
+        wanted = [target[step] if step < len(target) else PAD for target in targets]
+        tokens = torch.tensor(wanted, device=tokens.device)
+        gains = prediction.log_probabilities.gather(1, tokens.unsqueeze(1)).squeeze(1).tolist()
+        looks = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
+        for row, (target, gain) in enumerate(zip(targets, gains, strict=True)):
+            if step < len(target):
+                writers[row].add(target[step], gain, None if looks is None else looks[row])
+    return [writer.hypothesis(length_penalty) for writer in writers]

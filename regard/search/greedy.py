@@ -1,0 +1,41 @@
+"""Greedy search: always the most probable next piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from regard.records import Hypothesis
+from regard.search.stepper import Stepper, start_tokens, writable
+from regard.search.writer import Writer
+
+
+@torch.inference_mode()
+def greedy_search(
+    stepper: Stepper, max_lengths: Sequence[int], length_penalty: float = 1.0
+) -> list[Hypothesis]:
+    """One hypothesis a sentence, each at most its `max_lengths` (1 or more) pieces long, end-of-sentence counted.
+
+    Sentences that have ended leave the batch. `score` is length-normalised as in `beam_search`, so that the two
+    compare.
+    """
+    writers = [Writer() for _ in range(stepper.num_sentences)]
+    going = list(range(stepper.num_sentences))
+    state = stepper.start()
+    tokens = start_tokens(len(going), state)
+    while going:
+        prediction = stepper.step(tokens, state)
+        gains, tokens = writable(prediction.log_probabilities).max(dim=-1)
+        state = prediction.state
+        looks = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
+        for row, (piece, gain) in enumerate(zip(tokens.tolist(), gains.tolist(), strict=True)):
+            writers[going[row]].add(piece, gain, None if looks is None else looks[row])
+        alive = [
+            row for row, sentence in enumerate(going) if not writers[sentence].ended(max_lengths[sentence])
+        ]
+        if len(alive) < len(going):
+            kept = torch.tensor(alive, dtype=torch.long, device=tokens.device)
+            stepper, state, tokens = stepper.select(kept), state.select(kept), tokens[kept]
+            going = [going[row] for row in alive]
+    return [writer.hypothesis(length_penalty) for writer in writers]

@@ -1,0 +1,45 @@
+"""What a search drives: a model, an ensemble, an exported program, a table."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from regard.records import PAD, START, DecoderState, Prediction
+
+
+class Stepper(Protocol):
+    """Something that writes one piece after another for some sentences at once.
+
+    A state has as many rows for every sentence, together and in the sentences' order.
+    """
+
+    @property
+    def num_sentences(self) -> int:
+        """How many sentences are being written."""
+
+    def start(self) -> DecoderState:
+        """The state before the first piece, one row a sentence."""
+
+    def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
+        """From the last pieces to log-probabilities (R, V) of the next ones."""
+
+    def select(self, sentences: Tensor) -> Stepper:
+        """The same for some of the sentences only."""
+
+
+def start_tokens(rows: int, state: DecoderState) -> Int[Tensor, " R"]:
+    """The start symbol for every row, on the state's device."""
+    device = next((tensor.device for tensor in state.tensors.values()), None)
+    return torch.full((rows,), START, device=device)
+
+
+def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
+    """The log-probabilities with padding and the start symbol, which nobody may write, at minus infinity."""
+    allowed = log_probabilities.clone()
+    allowed[:, PAD] = -torch.inf
+    allowed[:, START] = -torch.inf
+    return allowed
