@@ -1,0 +1,20 @@
+"""From text to batches of ids: reading, tokenising, encoded corpora, the epoch plan, and what a corpus is like."""
+
+from __future__ import annotations
+
+from regard.data.batches import epoch_plan, sorted_batches
+from regard.data.corpus import Corpus
+from regard.data.stats import CorpusStats, corpus_stats
+from regard.data.text import read_lines, read_pairs
+from regard.data.tokeniser import Tokeniser
+
+__all__ = [
+    "Corpus",
+    "CorpusStats",
+    "Tokeniser",
+    "corpus_stats",
+    "epoch_plan",
+    "read_lines",
+    "read_pairs",
+    "sorted_batches",
+]

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regard.config import TokeniserConfig
+from regard.data import corpus as corpus_module
+from regard.data.corpus import Corpus
+from regard.data.tokeniser import Tokeniser
+from regard.errors import DataError
+from regard.records import END, PAD, UNKNOWN, Pair
+
+# ids in order of frequency: a 4, b 5, c 6
+LETTERS = Tokeniser.train(["aaabbc"], TokeniserConfig(kind="characters"))
+A, B, C = 4, 5, 6
+
+
+def encode(pairs: list[tuple[str, str]], max_pieces: int = 10) -> Corpus:
+    return Corpus.encode((Pair(*pair) for pair in pairs), LETTERS, LETTERS, max_pieces)
+
+
+def test_a_batch_by_hand() -> None:
+    batch = encode([("abc", "b"), ("b", "ca"), ("x", "aaaa")]).batch([1, 0])
+    assert batch.source.tolist() == [[B, END, PAD, PAD], [A, B, C, END]]
+    assert batch.source_valid.tolist() == [[True, True, False, False], [True] * 4]
+    assert batch.target.tolist() == [[C, A, END], [B, END, PAD]]
+    assert batch.target_valid.tolist() == [[True, True, True], [True, True, False]]
+    assert batch.rows.tolist() == [1, 0]
+    assert batch.source.dtype == batch.target.dtype == batch.rows.dtype == torch.int64
+    assert batch.source_valid.dtype == torch.bool
+
+
+def test_an_unknown_character_is_kept_as_unknown() -> None:
+    assert encode([("axb", "a")]).batch([0]).source.tolist() == [[A, UNKNOWN, B, END]]
+
+
+def test_lengths_count_the_end() -> None:
+    corpus = encode([("abc", "b"), ("b", "ca")])
+    assert corpus.source_lengths.tolist() == [4, 2]
+    assert corpus.target_lengths.tolist() == [2, 3]
+    assert len(corpus) == 2
+
+
+def test_pairs_left_out_are_counted_by_reason() -> None:
+    corpus = encode(
+        [("a", "b"), ("", "b"), ("a", ""), ("", ""), ("aaaa", "b"), ("b", "aaaa"), ("aaa", "bbb")], 3
+    )
+    assert corpus.left_out == {"empty": 3, "too long": 2}
+    assert corpus.batch([0, 1]).source.tolist() == [[A, END, PAD, PAD], [A, A, A, END]]
+
+
+def test_a_corpus_without_a_pair_is_refused() -> None:
+    with pytest.raises(DataError, match="1 had an empty side, 1 were longer than 2 pieces"):
+        encode([("", "a"), ("aaa", "a")], 2)
+    with pytest.raises(DataError, match="no sentence pair"):
+        encode([])
+
+
+def test_the_caller_s_rows_are_not_shared() -> None:
+    rows = np.array([0])
+    batch = encode([("a", "b"), ("b", "a")]).batch(rows)
+    rows[0] = 1
+    assert batch.rows.tolist() == [0]
+
+
+sides = st.text("abcx", min_size=1, max_size=6)
+
+
+@given(pairs=st.lists(st.tuples(sides, sides), min_size=1, max_size=9), data=st.data())
+def test_a_batch_holds_what_was_encoded(pairs: list[tuple[str, str]], data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.integers(0, len(pairs) - 1), min_size=1, max_size=12))
+    batch = encode(pairs).batch(rows)
+    for place, row in enumerate(rows):
+        for side, ids, valid in (
+            (0, batch.source, batch.source_valid),
+            (1, batch.target, batch.target_valid),
+        ):
+            expected = [*LETTERS.encode(pairs[row][side]), END]
+            assert ids[place][valid[place]].tolist() == expected
+            assert ids[place].tolist() == expected + [PAD] * (ids.shape[1] - len(expected))
+    assert batch.source.shape[1] == max(len(pairs[row][0]) for row in rows) + 1
+
+
+def test_chunks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [("a" * (i % 5), "b" * (i % 4 + 1)) for i in range(23)]
+    whole = encode(pairs, 3)
+    monkeypatch.setattr(corpus_module, "_CHUNK_PAIRS", 4)
+    chunked = encode(pairs, 3)
+    assert chunked.left_out == whole.left_out
+    assert len(chunked) == len(whole)
+    everything = range(len(whole))
+    assert torch.equal(chunked.batch(everything).source, whole.batch(everything).source)
+    assert torch.equal(chunked.batch(everything).target, whole.batch(everything).target)
+
+
+def test_saved_and_mapped_back_it_is_the_same(tmp_path: Path) -> None:
+    corpus = encode([("abc", "b"), ("b", "ca"), ("", "a")])
+    corpus.save(tmp_path / "train.arrow")
+    loaded = Corpus.load(tmp_path / "train.arrow")
+    assert loaded.left_out == {"empty": 1, "too long": 0}
+    assert torch.equal(loaded.batch([0, 1]).source, corpus.batch([0, 1]).source)
+    assert torch.equal(loaded.batch([0, 1]).target, corpus.batch([0, 1]).target)
+    assert loaded.source_lengths.tolist() == corpus.source_lengths.tolist()
+
+
+def test_a_mapped_corpus_is_not_copied(tmp_path: Path) -> None:
+    encode([("abc", "b")] * 10_000).save(tmp_path / "train.arrow")
+    before = pa.total_allocated_bytes()
+    loaded = Corpus.load(tmp_path / "train.arrow")
+    loaded.batch([9_999])
+    assert pa.total_allocated_bytes() - before < 10_000  # the ids alone are 160 kB
+    assert not loaded._source.values.flags.owndata
+    assert not loaded._target.values.flags.owndata
+
+
+def test_another_arrow_program_reads_the_file(tmp_path: Path) -> None:
+    encode([("abc", "b"), ("b", "ca")]).save(tmp_path / "train.arrow")
+    with pa.OSFile(str(tmp_path / "train.arrow")) as file:
+        table = pa.ipc.open_file(file).read_all()
+    assert table.to_pydict() == {"source": [[A, B, C], [B]], "target": [[B], [C, A]]}
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "train.arrow"
+    with pytest.raises(DataError, match=r"train\.arrow: no such file"):
+        Corpus.load(file)
+    encode([("abc", "b")]).save(file)
+    whole = file.read_bytes()
+    for content in (b"", b"no arrow", whole[: len(whole) // 2]):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match=r"train\.arrow: not an encoded corpus") as caught:
+            Corpus.load(file)
+        assert "\n" not in str(caught.value)
+
+
+def test_an_arrow_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a", "b"]})
+    with pa.ipc.new_file(str(tmp_path / "other.arrow"), table.schema) as file:
+        file.write_table(table)
+    with pytest.raises(DataError, match=r"other\.arrow: not an encoded corpus \(its columns are text\)"):
+        Corpus.load(tmp_path / "other.arrow")

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from regard.config import TokeniserConfig
+from regard.data.tokeniser import Tokeniser
+from regard.errors import ConfigError, ModelError
+from regard.records import END, PAD, SPECIALS, START, UNKNOWN
+
+KINDS = ["words", "characters", "bpe"]
+TEXTS = [
+    "die alte frau lacht",
+    "die alten frauen lachen < laut >",
+    "Der kleine Hund bellt, die Katze schläft.",
+    "</s> <pad> <unk> <s> <0x41> <0xE4> ▁ ▁a <pad>",
+    "</s> <pad> <unk> <s> <0x41> <0xE4> ▁ ▁a <pad>",
+    "naïve Ünïcode: 中文字符 العربية עברית",
+]
+
+# letters of many kinds, what looks like specials and bytes, spaces of all sorts, controls, combining marks, emoji
+HARD_PARTS = [*SPECIALS, "<0x41>", "<0x0A>", "▁", "▁die", " ", "  ", "\t", "\n", "\r\n", "\x00", "\x1b", "\x1c",
+              "\x85", "\u2028", "\u00a0", "\u3000", "\u200d", "\ufeff", "\u0301", "\u0323", "e\u0301", "İ", "ß", "Σ",
+              "ﬁ", "¨", "Å", "👩‍👩‍👧", "🇩🇪", "中文", "שלום", "العربية", "\u202e", "\ue000",
+              "\U0010ffff", "die", "alte"]  # fmt: skip
+hard_texts = st.one_of(st.text(), st.lists(st.sampled_from(HARD_PARTS), max_size=8).map("".join))
+
+
+def train(kind: str, texts: list[str] = TEXTS, **settings: object) -> Tokeniser:
+    return Tokeniser.train(texts, TokeniserConfig(**({"kind": kind, "size": 400} | settings)))  # type: ignore[arg-type]
+
+
+BPE = train("bpe")
+BPE_FORMS = [
+    train("bpe", normalise=form, lowercase=lowercase)
+    for form in ("none", "NFC", "NFKC", "NFD")
+    for lowercase in (False, True)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_pieces_are_the_specials(kind: str) -> None:
+    assert train(kind).pieces(range(4)) == list(SPECIALS)
+
+
+@given(text=hard_texts)
+@example(text="".join(HARD_PARTS))
+@example(text=" ".join(HARD_PARTS))
+def test_bpe_is_exact_on_any_text(text: str) -> None:
+    for bpe in BPE_FORMS:
+        ids = bpe.encode(text)
+        assert bpe.decode(ids) == bpe.normalise(text)
+        assert all(i >= len(SPECIALS) for i in ids)
+
+
+@given(text=hard_texts, form=st.sampled_from(["none", "NFC", "NFKC", "NFD"]), lowercase=st.booleans())
+def test_characters_are_exact_on_characters_seen_in_training(text: str, form: str, lowercase: bool) -> None:
+    characters = train("characters", [text], normalise=form, lowercase=lowercase)
+    assert characters.decode(characters.encode(text)) == characters.normalise(text)
+    assert len(characters.encode(text)) == len(characters.normalise(text))
+
+
+@given(text=hard_texts, lowercase=st.booleans())
+def test_words_are_exact_where_every_word_is_known(text: str, lowercase: bool) -> None:
+    words = train("words", [text], lowercase=lowercase)
+    ids = words.encode(text)
+    assert words.decode(ids) == words.normalise(text)
+    assert all(i >= len(SPECIALS) for i in ids)
+    assert words.pieces(ids) == words.normalise(text).split()
+
+
+@given(text=hard_texts)
+def test_normalising_twice_is_the_same_as_once(text: str) -> None:
+    for bpe in BPE_FORMS:
+        once = bpe.normalise(text)
+        assert bpe.normalise(once) == once
+        assert " ".join(once.split()) == once
+
+
+def test_normalising_twice_is_the_same_for_every_character_that_changes() -> None:
+    characters = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
+    changing = [c for c in characters if c.lower() != c or unicodedata.normalize("NFKD", c) != c]
+    joined = "x\u0323".join(changing)  # a dot below before the next: what can compose or reorder does
+    joined += "\u0323".join(changing)
+    for bpe in BPE_FORMS:
+        once = bpe.normalise(joined)
+        assert bpe.normalise(once) == once
+
+
+@given(text=st.text(st.characters(max_codepoint=0x24F)))
+def test_unicode_form_and_case_are_those_of_python(text: str) -> None:
+    # up to Latin Extended-B, long unchanged in Unicode; Σ is not among them (its lower case looks at what follows)
+    nfc = train("characters", normalise="NFC", lowercase=True)
+    assert nfc.normalise(text) == unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+def test_white_space_is_what_python_splits_at() -> None:
+    words = train("words", normalise="none")
+    for code in [*range(0x3001), 0xFEFF]:
+        assert words.normalise(f"a{chr(code)}b") == " ".join(f"a{chr(code)}b".split())
+
+
+def test_case_is_kept_unless_told_otherwise() -> None:
+    assert train("words").normalise(" Die  ALTE\tFrau ") == "Die ALTE Frau"
+    assert train("words", lowercase=True).normalise("Die ALTE") == "die alte"
+    assert train("characters").normalise(" a  b ") == " a  b "
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_typed_specials_are_plain_text(kind: str) -> None:
+    tokeniser = train(kind)
+    for special in SPECIALS:
+        assert not set(tokeniser.encode(special)) & set(range(4))
+        assert tokeniser.decode(tokeniser.encode(special)) == special
+
+
+def test_bpe_learns_joins_but_never_one_that_looks_like_a_special_or_a_byte() -> None:
+    bpe = train("bpe", ["<pad> </s> <0x41> <0xE4> essen"] * 50, size=1000)
+    assert bpe.pieces(bpe.encode("essen")) == ["▁essen"]
+    assert bpe.pieces(bpe.encode("<0x41>")) == ["▁", "<", "0x41>"]
+
+
+def test_unknown_words_and_characters() -> None:
+    words, characters = train("words", ["a b a"], size=5), train("characters", ["aab"])
+    assert words.encode("a b c") == [4, UNKNOWN, UNKNOWN]
+    assert words.decode(words.encode("a b")) == "a <unk>"
+    assert characters.encode("abcc") == [4, 5, UNKNOWN, UNKNOWN]
+    assert BPE.pieces(BPE.encode("ж")) == ["▁", "<0xD0>", "<0xB6>"]  # U+0436 in UTF-8
+
+
+def test_specials_are_left_out_of_the_text() -> None:
+    for kind in KINDS:
+        tokeniser = train(kind)
+        ids = [START, *tokeniser.encode("die alte"), END, PAD, PAD]
+        assert tokeniser.decode(ids) == "die alte"
+    assert BPE.decode([]) == ""
+
+
+def test_vocabulary_is_the_most_frequent_first() -> None:
+    words = train("words", ["b a c", "c a", "c d"], size=7)
+    assert words.pieces(range(len(words))) == [*SPECIALS, "c", "a", "b"]
+    assert train("words", ["b a c", "c a", "c d"], min_frequency=2).pieces(range(4, 6)) == ["c", "a"]
+    assert train("characters", ["ab b"]).pieces(range(4, 7)) == ["b", "▁", "a"]
+
+
+def test_bpe_never_exceeds_its_size_and_keeps_the_frequent_characters() -> None:
+    texts = [character * (i + 1) for i, character in enumerate("abcdefghijklmnop")]
+    bpe = train("bpe", texts, size=4 + 250 + 1 + 5)
+    assert len(bpe) == 260
+    assert sorted(bpe.pieces(range(254, 260))) == ["l", "m", "n", "o", "p", "▁"]
+
+
+def test_bpe_joins_the_most_frequent_neighbours_first() -> None:
+    # by hand: "ab" stands 9 times, "▁c" 3 times; "▁ab" stands 6 times once ab is joined
+    bpe = train("bpe", ["abab abab abab", "ab ab ab", "c c c"], size=254 + 4 + 2)
+    assert bpe.pieces(range(258, 260)) == ["ab", "▁ab"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_too_small_a_size_is_refused(kind: str) -> None:
+    least = 254 if kind == "bpe" else 4
+    assert len(train(kind, size=least + 1)) == least + 1
+    with pytest.raises(ConfigError, match=f"more than {least} for {kind} .* came {least}"):
+        train(kind, size=least)
+
+
+def test_encode_batch_is_encode_of_each() -> None:
+    for kind in KINDS:
+        tokeniser = train(kind)
+        texts = [*TEXTS, "", " ", "quite new"]
+        assert tokeniser.encode_batch(texts) == [tokeniser.encode(text) for text in texts]
+
+
+def test_words_of_pieces_by_hand() -> None:
+    words, characters = train("words"), train("characters")
+    assert words.word_of([*words.encode("die neue frau"), END, PAD]) == [0, 1, 2, -1, -1]
+    assert characters.word_of([START, *characters.encode(" da  lacht"), END]) == [
+        -1, -1, 0, 0, -1, -1, 1, 1, 1, 1, 1, -1,
+    ]  # fmt: skip
+    assert BPE.pieces(BPE.encode("ж frau <")) == [
+        "▁",
+        "<0xD0>",
+        "<0xB6>",
+        *BPE.pieces(BPE.encode("frau")),
+        "▁",
+        "<",
+    ]
+    num_frau = len(BPE.encode("frau"))
+    assert BPE.word_of(BPE.encode("ж frau <")) == [-1, 0, 0, *[1] * num_frau, -1, 2]
+
+
+@given(text=hard_texts)
+def test_the_pieces_of_a_word_spell_it(text: str) -> None:
+    for tokeniser in (BPE, train("characters", [text]), train("words", [text])):
+        ids = tokeniser.encode(text)
+        places = tokeniser.word_of(ids)
+        words = tokeniser.normalise(text).split()
+        assert set(places) - {-1} == set(range(len(words)))
+        for place, word in enumerate(words):
+            own = [i for i, p in zip(ids, places, strict=True) if p == place]
+            assert tokeniser.decode(own) == word
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_saved_and_loaded_it_behaves_the_same(kind: str, tmp_path: Path) -> None:
+    tokeniser = train(kind, lowercase=True, normalise="NFKC")
+    tokeniser.save(tmp_path / "t.json")
+    loaded = Tokeniser.load(tmp_path / "t.json")
+    assert loaded.config == tokeniser.config
+    assert len(loaded) == len(tokeniser)
+    for text in [*TEXTS, *HARD_PARTS, "quite new"]:
+        ids = tokeniser.encode(text)
+        assert loaded.encode(text) == ids
+        assert loaded.pieces(ids) == tokeniser.pieces(ids)
+        assert loaded.decode(ids) == tokeniser.decode(ids)
+        assert loaded.normalise(text) == tokeniser.normalise(text)
+        assert loaded.word_of(ids) == tokeniser.word_of(ids)
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    with pytest.raises(ModelError, match=r"t\.json: no such file"):
+        Tokeniser.load(file)
+    BPE.save(file)
+    good = json.loads(file.read_text())
+    foreign = json.loads(json.dumps(good).replace("<unk> ", "[UNK]"))
+    wrong = [
+        good | {"format": "other"},
+        good | {"library": {}},
+        good | {"config": {"no": 1}},
+        foreign,
+        {},
+        [],
+    ]
+    for content in ["", "{", "\udcff", *map(json.dumps, wrong)]:
+        file.write_bytes(content.encode("utf-8", "surrogateescape"))
+        with pytest.raises(ModelError, match=r"t\.json: not a tokeniser") as caught:
+            Tokeniser.load(file)
+        assert "\n" not in str(caught.value)
+
+
+TRAIN = """
+from regard.config import TokeniserConfig
+from regard.data.tokeniser import Tokeniser
+texts = [chr(0x4E00 + i % 997) + chr(0x5E00 + i % 89) + " " + chr(0x4E00 + i % 7) for i in range(2000)]
+made = [Tokeniser.train(iter(texts), TokeniserConfig(kind=kind, size=600)) for kind in ("words", "characters", "bpe")]
+vocabularies = [tokeniser.pieces(range(len(tokeniser))) for tokeniser in made]
+"""
+
+
+def test_training_is_the_same_in_every_process() -> None:
+    # many equally frequent characters, more than there is room for: what is kept must not depend on a hash seed
+    here: dict[str, list[list[str]]] = {}
+    exec(TRAIN, here)
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", TRAIN + "import json; print(json.dumps(vocabularies))"],
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(elsewhere.stdout) == here["vocabularies"]
+    assert [len(vocabulary) for vocabulary in here["vocabularies"]] == [600, 600, 600]
