@@ -216,11 +216,20 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class Words:
+    """The words of a sentence, and for each of its pieces the word it belongs to; -1 for none, as `</s>`."""
+
+    texts: tuple[str, ...] = ()
+    places: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Translation:
     """A translated sentence: text out, and everything needed to see how it came about.
 
     `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
-    piece. `log_probability` is in nats, summed over the pieces. `alternatives` are the rest of the n-best.
+    piece. `log_probability` is in nats, summed over the pieces. `alternatives` are the rest of the n-best;
+    `words` and `source_words` say which words the pieces make up.
     """
 
     text: str
@@ -231,6 +240,8 @@ class Translation:
     source: str
     source_pieces: tuple[str, ...]
     alternatives: tuple[Translation, ...] = ()
+    words: Words = Words()
+    source_words: Words = Words()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,33 @@
+"""Training: the loop, its schedules and state, and what watches it."""
+
+from regard.training.dry_run import DryRun, dry_run, dry_run_lines
+from regard.training.loop import train
+from regard.training.precision import Precision, choose_device, choose_precision
+from regard.training.reports import (
+    AttentionStatistics,
+    RunFacts,
+    Sample,
+    StepReport,
+    TrainingResult,
+    ValidationReport,
+    ValidationResult,
+)
+from regard.training.watchers import Watcher
+
+__all__ = [
+    "AttentionStatistics",
+    "DryRun",
+    "Precision",
+    "RunFacts",
+    "Sample",
+    "StepReport",
+    "TrainingResult",
+    "ValidationReport",
+    "ValidationResult",
+    "Watcher",
+    "choose_device",
+    "choose_precision",
+    "dry_run",
+    "dry_run_lines",
+    "train",
+]

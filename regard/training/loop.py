@@ -1,0 +1,293 @@
+"""The training loop: steps, validations and checkpoints, in the order in which they happen.
+
+What is trained, on what, how it is judged and who watches are all passed in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from regard.config import TrainingConfig
+from regard.data.batches import epoch_plan
+from regard.errors import ConfigError
+from regard.training.corpus import Corpus
+from regard.training.precision import Precision, make_fabric
+from regard.training.reports import (
+    RunFacts,
+    StepReport,
+    TrainingResult,
+    ValidationReport,
+    ValidationResult,
+)
+from regard.training.schedule import check_ending, learning_rate, total_steps
+from regard.training.state import Progress, SavedState, check_plan, read_state, restore, save_state
+from regard.training.stopping import Interruption
+from regard.training.update import Update
+from regard.training.watchers.base import Watcher
+
+LAST = "last"
+MOST_SKIPPED = 20  # steps in a row with a gradient that is not finite, before we give up
+
+
+def train(
+    model: nn.Module,
+    corpus: Corpus,
+    config: TrainingConfig,
+    *,
+    folder: Path,
+    precision: Precision,
+    evaluate: Callable[[nn.Module], ValidationResult],
+    keep_best: Callable[[ValidationReport], None],
+    watchers: Sequence[Watcher] = (),
+    resume: bool = False,
+) -> TrainingResult:
+    """Train a model until its recipe, its patience, a watcher or a signal says stop; it is changed in place.
+
+    `model(batch)` gives a `Loss`. `evaluate(model)` judges it, in eval mode and without gradients; when that is
+    better than before, `keep_best(report)` is called to save it. The training state is saved in `folder/last`
+    after each validation and at the end; `resume` goes on from there, bit for bit as if never interrupted (same
+    machine and threads), and then keeps the precision it began with unless the recipe names one.
+    Raises ConfigError for a recipe that cannot work, ModelError if there is nothing whole to resume.
+    """
+    check_ending(config)
+    saved = read_state(folder / LAST) if resume else None
+    if saved is not None and config.precision == "auto":
+        precision = Precision(saved.precision, "as before the interruption")
+    run = _Run(model, corpus, config, folder / LAST, precision, evaluate, keep_best, watchers)
+    with ExitStack() as at_end:
+        for watcher in watchers:
+            at_end.callback(watcher.close)
+        if saved is not None:
+            run.go_on_from(saved)
+        return run.until_stopped()
+
+
+class _Run:
+    """One run of the loop. `progress` and the tensors of model and optimiser are all its state."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        corpus: Corpus,
+        config: TrainingConfig,
+        last: Path,
+        precision: Precision,
+        evaluate: Callable[[nn.Module], ValidationResult],
+        keep_best: Callable[[ValidationReport], None],
+        watchers: Sequence[Watcher],
+    ) -> None:
+        self.model, self.corpus, self.config = model, corpus, config
+        self.last, self.precision, self.watchers = last, precision, watchers
+        self.evaluate, self.keep_best = evaluate, keep_best
+        self.fabric = make_fabric(config, precision)
+        self.update = Update(self.fabric, model, config)
+        self.progress = Progress()
+        self.lengths = (corpus.source_lengths, corpus.target_lengths)
+        self.plan = self.plan_of(0)
+        self.steps_per_epoch = -(-len(self.plan) // config.accumulate)
+        self.total_steps = total_steps(config, self.steps_per_epoch)
+        self.asked_to_stop: str | None = None
+        torch.manual_seed(config.seed + self.fabric.global_rank)
+
+    def go_on_from(self, saved: SavedState) -> None:
+        """Take up the state of an interrupted run."""
+        check_plan(self.last, saved.plan, self.what_fixes_the_plan())
+        restore(self.last, self.model, self.update.optimiser)
+        self.progress = saved.progress
+        self.plan = self.plan_of(saved.progress.epoch)
+
+    def until_stopped(self) -> TrainingResult:
+        """Take steps and validate until there is a reason to stop; then save."""
+        for watcher in self.watchers:
+            watcher.on_start(self.facts())
+        self.model.train()
+        with Interruption() as interruption:
+            while not (reason := interruption.reason):
+                if self.validation_is_due():
+                    self.validate()
+                elif reason := self.asked_to_stop or self.end_reached():
+                    break
+                else:
+                    self.step()
+            self.save()
+        result = self.result(reason, interrupted=interruption.reason is not None)
+        for watcher in self.watchers:
+            watcher.on_stop(result)
+        return result
+
+    def step(self) -> None:
+        """One optimiser step over the next batches of the plan."""
+        started = time.perf_counter()
+        now = self.progress
+        places = self.plan[now.batch : now.batch + self.config.accumulate]
+        batches = [self.corpus.batch(ranks[self.fabric.global_rank]) for ranks in places]
+        rate = learning_rate(self.config, now.step + 1, self.total_steps, now.plateau)
+        done = self.update(batches, rate)
+        took = time.perf_counter() - started
+        self.progress = replace(
+            now,
+            step=now.step + 1,
+            batch=now.batch + len(batches),
+            tokens_seen=now.tokens_seen + done.tokens,
+            skipped=now.skipped + (not done.applied),
+            skipped_in_a_row=0 if done.applied else now.skipped_in_a_row + 1,
+            seconds=now.seconds + took,
+        )
+        if self.progress.batch >= len(self.plan):
+            self.progress = replace(self.progress, epoch=now.epoch + 1, batch=0)
+            self.plan = self.plan_of(now.epoch + 1)
+        report = StepReport(
+            step=self.progress.step,
+            epoch=now.epoch + 1,
+            loss=done.loss,
+            tokens=done.tokens,
+            tokens_per_s=done.tokens / took,
+            learning_rate=rate,
+            gradient_norm=done.gradient_norm,
+            applied=done.applied,
+            skipped=self.progress.skipped,
+            remaining_s=self.remaining_s(),
+        )
+        self.listen(watcher.on_step(report) for watcher in self.watchers)
+        self.give_up_if_broken()
+
+    def validate(self) -> None:
+        """Judge the model, keep it if it is the best so far, and save the training state."""
+        started = time.perf_counter()
+        self.model.eval()
+        with torch.no_grad():
+            result = self.evaluate(self.model)
+        self.model.train()
+        now = self.progress
+        value = {"bleu": result.bleu, "chrf": result.chrf, "loss": result.loss}[self.config.metric]
+        gained = now.best is None or (value < now.best if self.config.metric == "loss" else value > now.best)
+        self.progress = now = replace(
+            now,
+            validated_step=now.step,
+            best=value if gained else now.best,
+            best_step=now.step if gained else now.best_step,
+            without_gain=0 if gained else now.without_gain + 1,
+            plateau=now.plateau.after(gained, self.config.plateau_factor, self.config.plateau_patience),
+        )
+        report = ValidationReport(
+            step=now.step,
+            epoch=now.epoch + (now.batch > 0),
+            result=result,
+            metric=self.config.metric,
+            is_best=gained,
+            best=value if now.best is None else now.best,
+            best_step=now.best_step,
+            without_gain=now.without_gain,
+            seconds=time.perf_counter() - started,
+        )
+        if gained and self.fabric.is_global_zero:
+            self.keep_best(report)
+        self.save()
+        self.listen(watcher.on_validation(report) for watcher in self.watchers)
+
+    def validation_is_due(self) -> bool:
+        """At every so many steps or at an epoch's end, and at the very end, but once a step."""
+        now = self.progress
+        if now.step == now.validated_step:
+            return False
+        every = self.config.validate_every
+        at_its_time = now.step % every == 0 if every else now.batch == 0
+        return at_its_time or self.end_reached() is not None
+
+    def end_reached(self) -> str | None:
+        """Why the recipe ends the training here, or None."""
+        now, config = self.progress, self.config
+        if config.max_steps and now.step >= config.max_steps:
+            return f"reached max_steps = {config.max_steps}"
+        if config.epochs and now.epoch >= config.epochs:
+            return f"finished {config.epochs} epochs"
+        if config.patience and now.without_gain >= config.patience:
+            return f"{config.metric} has not gained in {now.without_gain} validations"
+        return None
+
+    def listen(self, answers: Iterable[str | None]) -> None:
+        """Hear every watcher out; the first reason to stop counts."""
+        reasons = [answer for answer in answers if answer]
+        self.asked_to_stop = self.asked_to_stop or next(iter(reasons), None)
+
+    def give_up_if_broken(self) -> None:
+        """Raise ConfigError when step after step has no finite gradient."""
+        if self.progress.skipped_in_a_row >= MOST_SKIPPED:
+            raise ConfigError(
+                f"training: {MOST_SKIPPED} steps in a row had a loss or gradient that is not finite (up to step "
+                f"{self.progress.step}); lower training.learning_rate or set training.precision to float32, "
+                f"and start again or resume from {self.last}"
+            )
+
+    def save(self) -> None:
+        """Save the training state and tell."""
+        if self.fabric.is_global_zero:
+            state = SavedState(self.progress, self.precision.dtype, self.what_fixes_the_plan())
+            save_state(self.last, state, self.model, self.update.optimiser)
+        for watcher in self.watchers:
+            watcher.on_checkpoint(self.last, self.progress.step)
+
+    def plan_of(self, epoch: int) -> list[list[NDArray[np.int64]]]:
+        """The batches of an epoch: `plan[place][rank]` are rows of the corpus."""
+        config, ranks = self.config, self.fabric.world_size
+        return epoch_plan(*self.lengths, config.batch_tokens, config.seed, epoch, ranks)
+
+    def what_fixes_the_plan(self) -> dict[str, int | str]:
+        """The settings that a resumed run must share with the interrupted one."""
+        config = self.config
+        return {
+            "training.seed": config.seed,
+            "training.batch_tokens": config.batch_tokens,
+            "training.accumulate": config.accumulate,
+            "training.optimiser": config.optimiser,
+            "number of training pairs": len(self.corpus),
+            "number of target pieces": int(self.lengths[1].sum()),
+            "number of ranks": self.fabric.world_size,
+        }
+
+    def remaining_s(self) -> float | None:
+        """Seconds of steps still to come at the mean speed so far."""
+        if self.total_steps is None:
+            return None
+        now = self.progress
+        return max(self.total_steps - now.step, 0) * now.seconds / now.step
+
+    def facts(self) -> RunFacts:
+        """What watchers are told at the start."""
+        return RunFacts(
+            num_pairs=len(self.corpus),
+            num_parameters=sum(p.numel() for p in self.model.parameters()),
+            batches_per_epoch=len(self.plan),
+            steps_per_epoch=self.steps_per_epoch,
+            total_steps=self.total_steps,
+            first_step=self.progress.step,
+            num_ranks=self.fabric.world_size,
+            device=str(self.fabric.device),
+            precision=str(self.precision),
+            metric=self.config.metric,
+        )
+
+    def result(self, reason: str, interrupted: bool) -> TrainingResult:
+        """How the run ended."""
+        now = self.progress
+        return TrainingResult(
+            reason=reason,
+            interrupted=interrupted,
+            step=now.step,
+            epoch=now.epoch + (now.batch > 0),
+            tokens_seen=now.tokens_seen,
+            skipped=now.skipped,
+            seconds=now.seconds,
+            best=now.best,
+            best_step=now.best_step,
+            last=self.last,
+        )

@@ -1,0 +1,138 @@
+"""What training tells those who watch it: plain records, no torch.
+
+Losses are in nats per target token, BLEU and chrF from 0 to 100, times in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def perplexity(loss: float) -> float:
+    """The perplexity of a loss in nats per token: exp(loss), infinity where that is too large to write."""
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+@dataclass(frozen=True)
+class AttentionStatistics:
+    """How attention spread its weights over some decoded sentences; every mean is over output pieces.
+
+    on_end: mean weight on the source's end-of-sentence; on_first: on its first piece.
+    entropy: mean entropy of a row divided by log S, from 0 (one place) to 1 (all alike).
+    diversity: different most-attended places of a sentence over min(T, S); diagonal_distance: mean distance
+    of the most-attended place from the diagonal, as a share of the sentence.
+    change: mean total variation distance between a row and the next, 0 where every row is the same.
+    on_invalid: the most weight that any row put on padding; empty_rows: share of rows that are all zero.
+    """
+
+    num_rows: int
+    on_end: float
+    on_first: float
+    entropy: float
+    diversity: float
+    diagonal_distance: float
+    change: float
+    on_invalid: float
+    empty_rows: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One decoded validation sentence; `word_links` are pairs (output word, source word it looked at most)."""
+
+    source: str
+    reference: str
+    output: str
+    word_links: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """What a validation found.
+
+    `loss` and `accuracy` (share of target tokens guessed right) are teacher-forced; `bleu` and `chrf` are of
+    decoded text. `attention` is None for a model without.
+    """
+
+    loss: float
+    accuracy: float
+    bleu: float
+    chrf: float
+    samples: tuple[Sample, ...] = ()
+    attention: AttentionStatistics | None = None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run when it starts. `total_steps` is None where only patience ends it.
+
+    `first_step` is the number of steps already taken: 0, or where a resumed run goes on.
+    """
+
+    num_pairs: int
+    num_parameters: int
+    batches_per_epoch: int
+    steps_per_epoch: int
+    total_steps: int | None
+    first_step: int
+    num_ranks: int
+    device: str
+    precision: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One optimiser step. `gradient_norm` is before clipping; `remaining_s` is None where no end is set.
+
+    `skipped` counts the steps since the beginning that were left out for a gradient that was not finite;
+    `applied` is False when this one was. `epoch` counts from 1.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    tokens: int
+    tokens_per_s: float
+    learning_rate: float
+    gradient_norm: float
+    applied: bool
+    skipped: int
+    remaining_s: float | None
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """One validation: the result, whether it is the best so far by `metric`, and how long without gain."""
+
+    step: int
+    epoch: int
+    result: ValidationResult
+    metric: str
+    is_best: bool
+    best: float
+    best_step: int
+    without_gain: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a run ended: `reason` in words; `interrupted` when a signal ended it before its time.
+
+    `best` is the best value of the metric, None if the run ended before its first validation. `last` is the
+    folder that a resumed run reads.
+    """
+
+    reason: str
+    interrupted: bool
+    step: int
+    epoch: int
+    tokens_seen: int
+    skipped: int
+    seconds: float
+    best: float | None
+    best_step: int
+    last: Path

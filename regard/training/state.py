@@ -1,0 +1,140 @@
+"""The training state in `runs/NAME/last/`: everything a resumed run needs to go on bit for bit.
+
+    last/
+        state.json                 step, place in the epoch plan, schedule, best value, patience, tokens seen
+        model.safetensors          the last weights
+        optimiser.safetensors      the moments by parameter, and the states of the random generators
+
+Written whole or not at all (`regard.checkpoint.write_whole`), and without pickle.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from safetensors.torch import save_model as save_weights
+from torch import Tensor, nn, optim
+
+from regard.checkpoint import WEIGHTS, read_weights, whole_file, write_whole
+from regard.errors import ConfigError, ModelError
+from regard.training.precision import Dtype
+from regard.training.schedule import Plateau
+
+STATE_VERSION = 1
+STATE = "state.json"
+OPTIMISER = "optimiser.safetensors"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, in plain numbers.
+
+    `batch` is the next batch of the plan of `epoch` (from 0); `validated_step` the step of the last validation;
+    `best` the best value of the metric; `without_gain` validations since then; `seconds` spent on steps.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    tokens_seen: int = 0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    validated_step: int = 0
+    best: float | None = None
+    best_step: int = 0
+    without_gain: int = 0
+    plateau: Plateau = field(default_factory=Plateau)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """What `state.json` says: the progress, the precision used, and the settings that fixed the epoch plans."""
+
+    progress: Progress
+    precision: Dtype
+    plan: Mapping[str, int | str]
+
+
+def save_state(folder: Path, state: SavedState, model: nn.Module, optimiser: optim.Optimizer) -> None:
+    """Write the training state, whole or not at all."""
+
+    def write(draft: Path) -> None:
+        save_weights(model, str(draft / WEIGHTS))
+        save_file(_moments(model, optimiser) | _random_states(), draft / OPTIMISER)
+        content = {"version": STATE_VERSION, **asdict(state)}
+        (draft / STATE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    write_whole(folder, write)
+
+
+def read_state(folder: Path) -> SavedState:
+    """What `state.json` says. Raises ModelError where there is none, or one of another version."""
+    file = whole_file(folder, STATE)
+    if not file.is_file():
+        raise ModelError(
+            f"{folder}: nothing to resume, there is no {STATE}; start the training without resuming"
+        )
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        found = content.pop("version")
+    except (ValueError, KeyError):
+        raise ModelError(f"{file}: broken training state; start the training without resuming") from None
+    if found != STATE_VERSION:
+        raise ModelError(
+            f"{file}: training state of version {found}, expected {STATE_VERSION}; "
+            "resume with the regard that wrote it"
+        )
+    progress = content["progress"]
+    progress["plateau"] = Plateau(**progress["plateau"])
+    return SavedState(Progress(**progress), content["precision"], content["plan"])
+
+
+def restore(folder: Path, model: nn.Module, optimiser: optim.Optimizer) -> None:
+    """Put back weights, moments and random generators. Raises ModelError if they do not fit the model."""
+    read_weights(model, whole_file(folder, WEIGHTS))
+    tensors = load_file(whole_file(folder, OPTIMISER))
+    _put_back_random_states(tensors)
+    names = {name: index for index, (name, _) in enumerate(model.named_parameters())}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition("/")
+        if kind != "random":
+            state.setdefault(names[name], {})[kind] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def check_plan(folder: Path, saved: Mapping[str, int | str], now: Mapping[str, int | str]) -> None:
+    """Raise ConfigError if a setting that fixes the order of training differs from the interrupted run's."""
+    for name, value in now.items():
+        if saved.get(name) != value:
+            raise ConfigError(
+                f"{folder}: was trained with {name} = {saved.get(name)}, but now it is {value}; "
+                "resume with the same recipe and data, or start a new run in another folder"
+            )
+
+
+def _moments(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors as `kind/parameter name`; the optimiser must hold the model's parameters in order."""
+    names = [name for name, _ in model.named_parameters()]
+    state: Mapping[int, Mapping[str, Tensor]] = optimiser.state_dict()["state"]
+    return {f"{kind}/{names[i]}": t.contiguous() for i, part in state.items() for kind, t in part.items()}
+
+
+def _random_states() -> dict[str, Tensor]:
+    states = {"random/cpu": torch.get_rng_state()}
+    for index in range(torch.cuda.device_count()):
+        states[f"random/cuda:{index}"] = torch.cuda.get_rng_state(index)
+    return states
+
+
+def _put_back_random_states(tensors: Mapping[str, Tensor]) -> None:
+    torch.set_rng_state(tensors["random/cpu"])
+    for index in range(torch.cuda.device_count()):
+        if f"random/cuda:{index}" in tensors:
+            torch.cuda.set_rng_state(tensors[f"random/cuda:{index}"], index)

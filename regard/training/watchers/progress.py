@@ -1,0 +1,110 @@
+"""How far training is: a live line in a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from regard.training.reports import RunFacts, StepReport, TrainingResult, ValidationReport, perplexity
+from regard.training.watchers.base import Watcher
+
+SMOOTHING = 0.95  # how much of the shown loss and speed is the past
+
+
+class ProgressBar(Watcher):
+    """Epoch, step, tokens/s, time left, loss, perplexity, and BLEU of the last validation.
+
+    In a terminal they stand beside a bar; elsewhere (a log file) as a plain line, at most one in `every_s`
+    seconds. Loss and speed are running means.
+    """
+
+    def __init__(
+        self, console: Console, every_s: float = 30.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console = console
+        self._every_s = every_s
+        self._clock = clock
+        self._shown_at: float | None = None
+        self._total: int | None = None
+        self._loss: float | None = None
+        self._tokens_per_s: float | None = None
+        self._bleu: float | None = None
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    def on_start(self, facts: RunFacts) -> None:
+        """Say on what and how it trains; put up the bar."""
+        self._total = facts.total_steps
+        self._print(
+            f"training {facts.num_parameters:,} parameters on {facts.num_pairs:,} pairs, "
+            f"{facts.steps_per_epoch:,} steps an epoch; {facts.device}, {facts.precision}"
+            + (f"; going on after step {facts.first_step:,}" if facts.first_step else "")
+        )
+        if self._console.is_terminal:
+            self._bar = Progress(BarColumn(), TextColumn("{task.description}"), console=self._console)
+            self._task = self._bar.add_task("", total=facts.total_steps, completed=facts.first_step)
+            self._bar.start()
+
+    def on_step(self, report: StepReport) -> None:
+        """Move the bar, or print a line if it is time for one."""
+        if report.applied:
+            self._loss = _mean(self._loss, report.loss)
+        else:
+            self._print(f"step {report.step:,}: skipped, its loss or gradient is not finite")
+        self._tokens_per_s = _mean(self._tokens_per_s, report.tokens_per_s)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=report.step, description=self._line(report))
+        elif self._shown_at is None or self._clock() - self._shown_at >= self._every_s:
+            self._shown_at = self._clock()
+            self._print(self._line(report))
+
+    def on_validation(self, report: ValidationReport) -> None:
+        """A line that stays."""
+        result = report.result
+        self._bleu = result.bleu
+        mark = "best so far" if report.is_best else f"best {report.best:.2f} at step {report.best_step:,}"
+        self._print(
+            f"validation at step {report.step:,}, epoch {report.epoch}: loss {result.loss:.3f}, "
+            f"perplexity {perplexity(result.loss):.2f}, BLEU {result.bleu:.1f}, chrF {result.chrf:.1f} ({mark})"
+        )
+
+    def on_stop(self, result: TrainingResult) -> None:
+        """Say why it ended, and after an interruption where it can go on."""
+        self.close()
+        self._print(f"stopped at step {result.step:,}, epoch {result.epoch}: {result.reason}")
+        if result.interrupted:
+            self._print(f"all is saved in {result.last}; the same command with --resume goes on from there")
+
+    def close(self) -> None:
+        """Take the bar down."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _line(self, report: StepReport) -> str:
+        of = f"/{self._total:,}" if self._total else ""
+        parts = [
+            f"epoch {report.epoch}",
+            f"step {report.step:,}{of}",
+            f"{self._tokens_per_s or 0:,.0f} tokens/s",
+        ]
+        if report.remaining_s is not None:
+            parts.append(f"{timedelta(seconds=round(report.remaining_s))} left")
+        if self._loss is not None:
+            parts.append(f"loss {self._loss:.3f}, perplexity {perplexity(self._loss):.2f}")
+        if self._bleu is not None:
+            parts.append(f"BLEU {self._bleu:.1f}")
+        return ", ".join(parts)
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def _mean(before: float | None, new: float) -> float:
+    """The running mean with one more value."""
+    return new if before is None else SMOOTHING * before + (1 - SMOOTHING) * new

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from regard.config import TrainingConfig
+from regard.errors import ConfigError, ModelError
+from regard.records import Loss
+from regard.training import ValidationResult, Watcher
+from regard.training.loop import MOST_SKIPPED
+from tests.training.tiny import TinyCorpus, constant, parameter_hash, run, tiny_model
+
+# about ten batches an epoch, so five steps
+CONFIG = TrainingConfig(
+    epochs=0, max_steps=13, batch_tokens=40, accumulate=2, validate_every=3, patience=0, learning_rate=0.05
+)
+
+
+class StopAfter(Watcher):
+    """Ends the run at a step, by asking for it or with a signal."""
+
+    def __init__(self, step: int, number: signal.Signals | None = None) -> None:
+        self.step, self.number = step, number
+
+    def on_step(self, report):
+        if report.step != self.step:
+            return None
+        if self.number is None:
+            return "that is enough"
+        os.kill(os.getpid(), self.number)
+        return None
+
+
+class Notes(Watcher):
+    """Remembers everything it is told."""
+
+    def __init__(self) -> None:
+        self.facts, self.result = None, None
+        self.steps, self.validations, self.checkpoints, self.closed = [], [], [], 0
+
+    def on_start(self, facts):
+        self.facts = facts
+
+    def on_step(self, report):
+        self.steps.append(report)
+
+    def on_validation(self, report):
+        self.validations.append(report)
+
+    def on_checkpoint(self, folder, step):
+        self.checkpoints.append(step)
+
+    def on_stop(self, result):
+        self.result = result
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "cosine"])
+@pytest.mark.parametrize("stop", [1, 3, 4, 7, 11])
+def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule):
+    config = replace(CONFIG, schedule=schedule, optimiser="adamw", weight_decay=0.01)
+    whole, parts = tiny_model(), tiny_model()
+    through, before, after = Notes(), Notes(), Notes()
+    run(tmp_path / "whole", whole, config, [through])
+    run(tmp_path / "parts", parts, config, [before, StopAfter(stop)])
+    assert parameter_hash(parts) != parameter_hash(whole)
+
+    fresh = tiny_model(seed=99)
+    result = run(tmp_path / "parts", fresh, config, [after], resume=True)
+
+    assert parameter_hash(fresh) == parameter_hash(whole)
+    assert result.step == 13
+    told = [(r.step, r.epoch, r.loss, r.learning_rate) for r in before.steps + after.steps]
+    assert told == [(r.step, r.epoch, r.loss, r.learning_rate) for r in through.steps]
+    assert [r.step for r in before.validations + after.validations] == [3, 6, 9, 12, 13]
+
+
+def test_the_middle_of_an_epoch_is_among_the_places_where_runs_were_stopped(tmp_path):
+    notes = Notes()
+    run(tmp_path, tiny_model(), CONFIG, [notes, StopAfter(7)])
+    place = json.loads((tmp_path / "last" / "state.json").read_text())["progress"]
+    assert place["epoch"] >= 1
+    assert 0 < place["batch"] < notes.facts.batches_per_epoch
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [3, 5])
+def test_a_signal_finishes_the_step_saves_and_can_go_on(tmp_path, number, stop):
+    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    whole, parts, notes = tiny_model(), tiny_model(), Notes()
+    run(tmp_path / "whole", whole, CONFIG)
+
+    result = run(tmp_path / "parts", parts, CONFIG, [notes, StopAfter(stop, number)])
+
+    assert result.interrupted
+    assert number.name in result.reason
+    assert result.step == notes.checkpoints[-1] == stop
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
+    fresh = tiny_model(seed=99)
+    assert not run(tmp_path / "parts", fresh, CONFIG, resume=True).interrupted
+    assert parameter_hash(fresh) == parameter_hash(whole)
+
+
+def test_a_second_ctrl_c_interrupts_as_usual(tmp_path):
+    notes = Notes()
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, tiny_model(), CONFIG, [notes, StopAfter(2, signal.SIGINT), StopAfter(2, signal.SIGINT)])
+    assert notes.closed == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_training_works_outside_the_main_thread(tmp_path):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run(tmp_path, tiny_model(), CONFIG)))
+    thread.start()
+    thread.join()
+    assert [result.step for result in results] == [13]
+
+
+def test_epochs_end_the_run_and_every_pair_is_seen_once_an_epoch(tmp_path):
+    corpus, notes = TinyCorpus(), Notes()
+    result = run(tmp_path, tiny_model(), replace(CONFIG, epochs=2, max_steps=0, validate_every=0), [notes])
+    assert result.reason == "finished 2 epochs"
+    assert result.tokens_seen == 2 * int(corpus.target_lengths.sum())
+    assert [r.epoch for r in notes.validations] == [1, 2]
+    assert {r.epoch for r in notes.steps} == {1, 2}
+
+
+def test_early_stopping_and_best(tmp_path):
+    values = iter([1.0, 3.0, 2.0, 3.0, 9.0])
+    kept, notes = [], Notes()
+    result = run(
+        tmp_path,
+        tiny_model(),
+        replace(CONFIG, patience=2),
+        [notes],
+        evaluate=lambda model: constant(bleu=next(values))(model),
+        kept=kept,
+    )
+    assert result.reason == "bleu has not gained in 2 validations"
+    assert (result.best, result.best_step, result.step) == (3.0, 6, 12)
+    assert [r.step for r in kept] == [3, 6]
+    assert [r.is_best for r in notes.validations] == [True, True, False, False]
+
+
+def test_best_loss_is_the_lowest(tmp_path):
+    values = iter([3.0, 2.0, 2.5, 2.0, 4.0])
+    result = run(
+        tmp_path,
+        tiny_model(),
+        replace(CONFIG, metric="loss"),
+        evaluate=lambda model: constant(loss=next(values))(model),
+    )
+    assert (result.best, result.best_step) == (2.0, 6)
+
+
+def test_validation_sees_eval_mode_without_gradients_and_training_goes_on_in_training_mode(tmp_path):
+    seen, model = [], tiny_model()
+
+    def evaluate(given: nn.Module) -> ValidationResult:
+        seen.append((given is model, given.training, torch.is_grad_enabled()))
+        return constant()(given)
+
+    run(tmp_path, model, CONFIG, evaluate=evaluate)
+    assert seen == [(True, False, False)] * 5
+    assert model.training
+
+
+def test_plateau_lowers_the_rate_after_validations_without_gain(tmp_path):
+    notes = Notes()
+    config = replace(CONFIG, plateau_patience=2, plateau_factor=0.1, learning_rate=1.0)
+    run(tmp_path, tiny_model(), config, [notes])  # gains at step 3 (the first), not at 6 and 9
+    rates = {r.step: r.learning_rate for r in notes.steps}
+    assert rates[1] == rates[9] == 1.0
+    assert rates[10] == rates[13] == pytest.approx(0.1)
+
+
+def test_watchers_hear_everything_and_are_closed(tmp_path):
+    notes = Notes()
+    result = run(tmp_path, tiny_model(), CONFIG, [notes])
+    assert notes.facts.num_pairs == 40
+    assert notes.facts.num_parameters == 12 * 8 + 12 * 8 + 12
+    assert notes.facts.total_steps == 13
+    assert notes.facts.device == "cpu"
+    assert [r.step for r in notes.steps] == list(range(1, 14))
+    assert notes.steps[-1].remaining_s == 0
+    assert notes.result == result
+    assert notes.closed == 1
+
+
+class Broken(nn.Module):
+    """A tiny model whose loss is not a number at some steps (two batches a step)."""
+
+    def __init__(self, broken_steps) -> None:
+        super().__init__()
+        self.inner, self.calls, self.broken_steps = tiny_model(), 0, broken_steps
+
+    def forward(self, batch):
+        loss = self.inner(batch)
+        step = self.calls // 2 + 1
+        self.calls += 1
+        return (
+            Loss(loss.total * float("nan"), loss.nll, loss.num_tokens) if step in self.broken_steps else loss
+        )
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
+    model, hashes = Broken({2}), []
+
+    class Hashes(Notes):
+        def on_step(self, report):
+            super().on_step(report)
+            hashes.append(parameter_hash(model))
+
+    notes = Hashes()
+    result = run(tmp_path, model, replace(CONFIG, max_steps=3), [notes])
+    assert [r.applied for r in notes.steps] == [True, False, True]
+    assert result.skipped == 1
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_giving_up_after_many_broken_steps_in_a_row(tmp_path):
+    with pytest.raises(ConfigError, match=rf"{MOST_SKIPPED} steps in a row .* lower training.learning_rate"):
+        run(tmp_path, Broken(range(1000)), replace(CONFIG, max_steps=100))
+
+
+def test_resuming_what_is_not_there(tmp_path):
+    with pytest.raises(ModelError, match=r"last: nothing to resume, there is no state.json"):
+        run(tmp_path, tiny_model(), CONFIG, resume=True)
+
+
+def test_resuming_with_another_plan_is_refused(tmp_path):
+    run(tmp_path, tiny_model(), CONFIG, [StopAfter(2)])
+    with pytest.raises(
+        ConfigError, match=r"training.batch_tokens = 40, but now it is 50; resume with the same"
+    ):
+        run(tmp_path, tiny_model(), replace(CONFIG, batch_tokens=50), resume=True)
+
+
+def test_a_finished_run_can_be_prolonged(tmp_path):
+    long, short = tiny_model(), tiny_model()
+    run(tmp_path / "long", long, replace(CONFIG, max_steps=12))
+    run(tmp_path / "short", short, replace(CONFIG, max_steps=6))
+    run(tmp_path / "short", short, replace(CONFIG, max_steps=12), resume=True)
+    assert parameter_hash(short) == parameter_hash(long)
+
+
+def test_a_resumed_run_keeps_its_precision(tmp_path):
+    run(tmp_path, tiny_model(), replace(CONFIG, max_steps=2))
+    file = tmp_path / "last" / "state.json"
+    file.write_text(file.read_text().replace('"float32"', '"bfloat16"'))
+    notes = Notes()
+    run(tmp_path, tiny_model(), replace(CONFIG, max_steps=4), [notes], resume=True)
+    assert notes.facts.precision == "bfloat16: as before the interruption"
+    assert all(p.dtype == torch.float32 for p in tiny_model().parameters())

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import builtins
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from regard.errors import ConfigError
+from regard.training import RunFacts, Sample, StepReport, TrainingResult, ValidationReport, ValidationResult
+from regard.training.watchers import MetricsFile, ProgressBar, Samples, TensorBoard
+from regard.training.watchers.samples import sample_lines
+
+FACTS = RunFacts(100, 2048, 10, 5, 50, 0, 1, "cpu", "float32: asked for", "bleu")
+STEP = StepReport(1, 1, 2.0, 300, 1500.0, 0.001, 0.7, True, 0, 65.0)
+SAMPLE = Sample("die alte frau", "the old woman", "the old dog", (("the", "die"), ("old", "alte")))
+RESULT = ValidationResult(loss=1.0, accuracy=0.5, bleu=12.3, chrf=45.6, samples=(SAMPLE,))
+VALIDATION = ValidationReport(5, 1, RESULT, "bleu", True, 12.3, 5, 0, 0.5)
+END = TrainingResult("interrupted by SIGINT", True, 7, 2, 999, 0, 1.0, 12.3, 5, Path("runs/x/last"))
+
+
+def written(watch, terminal=False, **options):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200, color_system=None)
+    watch(console)
+    return console.file.getvalue()
+
+
+def test_a_log_gets_a_plain_line_now_and_then():
+    seconds = iter(range(0, 1000, 10))
+
+    def watch(console):
+        bar = ProgressBar(console, every_s=30, clock=lambda: next(seconds))
+        bar.on_start(FACTS)
+        for step in range(1, 10):
+            bar.on_step(replace(STEP, step=step))
+
+    lines = written(watch).splitlines()
+    assert lines[0] == "training 2,048 parameters on 100 pairs, 5 steps an epoch; cpu, float32: asked for"
+    assert (
+        lines[1] == "epoch 1, step 1/50, 1,500 tokens/s, 0:01:05 left, loss 2.000, perplexity 7.39"
+    )  # e^2 = 7.389
+    assert 1 < len(lines[1:]) < 9
+
+
+def test_a_terminal_gets_a_bar_with_the_last_bleu():
+    def watch(console):
+        bar = ProgressBar(console)
+        bar.on_start(FACTS)
+        bar.on_validation(VALIDATION)
+        bar.on_step(STEP)
+        bar.on_stop(END)
+
+    text = written(watch, terminal=True)
+    assert "\x1b[?25l" in text  # the cursor is hidden while the bar lives
+    assert "epoch 1, step 1/50" in text
+    assert "BLEU 12.3" in text
+
+
+def test_validations_ends_and_skipped_steps_are_told():
+    def watch(console):
+        bar = ProgressBar(console)
+        bar.on_start(replace(FACTS, first_step=4))
+        bar.on_step(replace(STEP, applied=False, loss=float("nan")))
+        bar.on_validation(VALIDATION)
+        bar.on_stop(END)
+
+    text = written(watch)
+    assert "going on after step 4" in text
+    assert "step 1: skipped, its loss or gradient is not finite" in text
+    assert (
+        "step 5, epoch 1: loss 1.000, perplexity 2.72, BLEU 12.3, chrF 45.6 (best so far)" in text
+    )  # e = 2.718
+    assert "stopped at step 7, epoch 2: interrupted by SIGINT" in text
+    assert "all is saved in runs/x/last; the same command with --resume goes on from there" in text
+
+
+def test_metrics_are_lines_of_json_and_a_resume_drops_what_came_later(tmp_path):
+    path = tmp_path / "run" / "metrics.jsonl"
+    first = MetricsFile(path)
+    first.on_start(FACTS)
+    for step in range(1, 5):
+        first.on_step(replace(STEP, step=step))
+    first.on_validation(VALIDATION)
+    first.close()
+    with path.open("a") as file:
+        file.write('{"kind": "step", "st')  # a kill in the middle of a line
+
+    second = MetricsFile(path)
+    second.on_start(replace(FACTS, first_step=3))
+    second.on_step(replace(STEP, step=4, loss=9.0))
+    second.on_stop(END)
+    second.close()
+
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(e["kind"], e["step"]) for e in events] == [
+        ("start", 0),
+        ("step", 1),
+        ("step", 2),
+        ("step", 3),
+        ("start", 3),
+        ("step", 4),
+        ("stop", 7),
+    ]
+    assert events[5]["loss"] == 9.0
+    third = MetricsFile(path)
+    third.on_start(FACTS)
+    third.on_validation(VALIDATION)
+    third.close()
+    start, validation = map(json.loads, path.read_text().splitlines())
+    assert start["precision"] == "float32: asked for"
+    assert (validation["bleu"], validation["loss"]) == (12.3, 1.0)
+    assert "samples" not in validation
+
+
+def test_tensorboard_curves_can_be_read_back(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = TensorBoard(tmp_path)
+    board.on_start(FACTS)
+    board.on_step(STEP)
+    board.on_validation(VALIDATION)
+    board.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [(e.step, e.value) for e in events.Scalars("training/loss")] == [(1, 2.0)]
+    assert events.Scalars("validation/bleu")[0].value == pytest.approx(12.3)
+    assert "sample/1/text_summary" in events.Tags()["tensors"]
+
+
+def test_tensorboard_missing_is_told_with_the_command(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if "tensorboard" in name:
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigError, match=r"pip install 'regard\[tensorboard\]'"):
+        TensorBoard(tmp_path)
+
+
+def test_samples_show_what_each_word_looked_at():
+    assert sample_lines(SAMPLE)[-1] == "  looked at  the←die  old←alte"
+    assert len(sample_lines(replace(SAMPLE, word_links=()))) == 3
+    text = written(lambda console: Samples(console, 1).on_validation(VALIDATION))
+    assert text.splitlines() == sample_lines(SAMPLE)
