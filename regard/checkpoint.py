@@ -37,6 +37,7 @@ from regard.build import build_model
 from regard.config import Config
 from regard.data.tokeniser import Tokeniser
 from regard.errors import ModelError
+from regard.model import Seq2Seq
 
 FORMAT_VERSION = 1
 FORMAT = "format.json"
@@ -74,7 +75,7 @@ class ModelCard:
 class SavedModel:
     """A model folder in memory: the model in eval mode, its recipe and its tokenisers."""
 
-    model: nn.Module
+    model: Seq2Seq
     config: Config
     tokenisers: Tokenisers
 

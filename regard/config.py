@@ -18,7 +18,7 @@ import yaml
 from regard.errors import ConfigError
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser
+    from jsonargparse import ArgumentParser, Namespace
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,9 @@ def load(recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Con
     arguments = [] if recipe is None else [f"--config={find_recipe(recipe)}"]
     try:
         reader = parser()
-        read = reader.instantiate(reader.parse_args([*arguments, *overrides]))
+        parsed = reader.parse_args([*arguments, *overrides])
+        _check_filled(parsed, Config())
+        read = reader.instantiate(parsed)
     except (ArgumentError, TypeError, ValueError) as error:
         where = f"{recipe}: " if recipe is not None and not _names_override(error, overrides) else ""
         raise ConfigError(where + _one_line(error)) from None
@@ -271,6 +273,12 @@ def parser() -> ArgumentParser:
     for section in dataclasses.fields(Config):
         made.add_argument(f"--{section.name}", type=type(section.default), default=section.default)
     return made
+
+
+def describe_keys() -> str:
+    """Every key of a recipe with its meaning, type and default, as text."""
+    sections = parser().format_help().split("\n\n")[2:]  # without usage and the parser's own options
+    return "\n\n".join(sections).rstrip()
 
 
 def packaged_recipes() -> dict[str, Path]:
@@ -294,10 +302,22 @@ def find_recipe(recipe: str | Path) -> Path:
     )
 
 
+def _check_filled(parsed: Namespace, defaults: object, inside: str = "") -> None:
+    """Refuse what the parser lets pass: a key without a value, and something else where keys should be."""
+    for field in dataclasses.fields(defaults):  # type: ignore[arg-type]
+        value, default = parsed[field.name], getattr(defaults, field.name)
+        if value is None:
+            raise ValueError(f'"{inside}{field.name}": expected a value, got none; leave the key out for the default')
+        if dataclasses.is_dataclass(default):
+            if isinstance(value, list | str | int | float):
+                raise ValueError(f'"{inside}{field.name}": expected keys with values, got {value}')
+            _check_filled(value, default, f"{inside}{field.name}.")
+
+
 def _one_line(error: Exception) -> str:
     """What the parser says, on one line and without its jargon."""
     text = " ".join(str(error).split())
-    for jargon, plain in (("Parser key ", ""), ("<class '", ""), ("'>", ""), ("typing.Literal", "one of ")):
+    for jargon, plain in (("Parser key ", ""), ("<class '", ""), ("'>", ""), ("a typing.Literal", "one of ")):
         text = text.replace(jargon, plain)
     return text
 

@@ -1,8 +1,10 @@
 """Training: the loop, its schedules and state, and what watches it."""
 
 from regard.training.dry_run import DryRun, dry_run, dry_run_lines
-from regard.training.loop import train
+from regard.training.experiment import Trained, measure, train
+from regard.training.loop import run_loop
 from regard.training.precision import Precision, choose_device, choose_precision
+from regard.training.prepare import Prepared, prepare
 from regard.training.reports import (
     AttentionStatistics,
     RunFacts,
@@ -18,9 +20,11 @@ __all__ = [
     "AttentionStatistics",
     "DryRun",
     "Precision",
+    "Prepared",
     "RunFacts",
     "Sample",
     "StepReport",
+    "Trained",
     "TrainingResult",
     "ValidationReport",
     "ValidationResult",
@@ -29,5 +33,8 @@ __all__ = [
     "choose_precision",
     "dry_run",
     "dry_run_lines",
+    "measure",
+    "prepare",
+    "run_loop",
     "train",
 ]

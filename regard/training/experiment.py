@@ -10,12 +10,12 @@ import torch
 
 from regard import config as recipes
 from regard.build import build_model
-from regard.checkpoint import ModelCard, load_config, save_model
+from regard.checkpoint import CONFIG, FORMAT, ModelCard, load_config, save_model, whole_file
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
 from regard.training.dry_run import DryRun, dry_run
-from regard.training.loop import train as run_loop
+from regard.training.loop import run_loop
 from regard.training.precision import Precision, choose_device, choose_precision
 from regard.training.prepare import Prepared, Tell, load_prepared, prepare, save_prepared
 from regard.training.reports import TrainingResult, ValidationReport
@@ -53,13 +53,17 @@ def train(
 ) -> Trained:
     """Train a model and leave it in the folder `out`, ready for `regard.load(out)`.
 
-    `recipe` is a Config, a YAML file or the name of a packaged recipe, `overrides` change it like the command
-    line's `--model.dropout=0.3`; `data` are the training files in place of the recipe's. `resume` goes on with
-    the run in `out`, bit for bit; `overwrite` starts anew where one lies. `watchers` look on (a `Watcher` may
-    stop the run), `tell` hears what is being prepared. Raises ConfigError, DataError or ModelError for what
-    cannot work, before anything is written.
+    `recipe` is a Config, a YAML file or the name of a packaged recipe; `overrides` change it like the command
+    line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `resume` goes on with the
+    run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where one lies.
+    `watchers` look on and may stop the run, `tell` hears what is being prepared; `prepared` is data made ready
+    before, for the same data and tokeniser sections. Raises ConfigError, DataError or ModelError for what cannot
+    work, before anything is written.
     """
-    config, folder = _config(recipe, data, overrides), Path(out)
+    folder = Path(out)
+    if recipe is None and resume:
+        recipe = whole_file(folder, CONFIG)
+    config = _config(recipe, data, overrides)
     _check_out(folder, config, resume, overwrite)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
@@ -122,7 +126,7 @@ def _config(
 
 def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> None:
     """Refuse to write over a run, and to resume another one."""
-    begun = (folder / "format.json").is_file() or (folder / "last").is_dir()
+    begun = whole_file(folder, FORMAT).is_file()
     if resume:
         saved = load_config(folder)
         for section in ("data", "tokeniser", "model"):

@@ -38,7 +38,7 @@ LAST = "last"
 MOST_SKIPPED = 20  # steps in a row with a gradient that is not finite, before we give up
 
 
-def train(
+def run_loop(
     model: nn.Module,
     corpus: Corpus,
     config: TrainingConfig,

@@ -1,0 +1,126 @@
+"""`regard train`: from a recipe and text files to a model folder."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from regard import config as recipes
+from regard.cli import Parser
+
+_DESCRIPTION = """\
+Train a model. RECIPE is a YAML file or one of the packaged recipes:
+  {recipes}
+Without one the defaults are used; without --data.train, the embedded German-English grammar.
+Every key of a recipe can be given as an option with dots; --keys lists them all."""
+
+_EXAMPLES = """\
+examples:
+  regard train luong2015
+  regard train bahdanau2015 --data.train train.de train.en --data.validation val.de val.en
+  regard train mine.yaml --model.decoder.cell gru --training.epochs 5 --out runs/gru
+  regard train mine.yaml --out runs/gru --resume       # go on after Ctrl-C, bit for bit
+  regard train mine.yaml --dry-run                     # sizes, memory, time; trains nothing"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, train, say where the model is."""
+    own, overrides = split_overrides(arguments)
+    parser = _parser()
+    options = parser.parse_args(own)
+    if options.keys:
+        print(recipes.describe_keys())
+        return 0
+    overrides += [f"--training.device={options.device}"] if options.device else []
+    overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
+    recipe, out = options.recipe, options.out or _default_out(options.recipe)
+    if options.print_config:
+        print(recipes.dump(recipes.load(recipe, overrides)), end="")
+        return 0
+
+    from rich.console import Console
+
+    from regard.training import dry_run_lines, measure, train
+    from regard.training.watchers import Health, ProgressBar, Samples
+
+    console = Console(stderr=True, highlight=False)
+    tell = console.print
+    if options.dry_run:
+        print(*dry_run_lines(measure(recipe, overrides=overrides, tell=tell)), sep="\n")
+        return 0
+    watchers = [] if options.quiet else [ProgressBar(console), Samples(console), Health(console)]
+    trained = train(
+        recipe,
+        out=out,
+        overrides=overrides,
+        resume=options.resume,
+        overwrite=options.overwrite,
+        watchers=watchers,
+        tell=tell,
+        command=shlex.join(["regard", "train", *arguments]),
+    )
+    if trained.result.interrupted:
+        return 130
+    print(trained.folder)
+    return 0
+
+
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The verb's own arguments, and the dotted keys of the recipe, each as one `--key=value`.
+
+    A key that takes several values, such as --data.train, takes all that follow up to the next option.
+    """
+    own: list[str] = []
+    overrides: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        token = waiting.pop(0)
+        if not token.startswith("--") or "." not in token.split("=")[0]:
+            own.append(token)
+        elif "=" in token and token.split("=")[0] not in _LISTS:
+            overrides.append(token)
+        else:
+            key, _, first = token.partition("=")
+            values = [first] if first else []
+            while waiting and not waiting[0].startswith("--") and (key in _LISTS or not values):
+                values.append(waiting.pop(0))
+            overrides.append(f"{key}={json.dumps(values) if key in _LISTS else ' '.join(values)}")
+    return own, overrides
+
+
+_LISTS = ("--data.train", "--data.validation")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "train",
+        description=_DESCRIPTION.format(recipes=", ".join(recipes.packaged_recipes())),
+        epilog=_EXAMPLES,
+    )
+    add = parser.add_argument
+    add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
+    add("--out", type=Path, help="the model folder (default: runs/NAME OF THE RECIPE)")
+    add("--resume", action="store_true", help="go on with the run in --out, also in the middle of an epoch")
+    add("--overwrite", action="store_true", help="start anew where a run lies already")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="parameters, vocabulary, steps, memory and time; trains nothing",
+    )
+    add("--device", help="auto, cpu, cuda or cuda:N; short for --training.device")
+    add("--threads", type=int, help="CPU threads; short for --training.threads")
+    add("--quiet", action="store_true", help="no progress, samples or attention health")
+    add("--print-config", action="store_true", help="print the whole recipe as it would be used, and stop")
+    add(
+        "--keys",
+        action="store_true",
+        help="list every key of a recipe with its meaning and default, and stop",
+    )
+    add("--KEY VALUE", dest="unused", metavar="", help="any key of the recipe: --model.dropout 0.3")
+    return parser
+
+
+def _default_out(recipe: str | None) -> Path:
+    return Path("runs") / (Path(recipe).stem if recipe else "model")

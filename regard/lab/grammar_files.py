@@ -1,0 +1,68 @@
+"""The embedded corpus as files, for those who want to read it or train something else on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from regard.alignment import format_links
+from regard.data.grammar import HELD_OUT, LONGEST, SHORTEST, generate
+from regard.errors import DataError
+from regard.records import Links, Pair
+
+NUM_HELD_BACK = 1000  # pairs of validation, of test, and of each held-out construction
+PAIRS_A_LENGTH = 50
+_SUFFIXES = (".de", ".en", ".links")
+Tell = Callable[[str], None]
+
+
+def write_files(folder: Path, num_pairs: int, seed: int, tell: Tell = lambda line: None) -> None:
+    """Write train, validation, test, test.lengths and a test set for each held-out construction.
+
+    Each is three line-parallel files: `.de`, `.en`, and `.links` with the gold links, from zero, `1-2` sure and
+    `1p2` merely possible. `test.lengths` has fifty sentences of each length from 2 words on; where a length has
+    fewer, all of them. The same arguments give the same bytes. Raises DataError if the folder holds other files.
+    """
+    if num_pairs < 1:
+        raise DataError(f"--pairs: expected a number from 1 on, got {num_pairs}")
+    if folder.is_file() or (
+        folder.is_dir() and any(file.suffix not in _SUFFIXES for file in folder.iterdir())
+    ):
+        raise DataError(f"{folder}: is a file or holds other files already; give an empty or new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    sets: dict[str, Iterator[Pair]] = {
+        "train": generate(num_pairs, seed),
+        "validation": generate(NUM_HELD_BACK, seed, split="validation"),
+        "test": generate(NUM_HELD_BACK, seed, split="test"),
+        "test.lengths": _every_length(seed),
+    }
+    for name in HELD_OUT:
+        sets[f"test.{name}"] = generate(NUM_HELD_BACK, seed, split="test", construction=name)
+    for name, pairs in sets.items():
+        tell(f"{folder / name}: {_write(folder / name, pairs):,} pairs")
+
+
+def _write(path: Path, pairs: Iterator[Pair]) -> int:
+    """Write one set; how many pairs it has."""
+    number = 0
+    source, target, links = (path.with_name(path.name + suffix) for suffix in _SUFFIXES)
+    with _lines(source) as de, _lines(target) as en, _lines(links) as gold:
+        for pair in pairs:
+            de.write(pair.source + "\n")
+            en.write(pair.target + "\n")
+            gold.write(format_links(pair.links or Links()) + "\n")
+            number += 1
+    return number
+
+
+def _lines(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="\n")
+
+
+def _every_length(seed: int) -> Iterator[Pair]:
+    for length in range(SHORTEST, LONGEST + 1):
+        try:
+            yield from generate(PAIRS_A_LENGTH, seed, split="test", length=(length, length))
+        except DataError:  # the shortest lengths have only so many sentences, and all were given
+            continue
