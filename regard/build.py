@@ -42,8 +42,8 @@ def build_model(
             f"training.label_smoothing: expected a share from 0 to below 1, got {label_smoothing}"
         )
     dropout = Dropout(config.dropout, config.variational)
-    source_embedding = _embedding(source_size, config.embedding_size)
-    target_embedding = _embedding(target_size, config.embedding_size)
+    source_embedding = _embedding(source_size, config.embedding_size, tied=config.tie == "all")
+    target_embedding = _embedding(target_size, config.embedding_size, tied=config.tie != "none")
     if config.tie == "all":
         if not shared_vocabulary:
             raise ConfigError(
@@ -76,9 +76,10 @@ def construct(part: type[Part], offered: Mapping[str, Any]) -> Part:
     return part(**{name: offered[name] for name in inspect.signature(part).parameters if name in offered})
 
 
-def _embedding(size: int, width: int) -> nn.Embedding:
+def _embedding(size: int, width: int, tied: bool) -> nn.Embedding:
+    """Rows of length about 1 where they also serve as output matrix, else of unit variance, which learns faster."""
     made = nn.Embedding(size, width)
-    nn.init.normal_(made.weight, std=width**-0.5)
+    nn.init.normal_(made.weight, std=width**-0.5 if tied else 1.0)
     return made
 
 
@@ -112,13 +113,17 @@ def _decoder(config: ModelConfig, embedding: nn.Embedding, encoder: Encoder, dro
         "dropout": dropout,
     }
     offered["bridge"] = construct(pick(BRIDGES, chosen.bridge, "model.decoder.bridge"), offered)
-    attention = _attention(config, encoder.memory_size)
     if "attention" not in inspect.signature(part).parameters and config.attention.score != "none":
         raise ConfigError(
             f"model.decoder.name {chosen.name}: this decoder has no attention, it knows the sentence by one fixed "
             f"vector; set model.attention.score to none (it is {config.attention.score}), or choose another decoder"
         )
-    return construct(part, offered | {"attention": attention})
+    if chosen.name == "plain" and chosen.bridge == "zero" and chosen.sentence_vector == "start":
+        raise ConfigError(
+            "model.decoder: plain with bridge zero would know nothing of the source; "
+            "choose bridge copy, dense or mean, or sentence_vector every_step"
+        )
+    return construct(part, offered | {"attention": _attention(config, encoder.memory_size)})
 
 
 def _attention(config: ModelConfig, memory_size: int) -> Attention:
@@ -154,5 +159,5 @@ def _check_sizes(config: ModelConfig) -> None:
     for where, section in sections.items():
         for field in fields(section):
             value = getattr(section, field.name)
-            if type(value) is int and value < 1:
+            if field.type == "int" and value < 1:
                 raise ConfigError(f"{where}.{field.name}: expected a whole number from 1 on, got {value}")

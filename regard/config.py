@@ -7,8 +7,10 @@ No torch in this room. `load` reads a recipe with dotted overrides; an unknown k
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import re
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -255,8 +257,18 @@ def load(recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Con
         read = reader.instantiate(parsed)
     except (ArgumentError, TypeError, ValueError) as error:
         where = f"{recipe}: " if recipe is not None and not _names_override(error, overrides) else ""
-        raise ConfigError(where + _one_line(error)) from None
-    return Config(**{section.name: read[section.name] for section in dataclasses.fields(Config)})
+        raise ConfigError(where + _with_advice(_one_line(error))) from None
+    config = Config(**{section.name: read[section.name] for section in dataclasses.fields(Config)})
+    check_numbers(config)
+    return config
+
+
+def check_numbers(config: Config) -> None:
+    """Raise ConfigError for a negative number, or a 0 where there must be at least 1; `build` checks the model's."""
+    for key, value in _leaves(config):
+        least = int(key.endswith(_FROM_ONE))
+        if isinstance(value, int | float) and value < least and not key.startswith("model."):
+            raise ConfigError(f"{key}: expected a number from {least} on, got {value}")
 
 
 def dump(config: Config) -> str:
@@ -304,14 +316,45 @@ def find_recipe(recipe: str | Path) -> Path:
 
 def _check_filled(parsed: Namespace, defaults: object, inside: str = "") -> None:
     """Refuse what the parser lets pass: a key without a value, and something else where keys should be."""
-    for field in dataclasses.fields(defaults):  # type: ignore[arg-type]
-        value, default = parsed[field.name], getattr(defaults, field.name)
+    for entry in dataclasses.fields(defaults):  # type: ignore[arg-type]
+        key, value, default = inside + entry.name, parsed[entry.name], getattr(defaults, entry.name)
         if value is None:
-            raise ValueError(f'"{inside}{field.name}": expected a value, got none; leave the key out for the default')
+            raise ValueError(f'"{key}": expected a value, got none; leave the key out for the default')
         if dataclasses.is_dataclass(default):
             if isinstance(value, list | str | int | float):
-                raise ValueError(f'"{inside}{field.name}": expected keys with values, got {value}')
-            _check_filled(value, default, f"{inside}{field.name}.")
+                raise ValueError(f'"{key}": expected keys with values, got {value}')
+            _check_filled(value, default, f"{key}.")
+
+
+_FROM_ONE = ("_pairs", "max_pieces", "batch_tokens", "accumulate", "plateau_patience", "beam", "batch_size")
+
+
+def _leaves(section: object, inside: str = "") -> Iterator[tuple[str, object]]:
+    """Every dotted key below a section with its value."""
+    for entry in dataclasses.fields(section):  # type: ignore[arg-type]
+        key, value = inside + entry.name, getattr(section, entry.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+_UNKNOWN_KEY = re.compile(
+    r"Group '(?P<group>[^']+)' does not accept option '(?P<option>[^']+)'"
+    r"|Option '(?P<whole>[^']+)' is not accepted"
+    r"|unrecognized arguments: --(?P<typed>[\w.]+)"
+)
+
+
+def _with_advice(message: str) -> str:
+    """What to do about an unknown key: the known one that looks most like it, and where all are listed."""
+    found = _UNKNOWN_KEY.search(message)
+    if found is None:
+        return message
+    unknown = found["whole"] or found["typed"] or f"{found['group']}.{found['option']}"
+    near = difflib.get_close_matches(unknown, [key for key, _ in _leaves(Config())], n=1, cutoff=0.7)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{message}; {meant}`regard train --keys` lists all keys"
 
 
 def _one_line(error: Exception) -> str:
@@ -325,4 +368,4 @@ def _one_line(error: Exception) -> str:
 def _names_override(error: Exception, overrides: Sequence[str]) -> bool:
     """Whether the parser complains of something typed on the command line, not of the file."""
     keys = [o.removeprefix("--").split("=")[0] for o in overrides if o.startswith("--")]
-    return any(key in str(error) for key in keys)
+    return "unrecognized arguments" in str(error) or any(key in str(error) for key in keys)

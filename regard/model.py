@@ -42,8 +42,8 @@ class Seq2Seq(nn.Module):
 
     def forward(self, batch: Batch) -> Loss:
         """The loss over all real target tokens. The vocabulary's product is taken once, for all steps."""
-        said = self.unroll(batch).combined[batch.target_valid]  # (real tokens, H)
-        log_probabilities = self.log_probabilities(self.dropout(said.unsqueeze(1)).squeeze(1))
+        combined: Tensor = self.dropout(self.unroll(batch).combined)  # (B, T, H)
+        log_probabilities = self.log_probabilities(combined[batch.target_valid])  # (real tokens, V)
         labels = batch.target[batch.target_valid]
         nll = F.nll_loss(log_probabilities, labels, reduction="sum")
         spread = -log_probabilities.mean(dim=-1).sum()

@@ -15,6 +15,7 @@ from torch import Tensor
 from regard.checkpoint import Tokenisers, load_model
 from regard.config import SearchConfig
 from regard.data import Tokeniser, sorted_batches
+from regard.errors import DataError, SearchError
 from regard.model import ModelStepper, Seq2Seq
 from regard.records import (
     END,
@@ -47,7 +48,7 @@ class How(TypedDict, total=False):
 class Translator:
     """A trained model with its tokenisers: translates, aligns known pairs, embeds, traces.
 
-    Empty text gives an empty translation without pieces. Sentences are sorted by length and decoded in batches;
+    Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and decoded in batches;
     results come in the order asked for. In float32 a sentence's log-probability is the same within 1e-4 whatever
     it is batched with.
     """
@@ -71,7 +72,8 @@ class Translator:
 
         Keywords: `beam`, `length_penalty`, `batch_size` in place of the recipe's; `num_best`, the number of
         translations wanted of each sentence, the others being in `alternatives`, best first; `watch`, called
-        with the number of sentences just done. Raises SearchError if the beam is narrower than `num_best`.
+        with the number of sentences just done. Raises SearchError if the beam is narrower than `num_best`, or for a
+        beam or batch of less than 1.
         """
         if isinstance(text, str):
             return self.translate([text], **how)[0]
@@ -82,6 +84,8 @@ class Translator:
             length_penalty=how.get("length_penalty", self.search.length_penalty),
             batch_size=how.get("batch_size", self.search.batch_size),
         )
+        if search.batch_size < 1:
+            raise SearchError(f"search.batch_size: expected a number from 1 on, got {search.batch_size}")
         watch = how.get("watch")
         return self._each(text, lambda _, ids: self._search(ids, search, num_best), search.batch_size, watch)
 
@@ -90,8 +94,14 @@ class Translator:
     ) -> list[Translation]:
         """Force the model through known translations: what it attended to, and how probable it found them.
 
-        The attention of a target piece is that of the step that wrote it.
+        The attention of a target piece is that of the step that wrote it. Raises DataError unless there is one
+        target for each source.
         """
+        if len(sources) != len(targets):
+            raise DataError(
+                f"expected one target for each source, got {len(sources)} sources and {len(targets)} targets; "
+                "make them line-parallel"
+            )
         wanted = [(*ids, END) for ids in self.tokenisers.target.encode_batch(list(targets))]
 
         def force(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
@@ -144,7 +154,7 @@ class Translator:
     ) -> list[Translation]:
         """Search in batches of sentences of like length; `search(rows, ids)` gives each row its n-best."""
         sources = [(*ids, END) for ids in self.tokenisers.source.encode_batch(list(texts))]
-        full = [row for row, ids in enumerate(sources) if len(ids) > 1]
+        full = [row for row, text in enumerate(texts) if text.strip()]
         found: list[Translation | None] = [None] * len(sources)
         if watch is not None and len(full) < len(sources):
             watch(len(sources) - len(full))

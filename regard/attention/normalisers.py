@@ -38,7 +38,7 @@ class Softmax(Normaliser):
     def __init__(self, temperature: float = 1.0) -> None:
         super().__init__()
         if not temperature > 0:
-            raise ConfigError(f"attention.temperature: expected a number above 0, got {temperature}")
+            raise ConfigError(f"model.attention.temperature: expected a number above 0, got {temperature}")
         self.temperature = temperature
 
     def forward(self, scores: Tensor, looked: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class Score(nn.Module):
 
     `formula` and `source` say what is computed and where it comes from. A score that looks at the weights of
     the steps before says `sequential = True` and finds them in `state`: "previous" and their sum "coverage",
-    both (B, T, S) with T = 1.
+    both (B, T, S); T is then the number of rows of a sentence: 1, or the beam.
     """
 
     formula: ClassVar[str]
@@ -229,7 +229,7 @@ def _wide(query: Tensor, size: int) -> Tensor:
 def _equal(name: str, query_size: int, memory_size: int) -> int:
     if query_size != memory_size:
         raise ConfigError(
-            f"attention.score {name}: the query is {query_size} wide and the encoder states {memory_size}, "
+            f"model.attention.score {name}: the query is {query_size} wide and the encoder states {memory_size}, "
             f"but {name} needs equal widths: set model.decoder.hidden_size to {memory_size}, or choose general"
         )
     return query_size

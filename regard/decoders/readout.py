@@ -24,8 +24,8 @@ class MaxoutReadout(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         embedded: Float[Tensor, "B T E"],
-        context: Float[Tensor, "B T M"],
+        context: Float[Tensor, "B #T M"],
     ) -> Float[Tensor, "B T H"]:
-        """The combined vector (B, T, H)."""
+        """The combined vectors (B, T, H); one context for all steps is given as (B, 1, M)."""
         pairs: Tensor = self.U(hidden) + self.V(embedded) + self.C(context)  # (B, T, 2H)
         return torch.amax(pairs.unflatten(-1, (-1, 2)), dim=-1)

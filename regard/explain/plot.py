@@ -51,7 +51,7 @@ def plot_attention(
     what to install. The suffix chooses PNG, PDF or SVG; ConfigError for another one or a place that cannot be
     written, ShapeError when words and matrix do not fit, DataError when there are none.
     """
-    path = _check_suffix(path)
+    path = check_suffix(path)
     _check_shape(matrix, (len(target_words), len(source_words)))
     families, missing = fonts_for("".join([*source_words, *target_words, title or ""]))
     style: dict[str, Any] = {"family": families, "parse_math": False}
@@ -80,7 +80,7 @@ def plot_bleu_by_length(series: Mapping[str, Sequence[LengthBin]], path: str | P
     All systems must have translated the same sentences: DataError when their bins differ or there are none.
     Returns characters without a glyph, as `plot_attention` does; ConfigError for an unknown suffix.
     """
-    path = _check_suffix(path)
+    path = check_suffix(path)
     bins = _shared_bins(series)
     families, missing = fonts_for("".join(series))
     style: dict[str, Any] = {"family": families, "parse_math": False}
@@ -239,7 +239,8 @@ def _check_shape(matrix: np.ndarray, expected: tuple[int, int]) -> None:
         raise DataError(f"attention plot: expected a word on each side, got {matrix.shape}; nothing to draw")
 
 
-def _check_suffix(path: str | Path) -> Path:
+def check_suffix(path: str | Path) -> Path:
+    """The path, if its suffix is one of SUFFIXES; ConfigError if not."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(

@@ -36,9 +36,7 @@ def bleu(
     from sacrebleu.metrics.bleu import BLEU
 
     check_lines(hypotheses, references)
-    if tokenise not in BLEU.TOKENIZERS:
-        known = ", ".join(BLEU.TOKENIZERS)
-        raise ConfigError(f"tokenise: expected one of {known}, got {tokenise!r}; 13a suits plain text")
+    check_tokeniser(tokenise)
     # force: says that we know about full stops that stand apart, and want no lecture about them in the log
     metric = BLEU(lowercase=lowercase, tokenize=tokenise, force=True)
     return _score(metric, hypotheses, references)
@@ -68,6 +66,15 @@ def check_lines(hypotheses: Sequence[str], references: Sequence[str]) -> None:
         )
     if not hypotheses:
         raise DataError("expected at least one translation with its reference, got none; check the files")
+
+
+def check_tokeniser(tokenise: str) -> None:
+    """Raise ConfigError unless sacrebleu has a tokeniser of this name."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    if tokenise not in BLEU.TOKENIZERS:
+        known = ", ".join(BLEU.TOKENIZERS)
+        raise ConfigError(f"tokenise: expected one of {known}, got {tokenise!r}; 13a suits plain text")
 
 
 def _score(metric: Metric, hypotheses: Sequence[str], references: Sequence[str]) -> Score:

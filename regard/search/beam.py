@@ -92,7 +92,7 @@ class _Slots:
         chosen = rank.flatten(1).topk(beam, dim=1).indices
         parents, pieces = chosen // steps.shape[-1], chosen % steps.shape[-1]
         totals = continued.flatten(1).gather(1, chosen)
-        already = self.finished.gather(1, parents)
+        already = self.finished.gather(1, parents) & (totals > -torch.inf)  # an empty slot has ended nothing
         lengths = self.lengths.gather(1, parents) + (~already).long()
         finished = already | ((pieces == END) & (totals > -torch.inf))
         return _Slots(pieces, totals, lengths, finished), parents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,16 @@ import torch
 
 from regard import config as recipes
 from regard.build import build_model
-from regard.checkpoint import CONFIG, FORMAT, ModelCard, load_config, save_model, whole_file
+from regard.checkpoint import CONFIG, FORMAT, ModelCard, check_format, load_config, save_model, whole_file
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
 from regard.training.dry_run import DryRun, dry_run
-from regard.training.loop import run_loop
+from regard.training.loop import LAST, run_loop
 from regard.training.precision import Precision, choose_device, choose_precision
 from regard.training.prepare import Prepared, Tell, load_prepared, prepare, save_prepared
 from regard.training.reports import TrainingResult, ValidationReport
+from regard.training.schedule import check_ending
 from regard.training.validator import Validator
 from regard.training.watchers import MetricsFile, TensorBoard, Watcher
 from regard.translator import Translator, load
@@ -62,9 +64,11 @@ def train(
     """
     folder = Path(out)
     if recipe is None and resume:
+        check_format(folder)
         recipe = whole_file(folder, CONFIG)
     config = _config(recipe, data, overrides)
     _check_out(folder, config, resume, overwrite)
+    check_ending(config.training)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     if resume:
@@ -72,13 +76,14 @@ def train(
     elif prepared is None:
         prepared = prepare(config, tell)
     model, precision = _model(config, prepared)
-    card = _Card(folder, config, prepared, command)
-    if not resume:
-        save_prepared(folder / DATA, prepared)
-        card.save(model, {"state": "untrained"}, {})
     standard: list[Watcher] = [MetricsFile(folder / "metrics.jsonl")]
     if config.training.tensorboard:
         standard.append(TensorBoard(folder / "tensorboard"))
+    card = _Card(folder, config, prepared, command)
+    if not resume:
+        shutil.rmtree(folder / LAST, ignore_errors=True)  # or a resumed run would go on from another one's state
+        card.save(model, {"state": "untrained"}, {})
+        save_prepared(folder / DATA, prepared)
     result = run_loop(
         model,
         prepared.corpus,
@@ -119,6 +124,7 @@ def _config(
         config = recipe
     else:
         config = recipes.load(recipe, overrides)
+    recipes.check_numbers(config)
     if data:
         config = replace(config, data=replace(config.data, train=[str(file) for file in data]))
     return config
@@ -140,8 +146,8 @@ def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> N
             f"{folder} already holds a run: --resume goes on with it, --overwrite starts anew, "
             "--out FOLDER writes elsewhere"
         )
-    elif folder.exists() and not begun and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty and holds no run of regard: choose another --out")
+    elif folder.is_file() or (folder.is_dir() and not begun and any(folder.iterdir())):
+        raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
 
 
 def _model(config: Config, prepared: Prepared) -> tuple[Seq2Seq, Precision]:

@@ -86,9 +86,10 @@ class _Pairs:
         self._not_trained: set[str] = set()
         if not config.train:
             self._generated = list(generate(config.grammar_pairs, config.grammar_seed))
-            self.validation = tuple(generate(config.holdout_pairs, config.grammar_seed, split="validation"))
-        elif config.validation:
+        if config.validation:
             self.validation = _filled(read_pairs(config.validation))
+        elif not config.train:
+            self.validation = tuple(generate(config.holdout_pairs, config.grammar_seed, split="validation"))
         else:
             self.validation = self._hold_out()
             self._not_trained = {pair.source for pair in self.validation}
@@ -106,9 +107,10 @@ class _Pairs:
 
     def origin(self) -> dict[str, str]:
         """Where the pairs came from."""
+        files = {file: checksum(file) for file in [*self.config.train, *self.config.validation]}
         if self._generated:
-            return {"embedded grammar": f"seed {self.config.grammar_seed}, {len(self._generated):,} pairs"}
-        return {file: checksum(file) for file in [*self.config.train, *self.config.validation]}
+            files["embedded grammar"] = f"seed {self.config.grammar_seed}, {len(self._generated):,} pairs"
+        return files
 
     def _hold_out(self) -> tuple[Pair, ...]:
         """Take validation pairs out of the training files, the same ones every time."""

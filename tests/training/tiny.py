@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from regard.config import TrainingConfig
 from regard.records import END, PAD, Batch, Loss
-from regard.training import Precision, TrainingResult, ValidationReport, ValidationResult, train
+from regard.training import Precision, TrainingResult, ValidationReport, ValidationResult, run_loop
 
 VOCABULARY = 12
 
@@ -92,7 +92,7 @@ def run(
     corpus=None,
     kept: list[ValidationReport] | None = None,
 ) -> TrainingResult:
-    return train(
+    return run_loop(
         model,
         corpus or TinyCorpus(),
         config,

@@ -152,7 +152,7 @@ _FINDINGS: list[tuple[Finding, Callable[[AttentionStatistics], bool]]] = [
             "empty rows",
             "some output pieces look at no place at all: the normaliser underflows, its window lies outside the "
             "sentence, or `valid` is all False",
-            "check `valid`, raise attention.temperature, or widen the window",
+            "check `valid`, raise model.attention.temperature, or widen the window",
             certain=True,
         ),
         lambda a: a.empty_rows > 0,
@@ -171,7 +171,7 @@ _FINDINGS: list[tuple[Finding, Callable[[AttentionStatistics], bool]]] = [
             "uniform",
             "scores hardly differ between places: the score function has not learnt, its inputs are too small, or "
             "the temperature is too high",
-            "a higher learning_rate or longer training, a lower attention.temperature, or another score "
+            "a higher learning_rate or longer training, a lower model.attention.temperature, or another score "
             "(additive, general)",
         ),
         lambda a: a.num_rows > 0 and a.entropy > 0.95,
@@ -181,7 +181,7 @@ _FINDINGS: list[tuple[Finding, Callable[[AttentionStatistics], bool]]] = [
             "stuck on one place",
             "every output piece looks most at the same place, so attention acts as one fixed vector; often "
             "scores that grew too large too early",
-            "a lower learning_rate with warmup_steps, clip_norm 1, attention.temperature above 1, or scaled_dot "
+            "a lower learning_rate with warmup_steps, clip_norm 1, model.attention.temperature above 1, or scaled_dot "
             "in place of dot",
         ),
         lambda a: a.num_rows > 0 and a.entropy <= 0.95 and a.on_end <= 0.8 and a.change < 0.1,

@@ -1,0 +1,22 @@
+"""A score that looks at the steps before, to show that the door for such parts works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from regard.attention import Score
+from regard.records import Memory
+
+
+class RepellingScore(Score):
+    """`q · k`, less what was looked at before; the last look counts once more."""
+
+    formula = "q · k − 3 coverage − previous"
+    source = "these tests"
+    sequential = True
+
+    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        assert memory.keys is not None
+        return query @ memory.keys.mT - 3 * state["coverage"] - state["previous"]

@@ -1,0 +1,106 @@
+"""A small model learns to copy and to reverse, and with attention looks where it must."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from regard.build import build_model
+from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
+from regard.model import Seq2Seq
+from regard.records import END, Batch
+from regard.search import beam_search
+
+PIECES = 8  # beside the special ones
+
+
+def sentences(number: int, reverse: bool, seed: int) -> Batch:
+    """Random pieces, 3 to 6 of them; the target is the same or from the end."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(3, 7, (number,), generator=generator)
+    pieces = torch.randint(END + 1, END + 1 + PIECES, (number, 6), generator=generator)
+    source, valid = _ended(pieces, lengths)
+    places = (lengths.unsqueeze(1) - 1 - torch.arange(6)).clamp(min=0)
+    target, _ = _ended(pieces.gather(1, places), lengths) if reverse else (source, valid)
+    return Batch(source, valid, target, valid, torch.arange(number))
+
+
+def _ended(pieces: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """With END after each sentence and padding after that."""
+    padded = torch.nn.functional.pad(pieces, (0, 1))
+    places, ends = torch.arange(padded.shape[1]), lengths.unsqueeze(1)
+    return padded.masked_fill(places == ends, END).masked_fill(places > ends, 0), places <= ends
+
+
+def learn(config: ModelConfig, reverse: bool, steps: int) -> Seq2Seq:
+    model = build_model(config, END + 1 + PIECES, END + 1 + PIECES)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for step in range(steps):
+        loss = model(sentences(64, reverse, seed=step))
+        optimiser.zero_grad()
+        (loss.total / loss.num_tokens).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+    return model.eval()
+
+
+def attentive(decoder: str, score: str) -> ModelConfig:
+    return ModelConfig(
+        embedding_size=16,
+        dropout=0.0,
+        encoder=EncoderConfig(cell="gru", hidden_size=16),
+        decoder=DecoderConfig(decoder, "gru", hidden_size=32, num_layers=2 if decoder == "gnmt" else 1),
+        attention=AttentionConfig(score, size=32),
+    )
+
+
+def share_right(model: Seq2Seq, reverse: bool) -> tuple[float, float]:
+    """Of unseen sentences, how many come out whole; of their pieces, how many look most at their own place."""
+    batch = sentences(100, reverse, seed=1_000_000)
+    found = beam_search(model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam=2)
+    right, looks = 0, []
+    for row, (best,) in enumerate(found):
+        wanted = batch.target[row][batch.target_valid[row]].tolist()
+        right += list(best.ids) == wanted
+        if best.attention is not None and list(best.ids) == wanted:
+            length = len(wanted) - 1
+            places = torch.arange(length).flip(0) if reverse else torch.arange(length)
+            looks += (torch.from_numpy(best.attention[:length]).argmax(1) == places).tolist()
+    return right / 100, sum(looks) / max(len(looks), 1)
+
+
+def test_attention_learns_to_reverse_and_shows_it() -> None:
+    model = learn(attentive("luong", "general"), reverse=True, steps=150)
+    whole, looking = share_right(model, reverse=True)
+    assert whole >= 0.9
+    assert looking >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("decoder", "score"),
+    [
+        ("bahdanau", "additive"),
+        ("bahdanau", "cosine"),
+        ("luong", "dot"),
+        ("luong", "scaled_dot"),
+        ("luong", "location"),
+        ("gnmt", "additive"),
+    ],
+)
+def test_every_way_to_attend_learns_to_copy_and_to_reverse(decoder: str, score: str, reverse: bool) -> None:
+    model = learn(attentive(decoder, score), reverse, steps=500)
+    assert share_right(model, reverse)[0] >= 0.9
+
+
+@pytest.mark.slow
+def test_a_fixed_vector_learns_less_in_the_same_time() -> None:
+    plain = ModelConfig(
+        embedding_size=16,
+        dropout=0.0,
+        encoder=EncoderConfig(cell="gru", hidden_size=16),
+        decoder=DecoderConfig("plain", "gru", hidden_size=32),
+        attention=AttentionConfig("none"),
+    )
+    assert share_right(learn(plain, True, steps=150), True)[0] < 0.9

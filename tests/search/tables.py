@@ -1,0 +1,92 @@
+"""A stepper that is a table: log-probabilities by sentence, step and last piece; no model anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from regard.records import END, PAD, START, DecoderState, Prediction
+
+
+@dataclass(frozen=True)
+class Table:
+    """log-probabilities (B, steps, V, V): of sentence, step and last piece, for every next piece."""
+
+    log_probabilities: Tensor
+    num_sentences: int
+
+    def start(self) -> DecoderState:
+        sentences = torch.arange(self.num_sentences)
+        return DecoderState({"sentence": sentences, "step": torch.zeros_like(sentences)})
+
+    def step(self, tokens: Tensor, state: DecoderState) -> Prediction:
+        found = self.log_probabilities[state["sentence"], state["step"], tokens]
+        return Prediction(found, DecoderState({**state.tensors, "step": state["step"] + 1}), None)
+
+    def select(self, sentences: Tensor) -> Table:
+        return replace(self, num_sentences=len(torch.arange(self.num_sentences)[sentences]))
+
+    def gain(self, sentence: int, written: Sequence[int], piece: int) -> float:
+        """The log-probability of one piece after what is written."""
+        last = written[-1] if written else START
+        return self.log_probabilities[sentence, len(written), last, piece].item()
+
+    def alone(self, sentence: int) -> Table:
+        return Table(self.log_probabilities[sentence : sentence + 1], 1)
+
+
+def random_table(
+    seed: int, sentences: int = 1, size: int = 6, steps: int = 6, forbidden: float = 0.0
+) -> Table:
+    """Random log-probabilities; a share of the pieces is `forbidden`, that is has probability 0."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(sentences, steps, size, size, generator=generator, dtype=torch.float64)
+    banned = torch.rand(logits.shape, generator=generator) < forbidden
+    banned[..., END] = False
+    return Table(logits.log_softmax(-1).masked_fill(banned, -torch.inf), sentences)
+
+
+Ranked = tuple[float, float, tuple[int, ...]]  # score, log-probability, pieces
+
+
+def all_outputs(table: Table, sentence: int, limit: int, penalty: float) -> list[Ranked]:
+    """Every output there is, the finished before the cut off, each group best first."""
+    size = table.log_probabilities.shape[-1]
+    inner = [piece for piece in range(size) if piece not in (PAD, START, END)]
+    outputs = [(*body, END) for n in range(limit) for body in product(inner, repeat=n)]
+    finished = [_rank(table, sentence, ids, penalty) for ids in outputs]
+    cut = [_rank(table, sentence, ids, penalty) for ids in product(inner, repeat=limit)]
+    return _possible(finished) + _possible(cut)
+
+
+def slow_beam(table: Table, sentence: int, limit: int, beam: int, penalty: float) -> list[Ranked]:
+    """Beam search as one tells it, to the very end: no tensors, no early stop."""
+    finished: list[tuple[int, ...]] = []
+    going: list[tuple[int, ...]] = [()]
+    for _ in range(limit):
+        longer = [one for ids in going for one in _continuations(table, sentence, ids)]
+        longer.sort(key=lambda ids: _rank(table, sentence, ids, 0)[1], reverse=True)
+        longer = longer[: beam - len(finished)]
+        finished += [ids for ids in longer if ids[-1] == END]
+        going = [ids for ids in longer if ids[-1] != END]
+    ranked = ([_rank(table, sentence, ids, penalty) for ids in group] for group in (finished, going))
+    return [one for group in ranked for one in _possible(group)]
+
+
+def _continuations(table: Table, sentence: int, ids: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    for piece in range(table.log_probabilities.shape[-1]):
+        if piece not in (PAD, START) and table.gain(sentence, ids, piece) > -torch.inf:
+            yield (*ids, piece)
+
+
+def _rank(table: Table, sentence: int, ids: tuple[int, ...], penalty: float) -> Ranked:
+    total = sum(table.gain(sentence, ids[:t], piece) for t, piece in enumerate(ids))
+    return total / len(ids) ** penalty, total, ids
+
+
+def _possible(ranked: list[Ranked]) -> list[Ranked]:
+    return sorted((one for one in ranked if one[1] > -torch.inf), reverse=True)
