@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regard.errors import SearchError
 from regard.records import END, PAD, Hypothesis
-from regard.search.stepper import Stepper, start_tokens, writable
+from regard.search.stepper import Stepper, check_limits, start_tokens, writable
 from regard.search.writer import normalised
 
 
@@ -32,6 +32,7 @@ def beam_search(
     log-probability / max_length ** length_penalty bounds whatever may come. Hypotheses that reached
     end-of-sentence rank before those that were cut off. Raises SearchError for a beam below 1 or below num_best.
     """
+    check_limits(stepper, max_lengths)
     if beam < 1 or not 1 <= num_best <= beam:
         raise SearchError(f"search: beam {beam} cannot give {num_best} best; expected 1 <= num_best <= beam")
     if length_penalty < 0:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from regard.records import Hypothesis
-from regard.search.stepper import Stepper, start_tokens, writable
+from regard.search.stepper import Stepper, check_limits, start_tokens, writable
 from regard.search.writer import Writer
 
 
@@ -20,6 +20,7 @@ def greedy_search(
     Sentences that have ended leave the batch. `score` is length-normalised as in `beam_search`, so that the two
     compare.
     """
+    check_limits(stepper, max_lengths)
     writers = [Writer() for _ in range(stepper.num_sentences)]
     going = list(range(stepper.num_sentences))
     state = stepper.start()

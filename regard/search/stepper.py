@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from regard.errors import SearchError
 from regard.records import PAD, START, DecoderState, Prediction
 
 
@@ -30,6 +32,15 @@ class Stepper(Protocol):
 
     def select(self, sentences: Tensor) -> Stepper:
         """The same for some of the sentences only."""
+
+
+def check_limits(stepper: Stepper, max_lengths: Sequence[int]) -> None:
+    """Raise SearchError unless there is a length limit of 1 or more for every sentence."""
+    if len(max_lengths) != stepper.num_sentences or min(max_lengths, default=1) < 1:
+        raise SearchError(
+            f"search: expected a limit of 1 or more for each of {stepper.num_sentences} sentences, "
+            f"got {list(max_lengths)}"
+        )
 
 
 def start_tokens(rows: int, state: DecoderState) -> Int[Tensor, " R"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.attention import SCORES
+from regard.errors import SearchError
 from regard.model import ModelStepper, Seq2Seq
 from regard.records import END, PAD, START, Batch, Hypothesis
 from regard.search import beam_search, forced_decode, greedy_search
@@ -136,3 +137,10 @@ def test_no_sentence_gives_no_hypothesis(way: str) -> None:
     assert greedy_search(model.stepper(none), []) == []
     assert beam_search(model.stepper(none), [], beam=3) == []
     assert forced_decode(model.stepper(none), []) == []
+
+
+@pytest.mark.parametrize("limits", [[5], [5] * 5, [5, 5, 5, 0]])
+@pytest.mark.parametrize("search", [greedy_search, beam_search])
+def test_every_sentence_needs_a_limit(search: Callable[..., object], limits: list[int]) -> None:
+    with pytest.raises(SearchError, match="a limit of 1 or more for each of 4 sentences"):
+        search(stepper(*setting("luong")), limits)
