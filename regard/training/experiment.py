@@ -81,7 +81,8 @@ def train(
         standard.append(TensorBoard(folder / "tensorboard"))
     card = _Card(folder, config, prepared, command)
     if not resume:
-        shutil.rmtree(folder / LAST, ignore_errors=True)  # or a resumed run would go on from another one's state
+        # else a run killed before its first checkpoint would be resumed from another run's state
+        shutil.rmtree(folder / LAST, ignore_errors=True)
         card.save(model, {"state": "untrained"}, {})
         save_prepared(folder / DATA, prepared)
     result = run_loop(
@@ -121,10 +122,10 @@ def _config(
     if isinstance(recipe, Config):
         if overrides:
             raise ConfigError("train: overrides change a recipe file; with a Config, use dataclasses.replace")
+        recipes.check_numbers(recipe)
         config = recipe
     else:
         config = recipes.load(recipe, overrides)
-    recipes.check_numbers(config)
     if data:
         config = replace(config, data=replace(config.data, train=[str(file) for file in data]))
     return config

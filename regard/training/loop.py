@@ -54,8 +54,9 @@ def run_loop(
 
     `model(batch)` gives a `Loss`. `evaluate(model)` judges it, in eval mode and without gradients; when that is
     better than before, `keep_best(report)` is called to save it. The training state is saved in `folder/last`
-    after each validation and at the end; `resume` goes on from there, bit for bit as if never interrupted (same
-    machine and threads), and then keeps the precision it began with unless the recipe names one.
+    every `save_every` steps, after each validation and at the end; `resume` goes on from there, bit for bit as
+    if never interrupted (same machine and threads), and then keeps the precision it began with unless the recipe
+    names one.
     Raises ConfigError for a recipe that cannot work, ModelError if there is nothing whole to resume.
     """
     check_ending(config)
@@ -159,6 +160,8 @@ class _Run:
         )
         self.listen(watcher.on_step(report) for watcher in self.watchers)
         self.give_up_if_broken()
+        if self.config.save_every and self.progress.step % self.config.save_every == 0:
+            self.save()
 
     def validate(self) -> None:
         """Judge the model, keep it if it is the best so far, and save the training state."""

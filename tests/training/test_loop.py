@@ -262,3 +262,15 @@ def test_a_resumed_run_keeps_its_precision(tmp_path):
     run(tmp_path, tiny_model(), replace(CONFIG, max_steps=4), [notes], resume=True)
     assert notes.facts.precision == "bfloat16: as before the interruption"
     assert all(p.dtype == torch.float32 for p in tiny_model().parameters())
+
+
+def test_the_state_is_saved_between_validations_too(tmp_path):
+    config = TrainingConfig(max_steps=5, validate_every=100, save_every=2, batch_tokens=40, threads=1)
+    saved: list[int] = []
+
+    class Watch(Watcher):
+        def on_checkpoint(self, folder, step):
+            saved.append(step)
+
+    run(tmp_path, tiny_model(), config, watchers=[Watch()])
+    assert saved == [2, 4, 5, 5]  # every second step, the validation at the end, the end
