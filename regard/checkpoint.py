@@ -180,6 +180,7 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     draft.mkdir()
     write(draft)
     for file in draft.iterdir():
+        file.chmod(_usual_mode())  # safetensors lets only the owner read
         _flush(file)
     _flush(draft)
     os.replace(draft, folder / ".ready")  # from here on the new files count, moved or not
@@ -241,6 +242,13 @@ def _move_into_place(folder: Path) -> None:
         os.replace(file, folder / file.name)
     _flush(folder)
     ready.rmdir()
+
+
+def _usual_mode() -> int:
+    """The permissions that a new file gets from the user's umask."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _flush(path: Path) -> None:

@@ -46,8 +46,10 @@ class Seq2Seq(nn.Module):
         log_probabilities = self.log_probabilities(combined[batch.target_valid])  # (real tokens, V)
         labels = batch.target[batch.target_valid]
         nll = F.nll_loss(log_probabilities, labels, reduction="sum")
-        spread = -log_probabilities.mean(dim=-1).sum()
-        total = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
+        total = nll
+        if self.label_smoothing:
+            spread = -log_probabilities.mean(dim=-1).sum()
+            total = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
         return Loss(total, nll.detach(), len(labels))
 
     def unroll(self, batch: Batch) -> Unrolled:

@@ -205,14 +205,15 @@ class Loss:
 class Hypothesis:
     """One finished output of a search: ids with END where it was reached, and what each step attended to.
 
-    `log_probability` is the sum over the pieces in nats, `score` what the search ranks by; attention (T, S)
-    is None for a decoder without.
+    `log_probabilities` are those of the pieces in nats, `log_probability` their sum, `score` what the search
+    ranks by; attention (T, S) is None for a decoder without.
     """
 
     ids: tuple[int, ...]
     log_probability: float
     score: float
     attention: np.ndarray | None
+    log_probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -228,8 +229,8 @@ class Translation:
     """A translated sentence: text out, and everything needed to see how it came about.
 
     `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
-    piece. `log_probability` is in nats, summed over the pieces. `alternatives` are the rest of the n-best;
-    `words` and `source_words` say which words the pieces make up.
+    piece. `log_probabilities` are those of the pieces in nats, `log_probability` their sum. `alternatives` are
+    the rest of the n-best; `words` and `source_words` say which words the pieces make up.
     """
 
     text: str
@@ -242,6 +243,7 @@ class Translation:
     alternatives: tuple[Translation, ...] = ()
     words: Words = Words()
     source_words: Words = Words()
+    log_probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

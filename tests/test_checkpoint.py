@@ -270,3 +270,14 @@ def test_a_process_killed_while_it_saves_models_leaves_a_whole_one(saved, tokeni
         process.kill()
     assert same(load_model(saved).model, fresh(tokenisers))
     assert whole_file(saved, checkpoint.CARD).read_text().endswith("\n")
+
+
+def test_a_saved_model_may_be_read_by_whom_the_umask_allows(tmp_path):
+    before = os.umask(0o022)
+    try:
+        write_whole(
+            tmp_path, lambda draft: [(draft / "weights").write_text("w"), (draft / "weights").chmod(0o600)]
+        )
+    finally:
+        os.umask(before)
+    assert (tmp_path / "weights").stat().st_mode & 0o777 == 0o644

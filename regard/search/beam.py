@@ -13,7 +13,7 @@ from torch import Tensor
 from regard.errors import SearchError
 from regard.records import END, PAD, Hypothesis
 from regard.search.stepper import Stepper, check_limits, start_tokens, writable
-from regard.search.writer import normalised
+from regard.search.writer import Writer
 
 
 @torch.inference_mode()
@@ -139,23 +139,20 @@ def _read_back(history: Sequence[_Step], sentence: int, length_penalty: float) -
     for slot, total in enumerate(history[-1].totals[row]):
         if total > -np.inf:
             finished = bool(history[-1].finished[row, slot])
-            read.append((finished, _hypothesis(history, sentence, slot, float(total), length_penalty)))
+            read.append((finished, _hypothesis(history, sentence, slot, length_penalty)))
     read.sort(key=lambda one: (one[0], one[1].score), reverse=True)
     return [hypothesis for _, hypothesis in read]
 
 
-def _hypothesis(
-    history: Sequence[_Step], sentence: int, slot: int, total: float, length_penalty: float
-) -> Hypothesis:
-    ids: list[int] = []
-    looks: list[np.ndarray] = []
-    for step in reversed(history):
+def _hypothesis(history: Sequence[_Step], sentence: int, slot: int, length_penalty: float) -> Hypothesis:
+    """Written backwards from the last step, then turned round."""
+    writer = Writer()
+    for step, before in zip(reversed(history), [*reversed(history[:-1]), None], strict=True):
         row = step.place[sentence]
         parent = int(step.parents[row, slot])
         if step.pieces[row, slot] != PAD:
-            ids.append(int(step.pieces[row, slot]))
-            if step.looks is not None:
-                looks.append(step.looks[row, parent])
+            so_far = 0.0 if before is None else before.totals[before.place[sentence], parent]
+            look = None if step.looks is None else step.looks[row, parent]
+            writer.add(int(step.pieces[row, slot]), float(step.totals[row, slot] - so_far), look)
         slot = parent
-    score = normalised(total, len(ids), length_penalty)
-    return Hypothesis(tuple(reversed(ids)), total, score, np.stack(looks[::-1]) if looks else None)
+    return writer.turned_round().hypothesis(length_penalty)

@@ -11,16 +11,16 @@ from regard.records import END, Hypothesis
 
 @dataclass
 class Writer:
-    """Pieces written, their log-probabilities added up, and the weights (S,) of each step."""
+    """Pieces written, the log-probability of each, and the weights (S,) of each step."""
 
     ids: list[int] = field(default_factory=list)
-    log_probability: float = 0.0
+    log_probabilities: list[float] = field(default_factory=list)
     looks: list[np.ndarray] = field(default_factory=list)
 
     def add(self, piece: int, log_probability: float, look: np.ndarray | None) -> None:
         """Write one more piece."""
         self.ids.append(piece)
-        self.log_probability += log_probability
+        self.log_probabilities.append(log_probability)
         if look is not None:
             self.looks.append(look)
 
@@ -28,13 +28,19 @@ class Writer:
         """Whether there is nothing more to write."""
         return len(self.ids) >= max_length or self.ids[-1:] == [END]
 
+    def turned_round(self) -> Writer:
+        """What was written backwards, the right way round."""
+        return Writer(self.ids[::-1], self.log_probabilities[::-1], self.looks[::-1])
+
     def hypothesis(self, length_penalty: float) -> Hypothesis:
         """The finished record."""
+        total = sum(self.log_probabilities)
         return Hypothesis(
             ids=tuple(self.ids),
-            log_probability=self.log_probability,
-            score=normalised(self.log_probability, len(self.ids), length_penalty),
+            log_probability=total,
+            score=normalised(total, len(self.ids), length_penalty),
             attention=np.stack(self.looks) if self.looks else None,
+            log_probabilities=tuple(self.log_probabilities),
         )
 
 

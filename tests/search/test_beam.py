@@ -27,7 +27,7 @@ def table_by_hand() -> Table:
     return Table(probabilities.log().expand(1, 8, 6, 6), 1)
 
 
-def agree(found: list[Hypothesis], expected: list[Ranked]) -> None:
+def assert_agree(found: list[Hypothesis], expected: list[Ranked]) -> None:
     assert [one.ids for one in found] == [ids for _, _, ids in expected]
     for one, (score, total, _) in zip(found, expected, strict=True):
         assert one.score == pytest.approx(score, abs=1e-5)
@@ -64,7 +64,7 @@ def test_the_length_penalty_favours_length() -> None:
 def test_a_beam_as_wide_as_all_paths_is_brute_force(seed: int, penalty: float, num_best: int) -> None:
     table = random_table(seed, steps=4)
     (found,) = beam_search(table, [4], beam=400, length_penalty=penalty, num_best=num_best)
-    agree(found, all_outputs(table, 0, 4, penalty)[:num_best])
+    assert_agree(found, all_outputs(table, 0, 4, penalty)[:num_best])
 
 
 @given(
@@ -84,7 +84,7 @@ def test_the_early_stop_is_exact(
     num_best = 1 + pick % beam
     table = random_table(seed, size=size, forbidden=forbidden)
     (found,) = beam_search(table, [limit], beam=beam, length_penalty=penalty, num_best=num_best)
-    agree(found, slow_beam(table, 0, limit, beam, penalty)[:num_best])
+    assert_agree(found, slow_beam(table, 0, limit, beam, penalty)[:num_best])
 
 
 def test_an_empty_slot_stays_free_for_what_comes_later() -> None:
@@ -162,7 +162,7 @@ def test_what_nobody_may_write_is_not_written_however_probable() -> None:
 def test_a_beam_wider_than_the_vocabulary() -> None:
     table = random_table(3, size=4, steps=3)  # only UNKNOWN and END can be written
     (found,) = beam_search(table, [3], beam=9, length_penalty=0.0, num_best=9)
-    agree(found, all_outputs(table, 0, 3, 0.0))
+    assert_agree(found, all_outputs(table, 0, 3, 0.0))
     assert len(found) == 4  # END, ? END, ? ? END, ? ? ?
 
 

@@ -31,9 +31,11 @@ def stepper(model: Seq2Seq, batch: Batch) -> ModelStepper:
     return model.stepper(model.encode(batch.source, batch.source_valid))
 
 
-def same(one: Hypothesis, other: Hypothesis) -> None:
+def assert_same(one: Hypothesis, other: Hypothesis) -> None:
     assert one.ids == other.ids
     assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+    assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-4)
+    assert sum(one.log_probabilities) == pytest.approx(one.log_probability, abs=1e-4)
     assert one.score == pytest.approx(other.score, abs=1e-4)
     assert (one.attention is None) == (other.attention is None)
     if one.attention is not None and other.attention is not None:
@@ -54,7 +56,7 @@ def test_a_beam_of_one_is_greedy(way: str, seed: int) -> None:
     model, batch = setting(way)
     greedy = greedy_search(stepper(model, batch), LIMITS)
     for one, (best,) in zip(greedy, beam_search(stepper(model, batch), LIMITS, beam=1), strict=True):
-        same(one, best)
+        assert_same(one, best)
 
 
 @every_way
@@ -65,7 +67,7 @@ def test_a_beam_looks_where_forced_decoding_of_its_words_looks(way: str, beam: i
     for rank in range(min(len(found) for found in n_best)):
         found = [hypotheses[rank] for hypotheses in n_best]
         for one, again in zip(found, forced_decode(stepper(model, batch), targets(found)), strict=True):
-            same(one, again)
+            assert_same(one, again)
             if one.attention is not None:
                 assert one.attention.shape == (len(one.ids), max(LENGTHS))
 
@@ -81,8 +83,8 @@ def test_a_sentence_alone_is_a_sentence_in_the_batch(way: str, beam: int) -> Non
         (alone,) = beam_search(stepper(model, one), [limit], beam=beam, num_best=beam)
         assert len(alone) == len(together[row])
         for a, b in zip(alone, together[row], strict=True):
-            same(a, b)
-        same(greedy_search(stepper(model, one), [limit])[0], greedy[row])
+            assert_same(a, b)
+        assert_same(greedy_search(stepper(model, one), [limit])[0], greedy[row])
 
 
 @every_way
@@ -116,10 +118,10 @@ def test_a_score_that_looks_back_searches_well(way: str, monkeypatch: pytest.Mon
     n_best = beam_search(stepper(model, batch), LIMITS, beam=4, num_best=2)
     found = [hypotheses[-1] for hypotheses in n_best]
     for one, again in zip(found, forced_decode(stepper(model, batch), targets(found)), strict=True):
-        same(one, again)
+        assert_same(one, again)
     for row, limit in enumerate(LIMITS):
         (alone,) = beam_search(stepper(model, take(batch, [row])), [limit], beam=4, num_best=2)
-        same(alone[0], n_best[row][0])
+        assert_same(alone[0], n_best[row][0])
 
 
 @every_way
