@@ -47,13 +47,13 @@ class Score(nn.Module):
 class AdditiveScore(Score):
     """Score by a small network, `v · tanh(W q + U k)`.
 
-    Source: Bahdanau et al. 2015, appendix A.1.2, where it is called e_ij. Luong's `concat` (2015, equation 8),
+    Source: Bahdanau et al. 2015, appendix A.1.2, where it is called e_ij. Luong's `concat` (2015, section 3.1),
     `v · tanh(W [q; k])`, is the same function: W of the concatenation is W and U side by side.
     `size` is A, the width of the network. Raises ShapeError if the query is not `query_size` wide.
     """
 
     formula = "v · tanh(W q + U k)"
-    source = "Bahdanau et al. 2015, A.1.2; Luong et al. 2015, eq. 8 (concat)"
+    source = "Bahdanau et al. 2015, A.1.2; Luong et al. 2015, sec. 3.1 (concat)"
 
     def __init__(self, query_size: int, memory_size: int, size: int) -> None:
         super().__init__()
@@ -75,11 +75,11 @@ class AdditiveScore(Score):
 class DotScore(Score):
     """Score by the dot product, `q · k`: how far do the two states point the same way?
 
-    Source: Luong et al. 2015, equation 8. Query and encoder states must be equally wide, or ConfigError.
+    Source: Luong et al. 2015, section 3.1. Query and encoder states must be equally wide, or ConfigError.
     """
 
     formula = "q · k"
-    source = "Luong et al. 2015, eq. 8"
+    source = "Luong et al. 2015, sec. 3.1"
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
@@ -112,11 +112,11 @@ class ScaledDotScore(Score):
 class GeneralScore(Score):
     """Score by a learnt bilinear form, `q · W k`.
 
-    Source: Luong et al. 2015, equation 8. The widths may differ: W takes an encoder state to the query's width.
+    Source: Luong et al. 2015, section 3.1. The widths may differ: W takes an encoder state to the query's width.
     """
 
     formula = "q · W k"
-    source = "Luong et al. 2015, eq. 8"
+    source = "Luong et al. 2015, sec. 3.1"
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
