@@ -172,7 +172,7 @@ class TrainingConfig:
         clip_norm: gradients are scaled down to this norm; 0: never
         label_smoothing: share of the target probability spread over the vocabulary
         validate_every: steps between validations; 0: once an epoch
-        save_every: steps between saves of the training state, beside those at validations and at the end; 0: only then
+        save_every: steps between saves of the training state, beside those at validations; 0: none beside
         validation_sentences: sentences decoded for BLEU and chrF at each validation; 0: all
         metric: what best means, and what early stopping watches
         patience: validations without gain before training stops; 0: never

@@ -48,9 +48,9 @@ class How(TypedDict, total=False):
 class Translator:
     """A trained model with its tokenisers: translates, aligns known pairs, embeds, traces.
 
-    Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and decoded in batches;
-    results come in the order asked for. In float32 a sentence's log-probability is the same within 1e-4 whatever
-    it is batched with.
+    Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and
+    decoded in batches; results come in the order asked for. In float32 a sentence's log-probability is the same
+    within 1e-4 whatever it is batched with.
     """
 
     def __init__(self, model: Seq2Seq, tokenisers: Tokenisers, search: SearchConfig) -> None:
@@ -225,6 +225,7 @@ class Translator:
             source_pieces=tuple(self.tokenisers.source.pieces(source)),
             words=_words(self.tokenisers.target, written, hypothesis.ids),
             source_words=_words(self.tokenisers.source, self.tokenisers.source.normalise(text), source),
+            log_probabilities=hypothesis.log_probabilities,
         )
 
     def _pieces(self, ids: Sequence[int]) -> list[str]:

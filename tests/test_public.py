@@ -33,7 +33,16 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("code", ["import regard", "from regard.cli import main; main(['--help'])"])
 def test_neither_import_nor_help_loads_anything_heavy(code: str) -> None:
-    heavy = ["torch", "numpy", "jsonargparse", "rich", "matplotlib", "pyarrow", "tokenizers", "lightning_fabric"]
+    heavy = [
+        "torch",
+        "numpy",
+        "jsonargparse",
+        "rich",
+        "matplotlib",
+        "pyarrow",
+        "tokenizers",
+        "lightning_fabric",
+    ]
     check = f"""
 import sys
 try:

@@ -68,6 +68,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(verb: str, arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show must not end in an error
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         status: int = import_module(f"regard.cli.{verb}").main(arguments)
         sys.stdout.flush()
@@ -80,4 +82,7 @@ def _run(verb: str, arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"regard {verb}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        return 2
     return status

@@ -18,15 +18,28 @@ Describe a corpus: one file, two line-parallel files, or one TSV. Lengths, vocab
 duplicates, empty lines, odd characters, frequent words, longest lines."""
 
 
+_GRAMMAR_EXAMPLES = """\
+examples:
+  regard data grammar --out corpus
+  regard data grammar --pairs 1000000 --seed 7 --out corpus"""
+
+_STATS_EXAMPLES = """\
+examples:
+  regard data stats corpus/train.de corpus/train.en
+  regard data stats pairs.tsv"""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Parse, generate or describe."""
     parser = Parser("data", description="Generate the embedded corpus (grammar) or describe any (stats).")
     what = parser.add_subparsers(dest="what", metavar="grammar|stats", required=True)
-    grammar = what.add_parser("grammar", help="write the embedded corpus as files", description=_GRAMMAR)
+    grammar = what.add_parser(
+        "grammar", help="write the embedded corpus as files", description=_GRAMMAR, epilog=_GRAMMAR_EXAMPLES
+    )
     grammar.add_argument("--pairs", type=int, default=60_000, help="training pairs (default: 60000)")
     grammar.add_argument("--seed", type=int, default=1, help="(default: 1)")
     grammar.add_argument("--out", type=Path, required=True, help="the folder to write into")
-    stats = what.add_parser("stats", help="describe any corpus", description=_STATS)
+    stats = what.add_parser("stats", help="describe any corpus", description=_STATS, epilog=_STATS_EXAMPLES)
     stats.add_argument("files", nargs="+", metavar="FILE", help="one file, or source and target")
     options = parser.parse_args(arguments)
     if options.what == "grammar":

@@ -11,6 +11,7 @@ from regard.cli import Parser
 from regard.cli.options import (
     add_machine_options,
     add_search_options,
+    check_place,
     load_model,
     progress,
     search_options,
@@ -53,8 +54,13 @@ def main(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from regard.explain import plot_bleu_by_length
+    from regard.explain.plot import check_suffix
     from regard.lab.evaluation import evaluate, read_test_set, show_evaluation
 
+    if options.plot:
+        check_suffix(options.plot)
+    if options.save:
+        check_place(options.save)
     test_set = read_test_set(options.files, options.links, options.one_indexed)
     translator = load_model(options)
     with progress("sentences", len(test_set) * (2 if options.links else 1)) as watch:

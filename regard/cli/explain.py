@@ -35,21 +35,28 @@ def main(arguments: Sequence[str]) -> int:
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
     options = parser.parse_args(arguments)
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if options.example:
         return _example()
     if options.model is None or options.sentence is None:
         parser.error("expected MODEL and SENTENCE, or --example")
     if not options.sentence.strip():
         parser.error("SENTENCE is empty; give the sentence to translate, in quotes")
+    if not all(map(_is_text, (options.sentence, options.target or ""))):
+        parser.error("SENTENCE and --target: expected UTF-8; convert them first, for example with iconv")
     if options.top < 1:
         parser.error(f"--top: expected a number from 1 on, got {options.top}")
 
     from rich.console import Console
 
     from regard.explain import HeatMap, font_advice, plot_attention, show_trace
+    from regard.explain.plot import check_suffix
 
-    trace = load_model(options).trace(options.sentence, options.target, num_candidates=options.top)
+    if options.plot:
+        check_suffix(options.plot)
+    translator = load_model(options)
+    if options.plot and translator.model.decoder.attention is None:
+        parser.error("--plot: this model has no attention to draw; choose a model with a score function")
+    trace = translator.trace(options.sentence, options.target, num_candidates=options.top)
     translation = trace.translation
     console = Console(highlight=False)
     if options.matrix_only:
@@ -58,9 +65,7 @@ def main(arguments: Sequence[str]) -> int:
             console.print(HeatMap(translation.attention, translation.source_pieces, translation.pieces))
     else:
         console.print(show_trace(trace, options.top))
-    if options.plot is not None:
-        if translation.attention is None:
-            parser.error("--plot: this model has no attention to draw; choose a model with a score function")
+    if options.plot and translation.attention is not None:
         missing = plot_attention(
             translation.attention, translation.source_pieces, translation.pieces, options.plot
         )
@@ -68,6 +73,11 @@ def main(arguments: Sequence[str]) -> int:
             print(font_advice(missing), file=sys.stderr)
         print(f"drawn: {options.plot}", file=sys.stderr)
     return 0
+
+
+def _is_text(argument: str) -> bool:
+    """Whether the bytes typed were UTF-8; Python hands others on as half characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 def _example() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser
-from regard.errors import DataError
+from regard.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from regard.translator import Translator
@@ -43,6 +43,10 @@ def load_model(options: Namespace) -> Translator:
     from regard.training import choose_device
     from regard.translator import load
 
+    if options.threads is not None and options.threads < 0:
+        raise ConfigError(
+            f"--threads: expected a number from 1 on, or 0 for all cores, got {options.threads}"
+        )
     if options.threads:
         torch.set_num_threads(options.threads)
     return load(options.model, str(choose_device(options.device)))
@@ -72,10 +76,27 @@ def lines_of(path: Path | None) -> int | None:
 
 @contextmanager
 def whole_output(path: Path) -> Iterator[Callable[[str], object]]:
-    """A file that appears under its name only when it is whole; yields what writes text into it."""
+    """A file that appears under its name only when it is whole; yields what writes text into it.
+
+    What is no plain file, such as /dev/null, is written directly. Raises DataError as `check_place` does.
+    """
+    check_place(path)
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            yield file.write
+        return
+    draft = path.with_name(path.name + ".draft")
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            yield file.write
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Raise DataError for a file that cannot be written, because it is a folder or its folder is missing."""
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder; name a file in it")
     if not path.absolute().parent.is_dir():
         raise DataError(f"{path}: there is no folder {path.absolute().parent} to write into; make it first")
-    draft = path.with_name(path.name + ".draft")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        yield file.write
-    os.replace(draft, path)

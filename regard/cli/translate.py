@@ -37,8 +37,9 @@ examples:
   regard translate runs/demo --beam 1 --format jsonl < input.txt
   regard translate runs/demo --num-best 3 < input.txt   # the 3 best of a line, TAB between them
 
-jsonl has one object a line: text, log_probability (nats), score, pieces, source_pieces, attention (a row for each
-piece, a column for each source piece) and, with --num-best, alternatives."""
+jsonl has one object a line: text, log_probability and log_probabilities (of all and of each piece, in nats), score,
+pieces, source_pieces, attention (a row for each piece, a column for each source piece) and, with --num-best,
+alternatives."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,10 +57,13 @@ def main(arguments: Sequence[str]) -> int:
     add_machine_options(parser)
     options = parser.parse_args(arguments)
 
+    from regard.data.text import open_text
+
     translator = load_model(options)
     how = search_options(options)
     with ExitStack() as stack:
-        read = stack.enter_context(options.input.open("rb")) if options.input else sys.stdin.buffer
+        read = stack.enter_context(open_text(options.input)) if options.input else sys.stdin.buffer
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         write = stack.enter_context(whole_output(options.output)) if options.output else sys.stdout.write
         watch = stack.enter_context(progress("sentences", lines_of(options.input)))
         for chunk in _chunks(read, str(options.input or "standard input")):
@@ -105,6 +109,7 @@ def _record(one: Translation) -> dict[str, Any]:
         "source": one.source,
         "text": one.text,
         "log_probability": one.log_probability,
+        "log_probabilities": one.log_probabilities,
         "score": one.score,
         "source_pieces": one.source_pieces,
         "pieces": one.pieces,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from regard.data.grammar import generate
 from regard.errors import ConfigError, ModelError
 from regard.explain import HeatMap, plot_attention, plot_bleu_by_length
 from regard.lab.evaluation import Evaluation, alignment_table, evaluate, length_table
-from regard.records import Pair
+from regard.records import Pair, Translation
 from regard.training import Prepared, prepare, train
 from regard.training.watchers import ProgressBar
 from regard.translator import Translator
@@ -69,7 +70,7 @@ def demo(out: Path, console: Console, overrides: Sequence[str] = ()) -> Demo:
     picture = _show_attention(console, translators[ATTENTION], out)
     chart = _show_figures(console, figures, out)
     made = Demo(figures, folders, (picture, chart), time.monotonic() - started)
-    _say_goodbye(console, made)
+    _say_goodbye(console, made, translators[ATTENTION].translate(JOKE).text)
     return made
 
 
@@ -83,14 +84,13 @@ def test_pairs() -> list[Pair]:
 
 
 def _check_folder(folder: Path, config: Config) -> None:
-    """Refuse to write over anything but an earlier demo."""
-    if not folder.exists():
+    """Refuse to write over anything but an earlier demo: a model of the same build, trained on the grammar."""
+    if not folder.exists() or not any(folder.iterdir()):
         return
-    try:
-        if load_config(folder).data == config.data and load_config(folder).tokeniser == config.tokeniser:
+    with suppress(ModelError, ConfigError):
+        found = load_config(folder)
+        if (found.model, found.tokeniser, found.data.train) == (config.model, config.tokeniser, []):
             return
-    except ModelError:
-        pass
     raise ConfigError(
         f"{folder} holds something that is no earlier demo: move it away, or choose another --out"
     )
@@ -100,7 +100,7 @@ def _train(config: Config, folder: Path, prepared: Prepared, console: Console) -
     trained = train(
         config,
         out=folder,
-        overwrite=folder.exists(),
+        overwrite=True,
         prepared=prepared,
         watchers=[ProgressBar(console, every_s=10)],
         command="regard demo",
@@ -137,41 +137,53 @@ def _show_translations(console: Console, translators: dict[str, Translator]) -> 
 
 
 def _show_attention(console: Console, translator: Translator, out: Path) -> Path:
-    """A heat map, in the terminal and as a picture, of a sentence whose words change order."""
-    pair = next(
-        pair
-        for pair in generate(50, TEST_SEED, split="test", length=(9, 12))
-        if pair.source.endswith("n .") and pair.source.split()[-2] not in pair.target
-    )
-    translation = translator.translate(pair.source)
+    """A heat map, in the terminal and as a picture, of a sentence whose words changed places."""
+    translation = _reordered(translator)
     assert translation.attention is not None
     _title(console, "where it looked: a row for each word it wrote, a column for each German word")
     console.print(HeatMap(translation.attention, translation.source_pieces, translation.pieces))
+    console.print("It got this one right, and the words changed places: attention had to jump.")
     picture = out / "attention.png"
     plot_attention(translation.attention, translation.source_pieces, translation.pieces, picture)
     return picture
 
 
+def _reordered(translator: Translator) -> Translation:
+    """The first test sentence whose words change places most and that was translated as the grammar does."""
+    pairs = list(generate(60, TEST_SEED, split="test", length=(8, 11)))
+    pairs.sort(key=lambda pair: -_crossings(pair))
+    translations = translator.translate([pair.source for pair in pairs])
+    right = (one for one, pair in zip(translations, pairs, strict=True) if one.text == pair.target)
+    return next(right, translations[0])
+
+
+def _crossings(pair: Pair) -> int:
+    """How many pairs of gold links cross."""
+    links = sorted(pair.links.sure) if pair.links else []
+    return sum(s < s2 and t > t2 for s, t in links for s2, t2 in links)
+
+
 def _show_figures(console: Console, figures: dict[str, Evaluation], out: Path) -> Path:
-    by_length = {name: found.by_length for name, found in figures.items()}
     _title(console, "how good, by the length of the German sentence")
-    console.print(length_table(by_length))
+    bins = figures[ATTENTION].by_length
+    columns = {f"BLEU {name}": [row.bleu for row in found.by_length] for name, found in figures.items()}
+    console.print(length_table(columns, bins))
     attended = figures[ATTENTION]
     if attended.diagonal_aer is not None:
-        console.print("Nobody told attention which word is which; compared with the grammar's own links:")
+        console.print("Nobody told attention which word is which. Compared with the grammar's own links:")
         console.print(alignment_table(attended.aer, attended.diagonal_aer))
     content = {name: found.figures() for name, found in figures.items()}
     (out / "demo.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     chart = out / "bleu_by_length.png"
-    plot_bleu_by_length(by_length, chart)
+    plot_bleu_by_length({name: found.by_length for name, found in figures.items()}, chart)
     return chart
 
 
-def _say_goodbye(console: Console, made: Demo) -> None:
+def _say_goodbye(console: Console, made: Demo, joke: str) -> None:
     folder = made.folders[ATTENTION]
     _title(console, f"done in {made.seconds / 60:.1f} minutes")
     pictures = " and ".join(str(picture) for picture in made.pictures)
-    console.print(Text(f"Pictures: {pictures}\n\nTry next:"))
+    console.print(Text(f"{JOKE} → {joke}\n\nPictures: {pictures}\n\nTry next:"), soft_wrap=True)
     for command in (
         f"echo '{JOKE}' | regard translate {folder}",
         f"regard explain {folder} 'die alte frau glaubt , dass der mann lacht .' --plot attention.pdf",

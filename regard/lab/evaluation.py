@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -21,7 +21,7 @@ from regard.alignment import (
 )
 from regard.data import read_pairs
 from regard.errors import DataError
-from regard.metrics import LengthBin, Score, bleu, by_length, chrf
+from regard.metrics import LengthBin, Score, bleu, by_length, check_tokeniser, chrf
 from regard.records import Links, Pair, Translation
 from regard.translator import How, Translator
 
@@ -72,7 +72,9 @@ def evaluate(
 
     Where all pairs have gold links, each target is also forced, and its words are linked to what their steps
     attended to most. Lengths are in words of the source. `watch` in `how` hears of every sentence done.
+    Raises DataError for an empty test set, ConfigError for an unknown tokeniser, before anything is translated.
     """
+    check_tokeniser(tokenise)
     sources, references = [pair.source for pair in test_set], [pair.target for pair in test_set]
     written = tuple(one.text for one in translator.translate(sources, **how))
     gold = [pair.links for pair in test_set if pair.links is not None]
@@ -95,26 +97,25 @@ def evaluate(
 
 def show_evaluation(found: Evaluation) -> RenderableType:
     """The figures as tables for the terminal."""
+    bins = found.by_length
     parts: list[RenderableType] = [
         Text(f"BLEU {found.bleu.value:6.2f}   {found.bleu.signature}"),
         Text(f"chrF {found.chrf.value:6.2f}   {found.chrf.signature}"),
         Text(),
-        length_table({"": found.by_length}),
+        length_table({"BLEU": [b.bleu for b in bins], "chrF": [b.chrf for b in bins]}, bins),
     ]
     if found.diagonal_aer is not None:
         parts += [Text(), alignment_table(found.aer, found.diagonal_aer)]
     return Group(*parts)
 
 
-def length_table(systems: dict[str, list[LengthBin]]) -> Table:
-    """BLEU and chrF by source length, a pair of columns for each system."""
-    table = Table("source words", "sentences", box=box.SIMPLE_HEAD)
-    for name in systems:
-        for metric in ("BLEU", "chrF"):
-            table.add_column(f"{name} {metric}".strip(), justify="right")
-    for bins in zip(*systems.values(), strict=True):
-        figures = [f"{value:.1f}" for one in bins for value in (one.bleu, one.chrf)]
-        table.add_row(bins[0].label, str(bins[0].num_sentences), *figures)
+def length_table(columns: Mapping[str, Sequence[float]], bins: Sequence[LengthBin]) -> Table:
+    """A row for each bin of source lengths, a column for each named figure."""
+    table = Table("source words", box=box.SIMPLE_HEAD)
+    for name in ("sentences", *columns):
+        table.add_column(name, justify="right")
+    for row, figures in zip(bins, zip(*columns.values(), strict=True), strict=True):
+        table.add_row(row.label, str(row.num_sentences), *(f"{figure:.1f}" for figure in figures))
     return table
 
 

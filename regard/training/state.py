@@ -77,14 +77,12 @@ def read_state(folder: Path) -> SavedState:
     """What `state.json` says. Raises ModelError where there is none, or one of another version."""
     file = whole_file(folder, STATE)
     if not file.is_file():
-        raise ModelError(
-            f"{folder}: nothing to resume, there is no {STATE}; start the training without resuming"
-        )
+        raise ModelError(f"{folder}: nothing to resume, there is no {STATE}; start anew with --overwrite")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         found = content.pop("version")
     except (ValueError, KeyError):
-        raise ModelError(f"{file}: broken training state; start the training without resuming") from None
+        raise ModelError(f"{file}: broken training state; start anew with --overwrite") from None
     if found != STATE_VERSION:
         raise ModelError(
             f"{file}: training state of version {found}, expected {STATE_VERSION}; "

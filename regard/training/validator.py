@@ -17,7 +17,7 @@ from regard.config import Config
 from regard.data import Corpus, sorted_batches
 from regard.metrics import bleu, chrf
 from regard.model import Seq2Seq
-from regard.records import Batch, Pair, Translation
+from regard.records import Batch, Pair, Translation, Words
 from regard.training.reports import Sample, ValidationResult
 from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
@@ -81,11 +81,19 @@ class Validator:
         ]
 
     def _word_links(self, translation: Translation) -> tuple[tuple[str, str], ...]:
+        """Each output word with the source word it was most attended from; pieces, where those are characters."""
         if translation.attention is None:
             return ()
         words, source = translation.words, translation.source_words
+        if self.tokenisers.source.config.kind == "characters":
+            words, source = _each_piece(translation.pieces), _each_piece(translation.source_pieces)
         links = links_from_attention(translation.attention, source.places, words.places).sure
         return tuple((words.texts[t], source.texts[s]) for s, t in sorted(links, key=lambda link: link[1]))
+
+
+def _each_piece(pieces: Sequence[str]) -> Words:
+    """Every piece as a word of its own, end-of-sentence too."""
+    return Words(tuple(pieces), tuple(range(len(pieces))))
 
 
 @dataclass

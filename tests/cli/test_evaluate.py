@@ -1,0 +1,92 @@
+"""`regard evaluate`: figures that others can check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sacrebleu
+
+from tests.cli.shell import Shell, check_refused
+from tests.trained import Trained
+
+
+def test_figures_are_those_of_sacrebleu_on_the_saved_translations(
+    run: Shell, models: Trained, tmp_path: Path
+) -> None:
+    source, target, links = models.test
+    saved = tmp_path / "translations.txt"
+    answer = run(
+        "evaluate", models.attention, source, target, "--links", links, "--save", saved, "--beam", 1, "--json"
+    )
+    assert (answer.status, answer.err) == (0, "")
+    figures = json.loads(answer.out)
+    written = saved.read_text(encoding="utf-8").splitlines()
+    references = [target.read_text(encoding="utf-8").splitlines()]
+    assert (
+        figures["bleu"]["value"] == sacrebleu.metrics.BLEU(force=True).corpus_score(written, references).score
+    )
+    assert figures["chrf"]["value"] == sacrebleu.metrics.CHRF().corpus_score(written, references).score
+    assert sum(row["num_sentences"] for row in figures["by_length"]) == len(written)
+    assert 0 < figures["aer"]["aer"] < 1
+    assert 0 < figures["diagonal_aer"]["aer"] < 1
+
+
+def test_tables_and_a_picture(run: Shell, models: Trained, tmp_path: Path) -> None:
+    source, target, links = models.test
+    picture = tmp_path / "lengths.svg"
+    answer = run(
+        "evaluate", models.attention, source, target, "--links", links, "--beam", 1, "--plot", picture
+    )
+    for words in ("BLEU", "nrefs:1", "source words", "≤ 10", "AER %", "the diagonal"):
+        assert words in answer.out
+    assert answer.err == f"drawn: {picture}\n"
+    assert picture.read_bytes().startswith(b"<?xml")
+
+
+def test_one_tsv_will_do(run: Shell, models: Trained, tmp_path: Path) -> None:
+    source, target, _ = models.test
+    lines = zip(source.read_text().splitlines(), target.read_text().splitlines(), strict=True)
+    table = tmp_path / "test.tsv"
+    table.write_text("".join(f"{s}\t{t}\n" for s, t in lines))
+    by_table = run("evaluate", models.fixed_vector, table, "--beam", 1, "--json")
+    assert by_table == run("evaluate", models.fixed_vector, source, target, "--beam", 1, "--json")
+    assert json.loads(by_table.out)["aer"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{source}"], ["line 1: expected source TAB target"]),
+        (["{source}", "{folder}/none.en"], ["none.en: no such file"]),
+        (["{source}", "{folder}/short.en"], ["60 lines", "has 1"]),
+        (["{source}", "{folder}/latin.en"], ["latin.en, line 1: byte 0xFC", "iconv"]),
+        (["{source}", "{target}", "{target}"], ["came 3 files"]),
+        (["{source}", "{target}", "--links", "{folder}/none.links"], ["none.links", "check the path"]),
+        (["{source}", "{target}", "--links", "{folder}/short.en"], ["short.en", "expected"]),
+        (["{source}", "{target}", "--links", "{folder}/far.links"], ["line 1: link 0-99", "outside"]),
+        (
+            ["{source}", "{target}", "--links", "{links}", "--one-indexed"],
+            ["line ", "expected words counted"],
+        ),
+        (["{source}", "{target}", "--plot", "{folder}/x.gif"], [".png, .pdf, .svg"]),
+        (["{source}", "{target}", "--save", "{folder}/no/x.txt"], ["there is no folder"]),
+        (["{source}", "{target}", "--tokenise", "moses"], ["tokenise: expected one of", "13a"]),
+        (["{source}", "{target}", "--beam", "0"], ["beam 0"]),
+        ([], ["required: FILES"]),
+    ],
+)
+def test_mistakes_take_one_line(
+    run: Shell, models: Trained, tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    (tmp_path / "short.en").write_text("one line\n")
+    (tmp_path / "latin.en").write_bytes("über\n".encode("latin-1") * 60)
+    (tmp_path / "far.links").write_text("0-99\n" + "0-0\n" * 59)
+    before = sorted(tmp_path.iterdir())
+    source, target, links = models.test
+    places = {"source": source, "target": target, "links": links, "folder": tmp_path}
+    check_refused(
+        run("evaluate", models.attention, *(argument.format(**places) for argument in arguments)), *words
+    )
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,90 @@
+"""README, docs and examples say what is true: their code runs, their links lead somewhere, their options exist."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import regard
+from regard.attention import SCORES
+from regard.cli import VERBS
+from regard.cli.train import split_overrides
+from regard.config import load, packaged_recipes
+from regard.data.grammar import generate
+from regard.decoders import BRIDGES, DECODERS
+from regard.encoders import ENCODERS
+from regard.recurrent import CELLS
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+QUICK = [
+    "--tokeniser.kind=words",
+    "--training.max_steps=2",
+    "--model.embedding_size=8",
+    "--model.encoder.hidden_size=8",
+    "--model.decoder.hidden_size=8",
+]
+
+
+def code_blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_python_of_the_readme_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pairs = list(generate(60, seed=1))
+    Path("train.de").write_text("".join(pair.source + "\n" for pair in pairs), encoding="utf-8")
+    Path("train.en").write_text("".join(pair.target + "\n" for pair in pairs), encoding="utf-8")
+    block = next(code for code in code_blocks(ROOT / "README.md", "python") if "regard.train" in code)
+    monkeypatch.setattr(regard, "train", partial(regard.train, overrides=QUICK), raising=False)
+    found: dict[str, object] = {}
+    exec(block, found)
+    assert isinstance(found["translation"], regard.Translation)
+
+
+def test_the_example_score_trains_and_translates(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        runpy.run_path(str(ROOT / "examples" / "new_score.py"), run_name="__main__")
+    finally:
+        SCORES.pop("distance", None)
+    assert "[[0." in capsys.readouterr().out  # the weights were printed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_are_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_commands_of_the_readme_are_real() -> None:
+    lines = [line for block in code_blocks(ROOT / "README.md", "sh") for line in block.splitlines()]
+    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("regard ")]
+    assert len(commands) > 5
+    for command in commands:
+        assert command[1] in VERBS
+        if command[1] == "train":
+            own, overrides = split_overrides(command[2:])
+            load(own[0] if own and not own[0].startswith("-") else None, overrides)
+
+
+def test_the_readme_names_every_part() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for table in (SCORES, CELLS, ENCODERS, DECODERS, BRIDGES):
+        for name in table:
+            assert f"`{name}`" in text, name
+    for name in packaged_recipes():
+        assert name.startswith("demo_") or f"`{name}`" in text, name
+
+
+def test_every_benchmark_is_listed() -> None:
+    listed = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    for file in (ROOT / "benchmarks").glob("*.py"):
+        assert file.name == "machine.py" or f"`{file.name}`" in listed

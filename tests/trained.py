@@ -1,0 +1,100 @@
+"""Two small models, trained once for the whole run of the tests, whatever the number of workers.
+
+Short sentences of the grammar: `attention` has learnt a little, `fixed_vector` next to nothing, but both choose.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+import regard
+from regard.alignment import format_links
+from regard.data.grammar import generate
+from regard.records import Links, Pair
+
+SMALL = (
+    "--tokeniser.kind=words",
+    "--model.embedding_size=16",
+    "--model.encoder.cell=gru",
+    "--model.encoder.hidden_size=16",
+    "--model.decoder.cell=gru",
+    "--model.decoder.hidden_size=32",
+    "--training.batch_tokens=300",
+    "--training.learning_rate=0.01",
+    "--training.validation_sentences=20",
+    "--training.device=cpu",
+    "--training.threads=1",
+    "--training.precision=float32",
+)
+ATTENTION = ("--model.decoder.name=luong", "--model.attention.score=general", "--model.dropout=0")
+FIXED_VECTOR = ("--model.decoder.name=plain", "--model.attention.score=none")
+COMMAND = "regard train of the tests"
+
+
+class Trained(NamedTuple):
+    """Where everything lies: test files with gold links, training files, and the two model folders."""
+
+    train: tuple[Path, Path]
+    test: tuple[Path, Path, Path]
+    attention: Path
+    fixed_vector: Path
+
+
+def trained(factory: pytest.TempPathFactory) -> Trained:
+    """The two models, trained by whoever comes first."""
+    shared = factory.getbasetemp()
+    if shared.name.startswith("popen-"):  # a worker of pytest-xdist
+        shared = shared.parent
+    folder = shared / "trained"
+    folder.mkdir(exist_ok=True)
+    made = Trained(
+        (folder / "train.de", folder / "train.en"),
+        (folder / "test.de", folder / "test.en", folder / "test.links"),
+        folder / "attention",
+        folder / "fixed_vector",
+    )
+    with _alone(folder):
+        if not (folder / "done").exists():
+            _train(made)
+            (folder / "done").touch()
+    return made
+
+
+def unseen_pairs(number: int = 60) -> list[Pair]:
+    """Sentences of up to twelve words that were not trained on."""
+    return list(generate(number, 3, split="test", length=(2, 12)))
+
+
+def write_pairs(pairs: list[Pair], source: Path, target: Path, links: Path | None = None) -> None:
+    """Line-parallel files."""
+    source.write_text("".join(f"{pair.source}\n" for pair in pairs), encoding="utf-8")
+    target.write_text("".join(f"{pair.target}\n" for pair in pairs), encoding="utf-8")
+    if links is not None:
+        lines = [format_links(pair.links or Links()) + "\n" for pair in pairs]
+        links.write_text("".join(lines), encoding="utf-8")
+
+
+def _train(made: Trained) -> None:
+    torch.set_num_threads(1)
+    write_pairs(list(generate(500, 5, length=(2, 10))), *made.train)
+    write_pairs(unseen_pairs(), *made.test)
+    files = [str(file) for file in made.train]
+    end = ["--training.epochs=0", "--training.max_steps=60", "--training.validate_every=60"]
+    regard.train(None, files, out=made.attention, overrides=[*SMALL, *ATTENTION, *end], command=COMMAND)
+    end = ["--training.epochs=0", "--training.max_steps=10", "--training.validate_every=10"]
+    regard.train(None, files, out=made.fixed_vector, overrides=[*SMALL, *FIXED_VECTOR, *end])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time; the system lets go of the lock if its holder dies."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

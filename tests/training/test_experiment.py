@@ -1,0 +1,285 @@
+"""`regard.train`: a folder that is whole from the start, and runs that go on where they were stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import regard
+from regard import config as recipes
+from regard.checkpoint import checksum, load_config, load_model
+from regard.errors import ConfigError, DataError, ModelError, RegardError
+from regard.records import Pair
+from regard.training import TrainingResult, measure
+from regard.training.prepare import prepare
+from tests.trained import SMALL, unseen_pairs, write_pairs
+from tests.training.test_loop import StopAfter
+
+# four steps an epoch; dropout, so that the random state matters
+RUN = (
+    *SMALL,
+    "--model.decoder.name=luong",
+    "--model.dropout=0.3",
+    "--training.batch_tokens=200",
+    "--training.epochs=0",
+    "--training.max_steps=9",
+    "--training.validate_every=5",
+    "--training.validation_sentences=3",
+    "--training.accumulate=2",
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    made = [tmp_path / "train.de", tmp_path / "train.en"]
+    pairs: list[Pair] = unseen_pairs(160)
+    write_pairs(pairs, *made)
+    return made
+
+
+def start(out: Path, files: list[Path], *overrides: str, **options: Any) -> regard.Trained:
+    return regard.train(None, files, out=out, overrides=[*RUN, *overrides], **options)
+
+
+def parameters(file: Path) -> str:
+    """SHA-256 over the names and the bytes of all parameters."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(load_file(file).items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+class Looks(regard.Watcher):
+    """Looks into the folder before the first step, then stops."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen: list[str] = []
+
+    def on_step(self, report: object) -> str:
+        load_model(self.folder)
+        self.seen = sorted(file.name for file in self.folder.iterdir())
+        return "seen"
+
+
+def test_the_folder_is_whole_from_the_start(tmp_path: Path, files: list[Path]) -> None:
+    looks = Looks(tmp_path / "run")
+    start(tmp_path / "run", files, watchers=[looks])
+    assert {"README.md", "config.yaml", "format.json", "model.safetensors", "data"} <= set(looks.seen)
+
+
+def test_a_run_leaves_a_model_that_translates(tmp_path: Path, files: list[Path]) -> None:
+    made = start(tmp_path / "run", files, command="regard train this")
+    assert made.folder == tmp_path / "run"
+    assert made.result.step == 9
+    assert regard.load(made.folder).translate("die frau lacht .").pieces
+    assert made.translator().translate("").text == ""
+    card = (made.folder / "README.md").read_text()
+    for file in files:
+        assert f"| {file} | {checksum(file)} |" in card
+    assert "regard train this" in card
+    assert "validation BLEU (greedy)" in card
+    events = [json.loads(line)["kind"] for line in (made.folder / "metrics.jsonl").read_text().splitlines()]
+    assert (events[0], events[-1]) == ("start", "stop")
+    assert (events.count("step"), events.count("validation")) == (9, 2)
+
+
+def test_the_saved_recipe_is_the_one_used(tmp_path: Path, files: list[Path]) -> None:
+    made = start(tmp_path / "run", files, "--training.max_steps=2")
+    saved = load_config(made.folder)
+    assert saved.training.max_steps == 2
+    assert saved.model.dropout == 0.3
+    assert saved.data.train == [str(file) for file in files]
+
+
+def test_a_run_is_not_written_over(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=2")
+    before = contents(tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"already holds a run: --resume.*--overwrite"):
+        start(tmp_path / "run", files)
+    assert contents(tmp_path / "run") == before
+
+
+def test_overwriting_starts_anew(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=3")
+    again = start(tmp_path / "run", files, "--training.max_steps=2", overwrite=True)
+    fresh = start(tmp_path / "fresh", files, "--training.max_steps=2")
+    assert again.result.step == 2
+    for name in ("model.safetensors", "last/model.safetensors"):
+        assert parameters(again.folder / name) == parameters(fresh.folder / name)
+
+
+def test_overwriting_forgets_the_state_of_the_old_run(tmp_path: Path, files: list[Path]) -> None:
+    class Killed(regard.Watcher):
+        def on_start(self, facts: object) -> None:
+            raise RuntimeError("killed before the first checkpoint")
+
+    start(tmp_path / "run", files, "--training.max_steps=3")
+    with pytest.raises(RuntimeError):
+        start(tmp_path / "run", files, "--model.dropout=0.1", overwrite=True, watchers=[Killed()])
+    with pytest.raises(ModelError, match="nothing to resume"):
+        regard.train(out=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("kind", ["a file", "a folder of something else"])
+def test_other_peoples_things_are_not_touched(tmp_path: Path, files: list[Path], kind: str) -> None:
+    out = tmp_path / "mine"
+    if kind == "a file":
+        out.write_text("thesis")
+    else:
+        out.mkdir()
+        (out / "thesis.txt").write_text("thesis")
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError, match="something else: choose another --out"):
+            start(out, files, overwrite=overwrite)
+    assert "thesis" in (out if out.is_file() else out / "thesis.txt").read_text()
+
+
+def test_an_empty_folder_is_fine(tmp_path: Path, files: list[Path]) -> None:
+    (tmp_path / "run").mkdir()
+    assert start(tmp_path / "run", files, "--training.max_steps=1").result.step == 1
+
+
+@pytest.mark.parametrize("stop", [3, 5, 7])  # before, at and after a validation, in the middle of an epoch
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path: Path, files: list[Path], stop: int) -> None:
+    whole = start(tmp_path / "whole", files)
+    part = start(tmp_path / "part", files, watchers=[StopAfter(stop)])
+    assert part.result.step == stop
+    assert json.loads((part.result.last / "state.json").read_text())["progress"]["batch"] > 0
+    torch.manual_seed(99)  # a new process would not have the old one's random state
+    done = start(tmp_path / "part", files, resume=True)
+    check_equal(done.result, whole.result)
+    for name in ("model.safetensors", "last/model.safetensors", "last/optimiser.safetensors"):
+        assert parameters(tmp_path / "part" / name) == parameters(tmp_path / "whole" / name), name
+
+
+def check_equal(result: TrainingResult, other: TrainingResult) -> None:
+    for name in ("reason", "step", "epoch", "tokens_seen", "skipped", "best", "best_step"):
+        assert getattr(result, name) == getattr(other, name), name
+
+
+def test_a_run_goes_on_by_its_own_recipe_though_the_files_are_gone(tmp_path: Path, files: list[Path]) -> None:
+    whole = start(tmp_path / "whole", files)
+    start(tmp_path / "part", files, watchers=[StopAfter(6)])
+    for file in files:
+        file.unlink()
+    done = regard.train(out=tmp_path / "part", resume=True)
+    check_equal(done.result, whole.result)
+    last = "last/model.safetensors"
+    assert parameters(tmp_path / "part" / last) == parameters(tmp_path / "whole" / last)
+
+
+def test_training_options_may_change_on_the_way(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=3")
+    assert start(tmp_path / "run", files, "--training.max_steps=5", resume=True).result.step == 5
+    again = regard.train(out=tmp_path / "run", resume=True, overrides=["--training.max_steps=6"])
+    assert again.result.step == 6
+
+
+@pytest.mark.parametrize(
+    "override", ["--model.dropout=0.1", "--tokeniser.lowercase=true", "--data.max_pieces=7"]
+)
+def test_another_model_or_other_data_cannot_be_resumed(
+    tmp_path: Path, files: list[Path], override: str
+) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=2")
+    before = contents(tmp_path / "run")
+    with pytest.raises(ConfigError, match=f"--resume: {override[2:].split('.')[0]} differs"):
+        start(tmp_path / "run", files, override, resume=True)
+    assert contents(tmp_path / "run") == before
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) -> None:
+    for options in ({}, {"recipe": "luong2015"}):
+        with pytest.raises(ModelError, match="no such model folder"):
+            regard.train(out=tmp_path / "nothing", resume=True, **options)
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("--model.decoder.name=transformer", "unknown name"),
+        ("--training.accumulate=0", "training.accumulate: expected a number from 1 on, got 0"),
+        ("--training.batch_tokens=-5", "training.batch_tokens: expected a number from 1 on"),
+        ("--training.threads=-1", "training.threads: expected a number from 0 on"),
+        ("--training.device=cuda:99", "is not here"),
+        ("--training.max_steps=0 --training.patience=0", "nothing ends this run"),
+        ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the last step"),
+        ("--model.dropuot=1", "did you mean model.dropout.*regard train --keys"),
+        ("--tokeniser.size=3", "tokeniser.size"),
+        ("--data.max_pieces=1", "no sentence pair"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    tmp_path: Path, files: list[Path], override: str, words: str
+) -> None:
+    with pytest.raises(RegardError, match=words):
+        start(tmp_path / "run", files, *override.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_work_leaves_the_old_run_alone(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=1")
+    before = contents(tmp_path / "run")
+    with pytest.raises(DataError):
+        regard.train(None, [tmp_path / "missing.tsv"], out=tmp_path / "run", overwrite=True)
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_config_is_a_recipe_too(tmp_path: Path, files: list[Path]) -> None:
+    config = recipes.load(None, [*RUN, "--training.max_steps=2"])
+    by_config = regard.train(config, files, out=tmp_path / "one")
+    by_overrides = start(tmp_path / "two", files, "--training.max_steps=2")
+    last = "last/model.safetensors"
+    assert parameters(by_config.folder / last) == parameters(by_overrides.folder / last)
+    with pytest.raises(ConfigError, match=r"dataclasses.replace"):
+        regard.train(config, files, out=tmp_path / "three", overrides=["--training.max_steps=1"])
+    broken = replace(config, training=replace(config.training, accumulate=0))
+    with pytest.raises(ConfigError, match=r"training.accumulate"):
+        regard.train(broken, files, out=tmp_path / "three")
+
+
+def test_data_made_ready_before_is_used(tmp_path: Path, files: list[Path]) -> None:
+    config = recipes.load(None, [*RUN, "--training.max_steps=2"])
+    config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
+    ready = prepare(config)
+    told: list[str] = []
+    made = regard.train(config, out=tmp_path / "run", prepared=ready, tell=told.append)
+    assert told == []
+    last = "last/model.safetensors"
+    expected = start(tmp_path / "two", files, "--training.max_steps=2").folder / last
+    assert parameters(made.folder / last) == parameters(expected)
+
+
+def test_measuring_writes_nothing(tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    told: list[str] = []
+    facts = measure(None, files, overrides=RUN, tell=told.append)
+    assert list((tmp_path / "here").iterdir()) == []
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["here", "train.de", "train.en"]
+    assert facts.num_pairs == 144  # a tenth is held out
+    assert facts.total_steps == 9
+    assert any("144 to train on" in line for line in told)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path, files: list[Path]) -> None:
+    one, two, other = (
+        start(tmp_path / name, files, "--training.max_steps=2", f"--training.seed={seed}").folder
+        for name, seed in (("one", 1), ("two", 1), ("other", 2))
+    )
+    last = "last/model.safetensors"
+    assert parameters(one / last) == parameters(two / last) != parameters(other / last)
