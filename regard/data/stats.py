@@ -277,8 +277,10 @@ def _table(first: str, stats: CorpusStats) -> Table:
 
     table = Table(box=None, header_style="bold")
     table.add_column(first)
-    for side in stats.sides:
-        table.add_column(Text(side.name), justify="right")
+    short = [Path(side.name).name for side in stats.sides]
+    names = short if len(set(short)) == len(short) else [side.name for side in stats.sides]
+    for name in names:
+        table.add_column(Text(name), justify="right")
     return table
 
 

@@ -59,7 +59,7 @@ def test_other_versions_and_broken_files_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"version 99, expected 1; resume with the regard that wrote it"):
         read_state(tmp_path)
     file.write_text("{")
-    with pytest.raises(ModelError, match=r"state.json: broken training state; start the training without"):
+    with pytest.raises(ModelError, match=r"state.json: broken training state; start anew with --overwrite"):
         read_state(tmp_path)
 
 
