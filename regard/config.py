@@ -30,7 +30,7 @@ class DataConfig:
     Args:
         train: two line-parallel files (source, target) or one TSV (source TAB target); none: the embedded grammar
         validation: the same for validation; none: pairs are held out of the training files
-        holdout_pairs: how many pairs are held out when no validation files are given (at most a tenth)
+        holdout_pairs: about how many pairs are held out when no validation files are given (at most a tenth)
         grammar_pairs: how many pairs the embedded grammar generates when no training files are given
         grammar_seed: seed of the embedded grammar
         max_pieces: longer pairs (either side, in pieces) are left out of training, and counted
@@ -251,7 +251,11 @@ def load(recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Con
 
     Without a recipe the defaults are used. Raises ConfigError for an unknown key or a value of the wrong kind.
     """
-    arguments = [] if recipe is None else [f"--config={find_recipe(recipe)}"]
+    arguments = []
+    if recipe is not None:
+        file = find_recipe(recipe)
+        _check_keys(file, str(recipe))
+        arguments = [f"--config={file}"]
     try:
         reader = parser()
         parsed = reader.parse_args([*arguments, *overrides])
@@ -316,6 +320,39 @@ def find_recipe(recipe: str | Path) -> Path:
     )
 
 
+def _check_keys(file: Path, name: str) -> None:
+    """Refuse all but nested mappings of our own keys, before the parser sees the file.
+
+    The parser would import whatever a key `class_path` names, and follow a file name to another recipe; a recipe
+    from a stranger must do neither.
+    """
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{name}: not a YAML file ({' '.join(str(error).split())})") from None
+    try:
+        _check_mapping({} if content is None else content, Config(), "")
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
+def _check_mapping(content: object, defaults: object, inside: str) -> None:
+    if content is None:
+        raise ValueError(
+            f'"{inside.removesuffix(".")}": expected a value, got none; leave the key out for the default'
+        )
+    if not isinstance(content, dict):
+        what = f'"{inside.removesuffix(".")}": expected' if inside else "expected"
+        raise ValueError(f"{what} keys with values, got {content}")
+    known = {entry.name for entry in dataclasses.fields(defaults)}  # type: ignore[arg-type]
+    for key, value in content.items():
+        if key not in known:
+            raise ValueError(f"unknown key {inside}{key}; {_advice(f'{inside}{key}')}")
+        default = getattr(defaults, key)
+        if dataclasses.is_dataclass(default):
+            _check_mapping(value, default, f"{inside}{key}.")
+
+
 def _check_filled(parsed: Namespace, defaults: object, inside: str = "") -> None:
     """Refuse what the parser lets pass: a key without a value, and something else where keys should be."""
     for entry in dataclasses.fields(defaults):  # type: ignore[arg-type]
@@ -341,22 +378,17 @@ def _leaves(section: object, inside: str = "") -> Iterator[tuple[str, object]]:
             yield key, value
 
 
-_UNKNOWN_KEY = re.compile(
-    r"Group '(?P<group>[^']+)' does not accept option '(?P<option>[^']+)'"
-    r"|Option '(?P<whole>[^']+)' is not accepted"
-    r"|unrecognized arguments: --(?P<typed>[\w.]+)"
-)
-
-
 def _with_advice(message: str) -> str:
-    """What to do about an unknown key: the known one that looks most like it, and where all are listed."""
-    found = _UNKNOWN_KEY.search(message)
-    if found is None:
-        return message
-    unknown = found["whole"] or found["typed"] or f"{found['group']}.{found['option']}"
+    """What the parser says, and of an unknown option what to do about it."""
+    typed = re.search(r"unrecognized arguments: --([\w.]+)", message)
+    return f"{message}; {_advice(typed[1])}" if typed else message
+
+
+def _advice(unknown: str) -> str:
+    """The known key that looks most like an unknown one, and where all are listed."""
     near = difflib.get_close_matches(unknown, [key for key, _ in _leaves(Config())], n=1, cutoff=0.7)
     meant = f"did you mean {near[0]}? " if near else ""
-    return f"{message}; {meant}`regard train --keys` lists all keys"
+    return f"{meant}`regard train --keys` lists all keys"
 
 
 def _one_line(error: Exception) -> str:

@@ -154,3 +154,23 @@ def test_every_key_is_described() -> None:
             name = f"--{section.name}.{field.name}"
             assert name in help_text, f"{name} is not in the help"
     assert "share of units dropped in training" in help_text
+
+
+def test_a_recipe_from_a_stranger_imports_nothing_and_reads_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "intruder.py").write_text("open('trace', 'w').write('was here')", encoding="utf-8")
+    (tmp_path / "other.yaml").write_text("holdout_pairs: 7", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for content in (
+        "data: {class_path: intruder.Thing}",
+        "model: {encoder: {class_path: intruder.Thing}}",
+        "data: other.yaml",
+    ):
+        (tmp_path / "recipe.yaml").write_text(content, encoding="utf-8")
+        with pytest.raises(
+            ConfigError, match=r"recipe.yaml: (unknown key \S*class_path|\"data\": expected keys)"
+        ):
+            load("recipe.yaml")
+    assert not (tmp_path / "trace").exists()

@@ -172,11 +172,12 @@ class _Run:
         self.model.train()
         now = self.progress
         value = {"bleu": result.bleu, "chrf": result.chrf, "loss": result.loss}[self.config.metric]
-        gained = now.best is None or (value < now.best if self.config.metric == "loss" else value > now.best)
+        gained = self.gained(value, result.loss)
         self.progress = now = replace(
             now,
             validated_step=now.step,
             best=value if gained else now.best,
+            best_loss=result.loss if gained else now.best_loss,
             best_step=now.step if gained else now.best_step,
             without_gain=0 if gained else now.without_gain + 1,
             plateau=now.plateau.after(gained, self.config.plateau_factor, self.config.plateau_patience),
@@ -196,6 +197,13 @@ class _Run:
             self.keep_best(report)
         self.save()
         self.listen(watcher.on_validation(report) for watcher in self.watchers)
+
+    def gained(self, value: float, loss: float) -> bool:
+        """Whether this is the best yet; between equals, such as the BLEU of words, which is 0, the loss decides."""
+        best = self.progress.best
+        if best is None or value == best:
+            return best is None or loss < self.progress.best_loss
+        return value < best if self.config.metric == "loss" else value > best
 
     def validation_is_due(self) -> bool:
         """At every so many steps or at an epoch's end, and at the very end, but once a step."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -78,12 +80,12 @@ def load_prepared(model_folder: Path, folder: Path) -> Prepared:
 
 
 class _Pairs:
-    """The pairs a recipe names, to be read as often as needed; validation pairs are never trained on."""
+    """The pairs a recipe names, to be read as often as needed; what is held out is not trained on."""
 
     def __init__(self, config: DataConfig) -> None:
         self.config = config
         self._generated: list[Pair] = []
-        self._not_trained: set[str] = set()
+        self._held_out_below = -1
         if not config.train:
             self._generated = list(generate(config.grammar_pairs, config.grammar_seed))
         if config.validation:
@@ -91,19 +93,33 @@ class _Pairs:
         elif not config.train:
             self.validation = tuple(generate(config.holdout_pairs, config.grammar_seed, split="validation"))
         else:
-            self.validation = self._hold_out()
-            self._not_trained = {pair.source for pair in self.validation}
+            self._held_out_below = self._bound()
+            self.validation = _filled(pair for pair in read_pairs(config.train) if self._is_held_out(pair))
         if not self.validation:
             raise DataError(
                 "data.validation: no pair with text on both sides; give other files, or raise data.holdout_pairs"
             )
 
     def training(self) -> Iterator[Pair]:
-        """The training pairs; none whose source was held out, for its twin elsewhere would give it away."""
+        """The training pairs."""
         if self._generated:
             return iter(self._generated)
-        pairs = read_pairs(self.config.train)
-        return (pair for pair in pairs if pair.source not in self._not_trained)
+        return (pair for pair in read_pairs(self.config.train) if not self._is_held_out(pair))
+
+    def _is_held_out(self, pair: Pair) -> bool:
+        """Whether a pair validates: a matter of its source alone, so that no twin elsewhere gives it away."""
+        return _is_filled(pair) and _checksum(pair.source) <= self._held_out_below
+
+    def _bound(self) -> int:
+        """The checksum up to which sources are held out: so many pairs, or a tenth of a small corpus."""
+        pairs = filter(_is_filled, read_pairs(self.config.train))
+        checksums = np.fromiter((_checksum(pair.source) for pair in pairs), np.uint32)
+        wanted = min(self.config.holdout_pairs, max(len(checksums) // 10, 1))
+        different, counts = np.unique(checksums, return_counts=True)
+        if len(different) == 0:
+            return -1
+        enough = int(np.searchsorted(np.cumsum(counts), wanted))
+        return int(different[min(enough, max(len(different) - 2, 0))])
 
     def origin(self) -> dict[str, str]:
         """Where the pairs came from."""
@@ -112,18 +128,20 @@ class _Pairs:
             files["embedded grammar"] = f"seed {self.config.grammar_seed}, {len(self._generated):,} pairs"
         return files
 
-    def _hold_out(self) -> tuple[Pair, ...]:
-        """Take validation pairs out of the training files, the same ones every time."""
-        total = sum(1 for _ in read_pairs(self.config.train))
-        number = min(self.config.holdout_pairs, max(total // 10, 1))
-        chosen = set(np.random.default_rng(0).choice(total, size=number, replace=False).tolist())
-        pairs = enumerate(read_pairs(self.config.train))
-        return _filled(pair for row, pair in pairs if row in chosen)
-
 
 def _filled(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
     """The pairs with text on both sides."""
-    return tuple(pair for pair in pairs if pair.source.strip() and pair.target.strip())
+    return tuple(filter(_is_filled, pairs))
+
+
+def _is_filled(pair: Pair) -> bool:
+    return bool(pair.source.strip() and pair.target.strip())
+
+
+def _checksum(source: str) -> int:
+    """A number that depends on nothing but the words: case, spaces and Unicode form do not count."""
+    words = " ".join(unicodedata.normalize("NFKC", source).casefold().split())
+    return zlib.crc32(words.encode())
 
 
 def _learn(config: Config, data: _Pairs) -> Tokenisers:

@@ -11,11 +11,13 @@ Written whole or not at all (`regard.checkpoint.write_whole`), and without pickl
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from safetensors.torch import save_model as save_weights
 from torch import Tensor, nn, optim
@@ -35,7 +37,8 @@ class Progress:
     """Where a run stands, in plain numbers.
 
     `batch` is the next batch of the plan of `epoch` (from 0); `validated_step` the step of the last validation;
-    `best` the best value of the metric; `without_gain` validations since then; `seconds` spent on steps.
+    `best` the best value of the metric, `best_loss` the loss then; `without_gain` validations since;
+    `seconds` spent on steps.
     """
 
     step: int = 0
@@ -46,6 +49,7 @@ class Progress:
     skipped_in_a_row: int = 0
     validated_step: int = 0
     best: float | None = None
+    best_loss: float = math.inf
     best_step: int = 0
     without_gain: int = 0
     plateau: Plateau = field(default_factory=Plateau)
@@ -88,23 +92,33 @@ def read_state(folder: Path) -> SavedState:
             f"{file}: training state of version {found}, expected {STATE_VERSION}; "
             "resume with the regard that wrote it"
         )
-    progress = content["progress"]
-    progress["plateau"] = Plateau(**progress["plateau"])
-    return SavedState(Progress(**progress), content["precision"], content["plan"])
+    try:
+        progress = content["progress"]
+        progress["plateau"] = Plateau(**progress["plateau"])
+        return SavedState(Progress(**progress), content["precision"], content["plan"])
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{file}: broken training state ({error}); start anew with --overwrite") from None
 
 
 def restore(folder: Path, model: nn.Module, optimiser: optim.Optimizer) -> None:
     """Put back weights, moments and random generators. Raises ModelError if they do not fit the model."""
     read_weights(model, whole_file(folder, WEIGHTS))
-    tensors = load_file(whole_file(folder, OPTIMISER))
+    tensors = _load_tensors(whole_file(folder, OPTIMISER))
     _put_back_random_states(tensors)
     names = {name: index for index, (name, _) in enumerate(model.named_parameters())}
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
-        if kind != "random":
+        if kind != "random" and name in names:
             state.setdefault(names[name], {})[kind] = tensor
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _load_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{file}: broken training state ({error}); start anew with --overwrite") from None
 
 
 def check_plan(folder: Path, saved: Mapping[str, int | str], now: Mapping[str, int | str]) -> None:

@@ -274,3 +274,11 @@ def test_the_state_is_saved_between_validations_too(tmp_path):
 
     run(tmp_path, tiny_model(), config, watchers=[Watch()])
     assert saved == [2, 4, 5, 5]  # every second step, the validation at the end, the end
+
+
+def test_between_equal_values_the_loss_decides(tmp_path):
+    losses = iter([2.0, 1.5, 1.7, 1.2])
+    config = TrainingConfig(max_steps=4, validate_every=1, batch_tokens=40, patience=3, threads=1)
+    kept = []
+    run(tmp_path, tiny_model(), config, evaluate=lambda model: constant(loss=next(losses))(model), kept=kept)
+    assert [report.step for report in kept] == [1, 2, 4]  # BLEU is 0 throughout
