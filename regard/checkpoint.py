@@ -36,7 +36,7 @@ from regard import config as recipes
 from regard.build import build_model
 from regard.config import Config
 from regard.data.tokeniser import Tokeniser
-from regard.errors import ModelError
+from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
 
 FORMAT_VERSION = 1
@@ -81,9 +81,17 @@ class SavedModel:
 
 
 def save_model(
-    folder: Path, model: nn.Module, config: Config, tokenisers: Tokenisers, card: ModelCard
+    folder: Path,
+    model: nn.Module,
+    config: Config,
+    tokenisers: Tokenisers,
+    card: ModelCard,
+    trained: bool = True,
 ) -> None:
-    """Write a model folder, or replace the model in one, whole or not at all; other files in it stay."""
+    """Write a model folder, or replace the model in one, whole or not at all; other files in it stay.
+
+    One that is not `trained` yet holds all that resuming needs, but `load_model` refuses it.
+    """
 
     def write(draft: Path) -> None:
         save_weights(model, str(draft / WEIGHTS))
@@ -91,7 +99,8 @@ def save_model(
         tokenisers.source.save(draft / SOURCE_TOKENISER)
         tokenisers.target.save(draft / TARGET_TOKENISER)
         (draft / CARD).write_text(render_card(card, folder), encoding="utf-8")
-        (draft / FORMAT).write_text(json.dumps({"format": FORMAT_VERSION}) + "\n", encoding="utf-8")
+        said = {"format": FORMAT_VERSION, "trained": trained}
+        (draft / FORMAT).write_text(json.dumps(said) + "\n", encoding="utf-8")
 
     write_whole(folder, write)
 
@@ -99,10 +108,15 @@ def save_model(
 def load_model(folder: Path | str, device: torch.device | str = "cpu") -> SavedModel:
     """Read a model folder; the model comes in eval mode on `device`.
 
-    Raises ModelError if the folder or a file is missing or broken, of another format version, or if the
-    weights do not fit the recipe.
+    Raises ModelError if the folder or a file is missing or broken, of another format version, if the weights
+    do not fit the recipe, or if training has not come to its first validation.
     """
     folder = Path(folder)
+    if not check_format(folder):
+        raise ModelError(
+            f"{folder}: no trained model yet, training has not come to its first validation; "
+            f"go on with `regard train --out {folder} --resume`"
+        )
     config, tokenisers = load_config(folder), load_tokenisers(folder)
     model = build_model(
         config.model,
@@ -116,14 +130,17 @@ def load_model(folder: Path | str, device: torch.device | str = "cpu") -> SavedM
 
 
 def load_config(folder: Path | str) -> Config:
-    """The recipe of a model folder. Raises ModelError as `load_model` does."""
+    """The recipe of a model folder. Raises ModelError if the folder is not whole."""
     folder = Path(folder)
     check_format(folder)
-    return recipes.load(_existing(folder, CONFIG))
+    try:
+        return recipes.load(_existing(folder, CONFIG))
+    except ConfigError as error:
+        raise ModelError(f"{error}; copy the folder again, whole") from None
 
 
 def load_tokenisers(folder: Path | str) -> Tokenisers:
-    """The tokenisers of a model folder. Raises ModelError as `load_model` does."""
+    """The tokenisers of a model folder. Raises ModelError if the folder is not whole."""
     folder = Path(folder)
     check_format(folder)
     return Tokenisers(
@@ -132,8 +149,8 @@ def load_tokenisers(folder: Path | str) -> Tokenisers:
     )
 
 
-def check_format(folder: Path) -> None:
-    """Raise ModelError unless the folder is a model folder of the version that this `regard` reads."""
+def check_format(folder: Path) -> bool:
+    """Whether the model in the folder is trained; ModelError unless it is one of the version that we read."""
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder; train one with `regard train` or check the path")
     file = whole_file(folder, FORMAT)
@@ -142,7 +159,8 @@ def check_format(folder: Path) -> None:
             f"{folder}: not a model folder, it has no {FORMAT}; give the folder that training wrote"
         )
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))["format"]
+        said = json.loads(file.read_text(encoding="utf-8"))
+        found, trained = said["format"], bool(said.get("trained", True))
     except (ValueError, KeyError, TypeError):
         raise ModelError(
             f'{file}: broken, expected {{"format": {FORMAT_VERSION}}}; copy the folder again'
@@ -152,6 +170,7 @@ def check_format(folder: Path) -> None:
             f"{folder}: model format {found}, but this regard {version('regard')} reads format {FORMAT_VERSION}; "
             "use the regard that wrote it, or a newer one"
         )
+    return trained
 
 
 def read_weights(model: nn.Module, file: Path) -> None:
@@ -186,6 +205,11 @@ def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
     os.replace(draft, folder / ".ready")  # from here on the new files count, moved or not
     _flush(folder)
     _move_into_place(folder)
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a folder holds more than what a first save that was killed may have left."""
+    return folder.is_dir() and any(file.name not in (".draft", ".ready") for file in folder.iterdir())
 
 
 def whole_file(folder: Path, name: str) -> Path:

@@ -98,7 +98,7 @@ class AttentionConfig:
 
     score: str = "additive"
     size: int = 256
-    max_positions: int = 100
+    max_positions: int = 201
     normaliser: str = "softmax"
     temperature: float = 1.0
 

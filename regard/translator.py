@@ -77,6 +77,10 @@ class Translator:
         """
         if isinstance(text, str):
             return self.translate([text], **how)[0]
+        if unknown := how.keys() - How.__annotations__.keys():
+            raise TypeError(
+                f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(How.__annotations__)}"
+            )
         num_best = how.get("num_best", 1)
         search = replace(
             self.search,
@@ -168,7 +172,7 @@ class Translator:
         return [_nothing(text) if one is None else one for one, text in zip(found, texts, strict=True)]
 
     def _search(self, sources: Sequence[Ids], search: SearchConfig, num_best: int) -> list[list[Hypothesis]]:
-        limits = [int(len(ids) * search.max_ratio) + search.max_extra for ids in sources]
+        limits = [max(1, int(len(ids) * search.max_ratio) + search.max_extra) for ids in sources]
         stepper = self._stepper(sources)
         if search.beam == 1 and num_best == 1:
             return [[one] for one in greedy_search(stepper, limits, search.length_penalty)]

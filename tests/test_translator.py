@@ -258,3 +258,8 @@ def test_a_fixed_vector_model_has_no_attention_anywhere(models: Trained) -> None
     assert translator.trace(SENTENCES[0]).translation.attention is None
     assert translator.describe()["score"] == "none"
     assert translator.embed(SENTENCES[0]).shape == (translator.model.encoder.memory_size,)
+
+
+def test_an_unknown_keyword_is_refused(translator: Translator) -> None:
+    with pytest.raises(TypeError, match="unknown bean; known: beam"):
+        translator.translate("die frau lacht .", bean=3)  # type: ignore[call-overload]

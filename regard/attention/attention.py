@@ -37,7 +37,7 @@ class Attention(nn.Module):
 
     def prepare(self, memory: Memory) -> Memory:
         """The memory with its keys, (B, S, K)."""
-        return replace(memory, keys=self.score.keys(memory.values))
+        return replace(memory, keys=_full(self.score.keys(memory.values)))
 
     def start(self, memory: Memory) -> dict[str, Tensor]:
         """The attention state before the first word: nothing, or weights and their sum so far, (B, S)."""
@@ -55,7 +55,6 @@ class Attention(nn.Module):
         with torch.autocast(query.device.type, enabled=False):
             folded = _full(query).reshape(sentences, -1, query.shape[-1])  # (B, R / B * T, Q)
             seen = {name: tensor.reshape(sentences, -1, positions) for name, tensor in state.items()}
-            memory = replace(memory, keys=None if memory.keys is None else _full(memory.keys))
             scores = self.score(folded, memory, seen)
             looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
             weights = self.normalise(scores, looked)

@@ -88,7 +88,7 @@ def _chunks(stream: BinaryIO, name: str) -> Iterator[list[str]]:
 
 def _text(line: bytes, name: str, number: int) -> str:
     try:
-        return line.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{name}, line {number}: byte {error.start + 1} is not UTF-8; convert it first, for example with iconv"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -88,9 +89,11 @@ class Corpus:
         return cls(_table(sides, left_out))
 
     def save(self, path: str | Path) -> None:
-        """Write the corpus as one Arrow IPC file."""
-        with pa.ipc.new_file(str(path), self._table.schema) as file:
+        """Write the corpus as one Arrow IPC file, which appears when it is whole."""
+        draft = f"{path}.draft"
+        with pa.ipc.new_file(draft, self._table.schema) as file:
             file.write_batch(self._table)
+        os.replace(draft, path)  # another corpus may have the old file mapped
 
     @classmethod
     def load(cls, path: str | Path) -> Corpus:

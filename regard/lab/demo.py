@@ -14,7 +14,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from regard import config as recipes
-from regard.checkpoint import load_config
+from regard.checkpoint import holds_files, load_config
 from regard.config import Config
 from regard.data.grammar import generate
 from regard.errors import ConfigError, ModelError
@@ -85,9 +85,9 @@ def test_pairs() -> list[Pair]:
 
 def _check_folder(folder: Path, config: Config) -> None:
     """Refuse to write over anything but an earlier demo: a model of the same build, trained on the grammar."""
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists() or (folder.is_dir() and not holds_files(folder)):
         return
-    with suppress(ModelError, ConfigError):
+    with suppress(ModelError):
         found = load_config(folder)
         if (found.model, found.tokeniser, found.data.train) == (config.model, config.tokeniser, []):
             return

@@ -86,13 +86,15 @@ class _Slots:
         """The best continuations, and for each the slot (n, beam) it continues; finished ones go on as they are."""
         sentences, beam = self.totals.shape
         steps = writable(log_probabilities).reshape(sentences, beam, -1)
-        continued = self.totals.unsqueeze(-1) + steps.masked_fill(self.finished.unsqueeze(-1), -torch.inf)
-        continued[..., PAD] = self.totals.masked_fill(~self.finished, -torch.inf)
+        gains, pieces = steps.topk(min(beam, steps.shape[-1]), dim=-1)  # (n, beam, k): no slot can fill more
+        continued = self.totals.unsqueeze(-1) + gains.masked_fill(self.finished.unsqueeze(-1), -torch.inf)
+        continued[..., 0] = torch.where(self.finished, self.totals, continued[..., 0])
+        pieces[..., 0] = pieces[..., 0].masked_fill(self.finished, PAD)
         rank = continued.clone()
-        rank[..., PAD] = rank[..., PAD].masked_fill(self.finished, torch.inf)  # a finished one keeps its slot
+        rank[..., 0] = rank[..., 0].masked_fill(self.finished, torch.inf)  # a finished one keeps its slot
         chosen = rank.flatten(1).topk(beam, dim=1).indices
-        parents, pieces = chosen // steps.shape[-1], chosen % steps.shape[-1]
-        totals = continued.flatten(1).gather(1, chosen)
+        parents = chosen // continued.shape[-1]
+        pieces, totals = pieces.flatten(1).gather(1, chosen), continued.flatten(1).gather(1, chosen)
         already = self.finished.gather(1, parents) & (totals > -torch.inf)  # an empty slot has ended nothing
         lengths = self.lengths.gather(1, parents) + (~already).long()
         finished = already | ((pieces == END) & (totals > -torch.inf))

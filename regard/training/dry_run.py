@@ -65,7 +65,8 @@ def dry_run(
     rows = [ranks[0] for ranks in plan]
     steps_per_epoch = -(-len(rows) // config.accumulate)
     fabric = make_fabric(config, precision)
-    by_size = sorted(rows, key=lambda r: _padded_size(corpus, r))
+    lengths = corpus.source_lengths, corpus.target_lengths
+    by_size = sorted(rows, key=lambda r: len(r) * sum(int(side[r].max()) for side in lengths))
     batch = corpus.batch(by_size[-1])
     with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
         update = Update(fabric, copy.deepcopy(model).train(), config)
@@ -132,11 +133,6 @@ def _seconds_per_token(
     for place in chosen:
         tokens += update([corpus.batch(rows[place])], config.learning_rate).tokens
     return (time.perf_counter() - started) / tokens
-
-
-def _padded_size(corpus: Corpus, rows: NDArray[np.int64]) -> int:
-    """Source and target places of a batch, padding counted."""
-    return len(rows) * int(corpus.source_lengths[rows].max() + corpus.target_lengths[rows].max())
 
 
 class _PeakMemory:

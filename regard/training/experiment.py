@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,16 @@ import torch
 
 from regard import config as recipes
 from regard.build import build_model
-from regard.checkpoint import CONFIG, FORMAT, ModelCard, check_format, load_config, save_model, whole_file
+from regard.checkpoint import (
+    CONFIG,
+    FORMAT,
+    ModelCard,
+    check_format,
+    holds_files,
+    load_config,
+    save_model,
+    whole_file,
+)
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
@@ -69,6 +79,7 @@ def train(
     config = _config(recipe, data, overrides)
     _check_out(folder, config, resume, overwrite)
     check_ending(config.training)
+    _check_alone()
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     if resume:
@@ -81,10 +92,14 @@ def train(
         standard.append(TensorBoard(folder / "tensorboard"))
     card = _Card(folder, config, prepared, command)
     if not resume:
-        # else a run killed before its first checkpoint would be resumed from another run's state
-        shutil.rmtree(folder / LAST, ignore_errors=True)
-        card.save(model, {"state": "untrained"}, {})
+        for old in (
+            LAST,
+            "tensorboard",
+        ):  # of a run overwritten: its state must not be resumed, nor its curves shown
+            shutil.rmtree(folder / old, ignore_errors=True)
+        card.save(model, {"state": "untrained"}, {}, trained=False)
         save_prepared(folder / DATA, prepared)
+        prepared = load_prepared(folder, folder / DATA)  # from here on the ids stay on the disk
     result = run_loop(
         model,
         prepared.corpus,
@@ -147,8 +162,17 @@ def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> N
             f"{folder} already holds a run: --resume goes on with it, --overwrite starts anew, "
             "--out FOLDER writes elsewhere"
         )
-    elif folder.is_file() or (folder.is_dir() and not begun and any(folder.iterdir())):
+    elif folder.is_file() or (not begun and holds_files(folder)):
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
+
+
+def _check_alone() -> None:
+    """Refuse to be one of several ranks: their runs would write over each other."""
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    if ranks != "1":
+        raise ConfigError(
+            f"train: started as one of {ranks} ranks (WORLD_SIZE), but it trains on one device: start it alone"
+        )
 
 
 def _model(config: Config, prepared: Prepared) -> tuple[Seq2Seq, Precision]:
@@ -184,7 +208,13 @@ class _Card:
         }
         self.save(model, {"step": f"{report.step:,}", "epoch": report.epoch}, metrics)
 
-    def save(self, model: Seq2Seq, facts: Mapping[str, object], metrics: Mapping[str, object]) -> None:
+    def save(
+        self,
+        model: Seq2Seq,
+        facts: Mapping[str, object],
+        metrics: Mapping[str, object],
+        trained: bool = True,
+    ) -> None:
         """Write the folder, whole."""
         parameters = sum(parameter.numel() for parameter in model.parameters())
         sizes = {"parameters": f"{parameters:,}", "training pairs": f"{len(self.prepared.corpus):,}"}
@@ -195,4 +225,4 @@ class _Card:
             facts={**sizes, **facts},
             metrics=metrics,
         )
-        save_model(self.folder, model, self.config, self.prepared.tokenisers, card)
+        save_model(self.folder, model, self.config, self.prepared.tokenisers, card, trained)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -14,7 +15,7 @@ from torch import nn
 from regard.alignment import links_from_attention
 from regard.checkpoint import Tokenisers
 from regard.config import Config
-from regard.data import Corpus, sorted_batches
+from regard.data import Corpus, epoch_plan
 from regard.metrics import bleu, chrf
 from regard.model import Seq2Seq
 from regard.records import Batch, Pair, Translation, Words
@@ -22,8 +23,8 @@ from regard.training.reports import Sample, ValidationResult
 from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
 
-BATCH_SIZE = 64  # sentences whose loss is taken together
-WATCHED = 200  # sentences whose attention is looked at
+WATCHED = 200  # sentences whose attention is looked at, at the least
+CONTROLS = ("uniform", "none")  # score functions whose attention is what it is
 
 
 class Validator:
@@ -38,8 +39,12 @@ class Validator:
         self.tokenisers = tokenisers
         self.search = config.search
         self.decoded = pairs[: config.training.validation_sentences or len(pairs)]
-        longest = max(len(pair.source) + len(pair.target) for pair in pairs)
-        self.corpus = Corpus.encode(pairs, tokenisers.source, tokenisers.target, max_pieces=4 * longest)
+        self.corpus = Corpus.encode(pairs, tokenisers.source, tokenisers.target, max_pieces=sys.maxsize)
+        lengths = self.corpus.source_lengths, self.corpus.target_lengths
+        self.batches = [
+            rows for (rows,) in epoch_plan(*lengths, config.training.batch_tokens, seed=0, epoch=0)
+        ]
+        self.watched = 0 if config.model.attention.score in CONTROLS else WATCHED
 
     def __call__(self, model: nn.Module) -> ValidationResult:
         """Loss, accuracy, BLEU, chrF, two samples, and how the attention is spread."""
@@ -62,8 +67,8 @@ class Validator:
     def _known_targets(self, model: Seq2Seq) -> _Known:
         known = _Known()
         device = model.head.weight.device
-        for rows in sorted_batches(self.corpus.source_lengths, BATCH_SIZE):
-            known.add(model, self.corpus.batch(rows).to(device))
+        for rows in self.batches:
+            known.add(model, self.corpus.batch(rows).to(device), self.watched)
         return known
 
     def _samples(self, translations: Sequence[Translation]) -> list[Sample]:
@@ -105,14 +110,14 @@ class _Known:
     tokens: int = 0
     looks: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = field(default_factory=list)
 
-    def add(self, model: Seq2Seq, batch: Batch) -> None:
+    def add(self, model: Seq2Seq, batch: Batch, watched: int) -> None:
         unrolled = model.unroll(batch)
         log_probabilities = model.log_probabilities(unrolled.combined[batch.target_valid])
         labels = batch.target[batch.target_valid]
         self.nll += float(-log_probabilities.gather(1, labels.unsqueeze(1)).sum())
         self.right += int((log_probabilities.argmax(dim=1) == labels).sum())
         self.tokens += len(labels)
-        if unrolled.weights is not None and len(self.looks) < WATCHED:
+        if unrolled.weights is not None and len(self.looks) < watched:
             for weights, wrote, valid in zip(
                 unrolled.weights.cpu(), batch.target_valid.cpu(), batch.source_valid.cpu(), strict=True
             ):

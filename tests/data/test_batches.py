@@ -94,3 +94,8 @@ def test_sorted_batches_hold_every_row_once_the_longest_first(lengths: list[int]
     assert rows == sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     assert all(len(batch) == batch_size for batch in batches[:-1])
     assert len(batches) == math.ceil(len(lengths) / batch_size)
+
+
+def test_long_rows_are_decoded_fewer_at_a_time() -> None:
+    batches = sorted_batches([10, 40, 100, 40, 7], batch_size=4, max_pieces=80)
+    assert [batch.tolist() for batch in batches] == [[2], [1, 3], [0, 4]]

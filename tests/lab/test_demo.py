@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -119,3 +120,15 @@ def test_options_that_cannot_work_are_refused(tmp_path: Path, overrides: tuple[s
     with pytest.raises(ConfigError):
         demo(tmp_path / "demo", Console(quiet=True), overrides)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_demo_shows_the_lesson(tmp_path: Path) -> None:
+    made = demo(tmp_path / "demo", Console(file=io.StringIO()))
+    fixed, attention = made.figures[FIXED], made.figures[ATTENTION]
+    long = [(a.bleu, f.bleu) for a, f in zip(attention.by_length, fixed.by_length, strict=True)][2:]
+    assert all(with_it >= without + 20 for with_it, without in long)  # beyond 20 words
+    assert attention.aer is not None
+    assert attention.diagonal_aer is not None
+    assert attention.aer.aer < attention.diagonal_aer.aer / 2

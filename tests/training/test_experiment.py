@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 import regard
 from regard import config as recipes
-from regard.checkpoint import checksum, load_config, load_model
+from regard.checkpoint import checksum, load_config, load_model, load_tokenisers
 from regard.errors import ConfigError, DataError, ModelError, RegardError
 from regard.records import Pair
 from regard.training import TrainingResult, measure
@@ -69,7 +69,10 @@ class Looks(regard.Watcher):
         self.seen: list[str] = []
 
     def on_step(self, report: object) -> str:
-        load_model(self.folder)
+        with pytest.raises(ModelError, match=r"no trained model yet.*--resume"):
+            load_model(self.folder)
+        assert load_config(self.folder).training.max_steps
+        load_tokenisers(self.folder)
         self.seen = sorted(file.name for file in self.folder.iterdir())
         return "seen"
 
@@ -283,3 +286,12 @@ def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path, 
     )
     last = "last/model.safetensors"
     assert parameters(one / last) == parameters(two / last) != parameters(other / last)
+
+
+def test_one_of_several_ranks_is_refused(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="one of 2 ranks"):
+        start(tmp_path / "run", files)
+    assert not (tmp_path / "run").exists()

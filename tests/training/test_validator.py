@@ -15,7 +15,7 @@ from regard.data import Corpus, Tokeniser
 from regard.metrics import bleu, chrf
 from regard.model import Seq2Seq
 from regard.records import Batch, Unrolled
-from regard.training.validator import BATCH_SIZE, Validator
+from regard.training.validator import Validator
 from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
 from tests.small import small_config
@@ -133,6 +133,15 @@ def test_weight_on_padding_is_seen(tokenisers: Tokenisers, monkeypatch: pytest.M
 
     assert validator_of(tokenisers)(model).attention.on_invalid == 0
     monkeypatch.setattr(model, "unroll", leaking)
-    lengths = sorted((len(pair.source.split()) for pair in PAIRS), reverse=True)
-    padding = max(batch[0] - batch[-1] for batch in (lengths[:BATCH_SIZE], lengths[BATCH_SIZE:]))
-    assert validator_of(tokenisers)(model).attention.on_invalid == pytest.approx(0.01 * padding)
+    validator = validator_of(tokenisers)
+    lengths = [validator.corpus.source_lengths[rows] for rows in validator.batches]
+    padding = max(batch.max() - batch.min() for batch in lengths)
+    assert padding > 0
+    assert validator(model).attention.on_invalid == pytest.approx(0.01 * padding)
+
+
+@pytest.mark.parametrize("score", ["uniform", "none"])
+def test_controls_are_not_diagnosed(tokenisers: Tokenisers, score: str) -> None:
+    config = Config(model=small_config("luong", score, "gru"), search=SEARCH)
+    model = build_model(config.model, len(tokenisers.source), len(tokenisers.target)).eval()
+    assert Validator(PAIRS, tokenisers, config)(model).attention is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -54,9 +55,15 @@ class MetricsFile(Watcher):
 
     def _write(self, kind: str, step: int, numbers: dict[str, Any]) -> None:
         assert self._file is not None, "on_start opens the file"
-        line = json.dumps({"kind": kind, **numbers, "step": step}, ensure_ascii=False)
+        written = {name: None if _is_odd(value) else value for name, value in numbers.items()}
+        line = json.dumps({"kind": kind, **written, "step": step}, ensure_ascii=False)
         self._file.write(line + "\n")
         self._file.flush()
+
+
+def _is_odd(value: object) -> bool:
+    """A number that JSON cannot write: not finite."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _lines_until(path: Path, step: int) -> list[str]:
