@@ -89,3 +89,19 @@ def test_a_score_that_looks_back_makes_a_difference(way: str, monkeypatch: pytes
     assert other is not None
     torch.testing.assert_close(one[:, 0], other[:, 0])
     assert not torch.allclose(one[:, 1:], other[:, 1:])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("way", WAYS)
+def test_step_is_unroll_under_bfloat16_autocast(way: str, cell: str) -> None:
+    # bfloat16 has 8 bits of mantissa, so a product is off by up to 2^-9 of itself; states stay in float32
+    model, batch = small_way(way, "none" if way.startswith("plain") else "additive", cell), random_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        memory = model.encode(batch.source, batch.source_valid)
+        combined, weights = stepped(model, batch, memory)
+        unrolled = model.decoder.unroll(batch.previous, memory)
+    assert memory.values.dtype == torch.float32
+    torch.testing.assert_close(unrolled.combined, combined, atol=2e-2, rtol=2e-2)
+    if weights is not None:
+        assert unrolled.weights is not None
+        torch.testing.assert_close(unrolled.weights, weights, atol=2e-2, rtol=2e-2)
