@@ -57,11 +57,9 @@ def choose_precision(wanted: str, device: torch.device, width: int) -> Precision
     """The precision for a model whose recurrent states are `width` wide; `wanted` overrules unless it is auto.
 
     A GPU with bfloat16 units uses them. A CPU does where it has AMX-BF16 or AVX512-BF16 and `width` is at
-    least CPU_BFLOAT16_WIDTH: each recurrent step then spends its time in the matrix product and not in
-    changing types. Measured on an AMD EPYC with AVX512-BF16, 2 cores, torch 2.13, as times faster than float32
-    under autocast: forward and backward of an LSTM over 30 steps, 64 rows: 1.05 at width 128, 1.5 at 256,
-    2.0 at 512 and at 1024; a whole optimiser step of a model (64 pairs, vocabularies of 3,000): at most 1.05
-    at width 128, 1.04 (luong) to 1.35 (bahdanau) at 256, 1.3 to 1.5 at 512.
+    least CPU_BFLOAT16_WIDTH: each step then spends its time in matrix products and not in changing types.
+    Reason: whole training steps under autocast against float32 (benchmarks/precision.py; AMD EPYC with
+    AVX512-BF16, 2 cores, torch 2.13) were faster by 1.2 times at width 128, 1.3 at 256, 1.6 to 1.7 at 512.
     Raises ConfigError for an unknown name.
     """
     for dtype in DTYPES:
