@@ -68,8 +68,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(verb: str, arguments: list[str]) -> int:
-    # read when torch is loaded: threads that wait sleep, for spinning ones starve each other beside other programs
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show must not end in an error
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
