@@ -11,7 +11,8 @@ from regard.cli.train import split_overrides
 _DESCRIPTION = """\
 Train two small models on the embedded German-English grammar, one that squeezes each sentence into a fixed vector
 and one with attention, on equal tokens; then compare them on sentences that training never showed: translations,
-a heat map, BLEU by sentence length, word alignment. Needs no download. About 4 minutes on 2 CPU cores."""
+a heat map, BLEU by sentence length, word alignment. Needs no download. About 4 minutes on 2 CPU cores; beside other
+busy programs add --training.threads 1. The models are left in OUT and OUT-fixed-vector."""
 
 _EXAMPLES = """\
 examples:

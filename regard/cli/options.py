@@ -33,7 +33,9 @@ def search_options(options: Namespace) -> dict[str, Any]:
 def add_machine_options(parser: Parser) -> None:
     """--device and --threads."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    parser.add_argument(
+        "--threads", type=int, help="CPU threads (default: all cores; beside busy programs 1 is faster)"
+    )
 
 
 def load_model(options: Namespace) -> Translator:

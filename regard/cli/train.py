@@ -110,7 +110,11 @@ def _parser() -> Parser:
         help="parameters, vocabulary, steps, memory and time; trains nothing",
     )
     add("--device", help="auto, cpu, cuda or cuda:N; short for --training.device")
-    add("--threads", type=int, help="CPU threads; short for --training.threads")
+    add(
+        "--threads",
+        type=int,
+        help="CPU threads, short for --training.threads; beside busy programs 1 is faster",
+    )
     add("--quiet", action="store_true", help="no progress, samples or attention health")
     add("--print-config", action="store_true", help="print the whole recipe as it would be used, and stop")
     add(

@@ -52,7 +52,12 @@ def main(arguments: Sequence[str]) -> int:
         "--output", type=Path, help="write this file in place of standard output; it appears when it is whole"
     )
     add_search_options(parser)
-    add("--num-best", type=int, default=1, help="how many translations of each line (default: 1)")
+    add(
+        "--num-best",
+        type=int,
+        default=1,
+        help="how many translations of each line; the beam is widened to that, if --beam is not given (default: 1)",
+    )
     add("--format", choices=("text", "jsonl"), default="text", help="text, or one JSON object a line")
     add_machine_options(parser)
     options = parser.parse_args(arguments)

@@ -55,6 +55,8 @@ def demo(out: Path, console: Console, overrides: Sequence[str] = ()) -> Demo:
     configs = {name: recipes.load(recipe, overrides) for name, recipe in RECIPES.items()}
     folders = {FIXED: out.with_name(out.name + "-fixed-vector"), ATTENTION: out}
     for name, folder in folders.items():
+        if configs[name].data.train:
+            raise ConfigError("demo: runs on the embedded grammar; for files of your own use `regard train`")
         _check_folder(folder, configs[name])
     _introduce(console)
     _title(console, "1/4 sentence pairs from the embedded German-English grammar")
@@ -138,23 +140,28 @@ def _show_translations(console: Console, translators: dict[str, Translator]) -> 
 
 def _show_attention(console: Console, translator: Translator, out: Path) -> Path:
     """A heat map, in the terminal and as a picture, of a sentence whose words changed places."""
-    translation = _reordered(translator)
-    assert translation.attention is not None
+    translation, right = _reordered(translator)
+    if translation.attention is None:  # nothing was written, not even the end
+        raise ConfigError("demo: the attention model is too little trained to show; raise --training.epochs")
     _title(console, "where it looked: a row for each word it wrote, a column for each German word")
     console.print(HeatMap(translation.attention, translation.source_pieces, translation.pieces))
-    console.print("It got this one right, and the words changed places: attention had to jump.")
+    if right:
+        console.print("It got this one right, and the words changed places: attention had to jump.")
+    else:
+        console.print("It got none of these sentences right yet: more --training.epochs would help.")
     picture = out / "attention.png"
     plot_attention(translation.attention, translation.source_pieces, translation.pieces, picture)
     return picture
 
 
-def _reordered(translator: Translator) -> Translation:
-    """The first test sentence whose words change places most and that was translated as the grammar does."""
+def _reordered(translator: Translator) -> tuple[Translation, bool]:
+    """The test sentence whose words change places most among those translated as the grammar does; if any was."""
     pairs = list(generate(60, TEST_SEED, split="test", length=(8, 11)))
     pairs.sort(key=lambda pair: -_crossings(pair))
     translations = translator.translate([pair.source for pair in pairs])
     right = (one for one, pair in zip(translations, pairs, strict=True) if one.text == pair.target)
-    return next(right, translations[0])
+    found = next(right, None)
+    return found or translations[0], found is not None
 
 
 def _crossings(pair: Pair) -> int:

@@ -124,8 +124,8 @@ def alignment_table(attention: AlignmentScore | None, diagonal_score: AlignmentS
     table = Table("word links", "AER %", "precision %", "recall %", box=box.SIMPLE_HEAD)
     for name, score in (("attention", attention), ("the diagonal", diagonal_score)):
         if score is not None:
-            shares = (score.aer, score.precision, score.recall)
-            table.add_row(name, *(f"{100 * share:.1f}" for share in shares))
+            precision = f"{100 * score.precision:.1f}" if score.num_found else "–"  # of no link at all
+            table.add_row(name, f"{100 * score.aer:.1f}", precision, f"{100 * score.recall:.1f}")
     return table
 
 

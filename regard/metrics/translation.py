@@ -69,12 +69,19 @@ def check_lines(hypotheses: Sequence[str], references: Sequence[str]) -> None:
 
 
 def check_tokeniser(tokenise: str) -> None:
-    """Raise ConfigError unless sacrebleu has a tokeniser of this name."""
+    """Raise ConfigError unless sacrebleu has a tokeniser of this name, and here all that it needs."""
     from sacrebleu.metrics.bleu import BLEU
 
     if tokenise not in BLEU.TOKENIZERS:
         known = ", ".join(BLEU.TOKENIZERS)
         raise ConfigError(f"tokenise: expected one of {known}, got {tokenise!r}; 13a suits plain text")
+    try:
+        BLEU(tokenize=tokenise)
+    except Exception as error:  # sacrebleu raises what the library behind the tokeniser raises
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"tokenise: {tokenise} cannot be used here ({reason}); 13a needs nothing more"
+        ) from None
 
 
 def _score(metric: Metric, hypotheses: Sequence[str], references: Sequence[str]) -> Score:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ConfigError, DataError
-from regard.metrics import Score, bleu, chrf
+from regard.metrics import Score, bleu, check_tokeniser, chrf
 
 WORDS = st.lists(st.sampled_from(["der", "Hund", "sieht", "die", "Katze", "."]), min_size=4, max_size=9)
 SENTENCES = st.lists(WORDS.map(" ".join), min_size=1, max_size=4)
@@ -88,3 +88,12 @@ def test_unequal_or_empty_corpora_are_refused(metric: Callable[..., Score]) -> N
         metric(["a", "b"], ["a"])
     with pytest.raises(DataError, match="got none"):
         metric([], [])
+
+
+def test_a_tokeniser_whose_library_is_missing_is_told_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise RuntimeError("needs extra\n dependencies")
+
+    monkeypatch.setattr("sacrebleu.metrics.bleu.BLEU.__init__", missing)
+    with pytest.raises(ConfigError, match=r"ja-mecab cannot be used here \(needs extra dependencies\)"):
+        check_tokeniser("ja-mecab")
