@@ -19,6 +19,7 @@ from torch import nn
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
+from regard.metrics import MEASURES
 from regard.training.corpus import Corpus
 from regard.training.precision import Precision, make_fabric
 from regard.training.reports import (
@@ -171,7 +172,7 @@ class _Run:
             result = self.evaluate(self.model)
         self.model.train()
         now = self.progress
-        value = {"bleu": result.bleu, "chrf": result.chrf, "loss": result.loss}[self.config.metric]
+        value = result.value(self.config.metric)
         gained = self.gained(value, result.loss)
         self.progress = now = replace(
             now,
@@ -203,7 +204,7 @@ class _Run:
         best = self.progress.best
         if best is None or value == best:
             return best is None or loss < self.progress.best_loss
-        return value < best if self.config.metric == "loss" else value > best
+        return MEASURES[self.config.metric].is_better(value, best)
 
     def validation_is_due(self) -> bool:
         """At every so many steps or at an epoch's end, and at the very end, but once a step."""
