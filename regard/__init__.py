@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from regard.config import Config
     from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError, ShapeError
     from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
-    from regard.lab.evaluation import Evaluation, evaluate
+    from regard.lab.comparison import Comparison, compare
+    from regard.lab.evaluation import Evaluation, Judged, evaluate
+    from regard.lab.report import write_report
+    from regard.lab.systems import read_test_set
     from regard.records import Links, Memory, Pair, Trace, Translation
     from regard.training import Trained, Watcher, measure, train
     from regard.translator import Translator, load
@@ -28,7 +31,10 @@ _HOMES = {
     "regard.config": ("Config",),
     "regard.errors": ("ConfigError", "DataError", "ModelError", "RegardError", "SearchError", "ShapeError"),
     "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
-    "regard.lab.evaluation": ("Evaluation", "evaluate"),
+    "regard.lab.comparison": ("Comparison", "compare"),
+    "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
+    "regard.lab.report": ("write_report",),
+    "regard.lab.systems": ("read_test_set",),
     "regard.records": ("Links", "Memory", "Pair", "Trace", "Translation"),
     "regard.training": ("Trained", "Watcher", "measure", "train"),
     "regard.translator": ("Translator", "load"),
@@ -39,10 +45,12 @@ __all__ = [
     "NORMALISERS",
     "SCORES",
     "Attention",
+    "Comparison",
     "Config",
     "ConfigError",
     "DataError",
     "Evaluation",
+    "Judged",
     "Links",
     "Memory",
     "ModelError",
@@ -58,13 +66,16 @@ __all__ = [
     "Translator",
     "Watcher",
     "WorkedExample",
+    "compare",
     "evaluate",
     "load",
     "measure",
     "plot_attention",
+    "read_test_set",
     "softer_example",
     "train",
     "worked_example",
+    "write_report",
 ]
 
 

@@ -19,7 +19,8 @@ VERBS = {
     "demo": "see what attention does: train two small models and compare them (4 minutes)",
     "train": "train a model on sentence pairs, from a recipe",
     "translate": "translate lines from standard input",
-    "evaluate": "BLEU, chrF, quality by length, alignment errors",
+    "evaluate": "BLEU, chrF, error rates, by length, rare words; a report of the worst sentences",
+    "compare": "systems side by side, and whether they truly differ",
     "explain": "show what attention did, step by step, for one sentence",
     "data": "generate the embedded corpus; describe any corpus",
 }

@@ -9,24 +9,34 @@ from pathlib import Path
 
 from regard.cli import Parser
 from regard.cli.options import (
+    add_figure_options,
     add_machine_options,
     add_search_options,
     check_place,
-    load_model,
+    figure_options,
+    open_system,
     progress,
     search_options,
     whole_output,
 )
 
 _DESCRIPTION = """\
-Translate a test set and compare with its references: BLEU and chrF with sacrebleu's signatures, BLEU by the length
-of the source, and, given gold word links, the alignment error rate of attention beside that of the diagonal.
-FILES are two line-parallel files (source, reference) or one TSV."""
+Translate a test set and compare with its references: BLEU, chrF, TER, exact match, word and character error rate,
+with signatures and 95 % intervals; by the length of the source; by how often training saw a word; and, given gold
+word links, the alignment error rate of attention beside that of the diagonal. --report shows the worst sentences too,
+and what attention did in them.
+SYSTEM is a model folder, or a file of translations, line by line. FILES are two line-parallel files (source,
+reference) or one TSV.
+
+Shared tasks on grapheme-to-phoneme call 100 - exact match their WER; their PER is the WER here, where a word is what
+stands between spaces: a phoneme. Exact match and error rates compare in Unicode NFC."""
 
 _EXAMPLES = """\
 examples:
   regard evaluate runs/demo test.de test.en
+  regard evaluate runs/demo test.de test.en --report report.html
   regard evaluate runs/demo test.de test.en --links test.links --plot lengths.png
+  regard evaluate output.en test.de test.en --references other.en --train-text train.en
   regard evaluate runs/demo test.tsv --json > figures.json"""
 
 
@@ -34,19 +44,28 @@ def main(arguments: Sequence[str]) -> int:
     """Parse, evaluate, show."""
     parser = Parser("evaluate", description=_DESCRIPTION, epilog=_EXAMPLES)
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a model folder")
+    add("system", metavar="SYSTEM", help="a model folder, or a file of translations")
     add("files", nargs="+", metavar="FILES", help="source and reference, or one TSV")
+    add(
+        "--translations",
+        type=Path,
+        metavar="FILE",
+        help="judge these, in place of translating with the model",
+    )
     add("--links", type=Path, help="gold word links, Pharaoh format: 0-1 sure, 0p1 or 0?1 possible")
     add("--one-indexed", action="store_true", help="the gold links count words from 1")
+    add("--report", type=Path, metavar="FILE", help="write figures and worst sentences: .html or .md")
+    add(
+        "--worst",
+        type=int,
+        default=10,
+        metavar="N",
+        help="sentences of each kind in the report (default: 10)",
+    )
     add("--plot", type=Path, metavar="FILE", help="draw BLEU by length: .png, .pdf or .svg")
     add("--save", type=Path, metavar="FILE", help="write the translations to a file")
-    add("--lowercase", action="store_true", help="compare without regard to case")
-    add(
-        "--tokenise",
-        default="13a",
-        help="sacrebleu's tokeniser: 13a, none, zh, ja-mecab, char … (default: 13a)",
-    )
     add("--json", action="store_true", help="figures as JSON in place of tables")
+    add_figure_options(parser)
     add_search_options(parser)
     add_machine_options(parser)
     options = parser.parse_args(arguments)
@@ -55,31 +74,42 @@ def main(arguments: Sequence[str]) -> int:
 
     from regard.explain import plot_bleu_by_length
     from regard.explain.plot import check_suffix
-    from regard.lab.evaluation import evaluate, read_test_set, show_evaluation
+    from regard.lab.evaluation import evaluate
+    from regard.lab.report import check_report, write_report
+    from regard.lab.systems import own_training_text, read_test_set
+    from regard.lab.tables import show_evaluation
 
     if options.plot:
         check_suffix(options.plot)
-    if options.save:
-        check_place(options.save)
+    if options.report:
+        check_report(options.report, options.worst)
+    for place in (options.save, options.report):
+        if place:
+            check_place(place)
     test_set = read_test_set(options.files, options.links, options.one_indexed)
-    translator = load_model(options)
+    system = open_system(options.system, options)
     with progress("sentences", len(test_set) * (2 if options.links else 1)) as watch:
         found = evaluate(
-            translator,
+            system,
             test_set,
-            lowercase=options.lowercase,
-            tokenise=options.tokenise,
+            translations=options.translations,
+            training_text=options.train_text or own_training_text(options.system),
             watch=watch,
+            **figure_options(options),
             **search_options(options),
         )
     if options.json:
         print(json.dumps(found.figures(), ensure_ascii=False, indent=2))
     else:
-        Console(highlight=False).print(show_evaluation(found))
+        Console(highlight=False).print(show_evaluation(found), crop=False)
     if options.save:
         with whole_output(options.save) as write:
             write("".join(text + "\n" for text in found.translations))
     if options.plot:
-        plot_bleu_by_length({Path(options.model).name: found.by_length}, options.plot)
+        plot_bleu_by_length({Path(options.system).name: found.by_length}, options.plot)
         print(f"drawn: {options.plot}", file=sys.stderr)
+    if options.report:
+        names = [str(file) for file in options.files]
+        write_report(found, options.report, options.system, names, options.worst)
+        print(f"written: {options.report}", file=sys.stderr)
     return 0

@@ -54,6 +54,48 @@ def load_model(options: Namespace) -> Translator:
     return load(options.model, str(choose_device(options.device)))
 
 
+def open_system(name: str, options: Namespace) -> Translator | str:
+    """The translator in a model folder, on the device asked for; a file of translations stays a name."""
+    return name if Path(name).is_file() else load_model(Namespace(**{**vars(options), "model": name}))
+
+
+def add_figure_options(parser: Parser) -> None:
+    """--references, --train-text, --lowercase, --tokenise, --bootstrap."""
+    add = parser.add_argument
+    add(
+        "--references",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="further references, each line by line; an empty line is none",
+    )
+    add(
+        "--train-text",
+        type=Path,
+        metavar="FILE",
+        help="the target side of the training text, to judge rare words (default: the model's own)",
+    )
+    add("--lowercase", action="store_true", help="compare without regard to case")
+    add(
+        "--tokenise",
+        default="13a",
+        help="sacrebleu's tokeniser: 13a, none, zh, ja-mecab, char … (default: 13a)",
+    )
+    add(
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="samples behind each 95 %% interval; 0: no intervals (default: 1000)",
+    )
+
+
+def figure_options(options: Namespace) -> dict[str, Any]:
+    """Those options as `evaluate` takes them, but for the training text."""
+    return {name: getattr(options, name) for name in ("references", "lowercase", "tokenise", "bootstrap")}
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, where that is a terminal; yields what to call with each number done."""

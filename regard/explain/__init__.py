@@ -9,12 +9,14 @@ from regard.explain.example import (
     softer_example,
     worked_example,
 )
+from regard.explain.grid import Grid
 from regard.explain.heat_map import HeatMap
 from regard.explain.plot import font_advice, plot_attention, plot_bleu_by_length
 from regard.explain.terminal import show_example, show_trace
 
 __all__ = [
     "ExampleScore",
+    "Grid",
     "HeatMap",
     "WorkedExample",
     "example_scores",

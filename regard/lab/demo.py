@@ -19,7 +19,8 @@ from regard.config import Config
 from regard.data.grammar import generate
 from regard.errors import ConfigError, ModelError
 from regard.explain import HeatMap, plot_attention, plot_bleu_by_length
-from regard.lab.evaluation import Evaluation, alignment_table, evaluate, length_table
+from regard.lab.evaluation import Evaluation, evaluate
+from regard.lab.tables import alignment_table, length_table
 from regard.records import Pair, Translation
 from regard.training import Prepared, prepare, train
 from regard.training.watchers import ProgressBar
@@ -67,7 +68,7 @@ def demo(out: Path, console: Console, overrides: Sequence[str] = ()) -> Demo:
         translators[name] = _train(config, folders[name], prepared, console)
     _title(console, "4/4 sentences that training never showed")
     test_set = test_pairs()
-    figures = {name: evaluate(one, test_set, beam=1) for name, one in translators.items()}
+    figures = {name: evaluate(one, test_set, bootstrap=0, beam=1) for name, one in translators.items()}
     _show_translations(console, translators)
     picture = _show_attention(console, translators[ATTENTION], out)
     chart = _show_figures(console, figures, out)

@@ -1,132 +1,165 @@
-"""A model on a test set: how good its translations are, by length too, and how well attention finds the words."""
+"""A model on a test set: how good its translations are, where they fail, and how well attention finds the words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from regard.alignment import (
-    AlignmentScore,
-    alignment_error_rate,
-    diagonal,
-    links_from_attention,
-    read_links,
+from regard.alignment import AlignmentScore, alignment_error_rate, diagonal, links_from_attention
+from regard.errors import ConfigError
+from regard.lab.systems import (
+    System,
+    TestSet,
+    open_system,
+    own_training_text,
+    read_column,
+    test_pairs,
+    training_counts,
 )
-from regard.data import read_pairs
-from regard.errors import DataError
-from regard.metrics import LengthBin, Score, bleu, by_length, check_tokeniser, chrf
-from regard.records import Links, Pair, Translation
+from regard.metrics import (
+    ErrorRate,
+    ExactMatch,
+    FrequencyBin,
+    LengthBin,
+    References,
+    Score,
+    Tally,
+    bleu_metric,
+    by_frequency,
+    by_length,
+    check_tokeniser,
+    chrf_metric,
+    coverage_deviation,
+    ter_metric,
+)
+from regard.records import Links, Pair, Translation, Words
 from regard.translator import How, Translator
+
+BOOTSTRAP = 1000
+FIGURES = ("bleu", "chrf", "ter", "exact_match", "wer", "cer")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One sentence of a test set: its translation, how good that is, and what was looked at.
+
+    `number` counts from 1. `written` holds the attention under which the translation was written, None where only
+    its text is known; `forced` that of the reference, where its gold `links` are known, and `aer` compares the two.
+    `coverage_deviation` is of `written`. Each is None without attention.
+    """
+
+    number: int
+    source: str
+    references: tuple[str, ...]
+    translation: str
+    chrf: float
+    exact: bool
+    written: Translation | None = None
+    forced: Translation | None = None
+    links: Links | None = None
+    aer: float | None = None
+    coverage_deviation: float | None = None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures of one model on one test set; `aer` and `diagonal_aer` are None without gold links or attention."""
+    """Figures of one system on one test set.
+
+    `by_length` is in `length_unit`s of the source: words, or characters where every source is one word.
+    `by_frequency` is empty where the training text is not known; `aer` and `diagonal_aer` are None without gold links
+    or attention. `tallies` are what the figures were computed of, by name.
+    """
 
     bleu: Score
     chrf: Score
+    ter: Score
+    exact_match: Score
+    wer: Score
+    cer: Score
     by_length: list[LengthBin]
+    length_unit: str
+    by_frequency: list[FrequencyBin]
     aer: AlignmentScore | None
     diagonal_aer: AlignmentScore | None
-    translations: tuple[str, ...]
+    sentences: tuple[Judged, ...]
+    tallies: Mapping[str, Tally]
+
+    @property
+    def translations(self) -> tuple[str, ...]:
+        """What the system wrote, in order."""
+        return tuple(one.translation for one in self.sentences)
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        """The figures over the whole test set, by name."""
+        return {name: getattr(self, name) for name in FIGURES}
 
     def figures(self) -> dict[str, Any]:
-        """All figures, without the translations, ready for JSON."""
-        return {name: value for name, value in asdict(self).items() if name != "translations"}
-
-
-def read_test_set(files: Sequence[str | Path], links: Path | None, one_indexed: bool = False) -> list[Pair]:
-    """Pairs from two line-parallel files or one TSV, with their gold links where there are some.
-
-    Raises DataError, naming file and line, where text or links cannot be read or do not belong together.
-    """
-    pairs = list(read_pairs(list(files)))
-    if links is None:
-        return pairs
-    gold = read_links(links, one_indexed=one_indexed)
-    if len(gold) != len(pairs):
-        raise DataError(
-            f"{links}: {len(gold)} lines of links for {len(pairs)} sentence pairs; expected one line each"
-        )
-    for number, (pair, links_of_pair) in enumerate(zip(pairs, gold, strict=True), start=1):
-        _check_links(f"{links}, line {number}", pair, links_of_pair)
-    return [Pair(pair.source, pair.target, its_links) for pair, its_links in zip(pairs, gold, strict=True)]
+        """All figures, without the sentences, ready for JSON."""
+        bins = {name: [asdict(row) for row in getattr(self, name)] for name in ("by_length", "by_frequency")}
+        links = {name: getattr(self, name) for name in ("aer", "diagonal_aer")}
+        return {
+            **{name: asdict(score) for name, score in self.scores.items()},
+            **bins,
+            "length_unit": self.length_unit,
+            **{name: None if score is None else asdict(score) for name, score in links.items()},
+        }
 
 
 def evaluate(
-    translator: Translator,
-    test_set: Sequence[Pair],
+    system: System,
+    test_set: TestSet,
     *,
+    translations: Sequence[str] | str | Path | None = None,
+    references: Sequence[Sequence[str] | str | Path] = (),
+    training_text: str | Path | None = None,
     lowercase: bool = False,
     tokenise: str = "13a",
+    bootstrap: int = BOOTSTRAP,
     **how: Unpack[How],
 ) -> Evaluation:
-    """Translate the sources and compare with the targets.
+    """Translate the sources of a test set and compare with its targets.
 
-    Where all pairs have gold links, each target is also forced, and its words are linked to what their steps
-    attended to most. Lengths are in words of the source. `watch` in `how` hears of every sentence done.
-    Raises DataError for an empty test set, ConfigError for an unknown tokeniser, before anything is translated.
+    `system` is a Translator, a model folder, or a file of translations; `test_set` pairs, or the files that hold
+    them. With `translations` (lines or a file) a model does not translate but is forced through those. `references`
+    are further ones, lines or files; an empty line is none. `training_text` is the target side of the training text,
+    or a model folder whose training data is counted; without it the system's own folder is, if it is given by name.
+    `bootstrap` is the number of samples behind each interval, 0 for none. Where all pairs have gold links, each
+    target is also forced, and its words are linked to what their steps attended to most. `watch` in `how` hears of
+    every sentence done. Raises DataError for text that cannot be read or does not belong together, ModelError for
+    a folder without a whole model, ConfigError for an unknown tokeniser, before anything is translated.
     """
     check_tokeniser(tokenise)
-    sources, references = [pair.source for pair in test_set], [pair.target for pair in test_set]
-    written = tuple(one.text for one in translator.translate(sources, **how))
-    gold = [pair.links for pair in test_set if pair.links is not None]
-    linked = len(gold) == len(test_set) and translator.model.decoder.attention is not None
+    if bootstrap < 0:
+        raise ConfigError(f"bootstrap: expected a number of samples from 0 on, got {bootstrap}")
+    pairs = test_pairs(test_set)
+    model, given = _opened(system, translations, len(pairs))
+    sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    further = [read_column(text, len(pairs), "references") for text in references]
+    streams: References = [targets, *([line or None for line in lines] for lines in further)]
+    trained_on = training_text or own_training_text(system)
+    counts = None if trained_on is None else training_counts(trained_on, tokenise)
+    looked = _look(model, sources, given, how)
+    written = [one.text for one in looked] if given is None else given
+    tallies = _tally(written, streams, lowercase, tokenise)
+    gold = [pair.links for pair in pairs if pair.links is not None]
+    linked = bool(gold) and len(gold) == len(pairs)
+    forced = _look(model, sources, targets, how) if linked else []
+    unit, lengths = _lengths(sources)
+    bins = by_length(tallies["bleu"], tallies["chrf"], tallies["exact_match"], lengths)
+    rare = by_frequency(written, targets, counts or {}, lowercase=lowercase, tokenise=tokenise)
     return Evaluation(
-        bleu=bleu(written, references, lowercase=lowercase, tokenise=tokenise),
-        chrf=chrf(written, references, lowercase=lowercase),
-        by_length=by_length(
-            written,
-            references,
-            [len(source.split()) for source in sources],
-            lowercase=lowercase,
-            tokenise=tokenise,
-        ),
-        aer=_attention_aer(translator, test_set, gold, how) if linked else None,
-        diagonal_aer=_diagonal_aer(test_set, gold) if len(gold) == len(test_set) else None,
-        translations=written,
+        **{name: tally.score(bootstrap) for name, tally in tallies.items()},
+        by_length=bins,
+        length_unit=unit,
+        by_frequency=[] if counts is None else rare,
+        aer=alignment_error_rate([word_links(one) for one in forced], gold) if forced else None,
+        diagonal_aer=_diagonal_aer(pairs, gold) if linked else None,
+        sentences=tuple(_judge(pairs, streams, written, tallies, looked, forced)),
+        tallies=tallies,
     )
-
-
-def show_evaluation(found: Evaluation) -> RenderableType:
-    """The figures as tables for the terminal."""
-    bins = found.by_length
-    parts: list[RenderableType] = [
-        Text(f"BLEU {found.bleu.value:6.2f}   {found.bleu.signature}"),
-        Text(f"chrF {found.chrf.value:6.2f}   {found.chrf.signature}"),
-        Text(),
-        length_table({"BLEU": [b.bleu for b in bins], "chrF": [b.chrf for b in bins]}, bins),
-    ]
-    if found.diagonal_aer is not None:
-        parts += [Text(), alignment_table(found.aer, found.diagonal_aer)]
-    return Group(*parts)
-
-
-def length_table(columns: Mapping[str, Sequence[float]], bins: Sequence[LengthBin]) -> Table:
-    """A row for each bin of source lengths, a column for each named figure."""
-    table = Table("source words", box=box.SIMPLE_HEAD)
-    for name in ("sentences", *columns):
-        table.add_column(name, justify="right")
-    for row, figures in zip(bins, zip(*columns.values(), strict=True), strict=True):
-        table.add_row(row.label, str(row.num_sentences), *(f"{figure:.1f}" for figure in figures))
-    return table
-
-
-def alignment_table(attention: AlignmentScore | None, diagonal_score: AlignmentScore) -> Table:
-    """AER, precision and recall of attention and of the diagonal, in percent."""
-    table = Table("word links", "AER %", "precision %", "recall %", box=box.SIMPLE_HEAD)
-    for name, score in (("attention", attention), ("the diagonal", diagonal_score)):
-        if score is not None:
-            precision = f"{100 * score.precision:.1f}" if score.num_found else "–"  # of no link at all
-            table.add_row(name, f"{100 * score.aer:.1f}", precision, f"{100 * score.recall:.1f}")
-    return table
 
 
 def word_links(translation: Translation) -> Links:
@@ -138,24 +171,96 @@ def word_links(translation: Translation) -> Links:
     )
 
 
-def _attention_aer(
-    translator: Translator, test_set: Sequence[Pair], gold: Sequence[Links], how: How
-) -> AlignmentScore:
-    sources, targets = [pair.source for pair in test_set], [pair.target for pair in test_set]
-    forced = translator.align(sources, targets, watch=how.get("watch"))
-    return alignment_error_rate([word_links(one) for one in forced], gold)
+def _opened(
+    system: System, translations: Sequence[str] | str | Path | None, number: int
+) -> tuple[Translator | None, list[str] | None]:
+    """The model, if there is one, and the translations, if they are known."""
+    opened = open_system(system)
+    if isinstance(opened, Translator):
+        return opened, None if translations is None else read_column(translations, number, "translations")
+    if translations is not None:
+        raise ConfigError(f"{system}: is a file of translations already; leave the other translations out")
+    return None, read_column(opened, number, "translations")
+
+
+def _look(
+    model: Translator | None, sources: Sequence[str], targets: Sequence[str] | None, how: How
+) -> list[Translation]:
+    """Translate, or force known targets to see what is attended to; nothing where there is nothing to see."""
+    if model is None:
+        return []
+    if targets is None:
+        return model.translate(sources, **how)
+    if model.model.decoder.attention is None:
+        return []
+    forced = model.align(sources, targets, watch=how.get("watch"))
+    return [_as_given(one, target) for one, target in zip(forced, targets, strict=True)]
+
+
+def _as_given(forced: Translation, target: str) -> Translation:
+    """With the target's own words, where its pieces know some of them only as <unk>."""
+    words = tuple(target.split())
+    if len(words) != len(forced.words.texts):
+        return forced
+    return replace(forced, text=target, words=Words(words, forced.words.places))
+
+
+def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenise: str) -> dict[str, Tally]:
+    """What every figure is computed of, by name."""
+    metrics = {
+        "bleu": bleu_metric(lowercase, tokenise),
+        "chrf": chrf_metric(lowercase),
+        "ter": ter_metric(),
+        "exact_match": ExactMatch(lowercase),
+        "wer": ErrorRate("words", lowercase),
+        "cer": ErrorRate("characters", lowercase),
+    }
+    return {name: Tally.of(metric, written, streams) for name, metric in metrics.items()}
+
+
+def _lengths(sources: Sequence[str]) -> tuple[str, list[int]]:
+    """The unit of the lengths, and the lengths."""
+    if any(len(source.split()) > 1 for source in sources):
+        return "words", [len(source.split()) for source in sources]
+    return "characters", [len(source.strip()) for source in sources]
+
+
+def _judge(
+    pairs: Sequence[Pair],
+    streams: References,
+    written: Sequence[str],
+    tallies: Mapping[str, Tally],
+    looked: Sequence[Translation],
+    forced: Sequence[Translation],
+) -> Iterator[Judged]:
+    chrf, exact = tallies["chrf"].sentence_values(), tallies["exact_match"].sentence_values()
+    for row, pair in enumerate(pairs):
+        own = looked[row] if looked and looked[row].attention is not None else None
+        known = forced[row] if forced and forced[row].attention is not None else None
+        yield Judged(
+            number=row + 1,
+            source=pair.source,
+            references=tuple(stream[row] or "" for stream in streams if stream[row] is not None),
+            translation=written[row],
+            chrf=chrf[row],
+            exact=exact[row] == 100,
+            written=own,
+            forced=known,
+            links=pair.links,
+            aer=None
+            if known is None or pair.links is None
+            else alignment_error_rate([word_links(known)], [pair.links]).aer,
+            coverage_deviation=None if own is None else _coverage_deviation(own),
+        )
+
+
+def _coverage_deviation(translation: Translation) -> float | None:
+    if translation.attention is None:
+        return None
+    places = translation.source_words.places, translation.words.places
+    return coverage_deviation(translation.attention, *places)
 
 
 def _diagonal_aer(test_set: Sequence[Pair], gold: Sequence[Links]) -> AlignmentScore:
     guessed = [diagonal(len(pair.source.split()), len(pair.target.split())) for pair in test_set]
     return alignment_error_rate(guessed, gold)
-
-
-def _check_links(where: str, pair: Pair, links: Links) -> None:
-    source, target = len(pair.source.split()), len(pair.target.split())
-    for s, t in links.possible:
-        if s >= source or t >= target:
-            raise DataError(
-                f"{where}: link {s}-{t} (counted from 0) lies outside its sentences of {source} and {target} words; "
-                "check that the files belong together, and --one-indexed"
-            )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from regard.metrics.attention import coverage, coverage_deviation
+from regard.metrics.frequency import FrequencyBin, by_frequency, count_words
 from regard.metrics.length import LengthBin, by_length
 from regard.metrics.measures import MEASURES, Measure
 from regard.metrics.rates import ErrorRate, ExactMatch, cer, exact_match, wer
+from regard.metrics.significance import Difference, difference
 from regard.metrics.tally import Metric, References, Score, Tally
 from regard.metrics.translation import (
     bleu,
@@ -18,8 +21,10 @@ from regard.metrics.translation import (
 
 __all__ = [
     "MEASURES",
+    "Difference",
     "ErrorRate",
     "ExactMatch",
+    "FrequencyBin",
     "LengthBin",
     "Measure",
     "Metric",
@@ -28,11 +33,16 @@ __all__ = [
     "Tally",
     "bleu",
     "bleu_metric",
+    "by_frequency",
     "by_length",
     "cer",
     "check_tokeniser",
     "chrf",
     "chrf_metric",
+    "count_words",
+    "coverage",
+    "coverage_deviation",
+    "difference",
     "exact_match",
     "ter",
     "ter_metric",

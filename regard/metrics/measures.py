@@ -20,11 +20,11 @@ class Measure:
 
 MEASURES = {
     "loss": Measure("loss", "nats a piece, the true pieces before it given", lower_is_better=True),
-    "bleu": Measure("BLEU", "runs of one to four words shared with the reference"),
-    "chrf": Measure("chrF", "runs of one to six characters shared with the reference"),
-    "ter": Measure("TER", "edits and shifts for each word of the reference", lower_is_better=True),
-    "exact_match": Measure("exact match", "outputs that are exactly right; 100 − WER, as G2P tasks count it"),
-    "wer": Measure("WER", "edits for each word of the reference; PER where words are phonemes", True),
-    "per": Measure("PER", "edits for each phoneme of the reference: WER where words are phonemes", True),
-    "cer": Measure("CER", "edits for each character of the reference", lower_is_better=True),
+    "bleu": Measure("BLEU", "runs of 1 to 4 words in common"),
+    "chrf": Measure("chrF", "runs of 1 to 6 characters in common"),
+    "ter": Measure("TER", "edits and shifts for each reference word", lower_is_better=True),
+    "exact_match": Measure("exact match", "quite right; G2P tasks' WER is 100 − this"),
+    "wer": Measure("WER", "edits for each reference word (phonemes: PER)", True),
+    "per": Measure("PER", "edits for each reference phoneme", True),
+    "cer": Measure("CER", "edits for each reference character", lower_is_better=True),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,20 @@ def check_tokeniser(tokenise: str) -> None:
         raise ConfigError(
             f"tokenise: {tokenise} cannot be used here ({reason}); 13a needs nothing more"
         ) from None
+
+
+def word_splitter(tokenise: str, lowercase: bool) -> Callable[[str], list[str]]:
+    """What splits a text into the words that BLEU compares."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    check_tokeniser(tokenise)
+    tokenizer = BLEU(tokenize=tokenise).tokenizer
+
+    def split(text: str) -> list[str]:
+        words: list[str] = tokenizer((text.lower() if lowercase else text).rstrip()).split()
+        return words
+
+    return split
 
 
 class SacrebleuMetric(Metric):

@@ -33,6 +33,30 @@ def test_figures_are_those_of_sacrebleu_on_the_saved_translations(
     assert 0 < figures["diagonal_aer"]["aer"] < 1
 
 
+def test_a_report_and_saved_translations_judged_again(run: Shell, models: Trained, tmp_path: Path) -> None:
+    source, target, _ = models.test
+    saved, page, text = tmp_path / "out.en", tmp_path / "report.html", tmp_path / "report.md"
+    made = run(
+        "evaluate", models.attention, source, target, "--beam", 1, "--save", saved, "--report", page, "--json"
+    )
+    assert (made.status, made.err) == (0, f"written: {page}\n")
+    assert "attention on test.de, test.en" in page.read_text(encoding="utf-8")
+    figures = json.loads(made.out)
+    assert sum(row["num_words"] for row in figures["by_frequency"]) > 0
+    again = run(
+        *("evaluate", saved, source, target, "--train-text", models.train[1], "--report", text, "--worst", 2),
+        *("--references", target, "--bootstrap", 0, "--json"),
+    )
+    assert (again.status, again.err) == (0, f"written: {text}\n")
+    by_file = json.loads(again.out)
+    assert by_file["exact_match"]["value"] == figures["exact_match"]["value"]
+    assert by_file["bleu"]["margin"] is None
+    assert "nrefs:2" in by_file["bleu"]["signature"]
+    assert text.read_text(encoding="utf-8").count("### Sentence") == 2
+    forced = run("evaluate", models.attention, source, target, "--translations", saved, "--json")
+    assert json.loads(forced.out)["bleu"] == figures["bleu"]
+
+
 def test_tables_and_a_picture(run: Shell, models: Trained, tmp_path: Path) -> None:
     source, target, links = models.test
     picture = tmp_path / "lengths.svg"
@@ -72,6 +96,13 @@ def test_one_tsv_will_do(run: Shell, models: Trained, tmp_path: Path) -> None:
         ),
         (["{source}", "{target}", "--plot", "{folder}/x.gif"], [".png, .pdf, .svg"]),
         (["{source}", "{target}", "--save", "{folder}/no/x.txt"], ["there is no folder"]),
+        (["{source}", "{target}", "--report", "{folder}/x.txt"], [".html, .htm, .md"]),
+        (["{source}", "{target}", "--report", "{folder}/no/x.md"], ["there is no folder"]),
+        (["{source}", "{target}", "--report", "{folder}/x.md", "--worst", "-1"], ["worst: expected"]),
+        (["{source}", "{target}", "--references", "{folder}/short.en"], ["short.en: 1 lines for the 60"]),
+        (["{source}", "{target}", "--translations", "{folder}/short.en"], ["short.en: 1 lines"]),
+        (["{source}", "{target}", "--train-text", "{folder}/none.en"], ["none.en: no such file"]),
+        (["{source}", "{target}", "--bootstrap", "-5"], ["bootstrap: expected", "-5"]),
         (["{source}", "{target}", "--tokenise", "moses"], ["tokenise: expected one of", "13a"]),
         (["{source}", "{target}", "--beam", "0"], ["beam 0"]),
         ([], ["required: FILES"]),

@@ -15,7 +15,7 @@ from regard.metrics import LengthBin
 
 STARTS = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}
 UNASSIGNED = "\U000e0fff"  # no font has a glyph for a code that is no character
-BINS = [LengthBin("≤ 10", 40, 30.0, 50.0), LengthBin("> 10", 60, 20.0, 40.0)]
+BINS = [LengthBin("≤ 10", 40, 30.0, 50.0, 5.0), LengthBin("> 10", 60, 20.0, 40.0, 0.0)]
 
 
 @pytest.mark.parametrize("suffix", STARTS)

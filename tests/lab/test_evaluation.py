@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ import sacrebleu
 
 import regard
 from regard.alignment import alignment_error_rate, diagonal
-from regard.errors import ConfigError, DataError, SearchError
-from regard.lab.evaluation import evaluate, length_table, read_test_set, show_evaluation, word_links
-from regard.metrics import LengthBin
+from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError
+from regard.lab.evaluation import evaluate, word_links
+from regard.lab.systems import read_test_set, training_counts
+from regard.lab.tables import length_table, show_evaluation
+from regard.metrics import LengthBin, by_frequency, cer, count_words, exact_match, ter, wer
 from regard.records import Links, Pair, Translation
+from regard.training.prepare import load_prepared
 from regard.translator import Translator
 from tests.explain.screen import screen
 from tests.trained import Trained, unseen_pairs
@@ -35,6 +39,143 @@ def test_figures_are_those_of_sacrebleu(translator: Translator) -> None:
     chrf = sacrebleu.metrics.CHRF().corpus_score(list(found.translations), references)
     assert (found.bleu.value, found.chrf.value) == (bleu.score, chrf.score)
     assert "tok:13a" in found.bleu.signature
+
+
+def test_every_figure_is_that_of_its_metric(translator: Translator) -> None:
+    pairs = unseen_pairs(30)
+    found = evaluate(translator, pairs, bootstrap=0, beam=1)
+    references = [pair.target for pair in pairs]
+    expected = {"ter": ter, "exact_match": exact_match, "wer": wer, "cer": cer}
+    for name, metric in expected.items():
+        assert found.scores[name] == metric(found.translations, references)
+    assert [one.exact for one in found.sentences] == [
+        ours == theirs for ours, theirs in zip(found.translations, references, strict=True)
+    ]
+
+
+def test_intervals_are_sacrebleus(translator: Translator) -> None:
+    pairs = unseen_pairs(30)
+    found = evaluate(translator, pairs, bootstrap=100, beam=1)
+    references = [[pair.target for pair in pairs]]
+    metric = sacrebleu.metrics.TER()
+    assert found.ter.margin == pytest.approx(
+        metric.corpus_score(list(found.translations), references, n_bootstrap=100)._ci, rel=1e-4
+    )
+    assert found.ter.signature == str(metric.get_signature())
+    with pytest.raises(ConfigError, match="bootstrap: expected a number of samples from 0 on, got -1"):
+        evaluate(translator, pairs, bootstrap=-1)
+
+
+def test_further_references_help(translator: Translator, tmp_path: Path) -> None:
+    pairs = unseen_pairs(10)
+    alone = evaluate(translator, pairs, bootstrap=0, beam=1)
+    own = [*alone.translations[:9], ""]
+    other = tmp_path / "other.en"
+    other.write_text("".join(f"{line}\n" for line in own), encoding="utf-8")
+    found = evaluate(translator, pairs, references=[own], bootstrap=0, beam=1)
+    assert found.exact_match.value >= 90 > alone.exact_match.value
+    assert "nrefs:var" in found.bleu.signature
+    assert found.scores == evaluate(translator, pairs, references=[other], bootstrap=0, beam=1).scores
+    assert found.sentences[0].references == (pairs[0].target, own[0])
+    assert found.sentences[9].references == (pairs[9].target,)
+    with pytest.raises(DataError, match="references: 1 lines for the 10 sentences"):
+        evaluate(translator, pairs, references=[["one"]])
+
+
+def test_known_translations_are_not_made_again(translator: Translator, tmp_path: Path) -> None:
+    pairs = [Pair(pair.source, pair.target) for pair in unseen_pairs(8)]
+    found = evaluate(translator, pairs, bootstrap=0, beam=1)
+    saved = tmp_path / "out.en"
+    saved.write_text("".join(f"{line}\n" for line in found.translations), encoding="utf-8")
+    heard: list[int] = []
+    forced = evaluate(translator, pairs, translations=saved, bootstrap=0, watch=heard.append)
+    without = evaluate(saved, pairs, bootstrap=0)
+    assert found.scores == forced.scores == without.scores
+    assert sum(heard) == 8
+    for one, again, alone in zip(found.sentences, forced.sentences, without.sentences, strict=True):
+        assert one.coverage_deviation == pytest.approx(again.coverage_deviation, abs=1e-4)
+        assert alone.written is alone.coverage_deviation is None
+    with pytest.raises(ConfigError, match="is a file of translations already"):
+        evaluate(saved, pairs, translations=saved)
+    with pytest.raises(DataError, match="8 lines for the 7 sentences"):
+        evaluate(saved, pairs[:7])
+
+
+def test_rare_words_are_counted_in_what_the_model_was_trained_on(models: Trained, tmp_path: Path) -> None:
+    pairs = unseen_pairs(30)
+    found = evaluate(models.attention, pairs, bootstrap=0, beam=1)
+    trained_on = [line for line in models.train[1].read_text(encoding="utf-8").splitlines() if line]
+    kept = len(load_prepared(models.attention, models.attention / "data").corpus)
+    assert kept < len(trained_on)  # some were held out to validate
+    references = [pair.target for pair in pairs]
+    by_file = evaluate(models.attention, pairs, training_text=models.train[1], bootstrap=0, beam=1)
+    assert by_file.by_frequency == by_frequency(found.translations, references, count_words(trained_on))
+    number = sum(row.num_words for row in by_file.by_frequency)
+    assert sum(row.num_words for row in found.by_frequency) == number > 0
+    assert found.by_frequency != by_file.by_frequency
+    assert evaluate(regard.load(models.attention), pairs, bootstrap=0, beam=1).by_frequency == []
+
+
+def test_counts_are_of_the_training_pairs(models: Trained) -> None:
+    prepared = load_prepared(models.attention, models.attention / "data")
+    rows = range(len(prepared.corpus))
+    texts = [prepared.tokenisers.target.decode(prepared.corpus.batch([r]).target[0].tolist()) for r in rows]
+    assert training_counts(models.attention, "13a") == count_words(texts)
+
+
+def test_a_model_without_its_training_data_can_be_evaluated(models: Trained, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models.attention, folder, ignore=shutil.ignore_patterns("data"))
+    assert evaluate(folder, unseen_pairs(3), bootstrap=0, beam=1).by_frequency == []
+    with pytest.raises(ModelError, match="data of this run cannot be read"):
+        evaluate(folder, unseen_pairs(3), training_text=folder, bootstrap=0)
+
+
+def test_words_spelled_out_are_measured_in_characters(translator: Translator) -> None:
+    found = evaluate(translator, [Pair("hund", "dog"), Pair("zusammenkunft", "meeting")], bootstrap=0, beam=1)
+    assert found.length_unit == "characters"
+    assert [(row.label, row.num_sentences) for row in found.by_length] == [("≤ 10", 1), ("11–20", 1)]
+    assert "source characters" in screen(show_evaluation(found))
+
+
+def test_files_are_as_good_as_pairs(models: Trained, translator: Translator) -> None:
+    source, target, _ = models.test
+    found = evaluate(translator, [source, str(target)], bootstrap=0, beam=1)
+    pairs = [Pair(pair.source, pair.target) for pair in unseen_pairs()]
+    assert found.scores == evaluate(translator, pairs, bootstrap=0, beam=1).scores
+
+
+@pytest.mark.parametrize(
+    ("system", "test_set", "words"),
+    [
+        (None, "test.de", r"test\.de: no such file"),
+        (
+            None,
+            [("hund", "dog")],
+            r"expected regard\.Pair\(source, target\).*got \('hund', 'dog'\) as number 1",
+        ),
+        (None, [Pair("a", "b"), "c"], "got 'c' as number 2"),
+        (None, [], "at least one sentence pair"),
+        (3, [Pair("a", "b")], "expected a Translator, a model folder or a file of translations, got int"),
+        ("nowhere", [Pair("a", "b")], "nowhere: no such model folder"),
+    ],
+)
+def test_slips_are_named(translator: Translator, system, test_set, words: str) -> None:
+    with pytest.raises(RegardError, match=words):
+        evaluate(system or translator, test_set)
+
+
+def test_sentences_carry_what_was_looked_at(translator: Translator) -> None:
+    pairs = unseen_pairs(6)
+    found = evaluate(translator, pairs, bootstrap=0, beam=1)
+    for one, pair in zip(found.sentences, pairs, strict=True):
+        assert one.forced is not None
+        assert pair.links is not None
+        assert one.forced.text == pair.target
+        assert one.aer == alignment_error_rate([word_links(one.forced)], [pair.links]).aer
+        assert one.chrf == pytest.approx(
+            sacrebleu.metrics.CHRF().sentence_score(one.translation, [pair.target]).score
+        )
 
 
 def test_options_reach_sacrebleu(translator: Translator) -> None:
@@ -113,19 +254,23 @@ def test_figures_are_ready_for_json(translator: Translator) -> None:
     assert found.aer is not None
     assert figures["aer"]["aer"] == found.aer.aer
     assert figures["by_length"][0]["num_sentences"] == found.by_length[0].num_sentences
+    assert figures["ter"]["margin"] == found.ter.margin
     assert "translations" not in figures
 
 
 def test_figures_are_shown(translator: Translator) -> None:
     found = evaluate(translator, unseen_pairs(12), beam=1)
     shown = screen(show_evaluation(found), width=120)
-    assert f"BLEU {found.bleu.value:6.2f}   {found.bleu.signature}" in shown
+    for label, score in (("BLEU", found.bleu), ("WER ↓", found.wer)):
+        row = next(line.split() for line in shown.split("\n") if line.strip().startswith(label))
+        assert " ".join(row).startswith(f"{label} {score.value:.2f} ± {score.margin:.2f}")
+        assert score.signature in shown
     assert found.aer is not None
     assert f"{100 * found.aer.aer:.1f}" in shown
 
 
 def test_a_table_has_a_column_for_each_figure() -> None:
-    bins = [LengthBin("≤ 10", 30, 12.5, 20.0), LengthBin("11–20", 7, 3.0, 4.0)]
+    bins = [LengthBin("≤ 10", 30, 12.5, 20.0, 0.0), LengthBin("11–20", 7, 3.0, 4.0, 0.0)]
     shown = screen(length_table({"one": [1.25, 2.5], "two": [30.0, 40.0]}, bins)).split("\n")
     rows = [line.split() for line in shown if line.strip()]
     assert rows[0] == ["source", "words", "sentences", "one", "two"]

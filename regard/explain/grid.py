@@ -1,0 +1,50 @@
+"""Attention as people read it: between words where a side has several, between pieces where it is one word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regard.alignment import fold_pieces
+from regard.records import Translation, Words
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Attention (T, S) with the text of its rows and columns; the last column is the end of the source.
+
+    A row holds the mean over a target word's pieces, a column the sum over a source word's. A side of a single word
+    (a spelled word, phonemes written together) is shown by its pieces.
+    """
+
+    matrix: np.ndarray
+    source_words: tuple[str, ...]
+    target_words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, translation: Translation) -> Grid | None:
+        """The grid of a translation; None without attention or without a word."""
+        if translation.attention is None:
+            return None
+        source = _readable(translation.source_words, translation.source_pieces)
+        target = _readable(translation.words, translation.pieces)
+        if not source.texts or not target.texts:
+            return None
+        end = len(source.texts)
+        places = [end if place < 0 else place for place in source.places]
+        if end not in places:
+            return cls(fold_pieces(translation.attention, places, target.places), source.texts, target.texts)
+        matrix = fold_pieces(translation.attention, places, target.places)
+        return cls(matrix, (*source.texts, translation.source_pieces[-1]), target.texts)
+
+
+def _readable(words: Words, pieces: tuple[str, ...]) -> Words:
+    """The words, or where there is but one the pieces it is written in."""
+    if len(words.texts) != 1:
+        return words
+    shown = [row for row, place in enumerate(words.places) if place >= 0]
+    places = [-1] * len(words.places)
+    for number, row in enumerate(shown):
+        places[row] = number
+    return Words(tuple(pieces[row] for row in shown), tuple(places))

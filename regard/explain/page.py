@@ -1,0 +1,74 @@
+"""Attention as part of an HTML page: a table that needs nothing but the style sheet beside it.
+
+All text is escaped, and what cannot be seen is made visible; the page needs no script and no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from html import escape
+
+import numpy as np
+
+from regard.explain.grid import Grid
+from regard.explain.words import visible
+
+FAINTEST = 0.005  # lower weights are shown as nothing
+_STRONG = 0.55  # from here on the number stands in the other colour
+
+HEAT_STYLE = """\
+.heat { border-collapse: separate; border-spacing: 2px; font-size: .8rem; font-variant-numeric: tabular-nums; }
+.heat thead th { vertical-align: bottom; padding: 0 0 .4em; font-weight: 500; }
+.heat thead th span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: pre; }
+.heat tbody th { text-align: right; font-weight: 500; padding: 0 .6em 0 0; white-space: pre; }
+.heat td { width: 2.1em; min-width: 2.1em; height: 2.1em; padding: 0; text-align: center; border-radius: 3px;
+  background: rgba(var(--heat), var(--w, 0)); box-shadow: inset 0 0 0 1px var(--cell); }
+.heat td.corner { box-shadow: none; }
+.heat td.strong { color: var(--on-heat); }
+.heat td.most { font-weight: 700; }
+.heat td.gold { box-shadow: inset 0 0 0 2px var(--gold); }
+"""
+HEAT_COLOURS = "--heat: 0, 114, 178; --on-heat: #fff; --cell: rgba(0, 0, 0, .06); --gold: #d55e00;"
+HEAT_COLOURS_DARK = (
+    "--heat: 86, 180, 233; --on-heat: #0b1116; --cell: rgba(255, 255, 255, .08); --gold: #e69f00;"
+)
+
+
+def text_html(text: str) -> str:
+    """Text that stays text: escaped, with hidden characters made visible."""
+    return escape(visible(text))
+
+
+def heat_html(grid: Grid, gold: Collection[tuple[int, int]] = ()) -> str:
+    """The grid as a table: weights in percent on cells as dark as they are large, `gold` (column, row) outlined.
+
+    Style it with HEAT_STYLE under a rule that sets HEAT_COLOURS.
+    """
+    heads = "".join(
+        f'<th scope="col"><span dir="auto">{text_html(word)}</span></th>' for word in grid.source_words
+    )
+    rows = "".join(_row_html(grid, row, gold) for row in range(len(grid.target_words)))
+    head = f'<thead><tr><td class="corner"></td>{heads}</tr></thead>'
+    return f'<table class="heat">{head}<tbody>{rows}</tbody></table>'
+
+
+def _row_html(grid: Grid, row: int, gold: Collection[tuple[int, int]]) -> str:
+    weights = grid.matrix[row]
+    word = text_html(grid.target_words[row])
+    cells = "".join(
+        _cell_html(weights, column, f"{word} ← {text_html(source)}", (column, row) in gold)
+        for column, source in enumerate(grid.source_words)
+    )
+    return f'<tr><th scope="row" dir="auto">{word}</th>{cells}</tr>'
+
+
+def _cell_html(weights: np.ndarray, column: int, words: str, is_gold: bool) -> str:
+    weight = float(weights[column])
+    marks = {"strong": weight >= _STRONG, "most": weight > 0 and weight == weights.max(), "gold": is_gold}
+    names = " ".join(name for name, given in marks.items() if given)
+    named = f' class="{names}"' if names else ""
+    if weight < FAINTEST:
+        return f"<td{named}></td>"
+    percent = f"{100 * weight:.0f}"
+    link = ", a gold link" if is_gold else ""
+    return f'<td{named} style="--w:{weight:.2f}" title="{words}: {percent} %{link}">{percent}</td>'

@@ -1,0 +1,162 @@
+"""A report as one HTML page: no script, no network, light or dark as the reader's system is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+
+from regard.explain.page import HEAT_COLOURS, HEAT_COLOURS_DARK, HEAT_STYLE, heat_html, text_html
+from regard.lab.report import Case, Report, odd_words
+from regard.lab.tables import share
+from regard.metrics import MEASURES, Score
+
+_STYLE = f"""\
+:root {{ color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --paper: #fff; --card: #f6f8fa; --line: #d8dee4;
+  --bar: rgba(0, 114, 178, .16); --odd: #b3261e; {HEAT_COLOURS} }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink: #e6edf3; --soft: #9aa5b1; --paper: #0d1117; --card: #151b23;
+  --line: #30363d; --bar: rgba(86, 180, 233, .22); --odd: #ff9d94; {HEAT_COLOURS_DARK} }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif; }}
+main {{ max-width: 62rem; margin: 0 auto; padding: 2.5rem 1.25rem 5rem; }}
+h1 {{ font-size: 1.7rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.25rem; margin: 3rem 0 .5rem; }}
+p {{ margin: .25rem 0 1rem; max-width: 46rem; }}
+.soft, nav, dt, caption, figcaption {{ color: var(--soft); }}
+nav a {{ color: inherit; margin-right: 1.25rem; }}
+.figures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem;
+  margin: 1.75rem 0 1rem; padding: 0; list-style: none; }}
+.figures li {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem .9rem; }}
+.figures b {{ display: block; font-size: 1.75rem; line-height: 1.2; font-variant-numeric: tabular-nums; }}
+.figures small {{ color: var(--soft); font-size: .8rem; font-weight: 400; }}
+dl {{ display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; margin: .5rem 0; }}
+dd {{ margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }}
+code {{ font: .8rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }}
+.plain {{ border-collapse: collapse; font-variant-numeric: tabular-nums; min-width: min(100%, 32rem); }}
+.plain th, .plain td {{ padding: .3rem .75rem; text-align: right; font-weight: 400;
+  border-bottom: 1px solid var(--line); }}
+.plain thead th {{ color: var(--soft); font-size: .9rem; }}
+.plain th:first-child {{ text-align: left; padding-left: 0; white-space: nowrap; }}
+.plain td.bar {{ min-width: 7rem;
+  background: linear-gradient(to right, var(--bar) calc(var(--v) * 1%), transparent 0); }}
+article {{ border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.1rem 1rem; margin: 1rem 0;
+  break-inside: avoid; }}
+article h3 {{ font-size: .95rem; margin: 0; display: flex; justify-content: space-between; gap: 1rem; }}
+article h3 span:last-child {{ font-variant-numeric: tabular-nums; }}
+article h3 span:first-child, .remark {{ color: var(--soft); font-weight: 400; }}
+article p.remark {{ margin: .25rem 0; font-size: .9rem; max-width: none; }}
+.odd {{ color: var(--odd); text-decoration: underline dotted; text-underline-offset: .2em; }}
+.scroll {{ overflow-x: auto; margin-top: .75rem; }}
+.key {{ display: inline-block; width: 1em; height: 1em; border-radius: 3px; vertical-align: -.15em;
+  box-shadow: inset 0 0 0 2px var(--gold); }}
+{HEAT_STYLE}"""
+
+
+def html_report(report: Report) -> str:
+    """The whole page; all text out of files is escaped."""
+    title = text_html(report.title)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+        f'<p class="soft">{report.subtitle} · regard {version("regard")}</p>\n'
+        + "\n".join(_sections(report))
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _sections(report: Report) -> Iterator[str]:
+    found = report.found
+    yield f'<ul class="figures">{"".join(_figure(name, score) for name, score in found.scores.items())}</ul>'
+    yield f"<dl>{''.join(_signature(name, score) for name, score in found.scores.items())}</dl>"
+    yield "<h2>By the length of the source</h2>"
+    heads = [f"source {found.length_unit}", "sentences", "BLEU", "chrF", "exact match %"]
+    yield _table(
+        heads, [(r.label, r.num_sentences, [r.bleu, r.chrf, r.exact_match]) for r in found.by_length]
+    )
+    if found.by_frequency:
+        yield "<h2>By how often training saw a word</h2>"
+        yield (
+            '<p class="soft">Recall: of the words of the references, the share that the translation of the same '
+            "sentence has. Precision: the other way round.</p>"
+        )
+        rare = [(r.label, r.num_words, [r.recall, r.precision]) for r in found.by_frequency]
+        yield _table(["times in training", "words", "recall %", "precision %"], rare)
+    if found.diagonal_aer is not None:
+        yield "<h2>Word links</h2>"
+        scores = {"attention": found.aer, "the diagonal": found.diagonal_aer}
+        links = [
+            (name, s.num_found, [100 * s.aer, 100 * s.precision, 100 * s.recall])
+            for name, s in scores.items()
+            if s
+        ]
+        yield _table(["linked by", "links", "AER % ↓", "precision %", "recall %"], links)
+    note = (
+        'Those with the lowest chrF. Words that the other side lacks are <span class="odd">underlined</span>.'
+    )
+    yield from _cases("The worst translations", note, report.translations)
+    note = text_html(report.attention_note)
+    if any(case.gold for case in report.attention):
+        note += ' Gold links are <span class="key"></span> outlined.'
+    yield from _cases("Where attention looks most wrong", note, report.attention)
+
+
+def _figure(name: str, score: Score) -> str:
+    measure = MEASURES[name]
+    margin = "" if score.margin is None else f"± {score.margin:.2f}"
+    below = "lower is better" if measure.lower_is_better else "higher is better"
+    return (
+        f'<li title="{text_html(measure.meaning)}">{text_html(measure.label)}<b>{score.value:.2f} '
+        f"<small>{margin}</small></b><small>{below}</small></li>"
+    )
+
+
+def _signature(name: str, score: Score) -> str:
+    return f"<dt>{text_html(MEASURES[name].label)}</dt><dd><code>{text_html(score.signature)}</code></dd>"
+
+
+def _table(heads: Sequence[str], rows: Sequence[tuple[str, int, Sequence[float | None]]]) -> str:
+    """A row for each name: how many, and percentages as bars."""
+    head = "".join(f'<th scope="col">{text_html(name)}</th>' for name in heads)
+    body = "".join(
+        f'<tr><th scope="row">{text_html(label)}</th><td>{number:,}</td>{"".join(map(_bar, figures))}</tr>'
+        for label, number, figures in rows
+    )
+    table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="scroll"><table class="plain">{table}</table></div>'
+
+
+def _bar(figure: float | None) -> str:
+    return f'<td class="bar" style="--v:{min(figure or 0, 100):.1f}">{share(figure)}</td>'
+
+
+def _cases(title: str, note: str, cases: Sequence[Case]) -> Iterator[str]:
+    if cases:
+        yield f'<h2>{title}</h2>\n<p class="soft">{note}</p>'
+        yield from map(_case, cases)
+
+
+def _case(case: Case) -> str:
+    one = case.sentence
+    remarks = "".join(f'<p class="remark">{text_html(remark)}</p>' for remark in case.remarks)
+    heat = "" if case.grid is None else f'<div class="scroll">{heat_html(case.grid, case.gold)}</div>'
+    references = "".join(
+        f'<dt>Reference</dt><dd dir="auto">{_marked(text, [one.translation])}</dd>' for text in one.references
+    )
+    return (
+        f"<article><h3><span>Sentence {one.number}</span><span>{text_html(case.reason)}</span></h3>"
+        f'<dl><dt>Source</dt><dd dir="auto">{text_html(one.source)}</dd>{references}'
+        f'<dt>Translation</dt><dd dir="auto">{_marked(one.translation, one.references)}</dd></dl>'
+        f"{remarks}{heat}</article>"
+    )
+
+
+def _marked(text: str, others: Sequence[str]) -> str:
+    """The text with the words underlined that the others lack."""
+    words = odd_words(text, others)
+    return (
+        " ".join(
+            f'<span class="odd">{text_html(word)}</span>' if odd else text_html(word) for word, odd in words
+        )
+        or '<span class="soft">(nothing)</span>'
+    )

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from regard.errors import ConfigError, DataError
+from regard.lab.comparison import compare
+from regard.lab.evaluation import FIGURES, evaluate
+from regard.lab.tables import show_comparison
+from regard.metrics import difference
+from regard.records import Pair
+from tests.explain.screen import screen
+from tests.trained import Trained, unseen_pairs
+
+PAIRS = [Pair(pair.source, pair.target) for pair in unseen_pairs(40)]
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> dict[str, Path]:
+    """One system that knows every second sentence, one that knows all, one that knows as much as the first."""
+    half = [pair.target if row % 2 else "no idea" for row, pair in enumerate(PAIRS)]
+    texts = {"half": half, "all": [pair.target for pair in PAIRS], "twin": half}
+    files = {name: tmp_path / f"{name}.en" for name in texts}
+    for name, lines in texts.items():
+        files[name].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return files
+
+
+def test_systems_stand_beside_the_first(outputs: dict[str, Path]) -> None:
+    found = compare(outputs, PAIRS, bootstrap=50, trials=200)
+    assert (found.baseline, list(found.differences)) == ("half", ["all", "twin"])
+    assert found.evaluations["all"].scores == evaluate(outputs["all"], PAIRS, bootstrap=50).scores
+    for figure in FIGURES:
+        better, same = found.differences["all"][figure], found.differences["twin"][figure]
+        assert better.p_value == pytest.approx(1 / 201)
+        assert (same.value, same.p_value) == (0, 1)
+    assert found.differences["all"]["exact_match"].value == 50
+    assert found.differences["all"]["wer"].value < 0
+
+
+def test_models_and_files_may_be_mixed(models: Trained, outputs: dict[str, Path]) -> None:
+    systems = [models.fixed_vector, outputs["half"]]
+    found = compare(systems, PAIRS, bootstrap=0, trials=50, beam=1)
+    tallies = [evaluate(system, PAIRS, bootstrap=0, beam=1).tallies["chrf"] for system in systems]
+    assert found.differences["half.en"]["chrf"] == difference(*tallies, trials=50)
+
+
+def test_a_comparison_is_shown_and_ready_for_json(outputs: dict[str, Path]) -> None:
+    found = compare(outputs, PAIRS, bootstrap=20, trials=200)
+    lines = screen(show_comparison(found), width=120).split("\n")
+    row = next(line for line in lines if "exact match" in line).split()
+    assert row == [
+        "exact",
+        "match",
+        "50.00",
+        "±",
+        row[4],
+        "100.00",
+        "±",
+        "0.00",
+        "0.0050*",
+        "50.00",
+        "±",
+        row[4],
+        "1.0000",
+    ]
+    assert any("ar:200|seed:12345" in line for line in lines)
+    figures = json.loads(json.dumps(found.figures()))
+    assert figures["differences"]["twin"]["bleu"]["p_value"] == 1
+    assert figures["systems"]["all"]["wer"]["value"] == 0
+
+
+def test_names_are_as_short_as_they_can_be(outputs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / "all.en"
+    twin.write_bytes(outputs["all"].read_bytes())
+    assert list(compare([outputs["all"], twin], PAIRS, bootstrap=0, trials=5).evaluations) == [
+        str(outputs["all"]),
+        str(twin),
+    ]
+
+
+def test_mistakes_are_named(outputs: dict[str, Path]) -> None:
+    half = outputs["half"]
+    with pytest.raises(ConfigError, match="at least two systems, got 1"):
+        compare([half], PAIRS)
+    with pytest.raises(ConfigError, match="expected a list of systems, got"):
+        compare(str(half), PAIRS)
+    with pytest.raises(ConfigError, match="expected different systems"):
+        compare([half, half], PAIRS)
+    with pytest.raises(ConfigError, match="trials: expected a number from 1 on, got 0"):
+        compare([half, outputs["all"]], PAIRS, trials=0)
+    with pytest.raises(DataError, match="40 lines for the 39 sentences"):
+        compare([half, outputs["all"]], PAIRS[1:])
