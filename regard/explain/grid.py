@@ -12,7 +12,7 @@ from regard.records import Translation, Words
 
 @dataclass(frozen=True)
 class Grid:
-    """Attention (T, S) with the text of its rows and columns; the last column is the end of the source.
+    """Attention (T, S) with the text of its rows and columns; `ends`: the last column is the end of the source.
 
     A row holds the mean over a target word's pieces, a column the sum over a source word's. A side of a single word
     (a spelled word, phonemes written together) is shown by its pieces.
@@ -21,6 +21,13 @@ class Grid:
     matrix: np.ndarray
     source_words: tuple[str, ...]
     target_words: tuple[str, ...]
+    ends: bool = False
+
+    @property
+    def coverage(self) -> np.ndarray:
+        """The weight that each source word drew from all target words: (source words,), without the end."""
+        drawn: np.ndarray = self.matrix[:, : len(self.source_words) - self.ends].sum(axis=0)
+        return drawn
 
     @classmethod
     def of(cls, translation: Translation) -> Grid | None:
@@ -32,11 +39,11 @@ class Grid:
         if not source.texts or not target.texts:
             return None
         end = len(source.texts)
-        places = [end if place < 0 else place for place in source.places]
-        if end not in places:
-            return cls(fold_pieces(translation.attention, places, target.places), source.texts, target.texts)
+        places = [*source.places[:-1], end if source.places[-1] < 0 else source.places[-1]]
+        ends = places[-1] == end
+        labels = (*source.texts, translation.source_pieces[-1]) if ends else source.texts
         matrix = fold_pieces(translation.attention, places, target.places)
-        return cls(matrix, (*source.texts, translation.source_pieces[-1]), target.texts)
+        return cls(matrix, labels, target.texts, ends)
 
 
 def _readable(words: Words, pieces: tuple[str, ...]) -> Words:

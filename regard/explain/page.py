@@ -9,17 +9,20 @@ from collections.abc import Collection
 from html import escape
 
 import numpy as np
+from rich.cells import cell_len
 
 from regard.explain.grid import Grid
 from regard.explain.words import visible
 
 FAINTEST = 0.005  # lower weights are shown as nothing
+_SHORT = 2  # terminal cells
 _STRONG = 0.55  # from here on the number stands in the other colour
 
 HEAT_STYLE = """\
 .heat { border-collapse: separate; border-spacing: 2px; font-size: .8rem; font-variant-numeric: tabular-nums; }
 .heat thead th { vertical-align: bottom; padding: 0 0 .4em; font-weight: 500; }
 .heat thead th span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: pre; }
+.heat thead th span.short { writing-mode: initial; transform: none; }
 .heat tbody th { text-align: right; font-weight: 500; padding: 0 .6em 0 0; white-space: pre; }
 .heat td { width: 2.1em; min-width: 2.1em; height: 2.1em; padding: 0; text-align: center; border-radius: 3px;
   background: rgba(var(--heat), var(--w, 0)); box-shadow: inset 0 0 0 1px var(--cell); }
@@ -44,12 +47,16 @@ def heat_html(grid: Grid, gold: Collection[tuple[int, int]] = ()) -> str:
 
     Style it with HEAT_STYLE under a rule that sets HEAT_COLOURS.
     """
-    heads = "".join(
-        f'<th scope="col"><span dir="auto">{text_html(word)}</span></th>' for word in grid.source_words
-    )
+    heads = "".join(map(_head_html, grid.source_words))
     rows = "".join(_row_html(grid, row, gold) for row in range(len(grid.target_words)))
     head = f'<thead><tr><td class="corner"></td>{heads}</tr></thead>'
     return f'<table class="heat">{head}<tbody>{rows}</tbody></table>'
+
+
+def _head_html(word: str) -> str:
+    """The heading of a column: upright where it is no wider than its cell."""
+    short = ' class="short"' if cell_len(visible(word)) <= _SHORT else ""
+    return f'<th scope="col"><span dir="auto"{short}>{text_html(word)}</span></th>'
 
 
 def _row_html(grid: Grid, row: int, gold: Collection[tuple[int, int]]) -> str:

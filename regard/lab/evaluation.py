@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from regard.alignment import AlignmentScore, alignment_error_rate, diagonal, links_from_attention
 from regard.errors import ConfigError
+from regard.explain import Grid
 from regard.lab.systems import (
     System,
     TestSet,
@@ -47,7 +48,7 @@ class Judged:
 
     `number` counts from 1. `written` holds the attention under which the translation was written, None where only
     its text is known; `forced` that of the reference, where its gold `links` are known, and `aer` compares the two.
-    `coverage_deviation` is of `written`. Each is None without attention.
+    `coverage_deviation` is of `written`, between words. Each is None without attention.
     """
 
     number: int
@@ -83,8 +84,8 @@ class Evaluation:
     by_frequency: list[FrequencyBin]
     aer: AlignmentScore | None
     diagonal_aer: AlignmentScore | None
-    sentences: tuple[Judged, ...]
-    tallies: Mapping[str, Tally]
+    sentences: tuple[Judged, ...] = field(repr=False)
+    tallies: Mapping[str, Tally] = field(repr=False)
 
     @property
     def translations(self) -> tuple[str, ...]:
@@ -236,6 +237,7 @@ def _judge(
     chrf, exact = tallies["chrf"].sentence_values(), tallies["exact_match"].sentence_values()
     for row, pair in enumerate(pairs):
         own = looked[row] if looked and looked[row].attention is not None else None
+        grid = None if own is None else Grid.of(own)
         known = forced[row] if forced and forced[row].attention is not None else None
         yield Judged(
             number=row + 1,
@@ -250,15 +252,8 @@ def _judge(
             aer=None
             if known is None or pair.links is None
             else alignment_error_rate([word_links(known)], [pair.links]).aer,
-            coverage_deviation=None if own is None else _coverage_deviation(own),
+            coverage_deviation=None if grid is None else coverage_deviation(grid.coverage),
         )
-
-
-def _coverage_deviation(translation: Translation) -> float | None:
-    if translation.attention is None:
-        return None
-    places = translation.source_words.places, translation.words.places
-    return coverage_deviation(translation.attention, *places)
 
 
 def _diagonal_aer(test_set: Sequence[Pair], gold: Sequence[Links]) -> AlignmentScore:

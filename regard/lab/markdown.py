@@ -23,6 +23,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _table(
         ["figure", "%", "signature"], [[name_of(n), s.figure(), f"`{s.signature}`"] for n, s in scores]
     )
+    if report.figures_note:
+        yield f"\n{report.figures_note}"
     yield "\n## By the length of the source\n"
     heads = [f"source {found.length_unit}", "sentences", "BLEU", "chrF", "exact match"]
     rows = [

@@ -69,6 +69,8 @@ def _sections(report: Report) -> Iterator[str]:
     found = report.found
     yield f'<ul class="figures">{"".join(_figure(name, score) for name, score in found.scores.items())}</ul>'
     yield f"<dl>{''.join(_signature(name, score) for name, score in found.scores.items())}</dl>"
+    if report.figures_note:
+        yield f'<p class="soft">{text_html(report.figures_note)}</p>'
     yield "<h2>By the length of the source</h2>"
     heads = [f"source {found.length_unit}", "sentences", "BLEU", "chrF", "exact match %"]
     yield _table(

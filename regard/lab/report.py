@@ -15,7 +15,6 @@ from regard.errors import ConfigError, DataError
 from regard.explain import Grid, HeatMap
 from regard.explain.words import visible
 from regard.lab.evaluation import Evaluation, Judged, word_links
-from regard.metrics import coverage
 from regard.records import Links, Translation
 
 NUM_WORST = 10
@@ -38,10 +37,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Report:
-    """What both forms of a report show. `attention_title` says by what measure attention was called wrong."""
+    """What both forms of a report show; `attention_note` says by what measure attention was called wrong."""
 
     title: str
     subtitle: str
+    figures_note: str
     found: Evaluation
     translations: tuple[Case, ...]
     attention: tuple[Case, ...]
@@ -114,6 +114,7 @@ def _report(found: Evaluation, system: str, files: Sequence[str], worst: int) ->
     return Report(
         title=visible(f"{system or 'Evaluation'}{on}"),
         subtitle=f"{number:,} sentence{'' if number == 1 else 's'}",
+        figures_note=_SPELLED if found.length_unit == "characters" else "",
         found=found,
         translations=tuple(_worst_translations(found, worst)),
         attention=tuple(chosen),
@@ -121,6 +122,10 @@ def _report(found: Evaluation, system: str, files: Sequence[str], worst: int) ->
     )
 
 
+_SPELLED = (
+    "Shared tasks on grapheme-to-phoneme call 100 − exact match their WER; the WER here, over phonemes as words, is "
+    "their PER."
+)
 _BY_LINKS = (
     "The model was made to write each reference. Sentences stand by the error rate (AER) of the links from each word "
     "to the source word it was most attended from, against the gold links (Och & Ney 2003)."
@@ -128,7 +133,7 @@ _BY_LINKS = (
 _BY_COVERAGE = (
     "Without gold links there is no knowing where a word should look, but every source word should be looked at "
     "about once. Sentences stand by how far they are from that: the coverage deviation is the mean of "
-    "log(1 + (1 − c)²) over source pieces, where c is the weight that each drew in all (Rikters & Fishel 2017). "
+    "log(1 + (1 − c)²) over source words, where c is the weight that each drew in all (Rikters & Fishel 2017). "
     "A free translation may deviate too."
 )
 
@@ -182,10 +187,10 @@ def _case(
 
 def _coverage_remarks(looked: Translation | None) -> list[str]:
     """Which source words were passed over, and which were looked at again and again."""
-    if looked is None or looked.attention is None or len(looked.source_words.texts) < 2:
+    grid = None if looked is None else Grid.of(looked)
+    if grid is None:
         return []
-    drawn = coverage(looked.attention, looked.source_words.places, looked.words.places)
-    words = list(zip(looked.source_words.texts, drawn.tolist(), strict=True))
+    words = list(zip(grid.source_words, grid.coverage.tolist(), strict=False))
     remarks = {
         "hardly looked at": [word for word, weight in words if weight < PASSED_OVER],
         "looked at too often": [f"{word} ({weight:.1f}×)" for word, weight in words if weight > OVERUSED],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regard.metrics.attention import coverage, coverage_deviation
+from regard.metrics.coverage import coverage_deviation
 from regard.metrics.frequency import FrequencyBin, by_frequency, count_words
 from regard.metrics.length import LengthBin, by_length
 from regard.metrics.measures import MEASURES, Measure
@@ -40,7 +40,6 @@ __all__ = [
     "chrf",
     "chrf_metric",
     "count_words",
-    "coverage",
     "coverage_deviation",
     "difference",
     "exact_match",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,9 @@ from regard.errors import DataError
 from regard.metrics.tally import SEED, Tally
 
 TRIALS = 10_000  # as sacrebleu
-_CHUNK = 256  # trials at a time, for memory
+_CHUNK = (
+    32  # trials at a time, for memory; numpy draws tosses by 32, so that these are the same as all at once
+)
 _ROUNDING = 1e-9  # differences closer than this are equal
 
 
@@ -41,13 +44,19 @@ def difference(baseline: Tally, other: Tally, trials: int = TRIALS) -> Differenc
             "evaluate both on the same test set"
         )
     observed = other.value() - baseline.value()
-    stay = np.random.default_rng(SEED).integers(2, size=(trials, len(baseline.rows)), dtype=bool)
     as_large = sum(
-        int((np.abs(_trial_differences(part, baseline, other)) >= abs(observed) - _ROUNDING).sum())
-        for part in np.array_split(stay, -(-trials // _CHUNK))
+        int((np.abs(_trial_differences(stay, baseline, other)) >= abs(observed) - _ROUNDING).sum())
+        for stay in _tosses(trials, len(baseline.rows))
     )
     signature = baseline.metric.signature(baseline.num_references, f"ar:{trials}|seed:{SEED}")
     return Difference(observed, (as_large + 1) / (trials + 1), signature)
+
+
+def _tosses(trials: int, sentences: int) -> Iterator[NDArray[np.bool_]]:
+    """A coin for each sentence in each trial, some trials at a time: (trials, sentences)."""
+    random = np.random.default_rng(SEED)
+    for done in range(0, trials, _CHUNK):
+        yield random.integers(2, size=(min(_CHUNK, trials - done), sentences), dtype=bool)
 
 
 def _trial_differences(stay: NDArray[np.bool_], baseline: Tally, other: Tally) -> NDArray[np.float64]:

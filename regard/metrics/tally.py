@@ -94,7 +94,8 @@ class Tally:
 
     def _margin(self, samples: int) -> float:
         """Half of what lies between the lowest and the highest value when 2.5 % are cut off at each end."""
-        drawn = np.random.default_rng(SEED).choice(len(self.rows), size=(samples, len(self.rows)))
+        number, random = len(self.rows), np.random.default_rng(SEED)
+        drawn = (random.choice(number, size=number) for _ in range(samples))
         values = sorted(self.metric.value(self.rows[rows].sum(axis=0)) for rows in drawn)
         cut = samples // 40
         return (values[samples - cut - 1] - values[cut]) / 2

@@ -19,21 +19,23 @@ def translation(words: Words, source_words: Words) -> Translation:
 def test_words_are_rows_and_columns_and_the_end_is_kept() -> None:
     grid = Grid.of(translation(Words(("X", "Y"), (0, 1, -1)), Words(("A", "B"), (0, 1, -1))))
     assert (grid.source_words, grid.target_words) == (("A", "B", "</s>"), ("X", "Y"))
-    assert grid.matrix.tolist() == pytest.approx(ATTENTION[:2])
+    assert grid.matrix == pytest.approx(ATTENTION[:2])
+    assert grid.coverage.tolist() == pytest.approx([0.6, 0.45])
 
 
 def test_pieces_of_a_word_are_put_together() -> None:
     words = Words(("ab", "c"), (0, 0, 1))
     grid = Grid.of(translation(words, words))
-    assert grid.source_words == ("ab", "c")
+    assert grid.source_words == ("ab", "c")  # this source has no end
     assert grid.matrix[0].tolist() == pytest.approx([(0.75 + 0.3) / 2, (0.25 + 0.7) / 2])
+    assert grid.coverage.tolist() == pytest.approx([0.525, 0.475 + 1])
 
 
 def test_a_single_word_is_shown_by_its_pieces() -> None:
     spelled = Words(("ab",), (0, 0, -1))
     grid = Grid.of(translation(Words(("X", "Y"), (0, 1, -1)), spelled))
     assert (grid.source_words, grid.target_words) == (("a", "b", "</s>"), ("X", "Y"))
-    assert grid.matrix.tolist() == pytest.approx(ATTENTION[:2])
+    assert grid.matrix == pytest.approx(ATTENTION[:2])
 
 
 def test_without_attention_or_words_there_is_no_grid() -> None:

@@ -70,6 +70,9 @@ def test_weight_on_padding_is_leaking():
 def test_knowing_the_answer_but_not_how_to_translate_is_leaking(sign):
     assert names(replace(HEALTHY, bleu=0.3, **sign)) == ["sees the answer"]
     assert names(replace(HEALTHY, bleu=95.0, **sign)) == []
+    assert (
+        names(replace(HEALTHY, bleu=0.0, exact_match=90.0, **sign)) == []
+    )  # outputs of one word have no BLEU
 
 
 def test_statistics_by_hand():

@@ -133,7 +133,7 @@ _ANSWER_FINDINGS: list[tuple[Finding, Callable[[ValidationResult], bool]]] = [
             "nearly every guess is right, yet its own translations are worthless",
             "shift the target by one (`batch.previous`), and look for a path from target to logits of one step",
         ),
-        lambda r: (r.loss < 0.05 or r.accuracy > 0.98) and r.bleu < 2,
+        lambda r: (r.loss < 0.05 or r.accuracy > 0.98) and r.bleu < 2 and not r.exact_match > 2,
     ),
 ]
 
