@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     from regard.explain import plot_bleu_by_length
     from regard.explain.plot import check_suffix
     from regard.lab.comparison import compare, system_names
-    from regard.lab.systems import read_test_set
+    from regard.lab.systems import own_training_text, read_test_set
     from regard.lab.tables import show_comparison
 
     if options.plot:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         found = compare(
             systems,
             test_set,
-            training_text=options.train_text,
+            training_text=options.train_text or own_training_text(options.systems[0]),
             trials=options.trials,
             watch=watch,
             **figure_options(options),

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from regard.errors import ConfigError
 from regard.lab.evaluation import BOOTSTRAP, Evaluation, evaluate
-from regard.lab.systems import System, TestSet, test_pairs
+from regard.lab.systems import System, TestSet, own_training_text, test_pairs
 from regard.metrics import Difference, difference
 from regard.metrics.significance import TRIALS
 from regard.translator import How
@@ -57,8 +57,9 @@ def compare(
     """Evaluate two systems or more on the same test set, and test each against the first.
 
     `systems` are models or files of translations, as `evaluate` takes them, by name; without names they are called
-    after their files. `trials` are those of the paired approximate randomisation behind each p-value; all else as
-    in `evaluate`. Raises ConfigError for fewer than two systems, and what `evaluate` raises.
+    after their files. Rare words are counted in one text for all: `training_text`, or what the first was trained on.
+    `trials` are those of the paired approximate randomisation behind each p-value; all else as in `evaluate`.
+    Raises ConfigError for fewer than two systems, and what `evaluate` raises.
     """
     named = systems if isinstance(systems, Mapping) else system_names(systems)
     if len(named) < 2:
@@ -66,12 +67,13 @@ def compare(
     if trials < 1:
         raise ConfigError(f"trials: expected a number from 1 on, got {trials}")
     pairs = test_pairs(test_set)
+    trained_on = training_text or own_training_text(next(iter(named.values())))
     evaluations = {
         name: evaluate(
             system,
             pairs,
             references=references,
-            training_text=training_text,
+            training_text=trained_on,
             lowercase=lowercase,
             tokenise=tokenise,
             bootstrap=bootstrap,

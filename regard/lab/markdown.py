@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 
+from rich.console import Console
+
+from regard.explain import Grid, HeatMap
 from regard.explain.words import visible
-from regard.lab.report import Case, Report, heat_text
+from regard.lab.cases import Case, Report
 from regard.lab.tables import name_of, share
+
+_WIDTH = 100  # characters of a heat map
 
 
 def markdown_report(report: Report) -> str:
@@ -60,7 +66,7 @@ def _cases(title: str, note: str, cases: Sequence[Case]) -> Iterator[str]:
         texts = [("source", one.source), *(("reference", text) for text in one.references)]
         lines = [f"{name:<12} {visible(text)}" for name, text in [*texts, ("translation", one.translation)]]
         lines += [visible(remark) for remark in case.remarks]
-        yield _fenced("\n".join(lines) + ("" if case.grid is None else f"\n\n{heat_text(case.grid)}"))
+        yield _fenced("\n".join(lines) + ("" if case.grid is None else f"\n\n{_heat_text(case.grid)}"))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -84,3 +90,11 @@ def _fenced(text: str) -> str:
 def _escaped(text: str) -> str:
     """Text of which Markdown makes nothing."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", text)
+
+
+def _heat_text(grid: Grid) -> str:
+    """The grid as plain text."""
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
+    with console.capture() as shown:
+        console.print(HeatMap(grid.matrix, grid.source_words, grid.target_words))
+    return "\n".join(line.rstrip() for line in shown.get().rstrip("\n").split("\n"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from regard.explain.page import HEAT_COLOURS, HEAT_COLOURS_DARK, HEAT_STYLE, heat_html, text_html
-from regard.lab.report import Case, Report, odd_words
+from regard.lab.cases import Case, Report, odd_words
 from regard.lab.tables import share
 from regard.metrics import MEASURES, Score
 

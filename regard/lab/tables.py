@@ -43,11 +43,15 @@ def show_comparison(found: Comparison) -> RenderableType:
     bins = found.evaluations[found.baseline].by_length
     bleu = {f"BLEU {name}": [row.bleu for row in one.by_length] for name, one in found.evaluations.items()}
     tests = next(iter(found.differences.values()))
+    rare: list[RenderableType] = []
+    if found.evaluations[found.baseline].by_frequency:
+        rare = [Text(), recall_table(found)]
     return Group(
         comparison_table(found),
         *(_signature(name, Score(one.value, one.signature)) for name, one in tests.items()),
         Text(),
         length_table(bleu, bins, found.evaluations[found.baseline].length_unit),
+        *rare,
     )
 
 
@@ -66,6 +70,18 @@ def comparison_table(found: Comparison) -> Table:
             if name in found.differences:
                 cells.append(_p_value(found.differences[name][figure]))
         table.add_row(name_of(figure), *cells)
+    return table
+
+
+def recall_table(found: Comparison) -> Table:
+    """A row for each bin of frequencies in the training text, a column for each system's recall of its words."""
+    table = Table("times in training", box=box.SIMPLE_HEAD)
+    for name in ("words", *(f"recall % {system}" for system in found.evaluations)):
+        table.add_column(Text(name), justify="right")
+    recalls = [{row.label: row.recall for row in one.by_frequency} for one in found.evaluations.values()]
+    for row in found.evaluations[found.baseline].by_frequency:
+        if row.num_words:
+            table.add_row(row.label, f"{row.num_words:,}", *(share(each[row.label]) for each in recalls))
     return table
 
 

@@ -59,6 +59,17 @@ def test_a_comparison_is_shown_and_ready_for_json(outputs: dict[str, Path]) -> N
     assert figures["systems"]["all"]["wer"]["value"] == 0
 
 
+def test_words_are_counted_in_one_text_for_all(outputs: dict[str, Path], models: Trained) -> None:
+    found = compare(outputs, PAIRS, training_text=models.train[1], bootstrap=0, trials=5)
+    lines = screen(show_comparison(found), width=120).split("\n")
+    heading = next(row for row, line in enumerate(lines) if "times in training" in line)
+    assert lines[heading].split("recall %")[1:] == [" half   ", " all   ", " twin  "]
+    rows = [line.split() for line in lines[heading + 2 :] if line.strip()]
+    for row, expected in zip(rows, found.evaluations["half"].by_frequency, strict=True):
+        recall = f"{expected.recall:.1f}"
+        assert row[-4:] == [f"{expected.num_words:,}", recall, "100.0", recall]
+
+
 def test_names_are_as_short_as_they_can_be(outputs: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     twin = tmp_path / "other" / "all.en"

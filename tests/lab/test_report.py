@@ -11,8 +11,9 @@ import pytest
 
 import regard
 from regard.errors import ConfigError, DataError
+from regard.lab.cases import odd_words
 from regard.lab.evaluation import Evaluation, evaluate
-from regard.lab.report import odd_words, write_report
+from regard.lab.report import write_report
 from regard.records import Pair
 from tests.trained import Trained, unseen_pairs
 
