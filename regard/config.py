@@ -160,17 +160,27 @@ class TrainingConfig:
     Args:
         epochs: passes over the training pairs; 0: no limit
         max_steps: optimiser steps at most; 0: no limit
-        batch_tokens: target tokens a batch, padding counted
+        max_minutes: minutes of training at most, validations and all parts of a resumed run counted; 0: no limit
+        init: folder of a trained model to start from: its weights and tokenisers
+        grow_vocabulary: init only: words or characters that the model does not know are added to its vocabularies
+        source_embeddings: word vectors to start from, as word2vec, GloVe or fastText text, also .gz or .xz
+        target_embeddings: the same for the target side
+        batch_tokens: target tokens a batch, padding counted; auto: as many as fit in memory and train well
         accumulate: batches whose gradients are added before each optimiser step
-        optimiser: adam or adamw
+        optimiser: adam, adamw or sgd
+        momentum: sgd only: share of the last step that is taken again
         learning_rate: the peak rate
-        weight_decay: decoupled for adamw, L2 for adam
+        weight_decay: decoupled for adamw, L2 for adam and sgd
         schedule: what the rate does after the warm-up
         warmup_steps: steps over which the rate climbs linearly from 0
         plateau_factor: plateau: what the rate is multiplied by
         plateau_patience: plateau: validations without gain before that
+        halve_after: halving: epochs, also parts of one, before the rate is first halved
+        halve_every: halving: epochs, also parts of one, from one halving to the next
         clip_norm: gradients are scaled down to this norm; 0: never
         label_smoothing: share of the target probability spread over the vocabulary
+        ema: decay of a moving average of the weights, which is then validated and kept, such as 0.999; 0: none
+        average: at the end the mean of so many best checkpoints is kept if it validates better; 0: none
         validate_every: steps between validations; 0: once an epoch
         save_every: steps between saves of the training state, beside those at validations; 0: none beside
         validation_sentences: sentences decoded for BLEU and chrF at each validation; 0: all
@@ -185,17 +195,27 @@ class TrainingConfig:
 
     epochs: int = 20
     max_steps: int = 0
-    batch_tokens: int = 4096
+    max_minutes: float = 0.0
+    init: str = ""
+    grow_vocabulary: bool = False
+    source_embeddings: str = ""
+    target_embeddings: str = ""
+    batch_tokens: int | Literal["auto"] = 4096
     accumulate: int = 1
-    optimiser: Literal["adam", "adamw"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = 0.0
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    schedule: Literal["constant", "inverse_sqrt", "plateau", "cosine"] = "plateau"
+    schedule: Literal["constant", "inverse_sqrt", "plateau", "cosine", "halving"] = "plateau"
     warmup_steps: int = 0
     plateau_factor: float = 0.5
     plateau_patience: int = 1
+    halve_after: float = 5.0
+    halve_every: float = 1.0
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
+    ema: float = 0.0
+    average: int = 0
     validate_every: int = 0
     save_every: int = 1000
     validation_sentences: int = 1000

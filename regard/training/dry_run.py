@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from torch import nn
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.training.corpus import Corpus
+from regard.training.device_memory import PeakMemory
 from regard.training.precision import Precision, make_fabric
 from regard.training.schedule import check_ending, total_steps
 from regard.training.update import Update
@@ -71,7 +71,7 @@ def dry_run(
     with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
         update = Update(fabric, copy.deepcopy(model).train(), config)
         update([corpus.batch(by_size[0])], config.learning_rate)  # makes gradients and moments
-        peak = _PeakMemory(fabric.device)
+        peak = PeakMemory(fabric.device)
         update([batch], config.learning_rate)
         batch_mebibytes = peak.increase_bytes() / MEBIBYTE
         seconds_per_token = _seconds_per_token(update, corpus, config, rows)
@@ -133,48 +133,3 @@ def _seconds_per_token(
     for place in chosen:
         tokens += update([corpus.batch(rows[place])], config.learning_rate).tokens
     return (time.perf_counter() - started) / tokens
-
-
-class _PeakMemory:
-    """The most memory taken on a device since this object was made.
-
-    On the CPU it is the process's resident memory: the peak is reset where Linux lets us, elsewhere an earlier
-    peak can hide some of the increase.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-            self._before = torch.cuda.memory_allocated(device)
-            return
-        self._before = _resident_bytes("VmRSS") if _reset_resident_peak() else _resident_peak_bytes()
-
-    def increase_bytes(self) -> int:
-        """How far the peak lies above what was taken at the beginning."""
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device) - self._before
-        return max(_resident_peak_bytes() - self._before, 0)
-
-
-def _reset_resident_peak() -> bool:
-    """Forget the process's peak memory; False where that is not possible."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
-
-
-def _resident_peak_bytes() -> int:
-    if Path("/proc/self/status").is_file():
-        return _resident_bytes("VmHWM")
-    import resource  # not on Windows
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _resident_bytes(name: str) -> int:
-    """A line of /proc/self/status, which Linux gives in KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))

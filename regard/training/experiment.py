@@ -107,7 +107,7 @@ def train(
         folder=folder,
         precision=precision,
         evaluate=Validator(prepared.validation, prepared.tokenisers, config),
-        keep_best=lambda report: card.save_best(model, report),
+        keep=lambda place, report: card.save_best(model, report, place),
         watchers=[*standard, *watchers],
         resume=resume,
     )
@@ -198,8 +198,8 @@ class _Card:
     prepared: Prepared
     command: str
 
-    def save_best(self, model: Seq2Seq, report: ValidationReport) -> None:
-        """Keep the best model so far."""
+    def save_best(self, model: Seq2Seq, report: ValidationReport, folder: Path) -> None:
+        """Keep the best model so far, or one of the best, in a folder."""
         result = report.result
         metrics = {
             "validation loss (nats a piece)": f"{result.loss:.4f}",

@@ -99,7 +99,7 @@ def run(
         folder=folder,
         precision=Precision("float32", "a test"),
         evaluate=evaluate or constant(),
-        keep_best=(kept if kept is not None else []).append,
+        keep=lambda place, report: kept.append(report) if kept is not None else None,
         watchers=watchers,
         resume=resume,
     )
