@@ -25,44 +25,83 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the sentence pairs come from.
+    """Where the sentence pairs come from, and which are trained on.
+
+    Files may be packed (.gz, .xz). Cleaning touches training pairs only, and counts what it does by reason.
 
     Args:
-        train: two line-parallel files (source, target) or one TSV (source TAB target); none: the embedded grammar
+        train: line-parallel files in twos (source, target); tables, whose names end in .tsv or .jsonl; data sets
+            (hub:NAME, hub:NAME:SUBSET, @SPLIT behind it); several corpora one after the other; a single file is
+            a TSV whatever its name; none: the embedded grammar
         validation: the same for validation; none: pairs are held out of the training files
+        columns: source and target column of tables: numbers from 1, names of a header, or keys (translation.de);
+            none: 1 and 2 of a TSV, source and target elsewhere
+        features: a further column whose features, split at ";", become source symbols of their own
+        weights: one number a training corpus: how often an epoch sees it; 0.5: half of its pairs; none: once
         holdout_pairs: about how many pairs are held out when no validation files are given (at most a tenth)
         grammar_pairs: how many pairs the embedded grammar generates when no training files are given
         grammar_seed: seed of the embedded grammar
-        max_pieces: longer pairs (either side, in pieces) are left out of training, and counted
+        max_pieces: longer pairs (either side, in pieces) are left out of training
+        max_ratio: pairs with one side so many times longer than the other, in pieces, are left out; 0: none
+        control_characters: what happens to them (and to byte-order marks inside a text): strip takes them out,
+            drop leaves out the pair
+        source_script: pairs whose source has most letters in none of these scripts (Latin, Cyrillic, Han …) are left
+            out; none: any
+        target_script: the same for the target
+        drop_duplicates: leave out pairs that stood before
+        drop_equal: leave out pairs whose two sides are the same text
+        cache: keep what was prepared under ~/.cache/regard (or REGARD_CACHE) and reuse it for the same content
     """
 
     train: list[str] = field(default_factory=list)
     validation: list[str] = field(default_factory=list)
+    columns: list[int | str] = field(default_factory=list)
+    features: int | str = ""
+    weights: list[float] = field(default_factory=list)
     holdout_pairs: int = 1000
     grammar_pairs: int = 60_000
     grammar_seed: int = 1
     max_pieces: int = 200
+    max_ratio: float = 0.0
+    control_characters: Literal["strip", "drop", "keep"] = "strip"
+    source_script: list[str] = field(default_factory=list)
+    target_script: list[str] = field(default_factory=list)
+    drop_duplicates: bool = False
+    drop_equal: bool = False
+    cache: bool = True
 
 
 @dataclass(frozen=True)
 class TokeniserConfig:
-    """How text becomes pieces.
+    """How text becomes pieces; keys without `target_` count for both sides.
 
     Args:
-        kind: words (split at white space), characters, or bpe (byte-pair encoding with byte fallback)
-        size: most pieces in a vocabulary, the four special ones included
+        kind: words (split at white space), characters, bpe or unigram (both with byte fallback), or sentencepiece
+            (a model learnt elsewhere)
+        size: most pieces in a vocabulary, the four special ones included; features come on top
         min_frequency: rarer words or characters become the unknown piece
         shared: one vocabulary for both sides, learnt on both
         lowercase: lower-case the text first (not undone in the output)
-        normalise: Unicode normalisation form applied first
+        normalise: Unicode normalisation form applied first; NFD takes accents and Hangul syllables apart, and the
+            output is composed again
+        target_kind: the target's kind, where it differs
+        target_size: the target's size; 0: the same
+        target_normalise: the target's form, where it differs
+        source_model: sentencepiece: the .model file of the source, or of both sides if shared
+        target_model: sentencepiece: the .model file of the target
     """
 
-    kind: Literal["words", "characters", "bpe"] = "bpe"
+    kind: Literal["words", "characters", "bpe", "unigram", "sentencepiece"] = "bpe"
     size: int = 8000
     min_frequency: int = 1
     shared: bool = False
     lowercase: bool = False
     normalise: Literal["none", "NFC", "NFKC", "NFD"] = "NFC"
+    target_kind: Literal["same", "words", "characters", "bpe", "unigram", "sentencepiece"] = "same"
+    target_size: int = 0
+    target_normalise: Literal["same", "none", "NFC", "NFKC", "NFD"] = "same"
+    source_model: str = ""
+    target_model: str = ""
 
 
 @dataclass(frozen=True)

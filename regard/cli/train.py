@@ -86,11 +86,26 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             values = [first] if first else []
             while waiting and not waiting[0].startswith("--") and (key in _LISTS or not values):
                 values.append(waiting.pop(0))
-            overrides.append(f"{key}={json.dumps(values) if key in _LISTS else ' '.join(values)}")
+            overrides.append(f"{key}={_LISTS[key](values) if key in _LISTS else ' '.join(values)}")
     return own, overrides
 
 
-_LISTS = ("--data.train", "--data.validation")
+def _texts(values: list[str]) -> str:
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _numbers(values: list[str]) -> str:
+    return f"[{', '.join(values)}]"
+
+
+_LISTS = {
+    "--data.train": _texts,
+    "--data.validation": _texts,
+    "--data.columns": _texts,
+    "--data.weights": _numbers,
+    "--data.source_script": _texts,
+    "--data.target_script": _texts,
+}  # keys that take all values up to the next option
 
 
 def _parser() -> Parser:
