@@ -222,8 +222,10 @@ class TrainingConfig:
         average: at the end the mean of so many best checkpoints is kept if it validates better; 0: none
         validate_every: steps between validations; 0: once an epoch
         save_every: steps between saves of the training state, beside those at validations; 0: none beside
-        validation_sentences: sentences decoded for BLEU and chrF at each validation; 0: all
-        metric: what best means, and what early stopping watches
+        validation_sentences: sentences decoded at each validation, for all metrics but the loss; 0: all
+        metric: what best means, and what early stopping watches. exact_match is the share of outputs exactly right
+            (100 - WER as grapheme-to-phoneme tasks count it), wer the edits for each word, per the same where words
+            are phonemes, cer for each character
         patience: validations without gain before training stops; 0: never
         seed: seed of weights, order and dropout
         device: auto, cpu, cuda or cuda:1
@@ -258,7 +260,7 @@ class TrainingConfig:
     validate_every: int = 0
     save_every: int = 1000
     validation_sentences: int = 1000
-    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    metric: Literal["bleu", "chrf", "exact_match", "wer", "per", "cer", "loss"] = "bleu"
     patience: int = 5
     seed: int = 1
     device: str = "auto"

@@ -1,8 +1,40 @@
-"""How good a translation is, by sacrebleu: over a corpus, and by the length of the source."""
+"""How good outputs are: over a corpus, by the length of the source, and whether two systems truly differ."""
 
 from __future__ import annotations
 
 from regard.metrics.length import LengthBin, by_length
-from regard.metrics.translation import Score, bleu, check_tokeniser, chrf
+from regard.metrics.measures import MEASURES, Measure
+from regard.metrics.rates import ErrorRate, ExactMatch, cer, exact_match, wer
+from regard.metrics.tally import Metric, References, Score, Tally
+from regard.metrics.translation import (
+    bleu,
+    bleu_metric,
+    check_tokeniser,
+    chrf,
+    chrf_metric,
+    ter,
+    ter_metric,
+)
 
-__all__ = ["LengthBin", "Score", "bleu", "by_length", "check_tokeniser", "chrf"]
+__all__ = [
+    "MEASURES",
+    "ErrorRate",
+    "ExactMatch",
+    "LengthBin",
+    "Measure",
+    "Metric",
+    "References",
+    "Score",
+    "Tally",
+    "bleu",
+    "bleu_metric",
+    "by_length",
+    "cer",
+    "check_tokeniser",
+    "chrf",
+    "chrf_metric",
+    "exact_match",
+    "ter",
+    "ter_metric",
+    "wer",
+]

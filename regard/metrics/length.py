@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from regard.errors import ConfigError, DataError
-from regard.metrics.translation import bleu, check_lines, chrf
+from regard.metrics.tally import check_lines
+from regard.metrics.translation import bleu, chrf
 
 EDGES = (10, 20, 30, 40, 50)
 

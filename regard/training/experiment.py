@@ -205,6 +205,9 @@ class _Card:
             "validation loss (nats a piece)": f"{result.loss:.4f}",
             "validation BLEU (greedy)": f"{result.bleu:.2f}",
             "validation chrF (greedy)": f"{result.chrf:.2f}",
+            "validation exact match % (greedy)": f"{result.exact_match:.2f}",
+            "validation WER % (greedy; PER where words are phonemes)": f"{result.wer:.2f}",
+            "validation CER % (greedy)": f"{result.cer:.2f}",
         }
         self.save(model, {"step": f"{report.step:,}", "epoch": report.epoch}, metrics)
 

@@ -20,6 +20,7 @@ from torch import nn
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
+from regard.metrics import MEASURES
 from regard.training.averaging import MovingAverage, check_decay, exchanged, mean_weights
 from regard.training.corpus import Corpus
 from regard.training.precision import Precision, make_fabric
@@ -232,7 +233,7 @@ class _Run:
             result = self.evaluate(self.model)
         self.model.train()
         now = self.progress
-        value = {"bleu": result.bleu, "chrf": result.chrf, "loss": result.loss}[self.config.metric]
+        value = result.value(self.config.metric)
         found = Validated(now.step, value, result.loss)
         gained = now.best is None or self.better(found, Validated(now.best_step, now.best, now.best_loss))
         if gained:
@@ -257,7 +258,7 @@ class _Run:
         """Whether one beats the other; between equals, such as the BLEU of words, which is 0, the loss decides."""
         if one.value == other.value:
             return one.loss < other.loss
-        return one.value < other.value if self.config.metric == "loss" else one.value > other.value
+        return MEASURES[self.config.metric].is_better(one.value, other.value)
 
     def keep_checkpoint(self, report: ValidationReport, found: Validated) -> None:
         """Keep the model if it is one of the best that the recipe averages."""

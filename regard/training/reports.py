@@ -1,6 +1,6 @@
 """What training tells those who watch it: plain records, no torch.
 
-Losses are in nats per target token, BLEU and chrF from 0 to 100, times in seconds.
+Losses are in nats per target token, other figures in percent (BLEU and chrF from 0 to 100), times in seconds.
 """
 
 from __future__ import annotations
@@ -52,16 +52,23 @@ class Sample:
 class ValidationResult:
     """What a validation found.
 
-    `loss` and `accuracy` (share of target tokens guessed right) are teacher-forced; `bleu` and `chrf` are of
-    decoded text. `attention` is None for a model without.
+    `loss` and `accuracy` (share of target tokens guessed right) are teacher-forced; the other figures are of
+    decoded text, not a number where nobody measured them. `attention` is None for a model without.
     """
 
     loss: float
     accuracy: float
     bleu: float
     chrf: float
+    exact_match: float = math.nan
+    wer: float = math.nan
+    cer: float = math.nan
     samples: tuple[Sample, ...] = ()
     attention: AttentionStatistics | None = None
+
+    def value(self, metric: str) -> float:
+        """The figure of this name; `per` is the word error rate of text whose words are phonemes."""
+        return float(getattr(self, "wer" if metric == "per" else metric))
 
 
 @dataclass(frozen=True)

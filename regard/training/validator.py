@@ -16,7 +16,7 @@ from regard.alignment import links_from_attention
 from regard.checkpoint import Tokenisers
 from regard.config import Config
 from regard.data import Corpus, epoch_plan
-from regard.metrics import bleu, chrf
+from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
 from regard.records import Batch, Pair, Translation, Words
 from regard.training.reports import Sample, ValidationResult
@@ -30,8 +30,8 @@ CONTROLS = ("uniform", "none")  # score functions whose attention is what it is
 class Validator:
     """Called with a model, says how good it is on the validation pairs; the model should be in eval mode.
 
-    Loss and accuracy are over all pairs with their true targets fed in; BLEU, chrF and samples are of greedy
-    translations of the first `training.validation_sentences`.
+    Loss and accuracy are over all pairs with their true targets fed in; all else is of greedy translations of the
+    first `training.validation_sentences`.
     """
 
     def __init__(self, pairs: Sequence[Pair], tokenisers: Tokenisers, config: Config) -> None:
@@ -47,7 +47,7 @@ class Validator:
         self.watched = 0 if config.model.attention.score in CONTROLS else WATCHED
 
     def __call__(self, model: nn.Module) -> ValidationResult:
-        """Loss, accuracy, BLEU, chrF, two samples, and how the attention is spread."""
+        """Every figure, two samples, and how the attention is spread."""
         seq2seq = cast(Seq2Seq, model)
         known = self._known_targets(seq2seq)
         translator = Translator(seq2seq, self.tokenisers, self.search)
@@ -59,6 +59,9 @@ class Validator:
             accuracy=known.right / known.tokens,
             bleu=bleu(written, references).value,
             chrf=chrf(written, references).value,
+            exact_match=exact_match(written, references).value,
+            wer=wer(written, references).value,
+            cer=cer(written, references).value,
             samples=tuple(self._samples(translations)),
             attention=attention_statistics([w for w, _ in looks], [v for _, v in looks]) if looks else None,
         )

@@ -163,6 +163,23 @@ def test_best_loss_is_the_lowest(tmp_path):
     assert (result.best, result.best_step) == (2.0, 6)
 
 
+@pytest.mark.parametrize(
+    ("metric", "best", "step"),
+    [("exact_match", 70.0, 3), ("wer", 20.0, 6), ("per", 20.0, 6), ("cer", 9.0, 9)],
+)
+def test_best_is_what_the_metric_calls_better(tmp_path, metric, best, step):
+    found = iter(
+        [(70.0, 30.0, 12.0), (50.0, 20.0, 11.0), (60.0, 25.0, 9.0), (0.0, 90.0, 50.0), (1.0, 80.0, 60.0)]
+    )
+
+    def evaluate(model: nn.Module) -> ValidationResult:
+        right, words, characters = next(found)
+        return replace(constant()(model), exact_match=right, wer=words, cer=characters)
+
+    result = run(tmp_path, tiny_model(), replace(CONFIG, metric=metric), evaluate=evaluate)
+    assert (result.best, result.best_step) == (best, step)
+
+
 def test_validation_sees_eval_mode_without_gradients_and_training_goes_on_in_training_mode(tmp_path):
     seen, model = [], tiny_model()
 

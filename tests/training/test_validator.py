@@ -12,7 +12,7 @@ from regard.build import build_model
 from regard.checkpoint import Tokenisers
 from regard.config import Config, SearchConfig, TokeniserConfig, TrainingConfig
 from regard.data import Corpus, Tokeniser
-from regard.metrics import bleu, chrf
+from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
 from regard.records import Batch, Unrolled
 from regard.training.validator import Validator
@@ -71,13 +71,16 @@ def test_accuracy_counts_pieces_that_were_the_likeliest(tokenisers: Tokenisers) 
     assert validator_of(tokenisers)(model).accuracy == pytest.approx(right / tokens)
 
 
-def test_bleu_and_chrf_are_of_greedy_translations_of_the_first_sentences(tokenisers: Tokenisers) -> None:
+def test_figures_are_of_greedy_translations_of_the_first_sentences(tokenisers: Tokenisers) -> None:
     model = model_of(tokenisers)
     found = validator_of(tokenisers, decoded=15)(model)
     translations = Translator(model, tokenisers, SEARCH).translate([p.source for p in PAIRS[:15]], beam=1)
     written, references = [one.text for one in translations], [pair.target for pair in PAIRS[:15]]
     assert found.bleu == bleu(written, references).value
     assert found.chrf == chrf(written, references).value
+    assert found.exact_match == exact_match(written, references).value
+    assert found.wer == found.value("per") == wer(written, references).value
+    assert found.cer == cer(written, references).value
 
 
 def test_two_samples_are_shown_the_same_every_time(tokenisers: Tokenisers) -> None:

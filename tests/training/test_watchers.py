@@ -17,7 +17,9 @@ from regard.training.watchers.samples import sample_lines
 FACTS = RunFacts(100, 2048, 10, 5, 50, 0, 1, "cpu", "float32: asked for", "bleu")
 STEP = StepReport(1, 1, 2.0, 300, 1500.0, 0.001, 0.7, True, 0, 65.0)
 SAMPLE = Sample("die alte frau", "the old woman", "the old dog", (("the", "die"), ("old", "alte")))
-RESULT = ValidationResult(loss=1.0, accuracy=0.5, bleu=12.3, chrf=45.6, samples=(SAMPLE,))
+RESULT = ValidationResult(
+    1.0, 0.5, bleu=12.3, chrf=45.6, exact_match=20.0, wer=60.0, cer=30.0, samples=(SAMPLE,)
+)
 VALIDATION = ValidationReport(5, 1, RESULT, "bleu", True, 12.3, 5, 0, 0.5)
 END = TrainingResult("interrupted by SIGINT", True, 7, 2, 999, 0, 1.0, 12.3, 5, Path("runs/x/last"))
 
@@ -77,6 +79,20 @@ def test_validations_ends_and_skipped_steps_are_told():
     assert "all is saved in runs/x/last; the same command with --resume goes on from there" in text
 
 
+def test_the_metric_that_counts_is_shown():
+    found = replace(VALIDATION, metric="per", result=replace(RESULT, exact_match=81.5, wer=4.25), best=4.25)
+
+    def watch(console):
+        bar = ProgressBar(console)
+        bar.on_start(FACTS)
+        bar.on_validation(found)
+        bar.on_step(STEP)
+
+    text = written(watch)
+    assert "BLEU 12.3, chrF 45.6, PER 4.2 (best so far)" in text
+    assert "perplexity 7.39, PER 4.2" in text
+
+
 def test_metrics_are_lines_of_json_and_a_resume_drops_what_came_later(tmp_path):
     path = tmp_path / "run" / "metrics.jsonl"
     first = MetricsFile(path)
@@ -112,6 +128,7 @@ def test_metrics_are_lines_of_json_and_a_resume_drops_what_came_later(tmp_path):
     start, validation = map(json.loads, path.read_text().splitlines())
     assert start["precision"] == "float32: asked for"
     assert (validation["bleu"], validation["loss"]) == (12.3, 1.0)
+    assert (validation["exact_match"], validation["wer"], validation["cer"]) == (20.0, 60.0, 30.0)
     assert "samples" not in validation
 
 
@@ -127,6 +144,7 @@ def test_tensorboard_curves_can_be_read_back(tmp_path):
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [(e.step, e.value) for e in events.Scalars("training/loss")] == [(1, 2.0)]
     assert events.Scalars("validation/bleu")[0].value == pytest.approx(12.3)
+    assert events.Scalars("validation/wer")[0].value == pytest.approx(60.0)
     assert "sample/1/text_summary" in events.Tags()["tensors"]
 
 

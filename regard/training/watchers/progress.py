@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from regard.metrics import MEASURES
 from regard.training.reports import RunFacts, StepReport, TrainingResult, ValidationReport, perplexity
 from regard.training.watchers.base import Watcher
 
@@ -17,7 +18,7 @@ SMOOTHING = 0.95  # how much of the shown loss and speed is the past
 
 
 class ProgressBar(Watcher):
-    """Epoch, step, tokens/s, time left, loss, perplexity, and BLEU of the last validation.
+    """Epoch, step, tokens/s, time left, loss, perplexity, and the last validation's metric.
 
     In a terminal they stand beside a bar; elsewhere (a log file) as a plain line, at most one in `every_s`
     seconds. Loss and speed are running means.
@@ -33,7 +34,7 @@ class ProgressBar(Watcher):
         self._total: int | None = None
         self._loss: float | None = None
         self._tokens_per_s: float | None = None
-        self._bleu: float | None = None
+        self._validated = ""
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -66,11 +67,15 @@ class ProgressBar(Watcher):
     def on_validation(self, report: ValidationReport) -> None:
         """A line that stays."""
         result = report.result
-        self._bleu = result.bleu
+        shown = dict.fromkeys(["bleu", "chrf", report.metric])
+        figures = {
+            name: f"{MEASURES[name].label} {result.value(name):.1f}" for name in shown if name != "loss"
+        }
+        self._validated = figures.get(report.metric, figures["bleu"])
         mark = "best so far" if report.is_best else f"best {report.best:.2f} at step {report.best_step:,}"
         self._print(
             f"validation at step {report.step:,}, epoch {report.epoch}: loss {result.loss:.3f}, "
-            f"perplexity {perplexity(result.loss):.2f}, BLEU {result.bleu:.1f}, chrF {result.chrf:.1f} ({mark})"
+            f"perplexity {perplexity(result.loss):.2f}, {', '.join(figures.values())} ({mark})"
         )
 
     def on_stop(self, result: TrainingResult) -> None:
@@ -97,8 +102,8 @@ class ProgressBar(Watcher):
             parts.append(f"{timedelta(seconds=round(report.remaining_s))} left")
         if self._loss is not None:
             parts.append(f"loss {self._loss:.3f}, perplexity {perplexity(self._loss):.2f}")
-        if self._bleu is not None:
-            parts.append(f"BLEU {self._bleu:.1f}")
+        if self._validated:
+            parts.append(self._validated)
         return ", ".join(parts)
 
     def _print(self, line: str) -> None:

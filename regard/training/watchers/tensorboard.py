@@ -45,10 +45,11 @@ class TensorBoard(Watcher):
         )
 
     def on_validation(self, report: ValidationReport) -> None:
-        """Loss, accuracy, BLEU and chrF, and the first sample translations as text."""
+        """Every figure, and the first sample translations as text."""
         result = report.result
         self._write("validation", report.step, loss=result.loss, accuracy=result.accuracy)
         self._write("validation", report.step, bleu=result.bleu, chrf=result.chrf)
+        self._write("validation", report.step, exact_match=result.exact_match, wer=result.wer, cer=result.cer)
         for number, sample in enumerate(result.samples, start=1):
             text = f"source: {sample.source}  \nreference: {sample.reference}  \noutput: {sample.output}"
             self._writer.add_text(f"sample/{number}", text, report.step)
