@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
     from regard.lab.evaluation import Evaluation, evaluate
     from regard.records import Links, Memory, Pair, Trace, Translation
-    from regard.training import Trained, Watcher, measure, train
+    from regard.training import Trained, Watcher, average, measure, train
     from regard.translator import Translator, load
 
 _HOMES = {
@@ -30,7 +30,7 @@ _HOMES = {
     "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
     "regard.lab.evaluation": ("Evaluation", "evaluate"),
     "regard.records": ("Links", "Memory", "Pair", "Trace", "Translation"),
-    "regard.training": ("Trained", "Watcher", "measure", "train"),
+    "regard.training": ("Trained", "Watcher", "average", "measure", "train"),
     "regard.translator": ("Translator", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -58,6 +58,7 @@ __all__ = [
     "Translator",
     "Watcher",
     "WorkedExample",
+    "average",
     "evaluate",
     "load",
     "measure",

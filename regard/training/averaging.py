@@ -101,10 +101,8 @@ def _exchange(model: nn.Module, weights: Weights) -> None:
 def _check_same_build(first_folder: Path, first: SavedModel, folder: Path, other: SavedModel) -> None:
     """Means of different things mean nothing."""
     found = set(_differences(asdict(first.config.model), asdict(other.config.model)))
-    for side in ("source", "target"):
-        ours, theirs = getattr(first.tokenisers, side), getattr(other.tokenisers, side)
-        if ours.pieces(range(len(ours))) != theirs.pieces(range(len(theirs))):
-            found.add(f"the {side} vocabulary")
+    ours, theirs = first.tokenisers.pieces(), other.tokenisers.pieces()
+    found |= {f"the {side} vocabulary" for side in ours if ours[side] != theirs[side]}
     if found - {"model.dropout", "model.variational"}:
         raise ConfigError(
             f"{folder} differs from {first_folder} in {', '.join(sorted(found))}; "

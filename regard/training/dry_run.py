@@ -14,6 +14,7 @@ from torch import nn
 
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
+from regard.training.batch_budget import batch_budget
 from regard.training.corpus import Corpus
 from regard.training.device_memory import PeakMemory
 from regard.training.precision import Precision, make_fabric
@@ -26,7 +27,7 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would be. `total_steps` is None where only patience ends it.
+    """What a run would be. `total_steps` is None where only patience or time ends it.
 
     `parameters` counts by part of the model, a shared tensor with the first part that has it. `batch_mebibytes`
     is what forward and backward of the largest batch took beyond what was there before; the copies of each
@@ -61,7 +62,9 @@ def dry_run(
     Raises ConfigError as training itself would.
     """
     check_ending(config)
-    plan = epoch_plan(corpus.source_lengths, corpus.target_lengths, config.batch_tokens, config.seed, epoch=0)
+    plan = epoch_plan(
+        corpus.source_lengths, corpus.target_lengths, batch_budget(config), config.seed, epoch=0
+    )
     rows = [ranks[0] for ranks in plan]
     steps_per_epoch = -(-len(rows) // config.accumulate)
     fabric = make_fabric(config, precision)
@@ -88,10 +91,7 @@ def dry_run(
         total_steps=total_steps(config, steps_per_epoch),
         largest_batch=(len(batch.rows), batch.source.shape[1], batch.target.shape[1]),
         batch_mebibytes=batch_mebibytes,
-        state_mebibytes=sum(parameters.values())
-        * 4
-        * 4
-        / MEBIBYTE,  # weight, gradient, two moments in float32
+        state_mebibytes=sum(parameters.values()) * 4 * _copies(config) / MEBIBYTE,  # float32
         seconds_per_epoch=seconds_per_token * target_tokens,
         device=str(fabric.device),
         precision=str(precision),
@@ -102,7 +102,7 @@ def dry_run_lines(facts: DryRun) -> list[str]:
     """The facts as lines of text."""
     parts = ", ".join(f"{name} {count:,}" for name, count in facts.parameters.items())
     sentences, source, target = facts.largest_batch
-    end = f"{facts.total_steps:,} steps at most" if facts.total_steps else "until patience runs out"
+    end = f"{facts.total_steps:,} steps at most" if facts.total_steps else "until patience or time runs out"
     return [
         f"parameters     {sum(facts.parameters.values()):,} ({parts})",
         f"vocabularies   source {facts.source_vocabulary:,}, target {facts.target_vocabulary:,}",
@@ -122,6 +122,12 @@ def parameters_by_part(model: nn.Module) -> dict[str, int]:
         part = name.split(".")[0]
         counts[part] = counts.get(part, 0) + parameter.numel()
     return counts
+
+
+def _copies(config: TrainingConfig) -> int:
+    """Numbers kept for each weight: itself, its gradient, the optimiser's moments, the moving average."""
+    moments = int(config.momentum > 0) if config.optimiser == "sgd" else 2
+    return 2 + moments + int(config.ema > 0)
 
 
 def _seconds_per_token(

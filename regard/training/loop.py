@@ -22,6 +22,7 @@ from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
 from regard.metrics import MEASURES
 from regard.training.averaging import MovingAverage, check_decay, exchanged, mean_weights
+from regard.training.batch_budget import batch_budget
 from regard.training.corpus import Corpus
 from regard.training.precision import Precision, make_fabric
 from regard.training.reports import (
@@ -331,7 +332,7 @@ class _Run:
     def plan_of(self, epoch: int) -> list[list[NDArray[np.int64]]]:
         """The batches of an epoch: `plan[place][rank]` are rows of the corpus."""
         config, ranks = self.config, self.fabric.world_size
-        return epoch_plan(*self.lengths, config.batch_tokens, config.seed, epoch, ranks)
+        return epoch_plan(*self.lengths, batch_budget(config), config.seed, epoch, ranks)
 
     def what_fixes_the_plan(self) -> dict[str, int | str]:
         """The settings that a resumed run must share with the interrupted one."""

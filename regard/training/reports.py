@@ -73,7 +73,7 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is known of a run when it starts. `total_steps` is None where only patience ends it.
+    """What is known of a run when it starts. `total_steps` is None where only patience or time ends it.
 
     `first_step` is the number of steps already taken: 0, or where a resumed run goes on.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import nn, optim
@@ -11,7 +11,7 @@ from torch import nn, optim
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
 
-OPTIMISERS: dict[str, type[optim.Adam | optim.SGD]] = {
+OPTIMISERS: dict[str, Callable[..., optim.Optimizer]] = {
     "adam": optim.Adam,
     "adamw": optim.AdamW,
     "sgd": optim.SGD,

@@ -220,7 +220,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) ->
         ("--training.threads=-1", "training.threads: expected a number from 0 on"),
         ("--training.device=cuda:99", "is not here"),
         ("--training.max_steps=0 --training.patience=0", "nothing ends this run"),
-        ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the last step"),
+        ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the end"),
         ("--model.dropuot=1", "did you mean model.dropout.*regard train --keys"),
         ("--tokeniser.size=3", "tokeniser.size"),
         ("--data.max_pieces=1", "no sentence pair"),
