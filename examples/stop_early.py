@@ -43,6 +43,7 @@ def main() -> None:
         "--data.holdout_pairs=50",
         "--tokeniser.kind=words",
         "--training.batch_tokens=1000",
+        "--training.learning_rate=0.01",
         "--training.validate_every=5",
         "--training.max_steps=200",
     ]

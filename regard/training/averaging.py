@@ -15,6 +15,7 @@ from regard.checkpoint import WEIGHTS, ModelCard, SavedModel, load_model, read_w
 from regard.errors import ConfigError
 
 Weights = dict[str, Tensor]
+_NOT_OF_THE_BUILD = {"model.dropout", "model.variational"}
 
 
 class MovingAverage:
@@ -100,10 +101,10 @@ def _exchange(model: nn.Module, weights: Weights) -> None:
 
 def _check_same_build(first_folder: Path, first: SavedModel, folder: Path, other: SavedModel) -> None:
     """Means of different things mean nothing."""
-    found = set(_differences(asdict(first.config.model), asdict(other.config.model)))
+    found = set(_differences(asdict(first.config.model), asdict(other.config.model))) - _NOT_OF_THE_BUILD
     ours, theirs = first.tokenisers.pieces(), other.tokenisers.pieces()
     found |= {f"the {side} vocabulary" for side in ours if ours[side] != theirs[side]}
-    if found - {"model.dropout", "model.variational"}:
+    if found:
         raise ConfigError(
             f"{folder} differs from {first_folder} in {', '.join(sorted(found))}; "
             "only models of one build and one vocabulary have a mean"

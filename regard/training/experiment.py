@@ -117,9 +117,8 @@ def train(
         check_format(folder)
         recipe = whole_file(folder, CONFIG)
     config = _config(recipe, data, overrides, init)
+    config = _as_begun(config, load_config(folder)) if resume else _with_tokenisers_of_init(config)
     _check_out(folder, config, resume, overwrite)
-    if resume:
-        config = _with_budget_of(config, load_config(folder))
     _check_recipe(config, resume)
     _check_alone()
     on_screen = [ProgressBar(console), Samples(console), Health(console)] if shown else []
@@ -179,7 +178,7 @@ def measure(
 
     Raises what `train` would.
     """
-    config = _config(recipe, data, overrides, init)
+    config = _with_tokenisers_of_init(_config(recipe, data, overrides, init))
     if out is not None:
         _check_out(Path(out), config, resume=False, overwrite=overwrite)
     _check_recipe(config, resume=False)
@@ -199,7 +198,7 @@ def _config(
     overrides: Sequence[str],
     init: str | Path | None,
 ) -> Config:
-    """The recipe as it will be used, but for a token budget still to be found."""
+    """The recipe as it was given in its several ways; without one, that of the model to start from."""
     if isinstance(recipe, Config):
         if overrides:
             raise ConfigError("train: overrides change a recipe file; with a Config, use dataclasses.replace")
@@ -216,7 +215,7 @@ def _config(
     if data:
         files = [data] if isinstance(data, str | Path) else data
         config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
-    return _with_tokenisers_of_init(config) if config.training.init else config
+    return config
 
 
 # what a recipe that is taken from a model to start from does not say of the new run
@@ -230,7 +229,9 @@ _NEW_DATA = (
 
 
 def _with_tokenisers_of_init(config: Config) -> Config:
-    """A recipe whose tokeniser section is that of the model it starts from, for so is the text cut."""
+    """A recipe whose tokeniser section is that of the model it starts from, if any, for so is the text cut."""
+    if not config.training.init:
+        return config
     saved = load_config(config.training.init)
     if saved.data.train and not config.data.train:
         raise ConfigError(
@@ -263,11 +264,13 @@ def _check_recipe(config: Config, resume: bool) -> None:
         check_weights_fit(model, Path(config.training.init))
 
 
-def _with_budget_of(config: Config, saved: Config) -> Config:
-    """A recipe to be resumed: a token budget that was found once stays what it was."""
-    if config.training.batch_tokens != "auto":
-        return config
-    return replace(config, training=replace(config.training, batch_tokens=saved.training.batch_tokens))
+def _as_begun(config: Config, saved: Config) -> Config:
+    """A recipe to be resumed: what was found or taken from a model when the run began stays what it was."""
+    if config.training.init and config.training.init == saved.training.init:
+        config = replace(config, tokeniser=saved.tokeniser)
+    if config.training.batch_tokens == "auto":
+        config = replace(config, training=replace(config.training, batch_tokens=saved.training.batch_tokens))
+    return config
 
 
 def _with_budget_found(

@@ -53,9 +53,7 @@ def test_the_weights_are_those_of_the_model(saved: tuple[Path, Seq2Seq], config:
         assert torch.equal(parameter, old.get_parameter(name)), name
 
 
-def test_known_rows_stay_and_new_ones_are_like_them(
-    saved: tuple[Path, Seq2Seq], config: ModelConfig
-) -> None:
+def test_known_rows_stay_and_new_ones_are_like_them(saved: tuple[Path, Seq2Seq], config: ModelConfig) -> None:
     folder, old = saved
     new = built(config, vocabularies(2020))
     begin_with_model(new, folder)
@@ -113,7 +111,10 @@ def test_what_cannot_be_a_beginning_is_refused(tmp_path: Path) -> None:
     for training, words in (
         (TrainingConfig(grow_vocabulary=True), "there is no vocabulary to grow"),
         (TrainingConfig(init="runs/x", target_embeddings=str(file)), "target_embeddings: the model in"),
-        (TrainingConfig(source_embeddings=str(file)), r"has vectors of 2 numbers, but .* is 256; set it to 2"),
+        (
+            TrainingConfig(source_embeddings=str(file)),
+            r"has vectors of 2 numbers, but .* is 256; set it to 2",
+        ),
     ):
         with pytest.raises(ConfigError, match=words):
             check_beginning(Config(training=training))
