@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
     from regard.records import Links, Memory, Pair, Trace, Translation
-    from regard.training import Trained, Watcher, measure, train
+    from regard.training import Trained, Watcher, average, measure, train
     from regard.translator import Translator, load
 
 _HOMES = {
@@ -36,7 +36,7 @@ _HOMES = {
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
     "regard.records": ("Links", "Memory", "Pair", "Trace", "Translation"),
-    "regard.training": ("Trained", "Watcher", "measure", "train"),
+    "regard.training": ("Trained", "Watcher", "average", "measure", "train"),
     "regard.translator": ("Translator", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -66,6 +66,7 @@ __all__ = [
     "Translator",
     "Watcher",
     "WorkedExample",
+    "average",
     "compare",
     "evaluate",
     "load",

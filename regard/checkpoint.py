@@ -55,6 +55,11 @@ class Tokenisers:
     source: Tokeniser
     target: Tokeniser
 
+    def pieces(self) -> dict[str, list[str]]:
+        """The whole vocabulary of each side, by its name."""
+        sides = {"source": self.source, "target": self.target}
+        return {name: side.pieces(range(len(side))) for name, side in sides.items()}
+
 
 @dataclass(frozen=True)
 class ModelCard:

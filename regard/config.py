@@ -25,44 +25,83 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the sentence pairs come from.
+    """Where the sentence pairs come from, and which are trained on.
+
+    Files may be packed (.gz, .xz). Cleaning touches training pairs only, and counts what it does by reason.
 
     Args:
-        train: two line-parallel files (source, target) or one TSV (source TAB target); none: the embedded grammar
+        train: line-parallel files in twos (source, target); tables, whose names end in .tsv or .jsonl; data sets
+            (hub:NAME, hub:NAME:SUBSET, @SPLIT behind it); several corpora one after the other; a single file is
+            a TSV whatever its name; none: the embedded grammar
         validation: the same for validation; none: pairs are held out of the training files
+        columns: source and target column of tables: numbers from 1, names of a header, or keys (translation.de);
+            none: 1 and 2 of a TSV, source and target elsewhere
+        features: a further column whose features, split at ";", become source symbols of their own
+        weights: one number a training corpus: how often an epoch sees it; 0.5: half of its pairs; none: once
         holdout_pairs: about how many pairs are held out when no validation files are given (at most a tenth)
         grammar_pairs: how many pairs the embedded grammar generates when no training files are given
         grammar_seed: seed of the embedded grammar
-        max_pieces: longer pairs (either side, in pieces) are left out of training, and counted
+        max_pieces: longer pairs (either side, in pieces) are left out of training
+        max_ratio: pairs with one side so many times longer than the other, in pieces, are left out; 0: none
+        control_characters: what happens to them (and to byte-order marks inside a text): strip takes them out,
+            drop leaves out the pair
+        source_script: pairs whose source has most letters in none of these scripts (Latin, Cyrillic, Han …) are left
+            out; none: any
+        target_script: the same for the target
+        drop_duplicates: leave out pairs that stood before
+        drop_equal: leave out pairs whose two sides are the same text
+        cache: keep what was prepared under ~/.cache/regard (or REGARD_CACHE) and reuse it for the same content
     """
 
     train: list[str] = field(default_factory=list)
     validation: list[str] = field(default_factory=list)
+    columns: list[int | str] = field(default_factory=list)
+    features: int | str = ""
+    weights: list[float] = field(default_factory=list)
     holdout_pairs: int = 1000
     grammar_pairs: int = 60_000
     grammar_seed: int = 1
     max_pieces: int = 200
+    max_ratio: float = 0.0
+    control_characters: Literal["strip", "drop", "keep"] = "strip"
+    source_script: list[str] = field(default_factory=list)
+    target_script: list[str] = field(default_factory=list)
+    drop_duplicates: bool = False
+    drop_equal: bool = False
+    cache: bool = True
 
 
 @dataclass(frozen=True)
 class TokeniserConfig:
-    """How text becomes pieces.
+    """How text becomes pieces; keys without `target_` count for both sides.
 
     Args:
-        kind: words (split at white space), characters, or bpe (byte-pair encoding with byte fallback)
-        size: most pieces in a vocabulary, the four special ones included
+        kind: words (split at white space), characters, bpe or unigram (both with byte fallback), or sentencepiece
+            (a model learnt elsewhere)
+        size: most pieces in a vocabulary, the four special ones included; features come on top
         min_frequency: rarer words or characters become the unknown piece
         shared: one vocabulary for both sides, learnt on both
         lowercase: lower-case the text first (not undone in the output)
-        normalise: Unicode normalisation form applied first
+        normalise: Unicode normalisation form applied first; NFD takes accents and Hangul syllables apart, and the
+            output is composed again
+        target_kind: the target's kind, where it differs
+        target_size: the target's size; 0: the same
+        target_normalise: the target's form, where it differs
+        source_model: sentencepiece: the .model file of the source, or of both sides if shared
+        target_model: sentencepiece: the .model file of the target
     """
 
-    kind: Literal["words", "characters", "bpe"] = "bpe"
+    kind: Literal["words", "characters", "bpe", "unigram", "sentencepiece"] = "bpe"
     size: int = 8000
     min_frequency: int = 1
     shared: bool = False
     lowercase: bool = False
     normalise: Literal["none", "NFC", "NFKC", "NFD"] = "NFC"
+    target_kind: Literal["same", "words", "characters", "bpe", "unigram", "sentencepiece"] = "same"
+    target_size: int = 0
+    target_normalise: Literal["same", "none", "NFC", "NFKC", "NFD"] = "same"
+    source_model: str = ""
+    target_model: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,17 +199,27 @@ class TrainingConfig:
     Args:
         epochs: passes over the training pairs; 0: no limit
         max_steps: optimiser steps at most; 0: no limit
-        batch_tokens: target tokens a batch, padding counted
+        max_minutes: minutes of training at most, validations and all parts of a resumed run counted; 0: no limit
+        init: folder of a trained model to start from: its weights and tokenisers
+        grow_vocabulary: init only: words or characters that the model does not know are added to its vocabularies
+        source_embeddings: word vectors to start from, as word2vec, GloVe or fastText text, also .gz or .xz
+        target_embeddings: the same for the target side
+        batch_tokens: target tokens a batch, padding counted; auto: as many as fit in memory and train well
         accumulate: batches whose gradients are added before each optimiser step
-        optimiser: adam or adamw
+        optimiser: adam, adamw or sgd
+        momentum: sgd only: share of the last step that is taken again
         learning_rate: the peak rate
-        weight_decay: decoupled for adamw, L2 for adam
+        weight_decay: decoupled for adamw, L2 for adam and sgd
         schedule: what the rate does after the warm-up
         warmup_steps: steps over which the rate climbs linearly from 0
         plateau_factor: plateau: what the rate is multiplied by
         plateau_patience: plateau: validations without gain before that
+        halve_after: halving: epochs, also parts of one, before the rate is first halved
+        halve_every: halving: epochs, also parts of one, from one halving to the next
         clip_norm: gradients are scaled down to this norm; 0: never
         label_smoothing: share of the target probability spread over the vocabulary
+        ema: decay of a moving average of the weights, which is then validated and kept, such as 0.999; 0: none
+        average: at the end the mean of so many best checkpoints is kept if it validates better; 0: none
         validate_every: steps between validations; 0: once an epoch
         save_every: steps between saves of the training state, beside those at validations; 0: none beside
         validation_sentences: sentences decoded at each validation, for all metrics but the loss; 0: all
@@ -187,17 +236,27 @@ class TrainingConfig:
 
     epochs: int = 20
     max_steps: int = 0
-    batch_tokens: int = 4096
+    max_minutes: float = 0.0
+    init: str = ""
+    grow_vocabulary: bool = False
+    source_embeddings: str = ""
+    target_embeddings: str = ""
+    batch_tokens: int | Literal["auto"] = 4096
     accumulate: int = 1
-    optimiser: Literal["adam", "adamw"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = 0.0
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
-    schedule: Literal["constant", "inverse_sqrt", "plateau", "cosine"] = "plateau"
+    schedule: Literal["constant", "inverse_sqrt", "plateau", "cosine", "halving"] = "plateau"
     warmup_steps: int = 0
     plateau_factor: float = 0.5
     plateau_patience: int = 1
+    halve_after: float = 5.0
+    halve_every: float = 1.0
     clip_norm: float = 1.0
     label_smoothing: float = 0.1
+    ema: float = 0.0
+    average: int = 0
     validate_every: int = 0
     save_every: int = 1000
     validation_sentences: int = 1000

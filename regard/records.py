@@ -87,6 +87,22 @@ class Batch:
             self.rows.to(device),
         )
 
+    def halves(self) -> tuple[Batch, Batch]:
+        """The first and the second half of the pairs, each without the padding that only the other needed."""
+        middle = len(self.rows) // 2
+        return self._part(slice(None, middle)), self._part(slice(middle, None))
+
+    def _part(self, rows: slice) -> Batch:
+        source_size = int(self.source_valid[rows].sum(1).max())
+        target_size = int(self.target_valid[rows].sum(1).max())
+        return Batch(
+            self.source[rows, :source_size],
+            self.source_valid[rows, :source_size],
+            self.target[rows, :target_size],
+            self.target_valid[rows, :target_size],
+            self.rows[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Memory:

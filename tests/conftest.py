@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 import pytest
 import torch
 from jaxtyping import install_import_hook
+
+_CACHES = tempfile.TemporaryDirectory(prefix="regard-tests-")  # the user's own stay as they are
+os.environ["REGARD_CACHE"] = os.path.join(_CACHES.name, "regard")
+os.environ["HF_HOME"] = os.path.join(_CACHES.name, "huggingface")
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 install_import_hook(
     [

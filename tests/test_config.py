@@ -90,7 +90,7 @@ def test_a_word_that_looks_like_a_truth_value_is_kept() -> None:
         ("model: {encoder: {hidden_size: 1.5}}", ["model.encoder.hidden_size", "int", "1.5"]),
         (
             "tokeniser: {kind: letters}",
-            ["tokeniser.kind", "one of ['words', 'characters', 'bpe']", "letters"],
+            ["tokeniser.kind", "one of ['words', 'characters', 'bpe', 'unigram'", "letters"],
         ),
         ("data: {train: a.tsv}", ["data.train", "list", "a.tsv"]),
         ("model: [1, 2]", ["model", "expected keys with values, got [1, 2]"]),

@@ -57,6 +57,11 @@ def test_the_example_score_trains_and_translates(capsys: pytest.CaptureFixture[s
     assert "[[0." in capsys.readouterr().out  # the weights were printed
 
 
+def test_the_example_that_stops_early_stops(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / "stop_early.py"), run_name="__main__")
+    assert re.search(r"stopped after \d+ steps: the validation loss (is 5|rises)", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_pictures_are_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):

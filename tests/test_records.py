@@ -50,6 +50,15 @@ def test_a_batch_moves_whole() -> None:
     assert torch.equal(batch().to("cpu").target, batch().target)
 
 
+def test_the_halves_of_a_batch_are_its_pairs_without_needless_padding() -> None:
+    first, second = batch().halves()
+    assert first.target.tolist() == [[7, 8, END]]
+    assert second.target.tolist() == [[9, END]]
+    assert second.source.tolist() == [[END]]
+    assert (first.rows.tolist(), second.rows.tolist()) == ([4], [2])
+    assert first.num_tokens + second.num_tokens == batch().num_tokens
+
+
 def memory() -> Memory:
     values = torch.arange(12.0).reshape(3, 2, 2)
     final = values[:, -1]

@@ -18,6 +18,7 @@ from regard.errors import RegardError
 VERBS = {
     "demo": "see what attention does: train two small models and compare them (4 minutes)",
     "train": "train a model on sentence pairs, from a recipe",
+    "average": "average the weights of models, the checkpoints of a run say",
     "translate": "translate lines from standard input",
     "evaluate": "BLEU, chrF, error rates, by length, rare words; a report of the worst sentences",
     "compare": "systems side by side, and whether they truly differ",

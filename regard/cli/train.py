@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ examples:
   regard train luong2015
   regard train bahdanau2015 --data.train train.de train.en --data.validation val.de val.en
   regard train mine.yaml --model.decoder.cell gru --training.epochs 5 --out runs/gru
+  regard train --init runs/gru --data.train new.de new.en --out runs/tuned     # fine-tuning
   regard train mine.yaml --out runs/gru --resume       # go on after Ctrl-C, bit for bit
   regard train mine.yaml --dry-run                     # sizes, memory, time; trains nothing"""
 
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         print(recipes.describe_keys())
         return 0
     overrides += [f"--training.device={options.device}"] if options.device else []
+    overrides += [f"--training.batch_tokens={options.batch}"] if options.batch else []
+    overrides += [f"--training.init={options.init}"] if options.init else []
     overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
@@ -43,28 +47,40 @@ def main(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from regard.training import dry_run_lines, measure, train
-    from regard.training.watchers import Health, ProgressBar, Samples
 
     console = Console(stderr=True, highlight=False)
     tell = console.print
     if options.dry_run:
-        print(*dry_run_lines(measure(recipe, overrides=overrides, tell=tell)), sep="\n")
+        facts = measure(recipe, out=out, overrides=overrides, overwrite=options.overwrite, tell=tell)
+        print(*dry_run_lines(facts), sep="\n")
         return 0
-    watchers = [] if options.quiet else [ProgressBar(console), Samples(console), Health(console)]
     trained = train(
         recipe,
         out=out,
         overrides=overrides,
         resume=options.resume,
         overwrite=options.overwrite,
-        watchers=watchers,
+        progress=not options.quiet,
         tell=tell,
         command=shlex.join(["regard", "train", *arguments]),
     )
     if trained.result.interrupted:
         return 130
+    if not options.quiet:
+        print(*_next_steps(trained.folder), sep="\n", file=sys.stderr)
     print(trained.folder)
     return 0
+
+
+def _next_steps(folder: Path) -> list[str]:
+    """What to do with a trained model, as commands."""
+    place = shlex.quote(str(folder))
+    return [
+        "try next:",
+        f"  regard translate {place} < FILE",
+        f"  regard evaluate {place} SOURCE_FILE REFERENCE_FILE",
+        f"  regard explain {place} 'a source sentence'",
+    ]
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -86,11 +102,26 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
             values = [first] if first else []
             while waiting and not waiting[0].startswith("--") and (key in _LISTS or not values):
                 values.append(waiting.pop(0))
-            overrides.append(f"{key}={json.dumps(values) if key in _LISTS else ' '.join(values)}")
+            overrides.append(f"{key}={_LISTS[key](values) if key in _LISTS else ' '.join(values)}")
     return own, overrides
 
 
-_LISTS = ("--data.train", "--data.validation")
+def _texts(values: list[str]) -> str:
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _numbers(values: list[str]) -> str:
+    return f"[{', '.join(values)}]"
+
+
+_LISTS = {
+    "--data.train": _texts,
+    "--data.validation": _texts,
+    "--data.columns": _texts,
+    "--data.weights": _numbers,
+    "--data.source_script": _texts,
+    "--data.target_script": _texts,
+}  # keys that take all values up to the next option
 
 
 def _parser() -> Parser:
@@ -102,6 +133,7 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
     add("--out", type=Path, help="the model folder (default: runs/NAME OF THE RECIPE)")
+    add("--init", metavar="MODEL", help="start from a trained model: its weights, tokenisers and recipe")
     add("--resume", action="store_true", help="go on with the run in --out, also in the middle of an epoch")
     add("--overwrite", action="store_true", help="start anew where a run lies already")
     add(
@@ -109,6 +141,7 @@ def _parser() -> Parser:
         action="store_true",
         help="parameters, vocabulary, steps, memory and time; trains nothing",
     )
+    add("--batch", metavar="N|auto", help="target tokens a batch; auto finds how many fit in memory")
     add("--device", help="auto, cpu, cuda or cuda:N; short for --training.device")
     add(
         "--threads",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from regard.data.batches import epoch_plan, sorted_batches
 from regard.data.corpus import Corpus
+from regard.data.sources import Source, open_sources, read_pairs
 from regard.data.stats import CorpusStats, corpus_stats
-from regard.data.text import read_lines, read_pairs
+from regard.data.text import read_lines
 from regard.data.tokeniser import Tokeniser
 
 __all__ = [
     "Corpus",
     "CorpusStats",
+    "Source",
     "Tokeniser",
     "corpus_stats",
     "epoch_plan",
+    "open_sources",
     "read_lines",
     "read_pairs",
     "sorted_batches",

@@ -14,8 +14,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regard.data.text import count_lines, read_lines, read_pairs
-from regard.errors import DataError
+from regard.data.sources import read_pairs
+from regard.data.text import count_filled_lines, read_lines
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -139,8 +139,7 @@ def _is_tsv(path: str | Path) -> bool:
 
 
 def _text_stats(path: str | Path) -> CorpusStats:
-    if count_lines(path) == 0:
-        raise DataError(f"{path}: expected at least one line, came an empty file; check what wrote it")
+    count_filled_lines(path)
     side = _SideCounts(str(path))
     for line in read_lines(path):
         side.add(line)

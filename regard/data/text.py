@@ -1,4 +1,4 @@
-"""Reading text files, line by line and pair by pair, with messages that name file and line.
+"""Reading text files line by line, plain or compressed, with messages that name file and line.
 
 A line ends at a line feed and nowhere else: U+2028, U+0085 and vertical tabs are characters of their line.
 A carriage return before the line feed is dropped, and so is a byte-order mark before the first line.
@@ -8,24 +8,38 @@ from __future__ import annotations
 
 import codecs
 import difflib
-from collections.abc import Iterator, Sequence
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from regard.errors import DataError
-from regard.records import Pair
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _BLOCK_SIZE = 1 << 20
+_GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
+_OTHER_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"BZh91AY&SY": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+    b"7z\xbc\xaf": "7-zip",
+}
 
 
 def open_text(path: str | Path) -> BinaryIO:
     """Open a text file as bytes: the one door through which every corpus file is read.
 
-    Raises DataError where there is no such file, naming one with a similar name if there is one.
+    gzip and xz are unpacked on the way; the first bytes tell, not the name. Raises DataError where there is no such
+    file, naming one with a similar name if there is one; and, there or while reading, for a broken archive.
     """
     path = Path(path)
     if path.is_file():
-        return path.open("rb")
+        return _unpacked(path)
     if path.is_dir():
         raise DataError(f"{path}: expected a text file, came a folder; name the file in it")
     if path.exists():
@@ -45,10 +59,18 @@ def count_lines(path: str | Path) -> int:
     return count + (last != b"\n")
 
 
+def count_filled_lines(path: str | Path) -> int:
+    """`count_lines` of a file that must have one. Raises DataError for an empty file."""
+    count = count_lines(path)
+    if count == 0:
+        raise DataError(f"{path}: expected at least one line, came an empty file; check what wrote it")
+    return count
+
+
 def read_lines(path: str | Path) -> Iterator[str]:
     """The lines of a UTF-8 file, without their line ends.
 
-    Raises DataError at bytes that are not UTF-8, naming the line and the byte's place in the file.
+    Raises DataError at bytes that are not UTF-8, naming the line and the byte's place in the (unpacked) file.
     """
     position = 0
     with open_text(path) as file:
@@ -57,57 +79,43 @@ def read_lines(path: str | Path) -> Iterator[str]:
             position += len(raw)
 
 
-def read_pairs(files: str | Path | Sequence[str | Path]) -> Iterator[Pair]:
-    """Sentence pairs from two line-parallel files (source, target) or from one TSV (source TAB target).
+class _Unpacked(io.RawIOBase):
+    """A compressed file as its text; a broken one is the user's mistake, wherever in it the reader stands."""
 
-    A TSV's further columns are left alone. What can be known before the first pair is checked at once, not
-    at the first pair: raises DataError for a missing or empty file and for unequal numbers of lines; later
-    for a TSV line without a tab and for bytes that are not UTF-8.
-    """
-    paths = [Path(file) for file in ([files] if isinstance(files, str | Path) else files)]
-    if len(paths) == 1:
-        _check_not_empty(paths[0], count_lines(paths[0]))
-        return _tsv_pairs(paths[0])
-    if len(paths) == 2:
-        _check_parallel(*paths)
-        return _parallel_pairs(*paths)
-    came = ", ".join(map(str, paths)) or "none"
-    raise DataError(
-        f"expected two line-parallel files (source, target) or one TSV, came {len(paths)} files ({came}); "
-        "name one or two"
-    )
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
 
+    def readable(self) -> bool:
+        return True
 
-def _check_parallel(source: Path, target: Path) -> None:
-    num_source, num_target = count_lines(source), count_lines(target)
-    _check_not_empty(source, num_source)
-    _check_not_empty(target, num_target)
-    if num_source != num_target:
-        raise DataError(
-            f"{source} has {num_source} lines, {target} has {num_target}: expected as many in both, line n of one "
-            "the translation of line n of the other; find where they part and mend it"
-        )
-
-
-def _check_not_empty(path: Path, num_lines: int) -> None:
-    if num_lines == 0:
-        raise DataError(f"{path}: expected at least one line, came an empty file; check what wrote it")
-
-
-def _parallel_pairs(source: Path, target: Path) -> Iterator[Pair]:
-    for source_line, target_line in zip(read_lines(source), read_lines(target), strict=True):
-        yield Pair(source_line, target_line)
-
-
-def _tsv_pairs(path: Path) -> Iterator[Pair]:
-    for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t", 2)
-        if len(columns) < 2:
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        view = memoryview(buffer).cast("B")
+        try:
+            block = self._file.read(len(view))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             raise DataError(
-                f"{path}, line {number}: expected source TAB target, came a line without a tab; "
-                "mend the line, or name two files if this is one of two line-parallel ones"
+                f"{self._path}: broken archive ({error}); download or copy the file again"
+            ) from None
+        view[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _unpacked(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        start = file.read(10)
+    if start.startswith((_GZIP, _XZ)):
+        open_archive = gzip.open if start.startswith(_GZIP) else lzma.open
+        return io.BufferedReader(_Unpacked(path, open_archive(path)), _BLOCK_SIZE)  # type: ignore[arg-type]
+    for magic, name in _OTHER_ARCHIVES.items():
+        if start.startswith(magic):
+            raise DataError(
+                f"{path}: is a {name} archive; expected plain text, .gz or .xz: unpack it, or pack it with gzip"
             )
-        yield Pair(columns[0], columns[1])
+    return path.open("rb")
 
 
 def _decode(raw: bytes, path: str | Path, number: int, position: int) -> str:

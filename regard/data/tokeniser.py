@@ -64,6 +64,27 @@ class Tokeniser:
         learn = {"words": _learn_words, "characters": _learn_characters, "bpe": _learn_bpe}[config.kind]
         return cls(learn(texts, config, config.size - fixed), config)
 
+    def grown(self, texts: Iterable[str]) -> Tokeniser:
+        """This tokeniser with the words or characters of these texts that it does not know added at its end.
+
+        The most frequent first, at most `size` of them, none rarer than `min_frequency`. Raises ConfigError for
+        the other kinds: their pieces are learnt together, and theirs write any text.
+        """
+        if self.config.kind not in ("words", "characters"):
+            raise ConfigError(
+                f"training.grow_vocabulary: only tokenisers of words or characters can grow; {self.config.kind} "
+                "writes new words with the pieces it has, so leave grow_vocabulary out"
+            )
+        normalised = map(self.normalise, texts)
+        split = str.split if self.config.kind == "words" else iter
+        counts = Counter(piece for text in normalised for piece in split(text))
+        known = set(self._texts[len(SPECIALS) :])
+        frequent = [p for p, n in counts.items() if n >= self.config.min_frequency and p not in known]
+        added = sorted(frequent, key=lambda piece: (-counts[piece], piece))[: self.config.size]
+        content = json.loads(self._library.to_str())
+        content["model"]["vocab"] |= {piece: i for i, piece in enumerate(added, start=len(self))}
+        return Tokeniser(Tokenizer.from_str(json.dumps(content)), self.config)
+
     def normalise(self, text: str) -> str:
         """The text as the tokeniser sees it: Unicode form, lower case if asked, white space.
 

@@ -106,6 +106,7 @@ def _train(config: Config, folder: Path, prepared: Prepared, console: Console) -
         overwrite=True,
         prepared=prepared,
         watchers=[ProgressBar(console, every_s=10)],
+        progress=False,
         command="regard demo",
     )
     if trained.result.interrupted:

@@ -1,5 +1,7 @@
 """Training: the loop, its schedules and state, and what watches it."""
 
+from regard.training.averaging import average
+from regard.training.batch_budget import BatchBudget, find_batch_budget
 from regard.training.dry_run import DryRun, dry_run, dry_run_lines
 from regard.training.experiment import Trained, measure, train
 from regard.training.loop import run_loop
@@ -18,6 +20,7 @@ from regard.training.watchers import Watcher
 
 __all__ = [
     "AttentionStatistics",
+    "BatchBudget",
     "DryRun",
     "Precision",
     "Prepared",
@@ -29,10 +32,12 @@ __all__ = [
     "ValidationReport",
     "ValidationResult",
     "Watcher",
+    "average",
     "choose_device",
     "choose_precision",
     "dry_run",
     "dry_run_lines",
+    "find_batch_budget",
     "measure",
     "prepare",
     "run_loop",

@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +14,9 @@ from torch import nn
 
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
+from regard.training.batch_budget import batch_budget
 from regard.training.corpus import Corpus
+from regard.training.device_memory import PeakMemory
 from regard.training.precision import Precision, make_fabric
 from regard.training.schedule import check_ending, total_steps
 from regard.training.update import Update
@@ -26,7 +27,7 @@ MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would be. `total_steps` is None where only patience ends it.
+    """What a run would be. `total_steps` is None where only patience or time ends it.
 
     `parameters` counts by part of the model, a shared tensor with the first part that has it. `batch_mebibytes`
     is what forward and backward of the largest batch took beyond what was there before; the copies of each
@@ -61,7 +62,9 @@ def dry_run(
     Raises ConfigError as training itself would.
     """
     check_ending(config)
-    plan = epoch_plan(corpus.source_lengths, corpus.target_lengths, config.batch_tokens, config.seed, epoch=0)
+    plan = epoch_plan(
+        corpus.source_lengths, corpus.target_lengths, batch_budget(config), config.seed, epoch=0
+    )
     rows = [ranks[0] for ranks in plan]
     steps_per_epoch = -(-len(rows) // config.accumulate)
     fabric = make_fabric(config, precision)
@@ -71,7 +74,7 @@ def dry_run(
     with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
         update = Update(fabric, copy.deepcopy(model).train(), config)
         update([corpus.batch(by_size[0])], config.learning_rate)  # makes gradients and moments
-        peak = _PeakMemory(fabric.device)
+        peak = PeakMemory(fabric.device)
         update([batch], config.learning_rate)
         batch_mebibytes = peak.increase_bytes() / MEBIBYTE
         seconds_per_token = _seconds_per_token(update, corpus, config, rows)
@@ -88,10 +91,7 @@ def dry_run(
         total_steps=total_steps(config, steps_per_epoch),
         largest_batch=(len(batch.rows), batch.source.shape[1], batch.target.shape[1]),
         batch_mebibytes=batch_mebibytes,
-        state_mebibytes=sum(parameters.values())
-        * 4
-        * 4
-        / MEBIBYTE,  # weight, gradient, two moments in float32
+        state_mebibytes=sum(parameters.values()) * 4 * _copies(config) / MEBIBYTE,  # float32
         seconds_per_epoch=seconds_per_token * target_tokens,
         device=str(fabric.device),
         precision=str(precision),
@@ -102,7 +102,7 @@ def dry_run_lines(facts: DryRun) -> list[str]:
     """The facts as lines of text."""
     parts = ", ".join(f"{name} {count:,}" for name, count in facts.parameters.items())
     sentences, source, target = facts.largest_batch
-    end = f"{facts.total_steps:,} steps at most" if facts.total_steps else "until patience runs out"
+    end = f"{facts.total_steps:,} steps at most" if facts.total_steps else "until patience or time runs out"
     return [
         f"parameters     {sum(facts.parameters.values()):,} ({parts})",
         f"vocabularies   source {facts.source_vocabulary:,}, target {facts.target_vocabulary:,}",
@@ -124,6 +124,12 @@ def parameters_by_part(model: nn.Module) -> dict[str, int]:
     return counts
 
 
+def _copies(config: TrainingConfig) -> int:
+    """Numbers kept for each weight: itself, its gradient, the optimiser's moments, the moving average."""
+    moments = int(config.momentum > 0) if config.optimiser == "sgd" else 2
+    return 2 + moments + int(config.ema > 0)
+
+
 def _seconds_per_token(
     update: Update, corpus: Corpus, config: TrainingConfig, rows: list[NDArray[np.int64]]
 ) -> float:
@@ -133,48 +139,3 @@ def _seconds_per_token(
     for place in chosen:
         tokens += update([corpus.batch(rows[place])], config.learning_rate).tokens
     return (time.perf_counter() - started) / tokens
-
-
-class _PeakMemory:
-    """The most memory taken on a device since this object was made.
-
-    On the CPU it is the process's resident memory: the peak is reset where Linux lets us, elsewhere an earlier
-    peak can hide some of the increase.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(device)
-            self._before = torch.cuda.memory_allocated(device)
-            return
-        self._before = _resident_bytes("VmRSS") if _reset_resident_peak() else _resident_peak_bytes()
-
-    def increase_bytes(self) -> int:
-        """How far the peak lies above what was taken at the beginning."""
-        if self._device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self._device) - self._before
-        return max(_resident_peak_bytes() - self._before, 0)
-
-
-def _reset_resident_peak() -> bool:
-    """Forget the process's peak memory; False where that is not possible."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
-
-
-def _resident_peak_bytes() -> int:
-    if Path("/proc/self/status").is_file():
-        return _resident_bytes("VmHWM")
-    import resource  # not on Windows
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _resident_bytes(name: str) -> int:
-    """A line of /proc/self/status, which Linux gives in KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))

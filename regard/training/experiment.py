@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
 from regard import config as recipes
 from regard.build import build_model
@@ -19,23 +21,43 @@ from regard.checkpoint import (
     check_format,
     holds_files,
     load_config,
+    load_tokenisers,
     save_model,
     whole_file,
 )
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
+from regard.records import SPECIALS
+from regard.training.averaging import check_decay
+from regard.training.batch_budget import find_batch_budget
+from regard.training.beginning import (
+    begin_with_model,
+    begin_with_vectors,
+    check_beginning,
+    check_weights_fit,
+)
 from regard.training.dry_run import DryRun, dry_run
-from regard.training.loop import LAST, run_loop
+from regard.training.loop import CHECKPOINTS, LAST, run_loop
 from regard.training.precision import Precision, choose_device, choose_precision
 from regard.training.prepare import Prepared, Tell, load_prepared, prepare, save_prepared
 from regard.training.reports import TrainingResult, ValidationReport
-from regard.training.schedule import check_ending
+from regard.training.schedule import check_ending, check_optimiser
 from regard.training.validator import Validator
-from regard.training.watchers import MetricsFile, TensorBoard, Watcher
+from regard.training.watchers import (
+    Callback,
+    Health,
+    MetricsFile,
+    ProgressBar,
+    Samples,
+    TensorBoard,
+    Watcher,
+    as_watcher,
+)
 from regard.translator import Translator, load
 
 DATA = "data"
+COMMANDS = "commands.txt"
 
 
 @dataclass(frozen=True)
@@ -52,34 +74,55 @@ class Trained:
 
 def train(
     recipe: Config | str | Path | None = None,
-    data: Sequence[str | Path] = (),
+    data: str | Path | Sequence[str | Path] = (),
     *,
     out: str | Path = "runs/model",
+    init: str | Path | None = None,
     overrides: Sequence[str] = (),
     resume: bool = False,
     overwrite: bool = False,
-    watchers: Sequence[Watcher] = (),
+    watchers: Sequence[Watcher | Callback] = (),
+    progress: bool | None = None,
     prepared: Prepared | None = None,
-    tell: Tell = lambda line: None,
+    tell: Tell | None = None,
     command: str = "regard.train(...)",
 ) -> Trained:
     """Train a model and leave it in the folder `out`, ready for `regard.load(out)`.
 
     `recipe` is a Config, a YAML file or the name of a packaged recipe; `overrides` change it like the command
-    line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `resume` goes on with the
-    run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where one lies.
-    `watchers` look on and may stop the run, `tell` hears what is being prepared; `prepared` is data made ready
-    before, for the same data and tokeniser sections. Raises ConfigError, DataError or ModelError for what cannot
-    work, before anything is written.
+    line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `init` is a trained model to
+    start from: its weights, its tokenisers, and where no recipe is given its recipe, but for the data. `resume`
+    goes on with the run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where
+    one lies. `prepared` is data made ready before, for the same data and tokeniser sections.
+
+    `watchers` look on and may stop the run. A function is enough: it is called with a `StepReport` after each
+    step and a `ValidationReport` after each validation, and stops the run by giving a reason in words, or True:
+
+        def good_enough(report):
+            if hasattr(report, "result") and report.result.bleu > 30:
+                return "BLEU is above 30"
+
+        regard.train("luong2015", ["train.de", "train.en"], watchers=[good_enough])
+
+    `progress` shows a progress bar, samples and the health of the attention on standard error; None: where that
+    is a terminal. `tell` hears what is being prepared, in place of standard error.
+
+    Raises ConfigError, DataError or ModelError for what cannot work, before anything is written.
     """
     folder = Path(out)
+    console = Console(stderr=True, highlight=False)
+    shown = sys.stderr.isatty() if progress is None else progress
+    tell = tell or (console.print if shown else lambda line: None)
     if recipe is None and resume:
         check_format(folder)
         recipe = whole_file(folder, CONFIG)
-    config = _config(recipe, data, overrides)
+    config = _config(recipe, data, overrides, init)
+    config = _as_begun(config, load_config(folder)) if resume else _with_tokenisers_of_init(config)
     _check_out(folder, config, resume, overwrite)
-    check_ending(config.training)
+    _check_recipe(config, resume)
     _check_alone()
+    on_screen = [ProgressBar(console), Samples(console), Health(console)] if shown else []
+    looking_on = [*on_screen, *map(as_watcher, watchers)]
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     if resume:
@@ -87,19 +130,26 @@ def train(
     elif prepared is None:
         prepared = prepare(config, tell)
     model, precision = _model(config, prepared)
+    if not resume:
+        _begin(model, config, prepared, tell)
+        config = _with_budget_found(config, model, prepared, precision, tell)
     standard: list[Watcher] = [MetricsFile(folder / "metrics.jsonl")]
     if config.training.tensorboard:
         standard.append(TensorBoard(folder / "tensorboard"))
-    card = _Card(folder, config, prepared, command)
+    commands = folder / DATA / COMMANDS
+    said = commands.read_text(encoding="utf-8").splitlines() if resume and commands.is_file() else []
+    card = _Card(folder, config, prepared, "\n".join([*said, command]))
     if not resume:
         for old in (
             LAST,
+            CHECKPOINTS,
             "tensorboard",
-        ):  # of a run overwritten: its state must not be resumed, nor its curves shown
+        ):  # of a run overwritten: nothing of it must be resumed or shown
             shutil.rmtree(folder / old, ignore_errors=True)
         card.save(model, {"state": "untrained"}, {}, trained=False)
         save_prepared(folder / DATA, prepared)
         prepared = load_prepared(folder, folder / DATA)  # from here on the ids stay on the disk
+    commands.write_text(card.command + "\n", encoding="utf-8")
     result = run_loop(
         model,
         prepared.corpus,
@@ -107,8 +157,8 @@ def train(
         folder=folder,
         precision=precision,
         evaluate=Validator(prepared.validation, prepared.tokenisers, config),
-        keep_best=lambda report: card.save_best(model, report),
-        watchers=[*standard, *watchers],
+        keep=lambda place, report: card.save_best(model, report, place),
+        watchers=[*standard, *looking_on],
         resume=resume,
     )
     return Trained(folder, result)
@@ -116,34 +166,153 @@ def train(
 
 def measure(
     recipe: Config | str | Path | None = None,
-    data: Sequence[str | Path] = (),
+    data: str | Path | Sequence[str | Path] = (),
     *,
+    out: str | Path | None = None,
+    init: str | Path | None = None,
     overrides: Sequence[str] = (),
+    overwrite: bool = False,
     tell: Tell = lambda line: None,
 ) -> DryRun:
-    """The facts of such a run, from a few steps on a copy of the model; nothing is written."""
-    config = _config(recipe, data, overrides)
+    """The facts of such a run, from a few steps on a copy of the model; nothing is written.
+
+    Raises what `train` would.
+    """
+    config = _with_tokenisers_of_init(_config(recipe, data, overrides, init))
+    if out is not None:
+        _check_out(Path(out), config, resume=False, overwrite=overwrite)
+    _check_recipe(config, resume=False)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     prepared = prepare(config, tell)
     model, precision = _model(config, prepared)
+    _begin(model, config, prepared, tell)
+    config = _with_budget_found(config, model, prepared, precision, tell)
     sizes = (len(prepared.tokenisers.source), len(prepared.tokenisers.target))
     return dry_run(model, prepared.corpus, config.training, precision, sizes)
 
 
 def _config(
-    recipe: Config | str | Path | None, data: Sequence[str | Path], overrides: Sequence[str]
+    recipe: Config | str | Path | None,
+    data: str | Path | Sequence[str | Path],
+    overrides: Sequence[str],
+    init: str | Path | None,
 ) -> Config:
+    """The recipe as it was given in its several ways; without one, that of the model to start from."""
     if isinstance(recipe, Config):
         if overrides:
             raise ConfigError("train: overrides change a recipe file; with a Config, use dataclasses.replace")
         recipes.check_numbers(recipe)
         config = recipe
+        if init is not None:
+            config = replace(config, training=replace(config.training, init=str(init)))
     else:
+        overrides = overrides if init is None else [*overrides, f"--training.init={init}"]
         config = recipes.load(recipe, overrides)
+        if recipe is None and config.training.init:
+            check_format(Path(config.training.init))
+            config = recipes.load(whole_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides])
     if data:
-        config = replace(config, data=replace(config.data, train=[str(file) for file in data]))
+        files = [data] if isinstance(data, str | Path) else data
+        config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
     return config
+
+
+# what a recipe that is taken from a model to start from does not say of the new run
+_NEW_DATA = (
+    "--data.train=[]",
+    "--data.validation=[]",
+    "--training.grow_vocabulary=false",
+    "--training.source_embeddings=",
+    "--training.target_embeddings=",
+)
+
+
+def _with_tokenisers_of_init(config: Config) -> Config:
+    """A recipe whose tokeniser section is that of the model it starts from, if any, for so is the text cut."""
+    if not config.training.init:
+        return config
+    saved = load_config(config.training.init)
+    if saved.data.train and not config.data.train:
+        raise ConfigError(
+            f"training.init: {config.training.init} was trained on files, and without new ones the embedded grammar "
+            "would be learnt; give --data.train, or --resume to go on with the same data"
+        )
+    return replace(config, tokeniser=saved.tokeniser)
+
+
+def _check_recipe(config: Config, resume: bool) -> None:
+    """Refuse, before any text is read, what cannot work whatever the text is."""
+    check_ending(config.training)
+    check_optimiser(config.training)
+    check_decay(config.training.ema)
+    choose_device(config.training.device)
+    sizes = (8, 8)
+    if not resume:
+        check_beginning(config)
+    if config.training.init and not resume:
+        known = load_tokenisers(config.training.init)
+        sizes = (len(known.source), len(known.target))
+    with torch.device("meta"):  # shapes without numbers
+        model = build_model(
+            config.model,
+            *sizes,
+            shared_vocabulary=config.tokeniser.shared,
+            label_smoothing=config.training.label_smoothing,
+        )
+    if config.training.init and not resume:
+        check_weights_fit(model, Path(config.training.init))
+
+
+def _as_begun(config: Config, saved: Config) -> Config:
+    """A recipe to be resumed: what was found or taken from a model when the run began stays what it was."""
+    if config.training.init and config.training.init == saved.training.init:
+        config = replace(config, tokeniser=saved.tokeniser)
+    if config.training.batch_tokens == "auto":
+        config = replace(config, training=replace(config.training, batch_tokens=saved.training.batch_tokens))
+    return config
+
+
+def _with_budget_found(
+    config: Config, model: Seq2Seq, prepared: Prepared, precision: Precision, tell: Tell
+) -> Config:
+    """The recipe with a number for a token budget that is auto."""
+    if config.training.batch_tokens != "auto":
+        return config
+    budget = find_batch_budget(model, prepared.corpus, config.training, precision)
+    tell(f"batch: {budget}")
+    return replace(config, training=replace(config.training, batch_tokens=budget.tokens))
+
+
+def _begin(model: Seq2Seq, config: Config, prepared: Prepared, tell: Tell) -> None:
+    """Weights that are not fresh: those of a model, or word vectors in the embeddings."""
+    training, tokenisers = config.training, prepared.tokenisers
+    if training.init:
+        _check_vocabularies(prepared, training.init)
+        known = load_tokenisers(training.init)
+        begin_with_model(model, Path(training.init))
+        grown = len(tokenisers.source) - len(known.source), len(tokenisers.target) - len(known.target)
+        more = f", {grown[0]:,} source and {grown[1]:,} target pieces added" if any(grown) else ""
+        tell(f"weights: those of {training.init}{more}")
+    sides = (
+        ("source", training.source_embeddings, model.embedding, tokenisers.source),
+        ("target", training.target_embeddings, model.decoder.embedding, tokenisers.target),
+    )
+    for side, file, embedding, tokeniser in sides:
+        if file:
+            found = begin_with_vectors(embedding, tokeniser, Path(file))
+            tell(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} pieces")
+
+
+def _check_vocabularies(prepared: Prepared, init: str) -> None:
+    """Refuse data prepared with other tokenisers than those of the model that training starts from."""
+    known = load_tokenisers(init).pieces()
+    for side, pieces in prepared.tokenisers.pieces().items():
+        if pieces[: len(known[side])] != known[side]:
+            raise ConfigError(
+                f"training.init: the data was prepared with another {side} vocabulary than that of {init}; "
+                "prepare it with the model's tokenisers, or leave prepared out"
+            )
 
 
 def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> None:
@@ -198,8 +367,8 @@ class _Card:
     prepared: Prepared
     command: str
 
-    def save_best(self, model: Seq2Seq, report: ValidationReport) -> None:
-        """Keep the best model so far."""
+    def save_best(self, model: Seq2Seq, report: ValidationReport, folder: Path) -> None:
+        """Keep the best model so far, or one of the best, in a folder."""
         result = report.result
         metrics = {
             "validation loss (nats a piece)": f"{result.loss:.4f}",
@@ -209,7 +378,10 @@ class _Card:
             "validation WER % (greedy; PER where words are phonemes)": f"{result.wer:.2f}",
             "validation CER % (greedy)": f"{result.cer:.2f}",
         }
-        self.save(model, {"step": f"{report.step:,}", "epoch": report.epoch}, metrics)
+        facts = {"step": f"{report.step:,}", "epoch": report.epoch}
+        if report.averaged:
+            facts["weights"] = f"mean of the {report.averaged} best checkpoints"
+        self.save(model, facts, metrics, folder=folder)
 
     def save(
         self,
@@ -217,8 +389,9 @@ class _Card:
         facts: Mapping[str, object],
         metrics: Mapping[str, object],
         trained: bool = True,
+        folder: Path | None = None,
     ) -> None:
-        """Write the folder, whole."""
+        """Write the run's folder, or another, whole."""
         parameters = sum(parameter.numel() for parameter in model.parameters())
         sizes = {"parameters": f"{parameters:,}", "training pairs": f"{len(self.prepared.corpus):,}"}
         card = ModelCard(
@@ -228,4 +401,4 @@ class _Card:
             facts={**sizes, **facts},
             metrics=metrics,
         )
-        save_model(self.folder, model, self.config, self.prepared.tokenisers, card, trained)
+        save_model(folder or self.folder, model, self.config, self.prepared.tokenisers, card, trained)

@@ -5,9 +5,10 @@ What is trained, on what, how it is judged and who watches are all passed in.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
 from regard.metrics import MEASURES
+from regard.training.averaging import MovingAverage, check_decay, exchanged, mean_weights
+from regard.training.batch_budget import batch_budget
 from regard.training.corpus import Corpus
 from regard.training.precision import Precision, make_fabric
 from regard.training.reports import (
@@ -30,12 +33,21 @@ from regard.training.reports import (
     ValidationResult,
 )
 from regard.training.schedule import check_ending, learning_rate, total_steps
-from regard.training.state import Progress, SavedState, check_plan, read_state, restore, save_state
+from regard.training.state import (
+    Progress,
+    SavedState,
+    Validated,
+    check_plan,
+    read_state,
+    restore,
+    save_state,
+)
 from regard.training.stopping import Interruption
 from regard.training.update import Update
 from regard.training.watchers.base import Watcher
 
 LAST = "last"
+CHECKPOINTS = "checkpoints"
 MOST_SKIPPED = 20  # steps in a row with a gradient that is not finite, before we give up
 
 
@@ -47,24 +59,27 @@ def run_loop(
     folder: Path,
     precision: Precision,
     evaluate: Callable[[nn.Module], ValidationResult],
-    keep_best: Callable[[ValidationReport], None],
+    keep: Callable[[Path, ValidationReport], None],
     watchers: Sequence[Watcher] = (),
     resume: bool = False,
 ) -> TrainingResult:
     """Train a model until its recipe, its patience, a watcher or a signal says stop; it is changed in place.
 
-    `model(batch)` gives a `Loss`. `evaluate(model)` judges it, in eval mode and without gradients; when that is
-    better than before, `keep_best(report)` is called to save it. The training state is saved in `folder/last`
-    every `save_every` steps, after each validation and at the end; `resume` goes on from there, bit for bit as
-    if never interrupted (same machine and threads), and then keeps the precision it began with unless the recipe
-    names one.
+    `model(batch)` gives a `Loss`. `evaluate(model)` judges it, in eval mode and without gradients, with the moving
+    average of its weights if the recipe has one; when that is better than before, `keep(folder, report)` is
+    called to save it. If the recipe averages checkpoints, the best are kept in `folder/checkpoints/STEP` in the
+    same way, and when the recipe ends the run their mean is judged and kept likewise. The training state is
+    saved in `folder/last` every `save_every` steps, after each validation and at the end; `resume` goes on from
+    there, bit for bit as if never interrupted (same machine and threads, no time limit), and then keeps the
+    precision it began with unless the recipe names one.
     Raises ConfigError for a recipe that cannot work, ModelError if there is nothing whole to resume.
     """
     check_ending(config)
+    check_decay(config.ema)
     saved = read_state(folder / LAST) if resume else None
     if saved is not None and config.precision == "auto":
         precision = Precision(saved.precision, "as before the interruption")
-    run = _Run(model, corpus, config, folder / LAST, precision, evaluate, keep_best, watchers)
+    run = _Run(model, corpus, config, folder, precision, evaluate, keep, watchers)
     with ExitStack() as at_end:
         for watcher in watchers:
             at_end.callback(watcher.close)
@@ -81,18 +96,21 @@ class _Run:
         model: nn.Module,
         corpus: Corpus,
         config: TrainingConfig,
-        last: Path,
+        folder: Path,
         precision: Precision,
         evaluate: Callable[[nn.Module], ValidationResult],
-        keep_best: Callable[[ValidationReport], None],
+        keep: Callable[[Path, ValidationReport], None],
         watchers: Sequence[Watcher],
     ) -> None:
         self.model, self.corpus, self.config = model, corpus, config
-        self.last, self.precision, self.watchers = last, precision, watchers
-        self.evaluate, self.keep_best = evaluate, keep_best
+        self.folder, self.last = folder, folder / LAST
+        self.precision, self.watchers = precision, watchers
+        self.evaluate, self.keep = evaluate, keep
         self.fabric = make_fabric(config, precision)
         self.update = Update(self.fabric, model, config)
+        self.moving = MovingAverage(model, config.ema) if config.ema else None
         self.progress = Progress()
+        self.started = time.monotonic()
         self.lengths = (corpus.source_lengths, corpus.target_lengths)
         self.plan = self.plan_of(0)
         self.steps_per_epoch = -(-len(self.plan) // config.accumulate)
@@ -103,8 +121,10 @@ class _Run:
     def go_on_from(self, saved: SavedState) -> None:
         """Take up the state of an interrupted run."""
         check_plan(self.last, saved.plan, self.what_fixes_the_plan())
-        restore(self.last, self.model, self.update.optimiser)
+        average = self.moving.weights if self.moving else None
+        restore(self.last, self.model, self.update.optimiser, average)
         self.progress = saved.progress
+        self.started -= saved.progress.elapsed_s
         self.plan = self.plan_of(saved.progress.epoch)
 
     def until_stopped(self) -> TrainingResult:
@@ -120,6 +140,8 @@ class _Run:
                     break
                 else:
                     self.step()
+            if reason and reason == self.end_reached():
+                self.validate_mean()
             self.save()
         result = self.result(reason, interrupted=interruption.reason is not None)
         for watcher in self.watchers:
@@ -132,7 +154,14 @@ class _Run:
         now = self.progress
         places = self.plan[now.batch : now.batch + self.config.accumulate]
         batches = [self.corpus.batch(ranks[self.fabric.global_rank]) for ranks in places]
-        rate = learning_rate(self.config, now.step + 1, self.total_steps, now.plateau)
+        rate = learning_rate(
+            self.config,
+            now.step + 1,
+            self.total_steps,
+            now.plateau,
+            epochs=now.epoch + now.batch / len(self.plan),
+            time_share=self.time_share(),
+        )
         done = self.update(batches, rate)
         took = time.perf_counter() - started
         self.progress = replace(
@@ -142,8 +171,11 @@ class _Run:
             tokens_seen=now.tokens_seen + done.tokens,
             skipped=now.skipped + (not done.applied),
             skipped_in_a_row=0 if done.applied else now.skipped_in_a_row + 1,
+            split=now.split + done.split,
             seconds=now.seconds + took,
         )
+        if self.moving and done.applied:
+            self.moving.update(self.model, self.progress.step - self.progress.skipped)
         if self.progress.batch >= len(self.plan):
             self.progress = replace(self.progress, epoch=now.epoch + 1, batch=0)
             self.plan = self.plan_of(now.epoch + 1)
@@ -158,6 +190,7 @@ class _Run:
             applied=done.applied,
             skipped=self.progress.skipped,
             remaining_s=self.remaining_s(),
+            split=self.progress.split,
         )
         self.listen(watcher.on_step(report) for watcher in self.watchers)
         self.give_up_if_broken()
@@ -165,7 +198,36 @@ class _Run:
             self.save()
 
     def validate(self) -> None:
-        """Judge the model, keep it if it is the best so far, and save the training state."""
+        """Judge the model, keep it if it is the best so far or one of them, and save the training state."""
+        with exchanged(self.model, self.moving.weights) if self.moving else nullcontext():
+            report, found = self.judge()
+            now = self.progress
+            self.progress = replace(
+                now,
+                validated_step=now.step,
+                without_gain=report.without_gain,
+                plateau=now.plateau.after(
+                    report.is_best, self.config.plateau_factor, self.config.plateau_patience
+                ),
+            )
+            self.keep_checkpoint(report, found)
+        self.save()
+        self.drop_checkpoints()
+        self.listen(watcher.on_validation(report) for watcher in self.watchers)
+
+    def validate_mean(self) -> None:
+        """Judge the mean of the best checkpoints, once, and keep it if it is better than each of them."""
+        now = self.progress
+        folders = [self.checkpoint(kept) for kept in now.kept[: self.config.average]]
+        if len(folders) < 2 or now.averaged_step == now.step:
+            return
+        with exchanged(self.model, mean_weights(self.model, folders)):
+            report, _ = self.judge(averaged=len(folders))
+        self.progress = replace(self.progress, averaged_step=now.step)
+        self.listen(watcher.on_validation(report) for watcher in self.watchers)
+
+    def judge(self, averaged: int = 0) -> tuple[ValidationReport, Validated]:
+        """Evaluate the weights the model has now, and keep them if they are the best so far."""
         started = time.perf_counter()
         self.model.eval()
         with torch.no_grad():
@@ -173,38 +235,53 @@ class _Run:
         self.model.train()
         now = self.progress
         value = result.value(self.config.metric)
-        gained = self.gained(value, result.loss)
-        self.progress = now = replace(
-            now,
-            validated_step=now.step,
-            best=value if gained else now.best,
-            best_loss=result.loss if gained else now.best_loss,
-            best_step=now.step if gained else now.best_step,
-            without_gain=0 if gained else now.without_gain + 1,
-            plateau=now.plateau.after(gained, self.config.plateau_factor, self.config.plateau_patience),
-        )
+        found = Validated(now.step, value, result.loss)
+        gained = now.best is None or self.better(found, Validated(now.best_step, now.best, now.best_loss))
+        if gained:
+            self.progress = replace(now, best=value, best_loss=result.loss, best_step=now.step)
         report = ValidationReport(
             step=now.step,
             epoch=now.epoch + (now.batch > 0),
             result=result,
             metric=self.config.metric,
             is_best=gained,
-            best=value if now.best is None else now.best,
-            best_step=now.best_step,
-            without_gain=now.without_gain,
+            best=value if now.best is None or gained else now.best,
+            best_step=self.progress.best_step,
+            without_gain=0 if gained else now.without_gain + (not averaged),
             seconds=time.perf_counter() - started,
+            averaged=averaged,
         )
         if gained and self.fabric.is_global_zero:
-            self.keep_best(report)
-        self.save()
-        self.listen(watcher.on_validation(report) for watcher in self.watchers)
+            self.keep(self.folder, report)
+        return report, found
 
-    def gained(self, value: float, loss: float) -> bool:
-        """Whether this is the best yet; between equals, such as the BLEU of words, which is 0, the loss decides."""
-        best = self.progress.best
-        if best is None or value == best:
-            return best is None or loss < self.progress.best_loss
-        return MEASURES[self.config.metric].is_better(value, best)
+    def better(self, one: Validated, other: Validated) -> bool:
+        """Whether one beats the other; between equals, such as the BLEU of words, which is 0, the loss decides."""
+        if one.value == other.value:
+            return one.loss < other.loss
+        return MEASURES[self.config.metric].is_better(one.value, other.value)
+
+    def keep_checkpoint(self, report: ValidationReport, found: Validated) -> None:
+        """Keep the model if it is one of the best that the recipe averages."""
+        kept = self.progress.kept
+        place = next((i for i, other in enumerate(kept) if self.better(found, other)), len(kept))
+        if place < self.config.average:
+            now_kept = (*kept[:place], found, *kept[place:])[: self.config.average]
+            self.progress = replace(self.progress, kept=now_kept)
+            if self.fabric.is_global_zero:
+                self.keep(self.checkpoint(found), report)
+
+    def drop_checkpoints(self) -> None:
+        """Delete those that are no longer among the best; called once the saved state does not name them."""
+        if self.config.average and self.fabric.is_global_zero:
+            wanted = {self.checkpoint(kept) for kept in self.progress.kept}
+            for folder in (self.folder / CHECKPOINTS).glob("*"):
+                if folder not in wanted:
+                    shutil.rmtree(folder)
+
+    def checkpoint(self, kept: Validated) -> Path:
+        """Where one of the best is kept."""
+        return self.folder / CHECKPOINTS / str(kept.step)
 
     def validation_is_due(self) -> bool:
         """At every so many steps or at an epoch's end, and at the very end, but once a step."""
@@ -221,7 +298,9 @@ class _Run:
         if config.max_steps and now.step >= config.max_steps:
             return f"reached max_steps = {config.max_steps}"
         if config.epochs and now.epoch >= config.epochs:
-            return f"finished {config.epochs} epochs"
+            return f"finished {config.epochs} epoch{'s' if config.epochs > 1 else ''}"
+        if config.max_minutes and self.time_share() >= 1:
+            return f"reached max_minutes = {config.max_minutes:g}"
         if config.patience and now.without_gain >= config.patience:
             return f"{config.metric} has not gained in {now.without_gain} validations"
         return None
@@ -242,16 +321,18 @@ class _Run:
 
     def save(self) -> None:
         """Save the training state and tell."""
+        self.progress = replace(self.progress, elapsed_s=self.elapsed_s())
         if self.fabric.is_global_zero:
             state = SavedState(self.progress, self.precision.dtype, self.what_fixes_the_plan())
-            save_state(self.last, state, self.model, self.update.optimiser)
+            average = self.moving.weights if self.moving else None
+            save_state(self.last, state, self.model, self.update.optimiser, average)
         for watcher in self.watchers:
             watcher.on_checkpoint(self.last, self.progress.step)
 
     def plan_of(self, epoch: int) -> list[list[NDArray[np.int64]]]:
         """The batches of an epoch: `plan[place][rank]` are rows of the corpus."""
         config, ranks = self.config, self.fabric.world_size
-        return epoch_plan(*self.lengths, config.batch_tokens, config.seed, epoch, ranks)
+        return epoch_plan(*self.lengths, batch_budget(config), config.seed, epoch, ranks)
 
     def what_fixes_the_plan(self) -> dict[str, int | str]:
         """The settings that a resumed run must share with the interrupted one."""
@@ -266,12 +347,22 @@ class _Run:
             "number of ranks": self.fabric.world_size,
         }
 
+    def elapsed_s(self) -> float:
+        """Seconds of training so far, in all parts of the run."""
+        return time.monotonic() - self.started
+
+    def time_share(self) -> float:
+        """The share of the time allowed that lies behind; 0 where there is no limit."""
+        return self.elapsed_s() / (60 * self.config.max_minutes) if self.config.max_minutes else 0.0
+
     def remaining_s(self) -> float | None:
-        """Seconds of steps still to come at the mean speed so far."""
-        if self.total_steps is None:
-            return None
-        now = self.progress
-        return max(self.total_steps - now.step, 0) * now.seconds / now.step
+        """Seconds of steps still to come at the mean speed so far, or of the time allowed if that is less."""
+        now, left = self.progress, []
+        if self.total_steps is not None:
+            left.append(max(self.total_steps - now.step, 0) * now.seconds / now.step)
+        if self.config.max_minutes:
+            left.append(max(60 * self.config.max_minutes - self.elapsed_s(), 0.0))
+        return min(left, default=None)
 
     def facts(self) -> RunFacts:
         """What watchers are told at the start."""
@@ -302,4 +393,5 @@ class _Run:
             best=now.best,
             best_step=now.best_step,
             last=self.last,
+            split=now.split,
         )

@@ -30,7 +30,7 @@ class Precision:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.dtype}: {self.reason}"
+        return f"{self.dtype} ({self.reason})"
 
 
 def choose_device(name: str) -> torch.device:
@@ -64,7 +64,7 @@ def choose_precision(wanted: str, device: torch.device, width: int) -> Precision
     """
     for dtype in DTYPES:
         if wanted == dtype:
-            return Precision(dtype, "asked for")
+            return Precision(dtype, "as the recipe says")
     if wanted != "auto":
         raise ConfigError(
             f"training.precision: unknown name {wanted!r}; known names: auto, float32, bfloat16"

@@ -38,12 +38,12 @@ class Prepared:
 
 
 def prepare(config: Config, tell: Tell = lambda line: None) -> Prepared:
-    """Read the pairs, learn the tokenisers on the training side, turn text into ids.
+    """Read the pairs, learn the tokenisers on the training side or take those of `training.init`, make ids.
 
     Raises DataError, naming file and line, for text that cannot be read or leaves nothing to train on.
     """
     data = _Pairs(config.data)
-    tokenisers = _learn(config, data)
+    tokenisers = _of_model(config, data) if config.training.init else _learn(config, data)
     tell(
         f"tokenisers: {config.tokeniser.kind}, {len(tokenisers.source):,} source and "
         f"{len(tokenisers.target):,} target pieces"
@@ -142,6 +142,20 @@ def _checksum(source: str) -> int:
     """A number that depends on nothing but the words: case, spaces and Unicode form do not count."""
     words = " ".join(unicodedata.normalize("NFKC", source).casefold().split())
     return zlib.crc32(words.encode())
+
+
+def _of_model(config: Config, data: _Pairs) -> Tokenisers:
+    """The tokenisers of the model that training starts from, grown if the recipe says so."""
+    known = load_tokenisers(config.training.init)
+    if not config.training.grow_vocabulary:
+        return known
+    if config.tokeniser.shared:
+        grown = known.source.grown(chain.from_iterable((p.source, p.target) for p in data.training()))
+        return Tokenisers(grown, grown)
+    return Tokenisers(
+        known.source.grown(pair.source for pair in data.training()),
+        known.target.grown(pair.target for pair in data.training()),
+    )
 
 
 def _learn(config: Config, data: _Pairs) -> Tokenisers:

@@ -73,7 +73,7 @@ class ValidationResult:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is known of a run when it starts. `total_steps` is None where only patience ends it.
+    """What is known of a run when it starts. `total_steps` is None where only patience or time ends it.
 
     `first_step` is the number of steps already taken: 0, or where a resumed run goes on.
     """
@@ -95,7 +95,8 @@ class StepReport:
     """One optimiser step. `gradient_norm` is before clipping; `remaining_s` is None where no end is set.
 
     `skipped` counts the steps since the beginning that were left out for a gradient that was not finite;
-    `applied` is False when this one was. `epoch` counts from 1.
+    `applied` is False when this one was. `split` counts the batches since the beginning that did not fit in memory
+    and were taken in parts. `epoch` counts from 1.
     """
 
     step: int
@@ -108,11 +109,15 @@ class StepReport:
     applied: bool
     skipped: int
     remaining_s: float | None
+    split: int = 0
 
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """One validation: the result, whether it is the best so far by `metric`, and how long without gain."""
+    """One validation: the result, whether it is the best so far by `metric`, and how long without gain.
+
+    `averaged` is 0 for the model that trains, else how many checkpoints' mean was validated, at the end.
+    """
 
     step: int
     epoch: int
@@ -123,6 +128,7 @@ class ValidationReport:
     best_step: int
     without_gain: int
     seconds: float
+    averaged: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ class TrainingResult:
     """How a run ended: `reason` in words; `interrupted` when a signal ended it before its time.
 
     `best` is the best value of the metric, None if the run ended before its first validation. `last` is the
-    folder that a resumed run reads.
+    folder that a resumed run reads. `split` batches did not fit in memory and were taken in parts.
     """
 
     reason: str
@@ -143,3 +149,4 @@ class TrainingResult:
     best: float | None
     best_step: int
     last: Path
+    split: int = 0

@@ -3,7 +3,7 @@
     last/
         state.json                 step, place in the epoch plan, schedule, best value, patience, tokens seen
         model.safetensors          the last weights
-        optimiser.safetensors      the moments by parameter, and the states of the random generators
+        optimiser.safetensors      the moments and moving averages by parameter, the states of the random generators
 
 Written whole or not at all (`regard.checkpoint.write_whole`), and without pickle.
 """
@@ -30,15 +30,26 @@ from regard.training.schedule import Plateau
 STATE_VERSION = 1
 STATE = "state.json"
 OPTIMISER = "optimiser.safetensors"
+_AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A step at which the model was validated, the value of the metric then, and the loss."""
+
+    step: int
+    value: float
+    loss: float
 
 
 @dataclass(frozen=True)
 class Progress:
     """Where a run stands, in plain numbers.
 
-    `batch` is the next batch of the plan of `epoch` (from 0); `validated_step` the step of the last validation;
-    `best` the best value of the metric, `best_loss` the loss then; `without_gain` validations since;
-    `seconds` spent on steps.
+    `batch` is the next batch of the plan of `epoch` (from 0); `validated_step` the step of the last validation,
+    `averaged_step` of the last averaging; `best` the best value of the metric, `best_loss` the loss then;
+    `without_gain` validations since; `split` batches that did not fit in memory; `seconds` spent on steps,
+    `elapsed_s` on everything; `kept` the best checkpoints, the best first.
     """
 
     step: int = 0
@@ -47,13 +58,17 @@ class Progress:
     tokens_seen: int = 0
     skipped: int = 0
     skipped_in_a_row: int = 0
+    split: int = 0
     validated_step: int = 0
+    averaged_step: int = 0
     best: float | None = None
     best_loss: float = math.inf
     best_step: int = 0
     without_gain: int = 0
     plateau: Plateau = field(default_factory=Plateau)
     seconds: float = 0.0
+    elapsed_s: float = 0.0
+    kept: tuple[Validated, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,12 +80,19 @@ class SavedState:
     plan: Mapping[str, int | str]
 
 
-def save_state(folder: Path, state: SavedState, model: nn.Module, optimiser: optim.Optimizer) -> None:
-    """Write the training state, whole or not at all."""
+def save_state(
+    folder: Path,
+    state: SavedState,
+    model: nn.Module,
+    optimiser: optim.Optimizer,
+    average: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write the training state, whole or not at all; `average` are moving averages of the weights by name."""
+    averages = {f"{_AVERAGE}/{name}": tensor for name, tensor in (average or {}).items()}
 
     def write(draft: Path) -> None:
         save_weights(model, str(draft / WEIGHTS))
-        save_file(_moments(model, optimiser) | _random_states(), draft / OPTIMISER)
+        save_file(_moments(model, optimiser) | averages | _random_states(), draft / OPTIMISER)
         content = {"version": STATE_VERSION, **asdict(state)}
         (draft / STATE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -95,13 +117,22 @@ def read_state(folder: Path) -> SavedState:
     try:
         progress = content["progress"]
         progress["plateau"] = Plateau(**progress["plateau"])
+        progress["kept"] = tuple(Validated(**kept) for kept in progress.get("kept", ()))
         return SavedState(Progress(**progress), content["precision"], content["plan"])
     except (KeyError, TypeError) as error:
         raise ModelError(f"{file}: broken training state ({error}); start anew with --overwrite") from None
 
 
-def restore(folder: Path, model: nn.Module, optimiser: optim.Optimizer) -> None:
-    """Put back weights, moments and random generators. Raises ModelError if they do not fit the model."""
+def restore(
+    folder: Path,
+    model: nn.Module,
+    optimiser: optim.Optimizer,
+    average: dict[str, Tensor] | None = None,
+) -> None:
+    """Put back weights, moments and random generators. Raises ModelError if they do not fit the model.
+
+    `average` is filled with the saved moving averages, or with the weights where none were saved.
+    """
     read_weights(model, whole_file(folder, WEIGHTS))
     tensors = _load_tensors(whole_file(folder, OPTIMISER))
     _put_back_random_states(tensors)
@@ -109,8 +140,11 @@ def restore(folder: Path, model: nn.Module, optimiser: optim.Optimizer) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
-        if kind != "random" and name in names:
+        if kind not in ("random", _AVERAGE) and name in names:
             state.setdefault(names[name], {})[kind] = tensor
+    if average is not None:
+        for name, parameter in model.named_parameters():
+            average[name].copy_(tensors.get(f"{_AVERAGE}/{name}", parameter.detach()))
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 

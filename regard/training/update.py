@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from regard.config import TrainingConfig
+from regard.errors import ConfigError
 from regard.records import Batch, Loss
+from regard.training.device_memory import is_out_of_memory, let_go
 from regard.training.schedule import make_optimiser
 
 if TYPE_CHECKING:
@@ -22,20 +24,23 @@ if TYPE_CHECKING:
 class Updated:
     """What one step did: mean loss in nats per token, target tokens, gradient norm before clipping.
 
-    `applied` is False where loss or gradient was not finite and the weights were left alone.
+    `applied` is False where loss or gradient was not finite and the weights were left alone. `split` batches did
+    not fit in memory whole.
     """
 
     loss: float
     tokens: int
     gradient_norm: float
     applied: bool
+    split: int = 0
 
 
 class Update:
     """Takes optimiser steps for a model, on whatever device and in whatever precision Fabric was set to.
 
     The loss is divided by the target tokens of the whole global batch, over accumulated batches and ranks, so
-    the gradient is that of one large batch however it is cut.
+    the gradient is that of one large batch however it is cut. A batch that does not fit in memory is cut in two,
+    and its parts again, until they fit; ConfigError if a single pair does not.
     """
 
     def __init__(self, fabric: Fabric, model: nn.Module, config: TrainingConfig) -> None:
@@ -46,9 +51,8 @@ class Update:
 
     def __call__(self, batches: Sequence[Batch], learning_rate: float) -> Updated:
         """One step over these batches of this rank at this learning rate."""
-        self.optimiser.zero_grad()
         tokens = self._over_ranks(torch.tensor(sum(batch.num_tokens for batch in batches)))
-        nll = self._gradients(batches, self.fabric.world_size / int(tokens))
+        nll, split = self._gradients(batches, self.fabric.world_size / int(tokens))
         loss = float(self._over_ranks(nll)) / int(tokens)
         norm = self._clip()
         applied = math.isfinite(loss) and math.isfinite(norm)
@@ -56,20 +60,53 @@ class Update:
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate
             self._stepper.step()
-        return Updated(loss, int(tokens), norm, applied)
+        return Updated(loss, int(tokens), norm, applied, split)
 
-    def _gradients(self, batches: Sequence[Batch], scale: float) -> Tensor:
-        """Add the gradients of every batch; gives the summed negative log-likelihood of this rank."""
-        nll = torch.zeros((), device=self.fabric.device)
-        for number, batch in enumerate(batches, start=1):
-            with self.fabric.no_backward_sync(self._forward, enabled=number < len(batches)):
-                moved = batch.to(self.fabric.device)
-                total, batch_nll = self._forward(
-                    moved.source, moved.source_valid, moved.target, moved.target_valid, moved.rows
-                )
-                self.fabric.backward(total * scale)
-            nll += batch_nll.detach()
-        return nll
+    def _gradients(self, batches: Sequence[Batch], scale: float) -> tuple[Tensor, int]:
+        """Add the gradients of every batch; gives this rank's negative log-likelihood, and how many were split.
+
+        Where memory ends, the gradient may hold some of a batch's backward pass: all are taken anew.
+        """
+        parts = [[batch] for batch in batches]
+        while True:
+            self.optimiser.zero_grad()
+            nll = torch.zeros((), device=self.fabric.device)
+            for cut in parts:
+                if not self._add_gradients(cut, scale, nll, last=cut is parts[-1]):
+                    let_go(self.fabric.device)
+                    cut[:] = self._smaller(cut)
+                    break
+            else:
+                return nll, sum(len(cut) > 1 for cut in parts)
+
+    def _add_gradients(self, parts: Sequence[Batch], scale: float, nll: Tensor, last: bool) -> bool:
+        """Add the gradients of the parts of a batch, and what they lose to `nll`; False if they do not fit."""
+        try:
+            for part in parts:
+                more_to_come = not (last and part is parts[-1])
+                with self.fabric.no_backward_sync(self._forward, enabled=more_to_come):
+                    moved = part.to(self.fabric.device)
+                    total, part_nll = self._forward(
+                        moved.source, moved.source_valid, moved.target, moved.target_valid, moved.rows
+                    )
+                    self.fabric.backward(total * scale)
+                nll += part_nll.detach()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _smaller(self, parts: Sequence[Batch]) -> list[Batch]:
+        """Each part of more than one pair in two."""
+        if all(len(part.rows) == 1 for part in parts):
+            largest = max(parts, key=lambda part: part.source.numel() + part.target.numel())
+            raise ConfigError(
+                f"training: a single pair of {largest.source.shape[1]} source and {largest.target.shape[1]} target "
+                f"pieces does not fit in the memory of {self.fabric.device}; lower data.max_pieces, or make the "
+                "model smaller"
+            )
+        return [half for part in parts for half in (part.halves() if len(part.rows) > 1 else (part,))]
 
     def _clip(self) -> float:
         """Scale the gradients down to the norm allowed; gives their norm before."""

@@ -19,6 +19,7 @@ from regard.data import Corpus, epoch_plan
 from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
 from regard.records import Batch, Pair, Translation, Words
+from regard.training.batch_budget import batch_budget
 from regard.training.reports import Sample, ValidationResult
 from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
@@ -41,9 +42,8 @@ class Validator:
         self.decoded = pairs[: config.training.validation_sentences or len(pairs)]
         self.corpus = Corpus.encode(pairs, tokenisers.source, tokenisers.target, max_pieces=sys.maxsize)
         lengths = self.corpus.source_lengths, self.corpus.target_lengths
-        self.batches = [
-            rows for (rows,) in epoch_plan(*lengths, config.training.batch_tokens, seed=0, epoch=0)
-        ]
+        budget = batch_budget(config.training)
+        self.batches = [rows for (rows,) in epoch_plan(*lengths, budget, seed=0, epoch=0)]
         self.watched = 0 if config.model.attention.score in CONTROLS else WATCHED
 
     def __call__(self, model: nn.Module) -> ValidationResult:

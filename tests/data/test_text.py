@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.data.text import count_lines, read_lines, read_pairs
+from regard.data.sources import read_pairs
+from regard.data.text import count_lines, read_lines
 from regard.errors import DataError
 from regard.records import Pair
 
@@ -102,3 +106,35 @@ def test_bytes_that_are_not_utf8_are_named_with_place_and_remedy(tmp_path: Path)
     utf16 = write(tmp_path / "b.txt", "ok\n".encode("utf-16"))
     with pytest.raises(DataError, match=r"line 1: byte 0xFF at offset 0 .*UTF-16"):
         list(read_lines(utf16))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_packed_files_are_known_by_their_first_bytes(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    lines = [f"zeile {i} ü" for i in range(3000)]
+    file = write(tmp_path / "no-suffix", pack("".join(f"{line}\n" for line in lines).encode()))
+    assert list(read_lines(file)) == lines
+    assert count_lines(file) == 3000
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])
+def test_a_broken_archive_is_told_on_one_line(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(bytes(range(32, 127)) * 500)
+    changed = packed[:20] + bytes(byte ^ 255 for byte in packed[20:60]) + packed[60:]
+    for content in (packed[:-10], changed):
+        file = write(tmp_path / "a.packed", content)
+        for read in (count_lines, lambda path: list(read_lines(path))):
+            with pytest.raises(
+                DataError, match=r"a\.packed: broken archive .* copy the file again"
+            ) as caught:
+                read(file)
+            assert "\n" not in str(caught.value)
+
+
+def test_other_archives_are_named(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.zip", b"PK\x03\x04rest")
+    with pytest.raises(DataError, match=r"a\.zip: is a zip archive; expected plain text, \.gz or \.xz"):
+        count_lines(file)
+
+
+def test_plain_text_under_a_packed_name_is_plain_text(tmp_path: Path) -> None:
+    assert list(read_lines(write(tmp_path / "a.gz", "ja\n"))) == ["ja"]

@@ -17,7 +17,7 @@ from regard import config as recipes
 from regard.checkpoint import checksum, load_config, load_model, load_tokenisers
 from regard.errors import ConfigError, DataError, ModelError, RegardError
 from regard.records import Pair
-from regard.training import TrainingResult, measure
+from regard.training import StepReport, TrainingResult, ValidationReport, measure
 from regard.training.prepare import prepare
 from tests.trained import SMALL, unseen_pairs, write_pairs
 from tests.training.test_loop import StopAfter
@@ -220,7 +220,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) ->
         ("--training.threads=-1", "training.threads: expected a number from 0 on"),
         ("--training.device=cuda:99", "is not here"),
         ("--training.max_steps=0 --training.patience=0", "nothing ends this run"),
-        ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the last step"),
+        ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the end"),
         ("--model.dropuot=1", "did you mean model.dropout.*regard train --keys"),
         ("--tokeniser.size=3", "tokeniser.size"),
         ("--data.max_pieces=1", "no sentence pair"),
@@ -295,3 +295,233 @@ def test_one_of_several_ranks_is_refused(
     with pytest.raises(ConfigError, match="one of 2 ranks"):
         start(tmp_path / "run", files)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_bare_file_name_is_one_file(tmp_path: Path, files: list[Path]) -> None:
+    rows = zip(*(file.read_text(encoding="utf-8").splitlines() for file in files), strict=True)
+    (tmp_path / "pairs.tsv").write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    for data in (tmp_path / "pairs.tsv", str(tmp_path / "pairs.tsv")):
+        made = regard.train(
+            None, data, out=tmp_path / "run", overrides=[*RUN, "--training.max_steps=1"], overwrite=True
+        )
+        assert load_config(made.folder).data.train == [str(data)]
+
+
+def test_a_function_watches_and_stops(tmp_path: Path, files: list[Path]) -> None:
+    told: list[Any] = []
+
+    def at_first_validation(report: Any) -> str | None:
+        told.append(report)
+        return "that is enough" if isinstance(report, ValidationReport) else None
+
+    made = start(tmp_path / "run", files, watchers=[at_first_validation])
+    assert (made.result.step, made.result.reason) == (5, "that is enough")
+    assert [type(report) for report in told] == [StepReport] * 5 + [ValidationReport]
+    made = start(tmp_path / "two", files, watchers=[lambda report: report.step == 2])
+    assert (made.result.step, made.result.reason) == (2, "<lambda> said stop")
+
+
+@pytest.mark.parametrize("watcher", [regard.Watcher, "progress"])
+def test_what_cannot_watch_is_refused(tmp_path: Path, files: list[Path], watcher: Any) -> None:
+    with pytest.raises(ConfigError, match="expected objects of Watcher or functions of one report"):
+        start(tmp_path / "run", files, watchers=[watcher])
+    assert not (tmp_path / "run").exists()
+
+
+def test_python_shows_progress_only_if_asked(
+    tmp_path: Path, files: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(tmp_path / "one", files, "--training.max_steps=1")
+    assert capsys.readouterr() == ("", "")
+    start(tmp_path / "two", files, "--training.max_steps=1", progress=True)
+    told = capsys.readouterr()
+    assert told.out == ""
+    for words in ("to train on", "validation at step 1", "stopped at step 1"):
+        assert words in told.err
+
+
+def test_the_recipe_is_checked_before_any_text_is_read(tmp_path: Path) -> None:
+    nowhere = [tmp_path / "no.de", tmp_path / "no.en"]
+    for override, words in (
+        ("--model.attention.score=additiv", "unknown name 'additiv'"),
+        ("--model.encoder.cell=lstn", "unknown name 'lstn'"),
+        ("--training.momentum=0.9", "adam does not have it"),
+        ("--training.ema=1", "training.ema"),
+        ("--training.source_embeddings=none.vec", "none.vec: no such file"),
+    ):
+        for call in (start, _measure):
+            with pytest.raises(RegardError, match=words):
+                call(tmp_path / "run", nowhere, override)
+
+
+def _measure(out: Path, files: list[Path], override: str) -> None:
+    measure(None, files, out=out, overrides=[override])
+
+
+def test_measuring_looks_at_the_place_too(tmp_path: Path, files: list[Path]) -> None:
+    (tmp_path / "mine").write_text("thesis")
+    with pytest.raises(ConfigError, match="choose another --out"):
+        measure(None, files, out=tmp_path / "mine", overrides=RUN)
+
+
+def test_the_card_holds_every_command(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=2", command="regard train first")
+    start(tmp_path / "run", files, resume=True, command="regard train --resume")
+    card = (tmp_path / "run" / "README.md").read_text()
+    assert "regard train first\nregard train --resume\n" in card
+    start(tmp_path / "run", files, "--training.max_steps=2", overwrite=True, command="regard train anew")
+    assert "regard train first" not in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_a_budget_that_was_found_is_kept(tmp_path: Path, files: list[Path]) -> None:
+    told: list[str] = []
+    auto = "--training.batch_tokens=auto"
+    start(tmp_path / "run", files, auto, "--training.max_steps=2", tell=told.append)
+    budget = load_config(tmp_path / "run").training.batch_tokens
+    assert isinstance(budget, int)
+    assert f"batch: {budget:,} target tokens (about 100 steps an epoch)" in told
+    for overrides in ([auto], []):
+        again = regard.train(
+            None if not overrides else recipes.load(None, [*RUN, auto, *_train_key(files)]),
+            out=tmp_path / "run",
+            resume=True,
+        )
+        assert load_config(again.folder).training.batch_tokens == budget
+
+
+def _train_key(files: list[Path]) -> list[str]:
+    return [f"--data.train={json.dumps([str(file) for file in files])}"]
+
+
+@pytest.fixture
+def known(tmp_path: Path, files: list[Path]) -> Path:
+    """A trained model to start from."""
+    return start(tmp_path / "known", files, "--training.max_steps=3", "--training.validate_every=3").folder
+
+
+@pytest.fixture
+def new_files(tmp_path: Path, files: list[Path]) -> list[Path]:
+    """Text with a word that the model does not know on each side."""
+    made = [tmp_path / "new.de", tmp_path / "new.en"]
+    for old, new, word in zip(files, made, ("quastenflosser", "coelacanth"), strict=True):
+        lines = old.read_text(encoding="utf-8").splitlines()[:40]
+        new.write_text("".join(f"{word} {line}\n" for line in lines), encoding="utf-8")
+    return made
+
+
+def test_training_starts_from_a_model(tmp_path: Path, known: Path, new_files: list[Path]) -> None:
+    told: list[str] = []
+    made = regard.train(
+        data=new_files,
+        init=known,
+        out=tmp_path / "tuned",
+        overrides=["--training.max_steps=1", "--training.learning_rate=1e-9", "--model.dropout=0"],
+        tell=told.append,
+    )
+    before, after = load_model(known), load_model(made.folder)
+    assert told[-1] == f"weights: those of {known}"
+    assert after.tokenisers.pieces() == before.tokenisers.pieces()
+    assert after.config.model == replace(before.config.model, dropout=0)
+    assert after.config.data.train == [str(file) for file in new_files]
+    for name, weights in after.model.named_parameters():
+        torch.testing.assert_close(weights, before.model.get_parameter(name), atol=1e-7, rtol=0)
+
+
+def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
+    tmp_path: Path, known: Path, new_files: list[Path]
+) -> None:
+    told: list[str] = []
+
+    def tune(name: str, **options: Any) -> regard.Trained:
+        return regard.train(
+            data=new_files,
+            init=known,
+            out=tmp_path / name,
+            overrides=["--training.max_steps=6", "--training.grow_vocabulary=true"],
+            tell=told.append,
+            **options,
+        )
+
+    before = load_model(known).tokenisers
+    whole = tune("whole")
+    after = load_tokenisers(whole.folder)
+    added = len(after.source) - len(before.source), len(after.target) - len(before.target)
+    assert told[-1] == f"weights: those of {known}, {added[0]} source and {added[1]} target pieces added"
+    assert "quastenflosser" in after.source.pieces(range(len(before.source), len(after.source)))
+    assert "coelacanth" in after.target.pieces(range(len(before.target), len(after.target)))
+    tune("part", watchers=[StopAfter(2)])
+    known.rename(tmp_path / "gone")
+    regard.train(out=tmp_path / "part", resume=True)
+    last = "last/model.safetensors"
+    assert parameters(tmp_path / "part" / last) == parameters(tmp_path / "whole" / last)
+
+
+def test_a_beginning_that_does_not_fit_is_refused_before_anything_is_written(
+    tmp_path: Path, known: Path, files: list[Path]
+) -> None:
+    options: dict[str, Any]
+    for options, words in (
+        ({"recipe": "luong2015", "data": files}, r"do not fit the recipe's model.*start without a recipe"),
+        ({}, "without new ones the embedded grammar would be learnt"),
+        ({"data": files, "init": tmp_path / "nothing"}, "no such model folder"),
+        (
+            {"data": files, "overrides": ["--model.embedding_size=8"]},
+            r"embedding.weight \(\d+, 16\), expected",
+        ),
+        ({"data": files, "prepared": prepare(recipes.load(None, RUN[:1]))}, "another source vocabulary"),
+    ):
+        with pytest.raises(RegardError, match=words) as error:
+            regard.train(out=tmp_path / "tuned", **{"init": known, **options})
+        assert "\n" not in str(error.value)
+    assert not (tmp_path / "tuned").exists()
+
+
+def test_word_vectors_are_counted(tmp_path: Path, files: list[Path]) -> None:
+    word = files[0].read_text(encoding="utf-8").split()[0]
+    lines = ["2 16", word + " 0.5" * 16, "xyz" + " 1" * 16]
+    (tmp_path / "vectors.vec").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    told: list[str] = []
+    vectors = f"--training.source_embeddings={tmp_path / 'vectors.vec'}"
+    made = start(
+        tmp_path / "run",
+        files,
+        vectors,
+        "--training.max_steps=1",
+        "--training.learning_rate=1e-9",
+        tell=told.append,
+    )
+    saved = load_model(made.folder)
+    total = len(saved.tokenisers.source) - 4
+    assert f"word vectors: {tmp_path / 'vectors.vec'} has 1 of {total} source pieces" in told
+    (row,) = saved.tokenisers.source.encode(word)
+    torch.testing.assert_close(saved.model.embedding.weight[row], torch.full((16,), 0.5))
+
+
+def test_checkpoints_are_models_and_their_mean_is_a_model(tmp_path: Path, files: list[Path]) -> None:
+    made = start(tmp_path / "run", files, "--training.average=2", "--training.validate_every=3")
+    places = sorted((made.folder / "checkpoints").iterdir())
+    assert len(places) == 2
+    assert regard.load(places[0]).translate("die frau lacht .").source
+    mean = load_file(regard.average(places, tmp_path / "mean") / "model.safetensors")
+    ours, theirs = (load_file(place / "model.safetensors") for place in places)
+    for name, weights in mean.items():
+        torch.testing.assert_close(weights, (ours[name] + theirs[name]) / 2)
+    assert regard.load(tmp_path / "mean").translate("die frau lacht .").source
+    again = start(tmp_path / "run", files, "--training.max_steps=1", overwrite=True)
+    assert not (again.folder / "checkpoints").exists()
+
+
+def test_models_that_differ_have_no_mean(tmp_path: Path, files: list[Path], known: Path) -> None:
+    short = ("--training.max_steps=1", "--model.dropout=0")
+    other = start(tmp_path / "other", files, *short, "--model.attention.size=9").folder
+    fewer = start(tmp_path / "fewer", files, *short, "--tokeniser.size=20").folder
+    for models, out, words in (
+        ([known, other], "mean", r"differs from .*known in model.attention.size; only models of one build"),
+        ([known, fewer], "mean", "the source vocabulary, the target vocabulary"),
+        ([known], "mean", "expected two models or more, got 1"),
+        ([known, known], "other", "is there already: choose another --out"),
+        ([known, tmp_path / "nothing"], "mean", "no such model folder"),
+    ):
+        with pytest.raises(RegardError, match=words):
+            regard.average(models, tmp_path / out)
+    assert not (tmp_path / "mean").exists()

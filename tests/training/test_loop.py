@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import threading
@@ -8,8 +9,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from regard.checkpoint import write_whole
 from regard.config import TrainingConfig
 from regard.errors import ConfigError, ModelError
 from regard.records import Loss
@@ -277,7 +280,7 @@ def test_a_resumed_run_keeps_its_precision(tmp_path):
     file.write_text(file.read_text().replace('"float32"', '"bfloat16"'))
     notes = Notes()
     run(tmp_path, tiny_model(), replace(CONFIG, max_steps=4), [notes], resume=True)
-    assert notes.facts.precision == "bfloat16: as before the interruption"
+    assert notes.facts.precision == "bfloat16 (as before the interruption)"
     assert all(p.dtype == torch.float32 for p in tiny_model().parameters())
 
 
@@ -299,3 +302,153 @@ def test_between_equal_values_the_loss_decides(tmp_path):
     kept = []
     run(tmp_path, tiny_model(), config, evaluate=lambda model: constant(loss=next(losses))(model), kept=kept)
     assert [report.step for report in kept] == [1, 2, 4]  # BLEU is 0 throughout
+
+
+def keeping(model: nn.Module):
+    """What saves the weights the model has when it is to be kept, as a model folder's are."""
+
+    def keep(folder, report):
+        write_whole(folder, lambda draft: save_file(model.state_dict(), draft / "model.safetensors"))
+
+    return keep
+
+
+def by_turns(values):
+    """An evaluation that finds these BLEU values one after the other."""
+    remaining = iter(values)
+    return lambda given: constant(bleu=next(remaining))(given)
+
+
+def test_the_moving_average_is_validated_and_kept_while_the_weights_go_their_own_way(tmp_path):
+    plain, averaged, seen = tiny_model(), tiny_model(), []
+    config = replace(CONFIG, schedule="constant")  # what validations find does not matter
+    run(tmp_path / "plain", plain, config)
+
+    def evaluate(model):
+        seen.append({name: p.detach().clone() for name, p in model.named_parameters()})
+        return constant(bleu=len(seen))(model)
+
+    run(tmp_path, averaged, replace(config, ema=0.9), evaluate=evaluate, keep=keeping(averaged))
+    assert parameter_hash(averaged) == parameter_hash(plain)
+    kept = load_file(tmp_path / "model.safetensors")
+    for name, parameter in averaged.named_parameters():
+        assert torch.equal(kept[name], seen[-1][name])
+        assert not torch.equal(kept[name], parameter)
+
+
+@pytest.mark.parametrize("stop", [3, 4, 10])
+def test_a_resumed_run_has_the_moving_average_and_checkpoints_of_the_uninterrupted_one(tmp_path, stop):
+    config = replace(CONFIG, ema=0.9, average=2, optimiser="sgd", momentum=0.9)
+    judged = {}
+
+    def train(name, watchers=(), resume=False):
+        model = tiny_model(seed=99 if resume else 1)
+        hashes = judged.setdefault(name, [])
+
+        def evaluate(given):
+            hashes.append(parameter_hash(given))
+            return constant(bleu=int(hashes[-1][:4], 16))(given)
+
+        result = run(tmp_path / name, model, config, watchers, resume, evaluate=evaluate, keep=keeping(model))
+        return result, parameter_hash(model)
+
+    whole = train("whole")
+    train("parts", [StopAfter(stop)])
+    done, weights = train("parts", resume=True)
+    assert weights == whole[1]
+    assert (done.best, done.best_step) == (whole[0].best, whole[0].best_step)
+    assert judged["parts"] == judged["whole"]
+    assert len(judged["whole"]) == 6  # five validations and the mean
+    for name in (
+        "model.safetensors",
+        *(f"checkpoints/{step}/model.safetensors" for step in (3, 6, 9, 12, 13)),
+    ):
+        files = [tmp_path / part / name for part in ("whole", "parts")]
+        assert files[0].is_file() == files[1].is_file()
+        assert not files[0].is_file() or files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(("of_mean", "best_step"), [(9.0, 13), (4.0, 9)])
+def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_path, of_mean, best_step):
+    model, notes = tiny_model(), Notes()
+    values = [3.0, 1.0, 5.0, 2.0, 4.0, of_mean]  # at steps 3, 6, 9, 12, 13, and of the mean
+    result = run(
+        tmp_path,
+        model,
+        replace(CONFIG, average=3),
+        [notes],
+        evaluate=by_turns(values),
+        keep=keeping(model),
+    )
+    places = sorted((tmp_path / "checkpoints").iterdir(), key=lambda place: int(place.name))
+    assert [place.name for place in places] == ["3", "9", "13"]
+    assert (result.best, result.best_step) == (max(5.0, of_mean), best_step)
+    assert [r.averaged for r in notes.validations] == [0] * 5 + [3]
+    assert notes.validations[-1].is_best == (of_mean > 5)
+    saved = load_file(tmp_path / "model.safetensors")
+    of_places = [load_file(place / "model.safetensors") for place in places]
+    for name, weights in saved.items():
+        mean = sum(one[name] for one in of_places) / 3
+        torch.testing.assert_close(weights, mean if of_mean > 5 else of_places[1][name])
+    plain = tiny_model()
+    run(tmp_path / "plain", plain, CONFIG, evaluate=by_turns(values))
+    assert parameter_hash(model) == parameter_hash(plain)
+
+
+def test_a_run_that_was_stopped_from_outside_is_not_averaged_and_a_finished_one_only_once(tmp_path):
+    config, model = replace(CONFIG, average=2), tiny_model()
+    notes = Notes()
+    run(tmp_path, model, config, [notes, StopAfter(10)], evaluate=by_turns([1, 2, 3]), keep=keeping(model))
+    assert [r.averaged for r in notes.validations] == [0, 0, 0]
+    fresh, more = tiny_model(), Notes()
+    run(tmp_path, fresh, config, [more], True, evaluate=by_turns([4, 5, 6]), keep=keeping(fresh))
+    assert [r.averaged for r in more.validations] == [0, 0, 2]
+    fresh, again = tiny_model(), Notes()
+    run(tmp_path, fresh, config, [again], True, evaluate=by_turns([]), keep=keeping(fresh))
+    assert again.validations == []
+
+
+def test_a_decay_of_one_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"training.ema: expected a share from 0 to below 1"):
+        run(tmp_path, tiny_model(), replace(CONFIG, ema=1.0))
+
+
+def test_the_time_allowed_ends_the_run_after_a_validation(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("regard.training.loop.time.monotonic", lambda: now[0])
+
+    class Slow(Notes):
+        def on_step(self, report):
+            super().on_step(report)
+            now[0] += 60
+
+    config = replace(CONFIG, max_steps=0, max_minutes=4.5, schedule="cosine")
+    first, second = Slow(), Slow()
+    run(tmp_path, tiny_model(), config, [first, StopAfter(2)])
+    now[0] = 5.0  # another process, another clock
+    result = run(tmp_path, tiny_model(), config, [second], resume=True)
+    assert result.reason == "reached max_minutes = 4.5"
+    assert [r.step for r in first.steps + second.steps] == [1, 2, 3, 4, 5]
+    assert [r.step for r in second.validations] == [3, 5]
+    assert [r.remaining_s for r in first.steps + second.steps] == pytest.approx([270, 210, 150, 90, 30])
+    rates = [r.learning_rate / CONFIG.learning_rate for r in first.steps + second.steps]
+    assert rates == pytest.approx([(1 + math.cos(math.pi * n / 4.5)) / 2 for n in range(5)])
+
+
+def test_batches_that_did_not_fit_are_told_and_remembered(tmp_path):
+    class Small(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = tiny_model()
+
+        def forward(self, batch):
+            if len(batch.rows) > 3:
+                raise MemoryError
+            return self.inner(batch)
+
+    notes = Notes()
+    run(tmp_path, Small(), CONFIG, [notes, StopAfter(4)])
+    result = run(tmp_path, Small(), CONFIG, [notes], resume=True)
+    told = [report.split for report in notes.steps]
+    assert told == sorted(told)
+    assert result.split == told[-1] > told[3] > 0

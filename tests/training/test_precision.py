@@ -12,7 +12,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_done(wanted):
-    assert str(choose_precision(wanted, CPU, 1)) == f"{wanted}: asked for"
+    assert str(choose_precision(wanted, CPU, 1)) == f"{wanted} (as the recipe says)"
 
 
 def test_an_unknown_name_is_refused():

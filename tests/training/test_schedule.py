@@ -10,13 +10,22 @@ from torch import nn, optim
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
-from regard.training.schedule import Plateau, check_ending, learning_rate, make_optimiser, total_steps
+from regard.training.schedule import (
+    Plateau,
+    check_ending,
+    check_optimiser,
+    learning_rate,
+    make_optimiser,
+    total_steps,
+)
 
 PEAK = TrainingConfig(learning_rate=0.8, schedule="constant")
 
 
-def rate(step, total=None, plateau=None, **changes):
-    return learning_rate(replace(PEAK, **changes), step, total, plateau or Plateau())
+def rate(step, total=None, plateau=None, epochs=0.0, time_share=0.0, **changes):
+    return learning_rate(
+        replace(PEAK, **changes), step, total, plateau or Plateau(), epochs=epochs, time_share=time_share
+    )
 
 
 @pytest.mark.parametrize("schedule", ["constant", "inverse_sqrt", "plateau", "cosine"])
@@ -44,6 +53,20 @@ def test_cosine_is_half_way_down_in_the_middle():
     assert rate(100, total=8, schedule="cosine") == pytest.approx(0)
 
 
+def test_cosine_falls_with_the_time_where_that_ends_first():
+    assert rate(1, schedule="cosine", time_share=0.5) == pytest.approx(0.4)
+    assert rate(5, total=8, schedule="cosine", time_share=0.1) == pytest.approx(0.4)
+    assert rate(2, total=8, schedule="cosine", time_share=1.3) == pytest.approx(0)
+
+
+def test_halving_as_luong_and_sutskever_did():
+    luong = [rate(1, schedule="halving", epochs=e) for e in (0, 4.9, 5, 5.9, 6, 9.5)]
+    assert luong == pytest.approx([0.8, 0.8, 0.4, 0.4, 0.2, 0.025])
+    sutskever = [rate(1, schedule="halving", halve_every=0.5, epochs=e) for e in (4.9, 5, 5.5, 7.4)]
+    assert sutskever == pytest.approx([0.8, 0.4, 0.2, 0.025])
+    assert rate(1, schedule="halving", warmup_steps=4, epochs=6) == pytest.approx(0.2)  # still warming up
+
+
 def test_only_plateau_heeds_the_plateau():
     low = Plateau(scale=0.25)
     assert rate(9, schedule="plateau", plateau=low) == pytest.approx(0.2)
@@ -62,10 +85,15 @@ def test_plateau_falls_after_its_patience_and_forgets_at_a_gain():
 @given(
     st.integers(1, 500),
     st.integers(0, 50),
-    st.sampled_from(["constant", "inverse_sqrt", "plateau", "cosine"]),
+    st.sampled_from(["constant", "inverse_sqrt", "plateau", "cosine", "halving"]),
+    st.floats(0, 300),
+    st.floats(0, 2),
 )
-def test_no_rate_is_negative_or_above_the_peak(step, warmup, schedule):
-    assert 0 <= rate(step, total=200, warmup_steps=warmup, schedule=schedule) <= 0.8
+def test_no_rate_is_negative_or_above_the_peak(step, warmup, schedule, epochs, time_share):
+    found = rate(
+        step, total=200, warmup_steps=warmup, schedule=schedule, epochs=epochs, time_share=time_share
+    )
+    assert 0 <= found <= 0.8
 
 
 def test_the_smaller_limit_ends_the_run():
@@ -82,6 +110,9 @@ def test_a_run_without_an_end_is_refused():
         check_ending(replace(endless, patience=0))
     with pytest.raises(ConfigError, match=r"training.schedule: cosine .* set one of them"):
         check_ending(replace(endless, schedule="cosine"))
+    check_ending(replace(endless, schedule="cosine", max_minutes=1, patience=0))
+    with pytest.raises(ConfigError, match=r"training.halve_every: expected more than 0 epochs"):
+        check_ending(replace(PEAK, schedule="halving", halve_every=0))
 
 
 def test_optimisers_by_name():
@@ -90,5 +121,20 @@ def test_optimisers_by_name():
     assert isinstance(adamw, optim.AdamW)
     assert adamw.param_groups[0]["weight_decay"] == 0.1
     assert type(make_optimiser(PEAK, weights)) is optim.Adam
-    with pytest.raises(ConfigError, match="unknown name 'sgd'; known names: adam, adamw"):
-        make_optimiser(replace(PEAK, optimiser="sgd"), weights)  # type: ignore[arg-type]
+    sgd = make_optimiser(replace(PEAK, optimiser="sgd", momentum=0.9), weights)
+    assert isinstance(sgd, optim.SGD)
+    assert sgd.param_groups[0]["momentum"] == 0.9
+    with pytest.raises(ConfigError, match="unknown name 'adagrad'; known names: adam, adamw, sgd"):
+        make_optimiser(replace(PEAK, optimiser="adagrad"), weights)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"momentum": 0.5}, "momentum 0.5: adam does not have it, only sgd"),
+        ({"optimiser": "sgd", "momentum": 1.0}, "expected a share from 0 to below 1, got 1"),
+    ],
+)
+def test_a_momentum_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ConfigError, match=words):
+        check_optimiser(replace(PEAK, **changes))

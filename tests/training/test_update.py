@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from regard.config import TrainingConfig
+from regard.errors import ConfigError
 from regard.training import Precision
 from regard.training.precision import make_fabric
 from regard.training.update import Update
@@ -60,3 +64,86 @@ def test_bfloat16_multiplies_low_and_keeps_weights_and_gradients_in_float32():
     assert update([TinyCorpus().batch(np.arange(9))], 0.001).applied
     assert seen == [torch.bfloat16]
     assert {p.dtype for p in model.parameters()} == {g.dtype for g in gradients(model)} == {torch.float32}
+
+
+def test_the_first_sgd_step_is_the_gradient_times_the_rate_and_momentum_takes_some_of_it_again():
+    config = replace(CONFIG, optimiser="sgd", momentum=0.5)
+    model, corpus = tiny_model(dropout=0), TinyCorpus()
+    update = Update(make_fabric(config, FLOAT32), model, config)
+    places = [model.head.bias.detach().clone()]
+    slopes = []
+    for _ in range(2):
+        update([corpus.batch(np.arange(40))], 0.25)
+        places.append(model.head.bias.detach().clone())
+        slopes.append(model.head.bias.grad.clone())
+    torch.testing.assert_close(places[1], places[0] - 0.25 * slopes[0])
+    torch.testing.assert_close(places[2], places[1] - 0.25 * (slopes[1] + 0.5 * slopes[0]))
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    MemoryError(),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: ..."
+    ),
+    RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:73] data. DefaultCPUAllocator: not enough memory: you tried ..."
+    ),
+]
+
+
+class Small(nn.Module):
+    """A tiny model on a device where batches of more than `fitting` pairs do not fit."""
+
+    def __init__(self, fitting, error, in_backward):
+        super().__init__()
+        self.inner = tiny_model(dropout=0)
+        self.fitting, self.error, self.in_backward = fitting, error, in_backward
+        self.tried = []
+
+    def forward(self, batch):
+        self.tried.append(len(batch.rows))
+        loss = self.inner(batch)
+        if len(batch.rows) > self.fitting:
+            if not self.in_backward:
+                raise self.error
+            self.inner.embedding.weight.register_hook(self.fail)  # the head has its gradient by then
+        return loss
+
+    def fail(self, gradient):
+        if self.tried[-1] > self.fitting:
+            raise self.error
+        return gradient
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "python", "linux", "windows"])
+@pytest.mark.parametrize("in_backward", [False, True])
+@pytest.mark.parametrize("fitting", [7, 1])
+def test_a_batch_that_does_not_fit_is_cut_and_its_gradient_is_that_of_the_whole(error, in_backward, fitting):
+    corpus, plain = TinyCorpus(), tiny_model(dropout=0)
+    batches = [corpus.batch(np.arange(5)), corpus.batch(np.arange(5, 40))]
+    whole = Update(make_fabric(CONFIG, FLOAT32), plain, CONFIG)(batches, 0.001)
+    small = Small(fitting, error, in_backward)
+
+    done = Update(make_fabric(CONFIG, FLOAT32), small, CONFIG)(batches, 0.001)
+
+    for ours, theirs in zip(gradients(small), gradients(plain), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert done.split == (1 if fitting >= 5 else 2)
+    assert whole.split == 0
+    assert (done.tokens, done.applied) == (whole.tokens, True)
+    assert done.loss == pytest.approx(whole.loss)
+    assert max(small.tried[-2:]) <= fitting
+
+
+def test_a_single_pair_that_does_not_fit_is_an_error():
+    small = Small(0, MemoryError(), in_backward=False)
+    batch = TinyCorpus().batch(np.arange(3))
+    with pytest.raises(ConfigError, match=r"a single pair of \d+ source and \d+ target pieces does not fit"):
+        Update(make_fabric(CONFIG, FLOAT32), small, CONFIG)([batch], 0.001)
+
+
+def test_other_errors_are_not_taken_for_missing_memory():
+    small = Small(0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"), in_backward=False)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        Update(make_fabric(CONFIG, FLOAT32), small, CONFIG)([TinyCorpus().batch(np.arange(3))], 0.001)

@@ -14,7 +14,7 @@ from regard.training import RunFacts, Sample, StepReport, TrainingResult, Valida
 from regard.training.watchers import MetricsFile, ProgressBar, Samples, TensorBoard
 from regard.training.watchers.samples import sample_lines
 
-FACTS = RunFacts(100, 2048, 10, 5, 50, 0, 1, "cpu", "float32: asked for", "bleu")
+FACTS = RunFacts(100, 2048, 10, 5, 50, 0, 1, "cpu", "float32 (as the recipe says)", "bleu")
 STEP = StepReport(1, 1, 2.0, 300, 1500.0, 0.001, 0.7, True, 0, 65.0)
 SAMPLE = Sample("die alte frau", "the old woman", "the old dog", (("the", "die"), ("old", "alte")))
 RESULT = ValidationResult(
@@ -40,7 +40,10 @@ def test_a_log_gets_a_plain_line_now_and_then():
             bar.on_step(replace(STEP, step=step))
 
     lines = written(watch).splitlines()
-    assert lines[0] == "training 2,048 parameters on 100 pairs, 5 steps an epoch; cpu, float32: asked for"
+    assert (
+        lines[0]
+        == "training 2,048 parameters on 100 pairs, 5 steps an epoch; cpu, float32 (as the recipe says)"
+    )
     assert (
         lines[1] == "epoch 1, step 1/50, 1,500 tokens/s, 0:01:05 left, loss 2.000, perplexity 7.39"
     )  # e^2 = 7.389
@@ -126,7 +129,7 @@ def test_metrics_are_lines_of_json_and_a_resume_drops_what_came_later(tmp_path):
     third.on_validation(VALIDATION)
     third.close()
     start, validation = map(json.loads, path.read_text().splitlines())
-    assert start["precision"] == "float32: asked for"
+    assert start["precision"] == "float32 (as the recipe says)"
     assert (validation["bleu"], validation["loss"]) == (12.3, 1.0)
     assert (validation["exact_match"], validation["wer"], validation["cer"]) == (20.0, 60.0, 30.0)
     assert "samples" not in validation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,7 @@ def run(
     evaluate=None,
     corpus=None,
     kept: list[ValidationReport] | None = None,
+    keep: Callable[[Path, ValidationReport], None] | None = None,
 ) -> TrainingResult:
     return run_loop(
         model,
@@ -99,7 +101,7 @@ def run(
         folder=folder,
         precision=Precision("float32", "a test"),
         evaluate=evaluate or constant(),
-        keep_best=(kept if kept is not None else []).append,
+        keep=keep or (lambda place, report: None if kept is None else kept.append(report)),
         watchers=watchers,
         resume=resume,
     )

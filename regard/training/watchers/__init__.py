@@ -1,6 +1,6 @@
 """What watches the training loop: each is told of steps, validations and checkpoints, and changes nothing."""
 
-from regard.training.watchers.base import Watcher
+from regard.training.watchers.base import Callback, Calls, Watcher, as_watcher
 from regard.training.watchers.health import Finding, Health, attention_statistics, diagnose
 from regard.training.watchers.metrics_file import MetricsFile
 from regard.training.watchers.progress import ProgressBar
@@ -8,6 +8,8 @@ from regard.training.watchers.samples import Samples
 from regard.training.watchers.tensorboard import TensorBoard
 
 __all__ = [
+    "Callback",
+    "Calls",
     "Finding",
     "Health",
     "MetricsFile",
@@ -15,6 +17,7 @@ __all__ = [
     "Samples",
     "TensorBoard",
     "Watcher",
+    "as_watcher",
     "attention_statistics",
     "diagnose",
 ]

@@ -35,6 +35,7 @@ class ProgressBar(Watcher):
         self._loss: float | None = None
         self._tokens_per_s: float | None = None
         self._validated = ""
+        self._split = 0
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -57,6 +58,12 @@ class ProgressBar(Watcher):
             self._loss = _mean(self._loss, report.loss)
         else:
             self._print(f"step {report.step:,}: skipped, its loss or gradient is not finite")
+        if report.split and not self._split:
+            self._print(
+                f"step {report.step:,}: a batch did not fit in memory and was taken in parts, which is slower but "
+                "gives the same gradient; lower training.batch_tokens if it comes often"
+            )
+        self._split = report.split
         self._tokens_per_s = _mean(self._tokens_per_s, report.tokens_per_s)
         if self._bar is not None:
             self._bar.update(self._task, completed=report.step, description=self._line(report))
@@ -73,8 +80,9 @@ class ProgressBar(Watcher):
         }
         self._validated = figures.get(report.metric, figures["bleu"])
         mark = "best so far" if report.is_best else f"best {report.best:.2f} at step {report.best_step:,}"
+        mean = f" of the mean of the {report.averaged} best checkpoints" if report.averaged else ""
         self._print(
-            f"validation at step {report.step:,}, epoch {report.epoch}: loss {result.loss:.3f}, "
+            f"validation{mean} at step {report.step:,}, epoch {report.epoch}: loss {result.loss:.3f}, "
             f"perplexity {perplexity(result.loss):.2f}, {', '.join(figures.values())} ({mark})"
         )
 
@@ -82,6 +90,8 @@ class ProgressBar(Watcher):
         """Say why it ended, and after an interruption where it can go on."""
         self.close()
         self._print(f"stopped at step {result.step:,}, epoch {result.epoch}: {result.reason}")
+        if result.split:
+            self._print(f"batches that did not fit in memory and were taken in parts: {result.split:,}")
         if result.interrupted:
             self._print(f"all is saved in {result.last}; the same command with --resume goes on from there")
 

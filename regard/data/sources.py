@@ -1,0 +1,330 @@
+"""Where sentence pairs come from: line-parallel files, tables (TSV, JSON lines), data sets of the hub.
+
+A list of names is read as corpora in turn: a name that ends in .tsv or .jsonl (before .gz or .xz) or begins with
+`hub:` is a corpus by itself; other files come in twos, source and target. A single file is a TSV whatever its name.
+
+In a table with features, the source of a pair is `source TAB features`, as a model that was trained so reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from regard.data.hub import HUB, open_dataset
+from regard.data.text import count_filled_lines, read_lines
+from regard.errors import DataError
+from regard.records import Pair
+
+_TABLES = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_ARCHIVES = (".gz", ".xz")
+_BREAKS = re.compile(r"[\t\n\r]+")  # what would end a line or a column of a text file
+_HUB_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are read: numbers from 1, names of a header, or keys, dotted where nested.
+
+    Without `source` and `target` they are the first two of a TSV, and `source` and `target` elsewhere. `features`
+    names the column whose text, split at ";", joins the source as symbols of its own.
+    """
+
+    source: str = ""
+    target: str = ""
+    features: str = ""
+
+    @classmethod
+    def of(cls, columns: Sequence[str | int] = (), features: str | int = "") -> Columns:
+        """From the recipe's keys. Raises DataError unless there are two columns or none."""
+        names = [str(column) for column in columns]
+        if len(names) not in (0, 2):
+            raise DataError(
+                f"data.columns: expected two, source and target, came {len(names)} ({', '.join(names)}); "
+                "name two, or none for the usual ones"
+            )
+        return cls(*(names or ("", "")), str(features))
+
+    def or_else(self, source: str, target: str) -> Columns:
+        """These columns, or the given ones where none were chosen."""
+        return self if self.source else Columns(source, target, self.features)
+
+    @property
+    def wanted(self) -> list[str]:
+        """The columns in the order they are read."""
+        return [self.source, self.target, *([self.features] if self.features else [])]
+
+
+class Source(ABC):
+    """One corpus; it is checked when it is made, and can be read as often as needed."""
+
+    name: str
+
+    @abstractmethod
+    def pairs(self) -> Iterator[Pair]:
+        """Every pair in order. Raises DataError, naming file and line, for what cannot be read."""
+
+    @abstractmethod
+    def checksums(self) -> dict[str, str]:
+        """Each file, or the data set, with the SHA-256 of its content."""
+
+
+class ParallelFiles(Source):
+    """Two files, line n of one the translation of line n of the other."""
+
+    def __init__(self, source: str | Path, target: str | Path) -> None:
+        self.source, self.target = source, target
+        self.name = f"{source}, {target}"
+        num_source, num_target = count_filled_lines(source), count_filled_lines(target)
+        if num_source != num_target:
+            raise DataError(
+                f"{source} has {num_source} lines, {target} has {num_target}: expected as many in both, line n of "
+                "one the translation of line n of the other; find where they part and mend it"
+            )
+
+    def pairs(self) -> Iterator[Pair]:
+        """Line by line."""
+        for source, target in zip(read_lines(self.source), read_lines(self.target), strict=True):
+            yield Pair(source, target)
+
+    def checksums(self) -> dict[str, str]:
+        """Both files."""
+        return {str(file): file_checksum(file) for file in (self.source, self.target)}
+
+
+class Tsv(Source):
+    """A file with a pair a line, its columns between tabs; with columns chosen by name, line 1 is their header."""
+
+    def __init__(self, file: str | Path, columns: Columns) -> None:
+        self.file, self.name = file, str(file)
+        self._columns = columns.or_else("1", "2")
+        self._has_header = not all(column.isdecimal() for column in self._columns.wanted)
+        if count_filled_lines(file) == 1 and self._has_header:
+            raise DataError(
+                f"{file}: expected lines after the header, came the header alone; check what wrote it"
+            )
+        self._places = self._find()
+
+    def pairs(self) -> Iterator[Pair]:
+        """Row by row."""
+        needed = max(self._places) + 1
+        for number, line in enumerate(read_lines(self.file), start=1):
+            if number == 1 and self._has_header:
+                continue
+            cells = line.split("\t")
+            if len(cells) < needed:
+                raise DataError(f"{self.file}, line {number}: {self._missing(len(cells), needed)}")
+            yield _pair(*(cells[place] for place in self._places))
+
+    def checksums(self) -> dict[str, str]:
+        """The file."""
+        return {self.name: file_checksum(self.file)}
+
+    def _find(self) -> list[int]:
+        """The places of the wanted columns, from 0."""
+        header = next(read_lines(self.file)).split("\t") if self._has_header else []
+        places = []
+        for column in self._columns.wanted:
+            if column in header:
+                places.append(header.index(column))
+            elif column.isdecimal() and int(column) > 0:
+                places.append(int(column) - 1)
+            else:
+                there = f"its columns are {', '.join(header)}" if header else "columns are counted from 1"
+                raise DataError(
+                    f"{self.file}, line 1: no column {column!r}, {there}; choose with data.columns"
+                )
+        return places
+
+    def _missing(self, came: int, needed: int) -> str:
+        if self._columns == Columns("1", "2"):
+            return (
+                "expected source TAB target, came a line without a tab; "
+                "mend the line, or name two files if this is one of two line-parallel ones"
+            )
+        return (
+            f"expected at least {needed} columns between tabs, came {came}; "
+            "mend the line, or choose other columns with data.columns and data.features"
+        )
+
+
+class JsonLines(Source):
+    """A file with a JSON object a line; blank lines are passed over."""
+
+    def __init__(self, file: str | Path, columns: Columns) -> None:
+        self.file, self.name = file, str(file)
+        self._columns = columns.or_else("source", "target")
+        count_filled_lines(file)
+
+    def pairs(self) -> Iterator[Pair]:
+        """Object by object."""
+        for number, line in enumerate(read_lines(self.file), start=1):
+            if line.strip():
+                row = self._parse(line, f"{self.file}, line {number}")
+                where = f"{self.file}, line {number}"
+                yield _pair(*(_text(row, column, where) for column in self._columns.wanted))
+
+    def checksums(self) -> dict[str, str]:
+        """The file."""
+        return {self.name: file_checksum(self.file)}
+
+    def _parse(self, line: str, where: str) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{where}: broken JSON ({error}); expected one object on each line") from None
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{where}: expected a JSON object, came {line[:40]}; write keys with their values"
+            )
+        return row
+
+
+class HubDataset(Source):
+    """A data set of the Hugging Face hub, or a local folder that `datasets` can read.
+
+    `hub:NAME`, `hub:NAME:SUBSET`, either with `@SPLIT` behind it.
+    """
+
+    def __init__(self, name: str, columns: Columns, split: str) -> None:
+        self.name = name
+        self._columns = columns.or_else("source", "target")
+        self._data = open_dataset(name, self._columns.wanted, split)
+
+    def pairs(self) -> Iterator[Pair]:
+        """Row by row."""
+        number = 0
+        for rows in self._data.iter(batch_size=_HUB_ROWS):
+            for cells in zip(*(rows[column] for column in self._columns.wanted), strict=True):
+                number += 1
+                for column, cell in zip(self._columns.wanted, cells, strict=True):
+                    _check_text(cell, column, f"{self.name}, row {number}")
+                yield _pair(*cells)
+
+    def checksums(self) -> dict[str, str]:
+        """The data set, by its texts."""
+        digest = hashlib.sha256()
+        for pair in self.pairs():
+            digest.update(f"{pair.source}\n{pair.target}\n".encode("utf-8", "surrogatepass"))
+        return {self.name: digest.hexdigest()}
+
+
+def open_sources(
+    names: str | Path | Sequence[str | Path],
+    columns: Sequence[str | int] = (),
+    features: str | int = "",
+    split: str = "train",
+) -> list[Source]:
+    """The corpora that these files and hub names are, checked for what can be known before the first pair.
+
+    `split` is the one read of a hub data set whose name does not say. Raises DataError for a missing or empty file,
+    for unequal numbers of lines, for a missing column of a header, for a file without its partner.
+    """
+    chosen = Columns.of(columns, features)
+    waiting: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
+    if not waiting:
+        raise DataError(
+            "expected two line-parallel files (source, target) or one TSV, came 0 files; name one or two"
+        )
+    if len(waiting) == 1 and _kind(waiting[0]) == "text":
+        return [Tsv(waiting[0], chosen)]
+    sources: list[Source] = []
+    partner: str | Path | None = None
+    for name in waiting:
+        kind = _kind(name)
+        if kind == "text" and partner is None:
+            partner = name
+        elif kind == "text" and partner is not None:
+            if chosen.features:
+                raise DataError(
+                    f"data.features: {partner} and {name} are line-parallel files, without columns; "
+                    "put source, target and features into one TSV"
+                )
+            sources.append(ParallelFiles(partner, name))
+            partner = None
+        elif partner is None:
+            sources.append(_table(kind, name, chosen, split))
+        else:
+            break
+    if partner is not None:
+        raise DataError(
+            f"{partner}: has no partner, came {len(waiting)} files; expected two line-parallel files, source and "
+            "target, one after the other, or tables, whose names end in .tsv or .jsonl (then .gz, .xz)"
+        )
+    return sources
+
+
+def read_pairs(
+    files: str | Path | Sequence[str | Path],
+    columns: Sequence[str | int] = (),
+    features: str | int = "",
+    split: str = "train",
+) -> Iterator[Pair]:
+    """All pairs of these corpora, one corpus after the other.
+
+    What can be known before the first pair is checked at once, not at the first pair. Raises DataError as
+    `open_sources` does; later for a missing column, broken JSON and bytes that are not UTF-8, naming file and line.
+    """
+    return chain.from_iterable([source.pairs() for source in open_sources(files, columns, features, split)])
+
+
+def file_checksum(file: str | Path) -> str:
+    """The SHA-256 of a file as it lies on the disk."""
+    with Path(file).open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _kind(name: str | Path) -> str:
+    """text, tsv, jsonl or hub, by the name."""
+    if str(name).startswith(HUB):
+        return "hub"
+    path = Path(name)
+    suffix = Path(path.stem).suffix if path.suffix.lower() in _ARCHIVES else path.suffix
+    return _TABLES.get(suffix.lower(), "text")
+
+
+def _table(kind: str, name: str | Path, columns: Columns, split: str) -> Source:
+    if kind == "hub":
+        return HubDataset(str(name), columns, split)
+    return Tsv(name, columns) if kind == "tsv" else JsonLines(name, columns)
+
+
+def _pair(source: str, target: str, features: str | None = None) -> Pair:
+    """A pair of single lines; the features, if any, behind the source's only tab."""
+    source, target = _BREAKS.sub(" ", source), _BREAKS.sub(" ", target)
+    return Pair(source if features is None else f"{source}\t{_BREAKS.sub(' ', features)}", target)
+
+
+def _text(row: dict[str, Any], column: str, where: str) -> str:
+    """The text under a key, which may be dotted: `translation.de`."""
+    found: Any = row
+    for key in [column] if column in row else column.split("."):
+        if not isinstance(found, dict) or key not in found:
+            raise DataError(
+                f"{where}: no key {column!r}; its keys are {', '.join(_keys(row))}; choose with data.columns"
+            )
+        found = found[key]
+    return _check_text(found, column, where)
+
+
+def _keys(row: dict[str, Any], inside: str = "") -> Iterator[str]:
+    for key, value in row.items():
+        if isinstance(value, dict):
+            yield from _keys(value, f"{inside}{key}.")
+        else:
+            yield f"{inside}{key}"
+
+
+def _check_text(value: Any, column: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(
+            f"{where}: expected text under {column!r}, came {json.dumps(value, default=str)[:40]}"
+        )
+    return value

@@ -1,0 +1,108 @@
+"""What the weights are before the first step: those of a trained model, or word vectors in the embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from regard.checkpoint import load_model
+from regard.config import Config
+from regard.data.tokeniser import Tokeniser
+from regard.data.word_vectors import read_word_vectors, vector_size
+from regard.errors import ConfigError, ModelError
+from regard.model import Seq2Seq
+from regard.records import SPECIALS
+
+_ROWS_ARE_PIECES = ("embedding.weight", "decoder.embedding.weight", "head.weight", "head.bias")
+_OUTPUT_SPREAD = 0.01
+
+
+def check_beginning(config: Config) -> None:
+    """Raise ConfigError for a beginning that cannot be, DataError for word vectors that cannot be read."""
+    training = config.training
+    if training.grow_vocabulary and not training.init:
+        raise ConfigError(
+            "training.grow_vocabulary: there is no vocabulary to grow; give training.init a model"
+        )
+    for side in ("source", "target"):
+        file = getattr(training, f"{side}_embeddings")
+        if file and training.init:
+            raise ConfigError(
+                f"training.{side}_embeddings: the model in training.init brings its own; leave one of them out"
+            )
+        if file and (size := vector_size(file)) != config.model.embedding_size:
+            raise ConfigError(
+                f"training.{side}_embeddings: {file} has vectors of {size} numbers, but model.embedding_size is "
+                f"{config.model.embedding_size}; set it to {size}"
+            )
+
+
+@torch.no_grad()
+def begin_with_model(model: Seq2Seq, folder: Path) -> None:
+    """Give a model the weights of a trained one; where its vocabulary has grown, the new rows are drawn.
+
+    New rows of an embedding have the mean and the spread of the old ones. New rows of the output lie close to
+    their mean, so that no new piece takes much from the others before it is learnt (Hewitt 2021, "Initializing
+    New Word Embeddings for Pretrained Language Models"). Raises ModelError as `check_weights_fit` does.
+    """
+    check_weights_fit(model, folder)
+    old = dict(load_model(folder).model.named_parameters())
+    outputs = {id(parameter) for parameter in model.head.parameters()}
+    for name, parameter in model.named_parameters():
+        rows = old[name]
+        if rows.shape == parameter.shape:
+            parameter.copy_(rows)
+        else:
+            spread = _OUTPUT_SPREAD if id(parameter) in outputs else 1.0
+            drawn = torch.randn_like(parameter[len(rows) :]) * rows.std(dim=0) * spread + rows.mean(dim=0)
+            parameter.copy_(torch.cat([rows, drawn]))
+
+
+def check_weights_fit(model: Seq2Seq, folder: Path) -> None:
+    """Raise ModelError naming the weights of a trained model that do not fit; a vocabulary may have grown."""
+    old = dict(load_model(folder).model.named_parameters())
+    new = dict(model.named_parameters())
+    wrong = [_misfit(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
+    if found := [reason for reason in wrong if reason]:
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ModelError(
+            f"{folder}: its weights do not fit the recipe's model: {', '.join(found[:3])}{more}; "
+            "start without a recipe to take the model's own"
+        )
+
+
+@torch.no_grad()
+def begin_with_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path) -> int:
+    """Fill the rows of the pieces that a file of word vectors has, and count them.
+
+    A piece is looked up as it is shown, with "▁" for a space, and then without the space that begins a word.
+    Raises DataError for a broken file; `check_beginning` has made sure that its vectors are as wide.
+    """
+    pieces = tokeniser.pieces(range(len(SPECIALS), len(tokeniser)))
+    found = read_word_vectors(file, {form for piece in pieces for form in _forms(piece)})
+    count = 0
+    for row, piece in enumerate(pieces, start=len(SPECIALS)):
+        vector = next((found[form] for form in _forms(piece) if form in found), None)
+        if vector is not None:
+            embedding.weight[row] = torch.from_numpy(vector)
+            count += 1
+    return count
+
+
+def _forms(piece: str) -> tuple[str, ...]:
+    return (piece, piece.removeprefix("▁")) if len(piece) > 1 and piece.startswith("▁") else (piece,)
+
+
+def _misfit(name: str, old: Tensor | None, new: Tensor | None) -> str | None:
+    """How a weight of the trained model differs from ours in shape, or None."""
+    if old is None or new is None:
+        return f"{name} ({'not in the recipe' if new is None else 'not in the model'})"
+    if old.shape == new.shape or (name in _ROWS_ARE_PIECES and _is_grown(old, new)):
+        return None
+    return f"{name} {tuple(old.shape)}, expected {tuple(new.shape)}"
+
+
+def _is_grown(old: Tensor, new: Tensor) -> bool:
+    return old.shape[1:] == new.shape[1:] and len(old) < len(new)
