@@ -29,7 +29,7 @@ from regard.records import (
     Translation,
     Words,
 )
-from regard.search import beam_search, forced_decode, greedy_search
+from regard.search import Ranking, beam_search, forced_decode, greedy_search
 
 Ids = tuple[int, ...]
 Watch = Callable[[int], None]  # called with the number of sentences just done
@@ -175,11 +175,11 @@ class Translator:
         limits = [max(1, int(len(ids) * search.max_ratio) + search.max_extra) for ids in sources]
         stepper = self._stepper(sources)
         if search.beam == 1 and num_best == 1:
-            return [[one] for one in greedy_search(stepper, limits, search.length_penalty)]
-        return beam_search(stepper, limits, search.beam, search.length_penalty, num_best)
+            return [[one] for one in greedy_search(stepper, limits, Ranking(search.length_penalty))]
+        return beam_search(stepper, limits, search.beam, Ranking(search.length_penalty), num_best)
 
     def _force(self, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Hypothesis]:
-        return forced_decode(self._stepper(sources), targets, self.search.length_penalty)
+        return forced_decode(self._stepper(sources), targets, Ranking(self.search.length_penalty))
 
     @torch.inference_mode()
     def _stepper(self, sources: Sequence[Ids]) -> ModelStepper:
