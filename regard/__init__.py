@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError, ShapeError
     from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
     from regard.lab.evaluation import Evaluation, evaluate
-    from regard.records import Links, Memory, Pair, Trace, Translation
+    from regard.records import Links, Memory, Pair, Scored, Trace, Translation
     from regard.training import Trained, Watcher, measure, train
-    from regard.translator import Translator, load
+    from regard.translator import Translator, load, load_ensemble
 
 _HOMES = {
     "regard.attention": ("NORMALISERS", "SCORES", "Attention", "Normaliser", "Score"),
@@ -29,9 +29,9 @@ _HOMES = {
     "regard.errors": ("ConfigError", "DataError", "ModelError", "RegardError", "SearchError", "ShapeError"),
     "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
     "regard.lab.evaluation": ("Evaluation", "evaluate"),
-    "regard.records": ("Links", "Memory", "Pair", "Trace", "Translation"),
+    "regard.records": ("Links", "Memory", "Pair", "Scored", "Trace", "Translation"),
     "regard.training": ("Trained", "Watcher", "measure", "train"),
-    "regard.translator": ("Translator", "load"),
+    "regard.translator": ("Translator", "load", "load_ensemble"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -50,6 +50,7 @@ __all__ = [
     "Pair",
     "RegardError",
     "Score",
+    "Scored",
     "SearchError",
     "ShapeError",
     "Trace",
@@ -60,6 +61,7 @@ __all__ = [
     "WorkedExample",
     "evaluate",
     "load",
+    "load_ensemble",
     "measure",
     "plot_attention",
     "softer_example",

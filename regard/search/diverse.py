@@ -20,8 +20,8 @@ class Groups:
     """A beam cut into groups, each a beam search of its own; one group is beam search.
 
     At each step the groups choose one after another, and a piece loses `penalty` nats for each time that an earlier
-    group has just chosen it (Vijayakumar et al. 2018, Diverse beam search, section 3, with Hamming diversity). The
-    penalty weighs in that one choice only: log-probabilities and scores are the model's.
+    group has just chosen it (Vijayakumar et al. 2018, Diverse beam search, with Hamming diversity). The penalty
+    weighs in that one choice only: log-probabilities and scores are the model's.
     """
 
     number: int = 1
@@ -54,9 +54,7 @@ class Groups:
             parents.append(parent + group * beam // self.number)
         return Slots.join(made), torch.cat(parents, dim=1)
 
-    def decided(
-        self, slots: Slots, length: int, limits: Tensor, ranking: Ranking, num_best: int
-    ) -> Tensor:
+    def decided(self, slots: Slots, length: int, limits: Tensor, ranking: Ranking, num_best: int) -> Tensor:
         """Whether no group's share of the answer can change any more, (n,)."""
         if self.number == 1:
             return slots.decided(length, limits, ranking, num_best)

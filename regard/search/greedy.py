@@ -18,7 +18,7 @@ def greedy_search(
 ) -> list[Hypothesis]:
     """One hypothesis a sentence, each at most its `max_lengths` (1 or more) pieces long, end-of-sentence counted.
 
-    Sentences that have ended leave the batch. `score` is that of `ranking`, as in `beam_search`, so that the two compare.
+    Sentences that have ended leave the batch. `score` is that of `ranking`, so that it compares with a beam's.
     """
     check_limits(stepper, max_lengths)
     writers = [Writer() for _ in range(stepper.num_sentences)]

@@ -61,7 +61,7 @@ class Ranking:
         return hope
 
     def nothing_received(self, beam: int, device: torch.device) -> Tensor | None:
-        """The attention (B, beam, S) received at the start, 1 at padding, which so costs nothing; None if not needed."""
+        """Received attention (B, beam, S) at the start, 1 at padding, which so costs nothing; None if not needed."""
         if not self.coverage_penalty:
             return None
         lengths = torch.tensor(self.source_lengths, device=device)

@@ -83,21 +83,32 @@ class Slots:
 
     def split(self, groups: int) -> list[Slots]:
         """The slots in so many groups of neighbours, each a beam of its own."""
-        parts = [getattr(self, name).chunk(groups, dim=1) for name in _NAMES]
-        received = [None] * groups if self.received is None else self.received.chunk(groups, dim=1)
-        return [Slots(*columns, got) for *columns, got in zip(*parts, received, strict=True)]
+        size = self.totals.shape[1] // groups
+        cuts = [slice(start, start + size) for start in range(0, groups * size, size)]
+        return [
+            Slots(
+                self.pieces[:, cut],
+                self.totals[:, cut],
+                self.lengths[:, cut],
+                self.finished[:, cut],
+                None if self.received is None else self.received[:, cut],
+            )
+            for cut in cuts
+        ]
 
     @staticmethod
     def join(parts: Sequence[Slots]) -> Slots:
         """What `split` gave, together again."""
-        joined = [torch.cat([getattr(part, name) for part in parts], dim=1) for name in _NAMES]
-        got = [part.received for part in parts if part.received is not None]
-        return Slots(*joined, torch.cat(got, dim=1) if got else None)
+        received = [part.received for part in parts if part.received is not None]
+        return Slots(
+            torch.cat([part.pieces for part in parts], dim=1),
+            torch.cat([part.totals for part in parts], dim=1),
+            torch.cat([part.lengths for part in parts], dim=1),
+            torch.cat([part.finished for part in parts], dim=1),
+            torch.cat(received, dim=1) if received else None,
+        )
 
     def _received_by(self, parents: Tensor) -> Tensor | None:
         if self.received is None:
             return None
         return self.received.gather(1, parents.unsqueeze(-1).expand_as(self.received))
-
-
-_NAMES = ("pieces", "totals", "lengths", "finished")
