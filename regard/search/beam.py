@@ -47,7 +47,7 @@ def beam_search(
     state = stepper.start()
     state = state.select(torch.arange(len(going)).repeat_interleave(beam))
     start = start_tokens(len(going) * beam, state).reshape(len(going), beam)
-    slots = Slots.empty(start, ranking.nothing_received(beam, start.device))
+    slots = Slots.empty(start, ranking.nothing_received(beam, start.device), groups.number)
     while going:
         prediction = stepper.step(slots.pieces.flatten(), state)
         looks = None if prediction.attention is None else prediction.attention.weights[:, 0]

@@ -28,10 +28,10 @@ class Slots:
     received: Tensor | None = None
 
     @staticmethod
-    def empty(start: Tensor, received: Tensor | None = None) -> Slots:
-        """From the start symbols (n, beam): all slots are alike, so only the first may go on."""
+    def empty(start: Tensor, received: Tensor | None = None, groups: int = 1) -> Slots:
+        """From the start symbols (n, beam): all slots are alike, so only the first of each group may go on."""
         totals = torch.full(start.shape, -torch.inf, device=start.device)
-        totals[:, 0] = 0.0
+        totals[:, :: start.shape[1] // groups] = 0.0
         nothing = torch.zeros_like(totals, dtype=torch.long)
         return Slots(start, totals, nothing, nothing.bool(), received)
 
