@@ -271,7 +271,7 @@ class Scored:
     @property
     def perplexity(self) -> float:
         """exp(-per_piece): among how many equally likely pieces the model chose, on average."""
-        return math.exp(-self.per_piece)
+        return math.inf if self.per_piece < -700 else math.exp(-self.per_piece)
 
 
 @dataclass(frozen=True)

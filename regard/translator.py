@@ -325,7 +325,7 @@ class Translator:
             + (0 if one is None else one.num_steps)
             for row, ids, one in zip(rows, sources, wanted, strict=True)
         ]
-        stepper = asked.restrictions.apply(self._stepper(sources), rows, self.device)
+        stepper = asked.restrictions.apply(self._stepper(sources), rows, limits, self.device)
         free = [place for place, one in enumerate(wanted) if one is None]
         if len(free) == len(rows):
             return asked.plan.run(stepper, limits, sources)

@@ -19,6 +19,7 @@ VERBS = {
     "demo": "see what attention does: train two small models and compare them (4 minutes)",
     "train": "train a model on sentence pairs, from a recipe",
     "translate": "translate lines from standard input",
+    "score": "how probable a model finds given translations",
     "evaluate": "BLEU, chrF, quality by length, alignment errors",
     "explain": "show what attention did, step by step, for one sentence",
     "data": "generate the embedded corpus; describe any corpus",

@@ -36,6 +36,7 @@ class Phrases:
         self._number_of = {self._places[0]: 0}
         self._steps: dict[tuple[int, int], tuple[int, frozenset[int]]] = {}
         self._completing: dict[int, Tensor] = {}
+        self._closing: dict[int, list[int]] = {}
 
     def after(self, place: int, piece: int) -> int:
         """The place after one more piece."""
@@ -54,6 +55,14 @@ class Phrases:
             self._completing[place] = mask
         return self._completing[place]
 
+    def closing(self, place: int) -> list[int]:
+        """The pieces after which a phrase is complete unless its last word goes on."""
+        if place not in self._closing:
+            rests = [self.texts[phrase][done:] for phrase, done in self._places[place][0]]
+            candidates = {*self._holding, *(p for rest in rests for p in self._pieces_spelt.get(rest, ()))}
+            self._closing[place] = sorted(p for p in candidates if self._waits(self.after(place, p)))
+        return self._closing[place]
+
     def joined(self, place: int) -> bool:
         """Whether the last character written is one that a letter would join."""
         return self._places[place][1]
@@ -67,6 +76,9 @@ class Phrases:
                 self._places.append(after)
             known = self._steps[place, piece] = number, completed
         return known
+
+    def _waits(self, place: int) -> bool:
+        return any(done == len(self.texts[phrase]) for phrase, done in self._places[place][0])
 
     def _follow(self, place: _Place, piece: int) -> tuple[_Place, frozenset[int]]:
         """Byte after byte; END is a character that joins nothing."""
@@ -119,6 +131,14 @@ class Phrases:
             if spelling:
                 found[spelling[0]].append(piece)
         return found
+
+    @cached_property
+    def _pieces_spelt(self) -> dict[bytes, list[int]]:
+        found: dict[bytes, list[int]] = defaultdict(list)
+        for piece, spelling in enumerate(self.spellings):
+            if spelling:
+                found[spelling].append(piece)
+        return dict(found)
 
     @cached_property
     def _holding(self) -> list[int]:

@@ -50,10 +50,12 @@ class Restrictions:
                         f"search: {phrase!r} is banned, but the {what} asks for {text!r}; leave out one of them"
                     )
 
-    def apply(self, stepper: Stepper, rows: Sequence[int], device: torch.device | str) -> Stepper:
-        """A stepper for the sentences `rows` that begins as it must and writes nothing banned."""
+    def apply(
+        self, stepper: Stepper, rows: Sequence[int], limits: Sequence[int], device: torch.device | str
+    ) -> Stepper:
+        """A stepper for the sentences `rows` that begins as it must and writes nothing banned within the limits."""
         if self._banned is not None:
-            stepper = Banned(stepper, self._banned)
+            stepper = Banned(stepper, self._banned, torch.tensor(limits, device=device))
         if self.prefixes:
             stepper = Prefixed.of(stepper, [self.prefix(row) for row in rows], device)
         return stepper
