@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from regard.lab.evaluation import Evaluation, Judged, evaluate
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
-    from regard.records import Links, Memory, Pair, Trace, Translation
+    from regard.records import Links, Memory, Pair, Scored, Trace, Translation
     from regard.training import Trained, Watcher, average, measure, train
-    from regard.translator import Translator, load
+    from regard.translator import Translator, load, load_ensemble
 
 _HOMES = {
     "regard.attention": ("NORMALISERS", "SCORES", "Attention", "Normaliser", "Score"),
@@ -35,9 +35,9 @@ _HOMES = {
     "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
-    "regard.records": ("Links", "Memory", "Pair", "Trace", "Translation"),
+    "regard.records": ("Links", "Memory", "Pair", "Scored", "Trace", "Translation"),
     "regard.training": ("Trained", "Watcher", "average", "measure", "train"),
-    "regard.translator": ("Translator", "load"),
+    "regard.translator": ("Translator", "load", "load_ensemble"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -58,6 +58,7 @@ __all__ = [
     "Pair",
     "RegardError",
     "Score",
+    "Scored",
     "SearchError",
     "ShapeError",
     "Trace",
@@ -70,6 +71,7 @@ __all__ = [
     "compare",
     "evaluate",
     "load",
+    "load_ensemble",
     "measure",
     "plot_attention",
     "read_test_set",

@@ -275,7 +275,9 @@ class SearchConfig:
 
     Args:
         beam: hypotheses kept at each step; 1 is greedy
-        length_penalty: exponent of the length in the score's normalisation; 0: none
+        length_penalty: exponent a of the length |Y| in the score's normalisation; 0: none
+        length_form: what is raised to it: power, |Y| (Cho et al. 2014b), or gnmt, (5 + |Y|) / 6 (Wu et al. 2016)
+        coverage_penalty: how much source pieces without attention count in the ranking (Wu et al. 2016); 0: not
         max_ratio: output length limit, times the source length in pieces
         max_extra: and this many pieces more
         batch_size: sentences translated together
@@ -283,6 +285,8 @@ class SearchConfig:
 
     beam: int = 5
     length_penalty: float = 1.0
+    length_form: Literal["power", "gnmt"] = "power"
+    coverage_penalty: float = 0.0
     max_ratio: float = 2.0
     max_extra: int = 20
     batch_size: int = 64

@@ -16,6 +16,7 @@ Everything is batch-major; T is kept as 1 when stepping. In a matrix of attentio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -246,7 +247,8 @@ class Translation:
 
     `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
     piece. `log_probabilities` are those of the pieces in nats, `log_probability` their sum. `alternatives` are
-    the rest of the n-best; `words` and `source_words` say which words the pieces make up.
+    the rest of the n-best; `words` and `source_words` say which words the pieces make up; `unmet` are the glossary's
+    terms that should be in the text and are not.
     """
 
     text: str
@@ -260,6 +262,32 @@ class Translation:
     words: Words = Words()
     source_words: Words = Words()
     log_probabilities: tuple[float, ...] = ()
+    unmet: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """How probable a model finds a known translation: its pieces with `</s>`, the log-probability of each in nats."""
+
+    source: str
+    target: str
+    pieces: tuple[str, ...]
+    log_probabilities: tuple[float, ...]
+
+    @property
+    def log_probability(self) -> float:
+        """Of the whole translation."""
+        return math.fsum(self.log_probabilities)
+
+    @property
+    def per_piece(self) -> float:
+        """The mean log-probability of a piece; nan where there is none."""
+        return self.log_probability / len(self.pieces) if self.pieces else math.nan
+
+    @property
+    def perplexity(self) -> float:
+        """exp(-per_piece): among how many equally likely pieces the model chose, on average."""
+        return math.inf if self.per_piece < -700 else math.exp(-self.per_piece)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack, overload
 
@@ -12,49 +13,86 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regard.alignment import words_for_unknown
 from regard.checkpoint import Tokenisers, load_model
 from regard.config import SearchConfig
 from regard.data import Tokeniser, sorted_batches
-from regard.errors import DataError, SearchError
-from regard.model import ModelStepper, Seq2Seq
+from regard.errors import DataError, ModelError, SearchError
+from regard.model import Seq2Seq
 from regard.records import (
     END,
     PAD,
     START,
+    UNKNOWN,
     Candidate,
     Hypothesis,
     Memory,
+    Scored,
     Trace,
     TraceStep,
     Translation,
     Words,
 )
-from regard.search import beam_search, forced_decode, greedy_search
+from regard.search import Ensemble, Plan, Restrictions, Stepper, forced_decode
 
 Ids = tuple[int, ...]
 Watch = Callable[[int], None]  # called with the number of sentences just done
 
 
 class How(TypedDict, total=False):
-    """What may be asked of `Translator.translate` beside the text."""
+    """What may be asked of `Translator.translate` beside the text.
+
+    In place of the recipe's: `beam`, `length_penalty`, `length_form`, `coverage_penalty`, `batch_size`.
+    `num_best`: the number of translations wanted of each sentence, the others being in `alternatives`, best first.
+    `groups`: cut the beam into groups that differ, by a penalty of `diversity` nats (0.5) for each common piece.
+    `sample`: draw `num_best` translations, in the order drawn, after `temperature`, `top_k` and `top_p`; the same
+    `seed` (1) draws the same for a sentence, whatever is translated beside it.
+    `prefix`: what the translation must begin with, one text or one for each sentence.
+    `ban`: words and phrases never to be written; `glossary`: the target term for each source term (both whole words;
+    a term that could not be written is in `unmet`).
+    `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
+    says of it.
+    `watch`: called with the number of sentences just done.
+    """
 
     beam: int
     length_penalty: float
+    length_form: str
+    coverage_penalty: float
     batch_size: int
     num_best: int
+    groups: int
+    diversity: float
+    sample: bool
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+    prefix: str | Sequence[str]
+    ban: Sequence[str]
+    glossary: Mapping[str, str]
+    replace_unknown: bool
+    lexicon: Mapping[str, str]
     watch: Watch | None
 
 
 class Translator:
-    """A trained model with its tokenisers: translates, aligns known pairs, embeds, traces.
+    """A trained model with its tokenisers: translates, aligns and scores known pairs, embeds, traces.
 
     Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and
     decoded in batches; results come in the order asked for. In float32 a sentence's log-probability is the same
-    within 1e-4 whatever it is batched with.
+    within 1e-4 whatever it is batched with. With `others` the models write together, as `search.Ensemble` says.
     """
 
-    def __init__(self, model: Seq2Seq, tokenisers: Tokenisers, search: SearchConfig) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        tokenisers: Tokenisers,
+        search: SearchConfig,
+        others: Sequence[Seq2Seq] = (),
+    ) -> None:
         self.model = model.eval()
+        self.models = (self.model, *(other.eval() for other in others))
         self.tokenisers = tokenisers
         self.search = search
 
@@ -63,44 +101,60 @@ class Translator:
         """Where the model lies."""
         return self.model.head.weight.device
 
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention to look at."""
+        return any(model.decoder.attention is not None for model in self.models)
+
     @overload
     def translate(self, text: str, **how: Unpack[How]) -> Translation: ...  # type: ignore[overload-overlap]
     @overload
     def translate(self, text: Sequence[str], **how: Unpack[How]) -> list[Translation]: ...
     def translate(self, text: str | Sequence[str], **how: Unpack[How]) -> Translation | list[Translation]:
-        """Translate a sentence, or a list of them.
+        """Translate a sentence, or a list of them; the keywords are those of `How`.
 
-        Keywords: `beam`, `length_penalty`, `batch_size` in place of the recipe's; `num_best`, the number of
-        translations wanted of each sentence, the others being in `alternatives`, best first; `watch`, called
-        with the number of sentences just done. Raises SearchError if the beam is narrower than `num_best`, or for a
-        beam or batch of less than 1.
+        Raises SearchError for keywords that say nothing or the contrary beside others, such as a beam narrower than
+        `num_best`, and for numbers that cannot be.
         """
         if isinstance(text, str):
             return self.translate([text], **how)[0]
-        if unknown := how.keys() - How.__annotations__.keys():
-            raise TypeError(
-                f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(How.__annotations__)}"
-            )
-        num_best = how.get("num_best", 1)
-        search = replace(
-            self.search,
-            beam=how.get("beam", max(self.search.beam, num_best)),
-            length_penalty=how.get("length_penalty", self.search.length_penalty),
-            batch_size=how.get("batch_size", self.search.batch_size),
-        )
-        if search.batch_size < 1:
-            raise SearchError(f"search.batch_size: expected a number from 1 on, got {search.batch_size}")
-        watch = how.get("watch")
-        return self._each(text, lambda _, ids: self._search(ids, search, num_best), search.batch_size, watch)
+        asked = self._asked(text, how)
 
+        def search(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
+            return self._search(rows, [text[row] for row in rows], ids, asked)
+
+        return self._each(text, search, asked.batch_size, how.get("watch"), asked)
+
+    @overload
+    def align(  # type: ignore[overload-overlap]
+        self, sources: str, targets: str, *, batch_size: int | None = None, watch: Watch | None = None
+    ) -> Translation: ...
+    @overload
     def align(
-        self, sources: Sequence[str], targets: Sequence[str], *, watch: Watch | None = None
-    ) -> list[Translation]:
-        """Force the model through known translations: what it attended to, and how probable it found them.
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        watch: Watch | None = None,
+    ) -> list[Translation]: ...
+    def align(
+        self,
+        sources: str | Sequence[str],
+        targets: str | Sequence[str],
+        *,
+        batch_size: int | None = None,
+        watch: Watch | None = None,
+    ) -> Translation | list[Translation]:
+        """Force the model through known translations, one or a list: what it attended to, how probable it found them.
 
         The attention of a target piece is that of the step that wrote it. Raises DataError unless there is one
         target for each source.
         """
+        if isinstance(sources, str) and isinstance(targets, str):
+            return self.align([sources], [targets], batch_size=batch_size, watch=watch)[0]
+        if isinstance(sources, str) or isinstance(targets, str):
+            raise TypeError("expected two texts or two lists of texts, got one of each")
         if len(sources) != len(targets):
             raise DataError(
                 f"expected one target for each source, got {len(sources)} sources and {len(targets)} targets; "
@@ -111,12 +165,58 @@ class Translator:
         def force(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
             return [[one] for one in self._force(ids, [wanted[row] for row in rows])]
 
-        return self._each(sources, force, self.search.batch_size, watch)
+        size = _checked_size(self.search.batch_size if batch_size is None else batch_size)
+        return self._each(sources, force, size, watch)
+
+    @overload
+    def score(  # type: ignore[overload-overlap]
+        self, sources: str, targets: str, *, batch_size: int | None = None, watch: Watch | None = None
+    ) -> Scored: ...
+    @overload
+    def score(
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        *,
+        batch_size: int | None = None,
+        watch: Watch | None = None,
+    ) -> list[Scored]: ...
+    def score(
+        self,
+        sources: str | Sequence[str],
+        targets: str | Sequence[str],
+        *,
+        batch_size: int | None = None,
+        watch: Watch | None = None,
+    ) -> Scored | list[Scored]:
+        """How probable the model finds known translations, one or a list; nothing is scored of an empty source.
+
+        Raises DataError unless there is one target for each source.
+        """
+        if isinstance(sources, str) and isinstance(targets, str):
+            return self.score([sources], [targets], batch_size=batch_size, watch=watch)[0]
+        forced = self.align(sources, targets, batch_size=batch_size, watch=watch)
+        return [
+            Scored(source, target, one.pieces, one.log_probabilities)
+            for source, target, one in zip(sources, targets, forced, strict=True)
+        ]
+
+    def unknown_words(self, texts: Sequence[str]) -> Counter[str]:
+        """The words of these source texts that the vocabulary does not have, wholly or in part, and how often."""
+        tokeniser = self.tokenisers.source
+        found: Counter[str] = Counter()
+        for text, ids in zip(texts, tokeniser.encode_batch(list(texts)), strict=True):
+            if UNKNOWN in ids:
+                words = _words(tokeniser, tokeniser.normalise(text), tuple(ids))
+                places = {place for i, place in zip(ids, words.places, strict=True) if i == UNKNOWN}
+                found.update(words.texts[place] for place in places if place >= 0)
+        return found
 
     @torch.inference_mode()
     def embed(self, text: str) -> NDArray[np.float32]:
         """The fixed sentence vector (M,): the encoder's last state, all a decoder without attention would know."""
-        final = self._stepper([(*self.tokenisers.source.encode(text), END)]).memory.final[0]
+        self._check_alone("embed")
+        final = self._memory(self.model, [(*self.tokenisers.source.encode(text), END)]).final[0]
         return final.float().cpu().numpy()
 
     def trace(self, text: str, target: str | None = None, *, num_candidates: int = 5) -> Trace:
@@ -124,14 +224,15 @@ class Translator:
 
         Each step holds query, scores, weights, context and the `num_candidates` most probable next pieces.
         """
+        self._check_alone("trace")
         source = (*self.tokenisers.source.encode(text), END)
         if target is None:
-            best = self._search([source], self.search, 1)[0][0]
+            best = self._search([0], [text], [source], self._asked([text], {}))[0][0]
         else:
             best = self._force([source], [(*self.tokenisers.target.encode(target), END)])[0]
-        memory = self._stepper([source]).memory
+        memory = self._memory(self.model, [source])
         return Trace(
-            translation=self._translation(text, source, [best]),
+            translation=self._translation(0, text, source, [best]),
             states=memory.values[0].float().cpu().numpy(),
             steps=tuple(self._trace_steps(memory, best.ids, num_candidates)),
             description=self.describe(),
@@ -155,6 +256,7 @@ class Translator:
         search: Callable[[Sequence[int], Sequence[Ids]], list[list[Hypothesis]]],
         batch_size: int,
         watch: Watch | None,
+        asked: _Asked | None = None,
     ) -> list[Translation]:
         """Search in batches of sentences of like length; `search(rows, ids)` gives each row its n-best."""
         sources = [(*ids, END) for ids in self.tokenisers.source.encode_batch(list(texts))]
@@ -166,28 +268,99 @@ class Translator:
             rows = [full[place] for place in places]
             best = search(rows, [sources[row] for row in rows])
             for row, hypotheses in zip(rows, best, strict=True):
-                found[row] = self._translation(texts[row], sources[row], hypotheses)
+                found[row] = self._translation(row, texts[row], sources[row], hypotheses, asked)
             if watch is not None:
                 watch(len(rows))
         return [_nothing(text) if one is None else one for one, text in zip(found, texts, strict=True)]
 
-    def _search(self, sources: Sequence[Ids], search: SearchConfig, num_best: int) -> list[list[Hypothesis]]:
-        limits = [max(1, int(len(ids) * search.max_ratio) + search.max_extra) for ids in sources]
-        stepper = self._stepper(sources)
-        if search.beam == 1 and num_best == 1:
-            return [[one] for one in greedy_search(stepper, limits, search.length_penalty)]
-        return beam_search(stepper, limits, search.beam, search.length_penalty, num_best)
+    def _asked(self, texts: Sequence[str], how: How) -> _Asked:
+        """What is asked for, checked and put together."""
+        if unknown := how.keys() - How.__annotations__.keys():
+            raise TypeError(
+                f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(How.__annotations__)}"
+            )
+        plan = Plan.of(self.search, how)
+        if plan.ranking.coverage_penalty and not self.attends:
+            raise SearchError(
+                "search.coverage_penalty: this model has no attention that could cover anything; set it to 0"
+            )
+        if how.get("replace_unknown") and not self.attends:
+            raise SearchError(
+                "search: replace_unknown needs attention, and this model has none; leave it out"
+            )
+        if "lexicon" in how and not how.get("replace_unknown"):
+            raise SearchError(
+                "search: lexicon says what to write for unknown words; ask for replace_unknown too"
+            )
+        return _Asked(
+            plan=plan,
+            restrictions=self._restrictions(texts, how),
+            batch_size=_checked_size(how.get("batch_size", self.search.batch_size)),
+            lexicon=how.get("lexicon", {}) if how.get("replace_unknown") else None,
+        )
+
+    def _restrictions(self, texts: Sequence[str], how: How) -> Restrictions:
+        prefix, ban = how.get("prefix", ""), how.get("ban", ())
+        prefixes = (prefix,) * len(texts) if isinstance(prefix, str) else tuple(prefix)
+        if len(prefixes) != len(texts):
+            raise SearchError(
+                f"search: expected one prefix for each text, got {len(prefixes)} for {len(texts)}"
+            )
+        return Restrictions(
+            self.tokenisers.source,
+            self.tokenisers.target,
+            prefixes if any(prefixes) else (),
+            (ban,) if isinstance(ban, str) else tuple(ban),
+            how.get("glossary", {}),
+        )
+
+    def _search(
+        self, rows: Sequence[int], texts: Sequence[str], sources: Sequence[Ids], asked: _Asked
+    ) -> list[list[Hypothesis]]:
+        """The n-best of each sentence; those that must contain terms are searched for by themselves."""
+        wanted = [asked.restrictions.wanted(text) for text in texts]
+        limits = [
+            max(1, int(len(ids) * self.search.max_ratio) + self.search.max_extra)
+            + len(asked.restrictions.prefix(row))
+            + (0 if one is None else one.num_steps)
+            for row, ids, one in zip(rows, sources, wanted, strict=True)
+        ]
+        stepper = asked.restrictions.apply(self._stepper(sources), rows, limits, self.device)
+        free = [place for place, one in enumerate(wanted) if one is None]
+        if len(free) == len(rows):
+            return asked.plan.run(stepper, limits, sources)
+        found: list[list[Hypothesis]] = [[] for _ in rows]
+        for places in (free, [place for place, one in enumerate(wanted) if one is not None]):
+            part = stepper.select(torch.tensor(places, dtype=torch.long, device=self.device))
+            given = part, [limits[place] for place in places], [sources[place] for place in places]
+            terms = [one for place in places if (one := wanted[place]) is not None]
+            best = asked.plan.run_constrained(*given, terms) if terms else asked.plan.run(*given)
+            for place, hypotheses in zip(places, best, strict=True):
+                found[place] = hypotheses
+        return found
 
     def _force(self, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Hypothesis]:
-        return forced_decode(self._stepper(sources), targets, self.search.length_penalty)
+        plan = Plan.of(self.search, {})
+        return forced_decode(self._stepper(sources), targets, plan.ranking_of(sources))
 
     @torch.inference_mode()
-    def _stepper(self, sources: Sequence[Ids]) -> ModelStepper:
+    def _stepper(self, sources: Sequence[Ids]) -> Stepper:
+        members = tuple(model.stepper(self._memory(model, sources)) for model in self.models)
+        return members[0] if len(members) == 1 else Ensemble(members)
+
+    @torch.inference_mode()
+    def _memory(self, model: Seq2Seq, sources: Sequence[Ids]) -> Memory:
         longest = max(len(ids) for ids in sources)
         padded = torch.tensor([[*ids, *[PAD] * (longest - len(ids))] for ids in sources], device=self.device)
         lengths = torch.tensor([len(ids) for ids in sources], device=self.device)
         valid = torch.arange(longest, device=self.device) < lengths.unsqueeze(1)
-        return self.model.stepper(self.model.encode(padded, valid))
+        return model.encode(padded, valid)
+
+    def _check_alone(self, verb: str) -> None:
+        if len(self.models) > 1:
+            raise SearchError(
+                f"{verb}: shows one model from inside, and this is an ensemble of {len(self.models)}"
+            )
 
     @torch.inference_mode()
     def _trace_steps(self, memory: Memory, ids: Ids, num_candidates: int) -> Iterator[TraceStep]:
@@ -213,8 +386,16 @@ class Translator:
         pieces = self._pieces(best.indices.tolist())
         return tuple(Candidate(piece, p) for piece, p in zip(pieces, best.values.exp().tolist(), strict=True))
 
-    def _translation(self, text: str, source: Ids, best: Sequence[Hypothesis]) -> Translation:
+    def _translation(
+        self, row: int, text: str, source: Ids, best: Sequence[Hypothesis], asked: _Asked | None = None
+    ) -> Translation:
+        """The best with the others as alternatives; `asked` says how unknown words are written."""
         made = [self._one_translation(text, source, hypothesis) for hypothesis in best]
+        if asked is not None:
+            made = [
+                self._spelt(row, one, source, hypothesis.ids, asked)
+                for one, hypothesis in zip(made, best, strict=True)
+            ]
         return replace(made[0], alternatives=tuple(made[1:]))
 
     def _one_translation(self, text: str, source: Ids, hypothesis: Hypothesis) -> Translation:
@@ -232,6 +413,36 @@ class Translator:
             log_probabilities=hypothesis.log_probabilities,
         )
 
+    def _spelt(self, row: int, one: Translation, source: Ids, ids: Ids, asked: _Asked) -> Translation:
+        """With its unknown words spelt out where that can be, and with the terms that it lacks."""
+        tokeniser = self.tokenisers.target
+        written = _units(tokeniser, one.text, ids)
+        unknown = {place for i, place in zip(ids, written.places, strict=True) if i == UNKNOWN and place >= 0}
+        spelt = {}
+        if unknown and asked.lexicon is not None and one.attention is not None:
+            typed = _units(self.tokenisers.source, self._typed(one), source)
+            spelt = words_for_unknown(one.attention, typed, written, unknown, asked.lexicon)
+        if unknown and asked.restrictions.prefixes:
+            prefix = tokeniser.normalise(asked.restrictions.prefixes[row])
+            begin = prefix if tokeniser.config.kind == "characters" else prefix.split()
+            spelt |= {place: word for place, word in enumerate(begin) if place in unknown}
+        if spelt:
+            texts = [spelt.get(place, word) for place, word in enumerate(written.texts)]
+            text = ("" if tokeniser.config.kind == "characters" else " ").join(texts)
+            words = Words(tuple(texts), written.places)
+            if tokeniser.config.kind == "characters":
+                words = _words(tokeniser, text, ids)
+            one = replace(one, text=text, words=words)
+        return replace(one, unmet=asked.restrictions.unmet(one.source, one.text))
+
+    def _typed(self, one: Translation) -> str:
+        """The source as it was typed, where normalising it has left its words or characters in their places."""
+        tokeniser = self.tokenisers.source
+        normalised = tokeniser.normalise(one.source)
+        if tokeniser.config.kind == "characters":
+            return one.source if len(one.source) == len(normalised) else normalised
+        return one.source if len(one.source.split()) == len(normalised.split()) else normalised
+
     def _pieces(self, ids: Sequence[int]) -> list[str]:
         return self.tokenisers.target.pieces(ids)
 
@@ -240,6 +451,36 @@ def load(path: str | Path, device: str = "cpu") -> Translator:
     """The translator in a model folder. Raises ModelError, saying what is wrong, if it is not whole."""
     saved = load_model(path, device)
     return Translator(saved.model, saved.tokenisers, saved.config.search)
+
+
+def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translator:
+    """Several models as one translator that averages them; the first one's recipe says how it searches.
+
+    Raises ModelError for a folder that is not whole, and for models that do not have the same tokenisers.
+    """
+    if not paths:
+        raise ModelError("an ensemble of no models: expected at least one model folder")
+    first, *others = [load_model(path, device) for path in paths]
+    for path, saved in zip(paths[1:], others, strict=True):
+        for side in ("source", "target"):
+            difference = getattr(first.tokenisers, side).difference(getattr(saved.tokenisers, side))
+            if difference:
+                raise ModelError(
+                    f"{paths[0]} and {path} cannot write together, their {side} tokenisers differ: {difference}; "
+                    "train both with the same"
+                )
+    models = [saved.model for saved in others]
+    return Translator(first.model, first.tokenisers, first.config.search, models)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How to translate: `How`, checked. `lexicon` is None where unknown words stay unknown."""
+
+    plan: Plan
+    restrictions: Restrictions
+    batch_size: int
+    lexicon: Mapping[str, str] | None
 
 
 def _nothing(text: str) -> Translation:
@@ -259,6 +500,22 @@ def _words(tokeniser: Tokeniser, text: str, ids: Ids) -> Words:
                 joined[place] += piece
         texts = joined
     return Words(tuple(texts), tuple(places))
+
+
+def _units(tokeniser: Tokeniser, text: str, ids: Ids) -> Words:
+    """The words of a text, or its characters where those are the pieces."""
+    if tokeniser.config.kind != "characters":
+        return _words(tokeniser, text, ids)
+    pieces = [i for i in ids if i not in (PAD, START, END)]
+    texts = tuple(text) if len(text) == len(pieces) else tuple(tokeniser.decode([i]) for i in pieces)
+    counted = iter(range(len(pieces)))
+    return Words(texts, tuple(-1 if i in (PAD, START, END) else next(counted) for i in ids))
+
+
+def _checked_size(batch_size: int) -> int:
+    if batch_size < 1:
+        raise SearchError(f"search.batch_size: expected a number from 1 on, got {batch_size}")
+    return batch_size
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

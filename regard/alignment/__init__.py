@@ -5,6 +5,7 @@ from __future__ import annotations
 from regard.alignment.aer import AlignmentScore, alignment_error_rate
 from regard.alignment.extract import diagonal, fold_pieces, links_from_attention
 from regard.alignment.pharaoh import format_links, parse_links, read_links
+from regard.alignment.unknown import words_for_unknown
 
 __all__ = [
     "AlignmentScore",
@@ -15,4 +16,5 @@ __all__ = [
     "links_from_attention",
     "parse_links",
     "read_links",
+    "words_for_unknown",
 ]

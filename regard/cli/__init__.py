@@ -20,6 +20,7 @@ VERBS = {
     "train": "train a model on sentence pairs, from a recipe",
     "average": "average the weights of models, the checkpoints of a run say",
     "translate": "translate lines from standard input",
+    "score": "how probable a model finds given translations",
     "evaluate": "BLEU, chrF, error rates, by length, rare words; a report of the worst sentences",
     "compare": "systems side by side, and whether they truly differ",
     "explain": "show what attention did, step by step, for one sentence",

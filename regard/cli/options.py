@@ -17,17 +17,73 @@ if TYPE_CHECKING:
 
 
 def add_search_options(parser: Parser) -> None:
-    """--beam, --length-penalty, --batch-size; each defaults to what the model's recipe says."""
-    add = parser.add_argument
-    add("--beam", type=int, help="hypotheses kept at each step; 1 is greedy (default: the model's recipe)")
-    add("--length-penalty", type=float, help="exponent of the length in the ranking (default: the recipe)")
-    add("--batch-size", type=int, help="sentences decoded together (default: the recipe)")
+    """All that `translate` takes beside the text, as options; what is not given is as the model's recipe says."""
+    search = parser.add_argument_group("search").add_argument
+    search("--beam", type=int, help="hypotheses kept at each step; 1 is greedy (default: the model's recipe)")
+    search("--length-penalty", type=float, help="exponent of the length in the ranking (default: the recipe)")
+    search(
+        "--length-form", choices=("power", "gnmt"), help="of that length: |Y|, or (5 + |Y|) / 6 (the recipe)"
+    )
+    search(
+        "--coverage-penalty", type=float, help="how much source pieces without attention count (the recipe)"
+    )
+    search("--batch-size", type=int, help="sentences decoded together (default: the recipe)")
+    search("--groups", type=int, help="cut the beam into so many groups that differ from each other")
+    search("--diversity", type=float, help="what a piece costs that an earlier group wrote, in nats (0.5)")
+    add_ensemble_option(search)
+    draw = parser.add_argument_group("samples in place of a search").add_argument
+    draw("--sample", action="store_true", help="draw translations, --num-best of each line")
+    draw("--temperature", type=float, help="below 1 bolder, above 1 more varied (1)")
+    draw("--top-k", type=int, help="draw from the K most probable pieces only")
+    draw("--top-p", type=float, help="draw from the fewest pieces that have probability P together")
+    draw("--seed", type=int, help="the same draws the same, whatever the other lines are (1)")
+    write = parser.add_argument_group("what is written").add_argument
+    write("--prefix", metavar="TEXT", help="every translation begins with this")
+    write("--ban", metavar="TEXT", action="append", help="never write this word or phrase; may be repeated")
+    write("--ban-file", type=Path, metavar="FILE", help="the same, one a line")
+    write("--glossary", type=Path, metavar="FILE", help="source TAB target: the target term must be written")
+    write(
+        "--replace-unknown", action="store_true", help="write the source word attended to in place of <unk>"
+    )
+    write(
+        "--lexicon", type=Path, metavar="FILE", help="source TAB target: what to write for such a source word"
+    )
+
+
+def add_ensemble_option(add: Callable[..., object]) -> None:
+    """--ensemble, for `load_model`."""
+    add("--ensemble", nargs="+", default=[], metavar="MODEL", help="more models, averaged with MODEL")
 
 
 def search_options(options: Namespace) -> dict[str, Any]:
-    """Those of the search options that were given."""
-    asked = {key: getattr(options, key) for key in ("beam", "length_penalty", "batch_size")}
-    return {key: value for key, value in asked.items() if value is not None}
+    """Those of the search options that were given, files read. Raises DataError for a file that is not as told."""
+    from regard.data.phrases import read_lexicon, read_phrases
+
+    found = {key: getattr(options, key) for key in _GIVEN if getattr(options, key) is not None}
+    found |= {key: True for key in ("sample", "replace_unknown") if getattr(options, key)}
+    banned = [*(options.ban or []), *(read_phrases(options.ban_file) if options.ban_file else [])]
+    if banned:
+        found["ban"] = banned
+    for key in ("glossary", "lexicon"):
+        if getattr(options, key):
+            found[key] = read_lexicon(getattr(options, key))
+    return found
+
+
+_GIVEN = (
+    "beam",
+    "length_penalty",
+    "length_form",
+    "coverage_penalty",
+    "batch_size",
+    "groups",
+    "diversity",
+    "temperature",
+    "top_k",
+    "top_p",
+    "seed",
+    "prefix",
+)
 
 
 def add_machine_options(parser: Parser) -> None:
@@ -39,11 +95,11 @@ def add_machine_options(parser: Parser) -> None:
 
 
 def load_model(options: Namespace) -> Translator:
-    """The translator in the folder `options.model`, on the device asked for."""
+    """The translator in the folder `options.model`, with those of --ensemble, on the device asked for."""
     import torch
 
     from regard.training import choose_device
-    from regard.translator import load
+    from regard.translator import load_ensemble
 
     if options.threads is not None and options.threads < 0:
         raise ConfigError(
@@ -51,7 +107,8 @@ def load_model(options: Namespace) -> Translator:
         )
     if options.threads:
         torch.set_num_threads(options.threads)
-    return load(options.model, str(choose_device(options.device)))
+    folders = [options.model, *getattr(options, "ensemble", [])]
+    return load_ensemble(folders, str(choose_device(options.device)))
 
 
 def open_system(name: str, options: Namespace) -> Translator | str:

@@ -105,6 +105,11 @@ class Tokeniser:
         """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name."""
         return [self._texts[i].replace(" ", "▁") for i in ids]
 
+    def spellings(self) -> list[bytes]:
+        """What each piece adds to a text, as UTF-8 with the space before a word; nothing for the marks."""
+        gap = " " if self.config.kind == "words" else ""
+        return [b"" if i in _MARKS else _spelling(gap + text) for i, text in enumerate(self._texts)]
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of these ids, without padding, start and end; an unknown piece stays visible as <unk>."""
         texts = [self._texts[i] for i in ids if i not in _MARKS]
@@ -132,6 +137,19 @@ class Tokeniser:
             places.append(word)
         return places
 
+    def difference(self, other: Tokeniser) -> str:
+        """In words what another tokeniser does otherwise; empty if it gives the same ids to every text."""
+        for key, own in asdict(self.config).items():
+            if key in ("kind", "lowercase", "normalise") and own != getattr(other.config, key):
+                return f"tokeniser.{key} is {own} and {getattr(other.config, key)}"
+        if len(self) != len(other):
+            return f"{len(self)} and {len(other)} pieces"
+        for i, (own, its) in enumerate(zip(self._texts, other._texts, strict=True)):
+            if own != its:
+                return f"piece {i} is {own!r} and {its!r}"
+        same = self._library.to_str() == other._library.to_str()
+        return "" if same else "the same pieces, but texts are cut otherwise"
+
     def __len__(self) -> int:
         return len(self._texts)
 
@@ -158,6 +176,10 @@ class Tokeniser:
             raise ModelError(
                 f"{path}: not a tokeniser this version can read ({error}); save the model anew"
             ) from None
+
+
+def _spelling(text: str) -> bytes:
+    return bytes([int(text[3:5], 16)]) if text in _BYTES else text.encode()
 
 
 def _learn_words(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:

@@ -1,8 +1,40 @@
-"""Searches: greedy, beam, forced. They drive anything that can start, step and select, and know no model."""
+"""Searches: greedy, beam, diverse, constrained, samples, forced.
 
+They drive anything that can start, step and select, and know no model. What restricts a search (a prefix, banned
+words) or joins models (an ensemble) is itself a stepper around others.
+"""
+
+from regard.search.banned import Banned
 from regard.search.beam import beam_search
+from regard.search.constraints import Wanted, constrained_search
+from regard.search.diverse import Groups
+from regard.search.ensemble import Ensemble
 from regard.search.forced import forced_decode
 from regard.search.greedy import greedy_search
+from regard.search.phrases import Phrases
+from regard.search.plan import Plan
+from regard.search.prefix import Prefixed
+from regard.search.ranking import Ranking
+from regard.search.restrictions import Restrictions
+from regard.search.sample import Sampling, noise, sample
 from regard.search.stepper import Stepper
 
-__all__ = ["Stepper", "beam_search", "forced_decode", "greedy_search"]
+__all__ = [
+    "Banned",
+    "Ensemble",
+    "Groups",
+    "Phrases",
+    "Plan",
+    "Prefixed",
+    "Ranking",
+    "Restrictions",
+    "Sampling",
+    "Stepper",
+    "Wanted",
+    "beam_search",
+    "constrained_search",
+    "forced_decode",
+    "greedy_search",
+    "noise",
+    "sample",
+]

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import torch
 
 from regard.records import PAD, Hypothesis
+from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, start_tokens
 from regard.search.writer import Writer
 
 
 @torch.inference_mode()
 def forced_decode(
-    stepper: Stepper, targets: Sequence[Sequence[int]], length_penalty: float = 1.0
+    stepper: Stepper, targets: Sequence[Sequence[int]], ranking: Ranking = DEFAULT_RANKING
 ) -> list[Hypothesis]:
     """One hypothesis a sentence that writes exactly these pieces; give END at their end to have it counted."""
     writers = [Writer() for _ in targets]
@@ -30,4 +31,4 @@ def forced_decode(
         for row, (target, gain) in enumerate(zip(targets, gains, strict=True)):
             if step < len(target):
                 writers[row].add(target[step], gain, None if looks is None else looks[row])
-    return [writer.hypothesis(length_penalty) for writer in writers]
+    return [writer.hypothesis(ranking, row) for row, writer in enumerate(writers)]

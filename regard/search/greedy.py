@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import torch
 
 from regard.records import Hypothesis
+from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, check_limits, start_tokens, writable
 from regard.search.writer import Writer
 
 
 @torch.inference_mode()
 def greedy_search(
-    stepper: Stepper, max_lengths: Sequence[int], length_penalty: float = 1.0
+    stepper: Stepper, max_lengths: Sequence[int], ranking: Ranking = DEFAULT_RANKING
 ) -> list[Hypothesis]:
     """One hypothesis a sentence, each at most its `max_lengths` (1 or more) pieces long, end-of-sentence counted.
 
-    Sentences that have ended leave the batch. `score` is length-normalised as in `beam_search`, so that the two
-    compare.
+    Sentences that have ended leave the batch. `score` is that of `ranking`, so that it compares with a beam's.
     """
     check_limits(stepper, max_lengths)
     writers = [Writer() for _ in range(stepper.num_sentences)]
@@ -39,4 +39,4 @@ def greedy_search(
             kept = torch.tensor(alive, dtype=torch.long, device=tokens.device)
             stepper, state, tokens = stepper.select(kept), state.select(kept), tokens[kept]
             going = [going[row] for row in alive]
-    return [writer.hypothesis(length_penalty) for writer in writers]
+    return [writer.hypothesis(ranking, row) for row, writer in enumerate(writers)]

@@ -55,3 +55,8 @@ def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
     allowed[:, PAD] = -torch.inf
     allowed[:, START] = -torch.inf
     return allowed
+
+
+def sentence_of_rows(stepper: Stepper, rows: int) -> Int[Tensor, " R"]:
+    """The sentence that each of so many rows belongs to: every sentence has as many, and they stand together."""
+    return torch.arange(rows) // max(rows // max(stepper.num_sentences, 1), 1)

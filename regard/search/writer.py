@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from regard.records import END, Hypothesis
+from regard.search.ranking import Ranking
 
 
 @dataclass
@@ -32,21 +33,14 @@ class Writer:
         """What was written backwards, the right way round."""
         return Writer(self.ids[::-1], self.log_probabilities[::-1], self.looks[::-1])
 
-    def hypothesis(self, length_penalty: float) -> Hypothesis:
-        """The finished record."""
+    def hypothesis(self, ranking: Ranking, sentence: int) -> Hypothesis:
+        """The finished record; `sentence` is its place among those that `ranking` knows."""
         total = sum(self.log_probabilities)
+        attention = np.stack(self.looks) if self.looks else None
         return Hypothesis(
             ids=tuple(self.ids),
             log_probability=total,
-            score=normalised(total, len(self.ids), length_penalty),
-            attention=np.stack(self.looks) if self.looks else None,
+            score=ranking.score(total, len(self.ids), attention, sentence),
+            attention=attention,
             log_probabilities=tuple(self.log_probabilities),
         )
-
-
-def normalised(log_probability: float, length: int, length_penalty: float) -> float:
-    """Log-probability over length to the power of the penalty, so that long outputs are not at a disadvantage.
-
-    Source: Cho et al. 2014b (On the properties …), section 4: penalty 1; 0 leaves the log-probability as it is.
-    """
-    return log_probability / length**length_penalty if length else log_probability

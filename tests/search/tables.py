@@ -9,15 +9,19 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from regard.records import END, PAD, START, DecoderState, Prediction
+from regard.records import END, PAD, START, AttentionStep, DecoderState, Prediction
 
 
 @dataclass(frozen=True)
 class Table:
-    """log-probabilities (B, steps, V, V): of sentence, step and last piece, for every next piece."""
+    """log-probabilities (B, steps, V, V): of sentence, step and last piece, for every next piece.
+
+    `looks` (B, steps, V, S) are attention weights, None for a table that attends to nothing.
+    """
 
     log_probabilities: Tensor
     num_sentences: int
+    looks: Tensor | None = None
 
     def start(self) -> DecoderState:
         sentences = torch.arange(self.num_sentences)
@@ -25,7 +29,11 @@ class Table:
 
     def step(self, tokens: Tensor, state: DecoderState) -> Prediction:
         found = self.log_probabilities[state["sentence"], state["step"], tokens]
-        return Prediction(found, DecoderState({**state.tensors, "step": state["step"] + 1}), None)
+        state = DecoderState({**state.tensors, "step": state["step"] + 1})
+        if self.looks is None:
+            return Prediction(found, state, None)
+        weights = self.looks[state["sentence"], state["step"] - 1, tokens].unsqueeze(1)
+        return Prediction(found, state, AttentionStep(weights.log(), weights, weights))
 
     def select(self, sentences: Tensor) -> Table:
         return replace(self, num_sentences=len(torch.arange(self.num_sentences)[sentences]))
@@ -36,7 +44,14 @@ class Table:
         return self.log_probabilities[sentence, len(written), last, piece].item()
 
     def alone(self, sentence: int) -> Table:
-        return Table(self.log_probabilities[sentence : sentence + 1], 1)
+        looks = None if self.looks is None else self.looks[sentence : sentence + 1]
+        return Table(self.log_probabilities[sentence : sentence + 1], 1, looks)
+
+    def received(self, sentence: int, ids: Sequence[int]) -> Tensor:
+        """The attention (S,) that each source place gets while these pieces are written."""
+        assert self.looks is not None
+        before = (START, *ids[:-1])
+        return torch.stack([self.looks[sentence, step, last] for step, last in enumerate(before)]).sum(0)
 
 
 def random_table(
@@ -50,6 +65,17 @@ def random_table(
     return Table(logits.log_softmax(-1).masked_fill(banned, -torch.inf), sentences)
 
 
+def with_looks(table: Table, seed: int, lengths: Sequence[int]) -> Table:
+    """The table with random attention, half of it exactly 0, none of it beyond the sentences' lengths."""
+    generator = torch.Generator().manual_seed(seed)
+    sentences, steps, size, _ = table.log_probabilities.shape
+    looks = torch.rand(sentences, steps, size, max(lengths), generator=generator)
+    looks[torch.rand(looks.shape, generator=generator) < 0.5] = 0
+    for sentence, length in enumerate(lengths):
+        looks[sentence, ..., length:] = 0
+    return replace(table, looks=looks / looks.sum(-1, keepdim=True).clamp(min=1e-9))
+
+
 Ranked = tuple[float, float, tuple[int, ...]]  # score, log-probability, pieces
 
 
@@ -61,6 +87,18 @@ def all_outputs(table: Table, sentence: int, limit: int, penalty: float) -> list
     finished = [_rank(table, sentence, ids, penalty) for ids in outputs]
     cut = [_rank(table, sentence, ids, penalty) for ids in product(inner, repeat=limit)]
     return _possible(finished) + _possible(cut)
+
+
+def all_bodies(table: Table, longest: int) -> Iterator[tuple[int, ...]]:
+    """Every output of at most `longest` pieces before its END, which is not among them."""
+    inner = [i for i in range(table.log_probabilities.shape[-1]) if i not in (PAD, START, END)]
+    for length in range(longest + 1):
+        yield from product(inner, repeat=length)
+
+
+def total_of(table: Table, sentence: int, ids: Sequence[int]) -> float:
+    """The log-probability of these pieces."""
+    return sum(table.gain(sentence, ids[:t], piece) for t, piece in enumerate(ids))
 
 
 def slow_beam(table: Table, sentence: int, limit: int, beam: int, penalty: float) -> list[Ranked]:
@@ -84,7 +122,7 @@ def _continuations(table: Table, sentence: int, ids: tuple[int, ...]) -> Iterato
 
 
 def _rank(table: Table, sentence: int, ids: tuple[int, ...], penalty: float) -> Ranked:
-    total = sum(table.gain(sentence, ids[:t], piece) for t, piece in enumerate(ids))
+    total = total_of(table, sentence, ids)
     return total / len(ids) ** penalty, total, ids
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from regard.errors import SearchError
 from regard.records import END, PAD, START, UNKNOWN, Hypothesis
-from regard.search import beam_search, forced_decode, greedy_search
+from regard.search import Ranking, beam_search, forced_decode, greedy_search
 from tests.search.tables import Ranked, Table, all_outputs, random_table, slow_beam
 
 A, B = 4, 5
@@ -42,7 +42,7 @@ def test_greedy_misses_the_best_path() -> None:
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_a_beam_of_two_finds_the_best_path(penalty: float) -> None:
-    (found,) = beam_search(table_by_hand(), [5], beam=2, length_penalty=penalty, num_best=2)
+    (found,) = beam_search(table_by_hand(), [5], beam=2, ranking=Ranking(penalty), num_best=2)
     assert [one.ids for one in found] == [(B, END), (A, END)]
     assert found[0].log_probability == pytest.approx(math.log(0.36), abs=1e-6)
     assert found[0].score == pytest.approx(math.log(0.36) / 2**penalty, abs=1e-6)
@@ -52,8 +52,8 @@ def test_a_beam_of_two_finds_the_best_path(penalty: float) -> None:
 def test_the_length_penalty_favours_length() -> None:
     # A B END: 0.6 × 0.2 × 0.9 = 0.108, whose ln is -2.226; B END: 0.36, ln -1.022.
     # Penalty 0 takes the latter; with 3 the former has -2.226 / 27 = -0.082, the latter -1.022 / 8 = -0.128.
-    (short,) = beam_search(table_by_hand(), [3], beam=30, length_penalty=0.0)
-    (long,) = beam_search(table_by_hand(), [3], beam=30, length_penalty=3.0)
+    (short,) = beam_search(table_by_hand(), [3], beam=30, ranking=Ranking(0.0))
+    (long,) = beam_search(table_by_hand(), [3], beam=30, ranking=Ranking(3.0))
     assert short[0].ids == (B, END)
     assert long[0].ids == (A, B, END)
     assert long[0].score == pytest.approx(math.log(0.108) / 27, abs=1e-6)
@@ -63,7 +63,7 @@ def test_the_length_penalty_favours_length() -> None:
 @settings(max_examples=15, deadline=None)
 def test_a_beam_as_wide_as_all_paths_is_brute_force(seed: int, penalty: float, num_best: int) -> None:
     table = random_table(seed, steps=4)
-    (found,) = beam_search(table, [4], beam=400, length_penalty=penalty, num_best=num_best)
+    (found,) = beam_search(table, [4], beam=400, ranking=Ranking(penalty), num_best=num_best)
     assert_agree(found, all_outputs(table, 0, 4, penalty)[:num_best])
 
 
@@ -83,7 +83,7 @@ def test_the_early_stop_is_exact(
 ) -> None:
     num_best = 1 + pick % beam
     table = random_table(seed, size=size, forbidden=forbidden)
-    (found,) = beam_search(table, [limit], beam=beam, length_penalty=penalty, num_best=num_best)
+    (found,) = beam_search(table, [limit], beam=beam, ranking=Ranking(penalty), num_best=num_best)
     assert_agree(found, slow_beam(table, 0, limit, beam, penalty)[:num_best])
 
 
@@ -94,7 +94,7 @@ def test_an_empty_slot_stays_free_for_what_comes_later() -> None:
     probabilities[0, 1, 4, 4] = 1.0
     probabilities[0, 2, 4, [4, 5, 6]] = torch.tensor([0.5, 0.3, 0.2])
     probabilities[0, 3, 4:, END] = 1.0
-    (found,) = beam_search(Table(probabilities.log(), 1), [4], beam=4, length_penalty=0.0, num_best=4)
+    (found,) = beam_search(Table(probabilities.log(), 1), [4], beam=4, ranking=Ranking(0.0), num_best=4)
     assert [one.ids for one in found] == [(END,), (4, 4, 4, END), (4, 4, 5, END), (4, 4, 6, END)]
 
 
@@ -108,7 +108,7 @@ def test_it_stops_when_nothing_can_overtake() -> None:
 
     probabilities = torch.full((6, 6), 0.0)
     probabilities[:, [A, END]] = torch.tensor([0.1, 0.9])
-    beam_search(Counting(probabilities.log().expand(1, 50, 6, 6), 1), [50], beam=3, length_penalty=0.0)
+    beam_search(Counting(probabilities.log().expand(1, 50, 6, 6), 1), [50], beam=3, ranking=Ranking(0.0))
     assert len(steps) == 1  # END at 0.9; whatever else begins has 0.1 at most
 
 
@@ -161,7 +161,7 @@ def test_what_nobody_may_write_is_not_written_however_probable() -> None:
 
 def test_a_beam_wider_than_the_vocabulary() -> None:
     table = random_table(3, size=4, steps=3)  # only UNKNOWN and END can be written
-    (found,) = beam_search(table, [3], beam=9, length_penalty=0.0, num_best=9)
+    (found,) = beam_search(table, [3], beam=9, ranking=Ranking(0.0), num_best=9)
     assert_agree(found, all_outputs(table, 0, 3, 0.0))
     assert len(found) == 4  # END, ? END, ? ? END, ? ? ?
 
@@ -183,7 +183,7 @@ def test_a_beam_that_cannot_give_so_many_is_refused(beam: int, num_best: int) ->
 
 def test_a_negative_length_penalty_is_refused() -> None:
     with pytest.raises(SearchError, match=r"search\.length_penalty: expected 0 or more, got -1"):
-        beam_search(table_by_hand(), [3], length_penalty=-1)
+        Ranking(-1)
 
 
 def test_forced_decoding_by_hand() -> None:
@@ -192,7 +192,7 @@ def test_forced_decoding_by_hand() -> None:
     assert found.ids == (A, B, END)
     assert found.log_probability == pytest.approx(math.log(0.108))
     assert found.score == pytest.approx(math.log(0.108) / 3)
-    (whole,) = forced_decode(table_by_hand(), [[A, B, END]], length_penalty=0.0)
+    (whole,) = forced_decode(table_by_hand(), [[A, B, END]], ranking=Ranking(0.0))
     assert whole.score == whole.log_probability
 
 

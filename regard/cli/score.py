@@ -1,0 +1,98 @@
+"""`regard score`: how probable a model finds translations that are there already."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regard.cli import Parser
+from regard.cli.options import (
+    add_ensemble_option,
+    add_machine_options,
+    lines_of,
+    load_model,
+    progress,
+    whole_output,
+)
+
+if TYPE_CHECKING:
+    from regard.records import Pair, Scored
+
+CHUNK = 1024  # pairs read before any is written; within a chunk like lengths are scored together
+
+_DESCRIPTION = """\
+Force a model through given translations and write, line n for pair n: the log-probability in nats, the same for a
+piece on average, and the perplexity, with TABs between them. End-of-sentence counts as a piece; of an empty source
+nothing is scored. Figures of all pairs go to standard error. FILES are two line-parallel files (source,
+translation) or one TSV."""
+
+_EXAMPLES = """\
+examples:
+  regard score runs/demo test.de test.en > scores.tsv
+  regard score runs/demo candidates.tsv --format jsonl
+
+jsonl has one object a line: source, target, log_probability, per_piece, perplexity, pieces, log_probabilities (of
+each piece)."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, score, write."""
+    parser = Parser("score", description=_DESCRIPTION, epilog=_EXAMPLES)
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a model folder")
+    add("files", nargs="+", metavar="FILES", help="source and translation, or one TSV")
+    add(
+        "--output", type=Path, help="write this file in place of standard output; it appears when it is whole"
+    )
+    add("--format", choices=("tsv", "jsonl"), default="tsv", help="tsv, or one JSON object a line")
+    add("--batch-size", type=int, help="pairs scored together (default: the recipe)")
+    add_ensemble_option(add)
+    add_machine_options(parser)
+    options = parser.parse_args(arguments)
+
+    from regard.data import read_pairs
+
+    pairs = read_pairs(options.files)
+    translator = load_model(options)
+    total, pieces, lines = 0.0, 0, 0
+    with ExitStack() as stack:
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+        write = stack.enter_context(whole_output(options.output)) if options.output else sys.stdout.write
+        watch = stack.enter_context(progress("pairs", lines_of(Path(options.files[0]))))
+        for chunk in _chunks(pairs):
+            sources, targets = [pair.source for pair in chunk], [pair.target for pair in chunk]
+            for one in translator.score(sources, targets, batch_size=options.batch_size, watch=watch):
+                write(_line(one, options.format) + "\n")
+                total, pieces, lines = total + one.log_probability, pieces + len(one.pieces), lines + 1
+    perplexity = math.exp(-total / pieces) if pieces else math.nan
+    print(
+        f"{lines} pairs, {pieces} pieces: log-probability {total:.4f}, perplexity {perplexity:.4f}",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _chunks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
+    while chunk := list(islice(pairs, CHUNK)):
+        yield chunk
+
+
+def _line(one: Scored, form: str) -> str:
+    figures = {
+        "log_probability": one.log_probability,
+        "per_piece": one.per_piece,
+        "perplexity": one.perplexity,
+    }
+    if form == "tsv":
+        return "\t".join(f"{figure:.6f}" for figure in figures.values())
+    told = {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
+    record = {"source": one.source, "target": one.target, **told}
+    return json.dumps(
+        record | {"pieces": one.pieces, "log_probabilities": one.log_probabilities}, ensure_ascii=False
+    )

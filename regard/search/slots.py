@@ -1,0 +1,114 @@
+"""The beam while it is being written: what each of its slots holds, and how slots go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.records import END, PAD
+from regard.search.ranking import Ranking
+from regard.search.stepper import writable
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The beam of each sentence still going, (n, beam) each: last piece, log-probability, length, ended or not.
+
+    `received` (n, beam, S) is the attention that each source place got so far; None where no coverage counts.
+    """
+
+    pieces: Tensor
+    totals: Tensor
+    lengths: Tensor
+    finished: Tensor
+    received: Tensor | None = None
+
+    @staticmethod
+    def empty(start: Tensor, received: Tensor | None = None, groups: int = 1) -> Slots:
+        """From the start symbols (n, beam): all slots are alike, so only the first of each group may go on."""
+        totals = torch.full(start.shape, -torch.inf, device=start.device)
+        totals[:, :: start.shape[1] // groups] = 0.0
+        nothing = torch.zeros_like(totals, dtype=torch.long)
+        return Slots(start, totals, nothing, nothing.bool(), received)
+
+    def select(self, rows: Tensor) -> Slots:
+        """Only these sentences."""
+        received = None if self.received is None else self.received[rows]
+        return Slots(self.pieces[rows], self.totals[rows], self.lengths[rows], self.finished[rows], received)
+
+    def attend(self, looks: Float[Tensor, "R S"]) -> Slots:
+        """With what the slots that are being written attended to added to what was received."""
+        if self.received is None:
+            return self
+        added = looks.reshape(self.received.shape).masked_fill(self.finished.unsqueeze(-1), 0)
+        return replace(self, received=self.received + added)
+
+    def extend(
+        self, log_probabilities: Float[Tensor, "R V"], handicap: Tensor | None = None
+    ) -> tuple[Slots, Tensor]:
+        """The best continuations, and for each the slot (n, beam) it continues; finished ones go on as they are.
+
+        A `handicap` (n, V) is what each piece loses in the choice, and only there; of PAD it must be 0.
+        """
+        sentences, beam = self.totals.shape
+        steps = writable(log_probabilities).reshape(sentences, beam, -1)
+        judged = steps if handicap is None else steps - handicap.unsqueeze(1)
+        gains, pieces = judged.topk(min(beam, steps.shape[-1]), dim=-1)  # (n, beam, k): no slot can fill more
+        continued = self.totals.unsqueeze(-1) + gains.masked_fill(self.finished.unsqueeze(-1), -torch.inf)
+        continued[..., 0] = torch.where(self.finished, self.totals, continued[..., 0])
+        pieces[..., 0] = pieces[..., 0].masked_fill(self.finished, PAD)
+        rank = continued.clone()
+        rank[..., 0] = rank[..., 0].masked_fill(self.finished, torch.inf)  # a finished one keeps its slot
+        chosen = rank.flatten(1).topk(beam, dim=1).indices
+        parents = chosen // continued.shape[-1]
+        pieces, totals = pieces.flatten(1).gather(1, chosen), continued.flatten(1).gather(1, chosen)
+        already = self.finished.gather(1, parents) & (totals > -torch.inf)  # an empty slot has ended nothing
+        if handicap is not None:
+            totals = totals + handicap.gather(1, pieces)
+        lengths = self.lengths.gather(1, parents) + (~already).long()
+        finished = already | ((pieces == END) & (totals > -torch.inf))
+        return Slots(pieces, totals, lengths, finished, self._received_by(parents)), parents
+
+    def decided(self, length: int, limits: Tensor, ranking: Ranking, num_best: int) -> Tensor:
+        """Whether a sentence's answer cannot change any more, (n,)."""
+        scores = ranking.scores(self.totals, self.lengths.clamp(min=1), self.received)
+        worst_returned = scores.masked_fill(~self.finished, -torch.inf).topk(num_best, dim=1).values[:, -1]
+        hope = ranking.hope(self.totals, limits.unsqueeze(1)).masked_fill(self.finished, -torch.inf)
+        enough = self.finished.sum(dim=1) >= num_best
+        return (enough & (worst_returned >= hope.amax(dim=1))) | (limits <= length)
+
+    def split(self, groups: int) -> list[Slots]:
+        """The slots in so many groups of neighbours, each a beam of its own."""
+        size = self.totals.shape[1] // groups
+        cuts = [slice(start, start + size) for start in range(0, groups * size, size)]
+        return [
+            Slots(
+                self.pieces[:, cut],
+                self.totals[:, cut],
+                self.lengths[:, cut],
+                self.finished[:, cut],
+                None if self.received is None else self.received[:, cut],
+            )
+            for cut in cuts
+        ]
+
+    @staticmethod
+    def join(parts: Sequence[Slots]) -> Slots:
+        """What `split` gave, together again."""
+        received = [part.received for part in parts if part.received is not None]
+        return Slots(
+            torch.cat([part.pieces for part in parts], dim=1),
+            torch.cat([part.totals for part in parts], dim=1),
+            torch.cat([part.lengths for part in parts], dim=1),
+            torch.cat([part.finished for part in parts], dim=1),
+            torch.cat(received, dim=1) if received else None,
+        )
+
+    def _received_by(self, parents: Tensor) -> Tensor | None:
+        if self.received is None:
+            return None
+        return self.received.gather(1, parents.unsqueeze(-1).expand_as(self.received))

@@ -1,0 +1,107 @@
+"""Phrases seen while a text is written piece by piece are those that stand in the text."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regard.config import TokeniserConfig
+from regard.data import Tokeniser
+from regard.data.phrases import stands
+from regard.records import END, PAD, START, UNKNOWN
+from regard.search import Phrases
+
+TEXTS = [
+    "the art of artists",
+    "smart art, new art.",
+    "new york or new yorkshire",
+    "a b ab aab abab cafe",
+    "猫 é",
+]
+PHRASES = ["art", "new york", "ab", "a b", "art,", ".", "猫", "smart art", "aab", "é"]
+
+
+def tokeniser(kind: str, size: int = 300) -> Tokeniser:
+    return Tokeniser.train(TEXTS, TokeniserConfig(kind=kind, size=size))
+
+
+def completed_by(phrases: Phrases, ids: list[int]) -> set[int]:
+    """All phrases that are completed on the way through these pieces."""
+    place, found = phrases.start, set()
+    for piece in ids:
+        done = phrases.completed(place, piece)
+        assert bool(done) == bool(phrases.completing(place)[piece])
+        found |= done
+        place = phrases.after(place, piece)
+    return found
+
+
+def pieces_of(learnt: Tokeniser) -> list[int]:
+    """All that can be written; no bytes, of which most say nothing, and nothing unknown."""
+    return [
+        i for i in range(len(learnt)) if i > UNKNOWN and i not in (PAD, START, END) and _is_text(learnt, i)
+    ]
+
+
+def _is_text(learnt: Tokeniser, piece: int) -> bool:
+    try:
+        return bool(learnt.spellings()[piece].decode())
+    except UnicodeDecodeError:
+        return False
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_what_is_completed_is_what_stands_in_the_text(kind: str, data: st.DataObject) -> None:
+    learnt = LEARNT[kind]
+    ids = data.draw(st.lists(st.sampled_from(PIECES[kind]), max_size=8))
+    found = completed_by(FOLLOWED[kind], [*ids, END])
+    text = learnt.decode(ids)
+    assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if stands(phrase, text)}
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
+def test_a_text_is_followed_in_its_usual_pieces(kind: str) -> None:
+    for text in TEXTS:
+        found = completed_by(FOLLOWED[kind], [*LEARNT[kind].encode(text), END])
+        assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if stands(phrase, text)}
+
+
+def test_bytes_make_up_a_phrase_too() -> None:
+    spellings = [b"", b"<unk>", b"", b"", b" caf", b"\xc3", b"\xa9", b"s", " café".encode()]
+    phrases = Phrases(["café"], spellings)
+    assert completed_by(phrases, [4, 5, 6, END]) == {0}
+    assert completed_by(phrases, [8, END]) == {0}
+    assert completed_by(phrases, [8, 4]) == {0}
+    assert completed_by(phrases, [8, 7, END]) == set()
+    assert completed_by(phrases, [4, 5, END]) == set()
+
+
+def test_completing_is_known_for_all_pieces_at_once() -> None:
+    phrases = FOLLOWED["bpe"]
+    place = phrases.start
+    for piece in LEARNT["bpe"].encode("smart art, new art"):
+        expected = [bool(phrases.completed(place, other)) for other in range(len(LEARNT["bpe"]))]
+        assert phrases.completing(place).tolist() == expected
+        place = phrases.after(place, piece)
+
+
+def test_places_do_not_grow_without_end() -> None:
+    phrases = Phrases(["ab"], LEARNT["characters"].spellings())
+    ids = LEARNT["characters"].encode("ab ab ab ab ab ab")
+    places = [phrases.start]
+    for piece in ids:
+        places.append(phrases.after(places[-1], piece))
+    assert max(places) <= 4
+    assert any(one == other for one, other in pairwise(sorted(places)))
+    assert phrases.completing(phrases.start).dtype == torch.bool
+
+
+LEARNT = {kind: tokeniser(kind) for kind in ("words", "characters", "bpe")}
+PIECES = {kind: pieces_of(learnt) for kind, learnt in LEARNT.items()}
+FOLLOWED = {kind: Phrases(PHRASES, learnt.spellings()) for kind, learnt in LEARNT.items()}
