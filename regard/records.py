@@ -230,7 +230,8 @@ class Translation:
 
     `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
     piece. `log_probabilities` are those of the pieces in nats, `log_probability` their sum. `alternatives` are
-    the rest of the n-best; `words` and `source_words` say which words the pieces make up.
+    the rest of the n-best; `words` and `source_words` say which words the pieces make up. `sentences` are the
+    translations that one of several sentences was joined from, each piece and weight of which it has too.
     """
 
     text: str
@@ -244,6 +245,7 @@ class Translation:
     words: Words = Words()
     source_words: Words = Words()
     log_probabilities: tuple[float, ...] = ()
+    sentences: tuple[Translation, ...] = ()
 
 
 @dataclass(frozen=True)

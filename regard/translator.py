@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.checkpoint import Tokenisers, load_model
-from regard.config import SearchConfig
+from regard.config import DataConfig, SearchConfig
 from regard.data import Tokeniser, sorted_batches
 from regard.errors import DataError, SearchError
 from regard.model import ModelStepper, Seq2Seq
@@ -50,13 +50,20 @@ class Translator:
 
     Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and
     decoded in batches; results come in the order asked for. In float32 a sentence's log-probability is the same
-    within 1e-4 whatever it is batched with.
+    within 1e-4 whatever it is batched with. `max_pieces` is the length up to which sentences were trained on.
     """
 
-    def __init__(self, model: Seq2Seq, tokenisers: Tokenisers, search: SearchConfig) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        tokenisers: Tokenisers,
+        search: SearchConfig,
+        max_pieces: int = DataConfig.max_pieces,
+    ) -> None:
         self.model = model.eval()
         self.tokenisers = tokenisers
         self.search = search
+        self.max_pieces = max_pieces
 
     @property
     def device(self) -> torch.device:
@@ -239,7 +246,7 @@ class Translator:
 def load(path: str | Path, device: str = "cpu") -> Translator:
     """The translator in a model folder. Raises ModelError, saying what is wrong, if it is not whole."""
     saved = load_model(path, device)
-    return Translator(saved.model, saved.tokenisers, saved.config.search)
+    return Translator(saved.model, saved.tokenisers, saved.config.search, saved.config.data.max_pieces)
 
 
 def _nothing(text: str) -> Translation:

@@ -29,12 +29,15 @@ _ADDRESSES = r"""
              | (?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+ )
 """
 _PATTERNS = [re.compile(text, re.VERBOSE | re.DOTALL) for text in (_MARKUP, _MARKUP + _ADDRESSES)]
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_VOID = frozenset(re.findall(r"\w+", "area base br col embed hr img input link meta source track wbr"))
 _INLINE = frozenset(  # may stand inside a word; any other tag parts words
-    "a abbr b bdi bdo big cite code del dfn em font g i ins kbd mark mrk pc q s samp small span strike strong "
-    "sub sup tt u var wbr".split()
+    re.findall(
+        r"\w+",
+        "a abbr b bdi bdo big cite code del dfn em font g i ins kbd mark mrk pc q s samp small span strike strong "
+        "sub sup tt u var wbr",
+    )
 )
-_OPENING, _CLOSING = "([{«„“‘¿¡", ")]}»”’.,;:!?…%、。，！？；："
+OPENING, CLOSING = "([{«„“‘¿¡", ")]}»”’.,;:!?…%、。，！？；："
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,10 @@ def take_out(text: str, addresses: bool = False) -> Marked:
 
     An entity for white space or for a sign that nobody sees is a mark, any other is the character it stands for.
     A tag without a partner, or with one on the other side of an enclosing tag, is a point like a placeholder.
-    A text of nothing but markup is left as it is.
     """
     found, chunks, escaped = _find(text, _PATTERNS[addresses])
-    if not any(map(str.strip, chunks)):
-        return Marked(text)
+    if not found:
+        return Marked(chunks[0], (), escaped)
     found = _paired(found)
     plain = [chunks[0][: len(chunks[0]) - len(chunks[0].lstrip())]]
     length = len(plain[0])
@@ -176,7 +178,7 @@ def _joint(run: Sequence[_Found], around: Sequence[str]) -> tuple[str, bool]:
     if not left.strip() or not right.strip():
         return "", False
     kinds = {one.kind for one in run}
-    if right[0] in _CLOSING and "open" not in kinds or left[-1] in _OPENING and "close" not in kinds:
+    if (right[0] in CLOSING and "open" not in kinds) or (left[-1] in OPENING and "close" not in kinds):
         return "", False
     spaces = [left[len(left.rstrip()) :], *around[1:-1], right[: len(right) - len(right.lstrip())]]
     if any(spaces):
@@ -194,8 +196,13 @@ def _mark(found: Sequence[_Found], chunks: Sequence[str], number: int, place: in
         one.text,
         one.kind,
         place,
-        None if at_start else before[-1:].isspace(),
-        None if at_end else after[:1].isspace(),
+        None if at_start else _spaced(before[-1:]),
+        None if at_end else _spaced(after[:1]),
         separates,
         one.partner,
     )
+
+
+def _spaced(neighbour: str) -> bool | None:
+    """Whether the neighbour is white space; None for punctuation. No neighbour is another mark."""
+    return neighbour.isspace() if not neighbour or neighbour.isspace() or neighbour.isalnum() else None

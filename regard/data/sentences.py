@@ -13,7 +13,9 @@ from regard.errors import ConfigError
 
 Sizes = Callable[[list[str]], Sequence[int]]  # how many pieces each text has
 
-_BLOCK = 20_000  # characters given to the splitter at once: its time grows with the square where quotes stay open
+_BLOCK = (
+    20_000  # characters given to the splitter at once: its time grows with the square where quotes stay open
+)
 _ODD = re.compile(r"[^\S ]|[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # the splitter fails at some of them
 _CODE = re.compile(r"[a-z]{2,3}")
 _WORD_BREAK = re.compile(r"(?<=\S)\s+(?=\S)")
@@ -32,17 +34,23 @@ def cut_sentences(text: str, language: str = "") -> list[str]:
     Raises ConfigError for what is no code.
     """
     code = _code(language)
-    parts: list[str] = []
-    start = 0
+    parts: list[list[str]] = []  # each is a sentence; its own parts came from one block and the next
+    start, unfinished = 0, False
     while start < len(text):
         block = text[start : start + _BLOCK]
         last = start + len(block) == len(text)
         found = list(_sentences(block if last else _without_half_a_word(block), code))
         if not last and len(found) > 1:
             found.pop()  # it may go on in the next block
-        parts += found
         start += sum(map(len, found))
-    return parts if code else _joined_carefully(parts)
+        for sentence in found:
+            if parts and (unfinished or not (code or _is_end(parts[-1][-1], sentence))):
+                parts[-1].append(sentence)
+            else:
+                parts.append([sentence])
+            unfinished = False
+        unfinished = len(found) == 1
+    return ["".join(part) for part in parts]
 
 
 def cut_long(texts: Sequence[str], limit: int, sizes: Sizes) -> list[list[str]]:
@@ -58,7 +66,11 @@ def cut_long(texts: Sequence[str], limit: int, sizes: Sizes) -> list[list[str]]:
         if not any(map(any, longer)):
             return lines
         lines = [
-            [half for part, long in zip(line, marks, strict=True) for half in (_halves(part) if long else [part])]
+            [
+                half
+                for part, long in zip(line, marks, strict=True)
+                for half in (_halves(part) if long else [part])
+            ]
             for line, marks in zip(lines, longer, strict=True)
         ]
 
@@ -85,7 +97,9 @@ def _code(language: str) -> str:
     """The language without its region. Raises ConfigError for what is no code."""
     code = re.split("[-_]", language.lower())[0]
     if language and not _CODE.fullmatch(code):
-        raise ConfigError(f"language: expected a code of two or three letters such as de or pt-BR, got {language!r}")
+        raise ConfigError(
+            f"language: expected a code of two or three letters such as de or pt-BR, got {language!r}"
+        )
     return code
 
 
@@ -105,18 +119,8 @@ def _without_half_a_word(block: str) -> str:
     return block[:end] or block
 
 
-def _joined_carefully(parts: list[str]) -> list[str]:
-    """Sentences joined again where a period may have been that of an abbreviation or an ordinal number."""
-    groups: list[list[str]] = []
-    for part in parts:
-        if groups and not _is_end(groups[-1][-1], part):
-            groups[-1].append(part)
-        else:
-            groups.append([part])
-    return ["".join(group) for group in groups]
-
-
 def _is_end(sentence: str, following: str) -> bool:
+    """Whether a period ends the sentence, and not an abbreviation or an ordinal number."""
     word = sentence.split()[-1] if sentence.strip() else ""
     if not word.endswith(".") or not word.strip("."):
         return True
