@@ -16,6 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regard.attention import NORMALISERS, SCORES, Attention, Normaliser, Score
     from regard.config import Config
+    from regard.documents import (
+        Document,
+        Shards,
+        TextOptions,
+        translate_document,
+        translate_file,
+        translate_lines,
+    )
     from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError, ShapeError
     from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
     from regard.lab.evaluation import Evaluation, evaluate
@@ -26,6 +34,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "regard.attention": ("NORMALISERS", "SCORES", "Attention", "Normaliser", "Score"),
     "regard.config": ("Config",),
+    "regard.documents": (
+        "Document",
+        "Shards",
+        "TextOptions",
+        "translate_document",
+        "translate_file",
+        "translate_lines",
+    ),
     "regard.errors": ("ConfigError", "DataError", "ModelError", "RegardError", "SearchError", "ShapeError"),
     "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
     "regard.lab.evaluation": ("Evaluation", "evaluate"),
@@ -42,6 +58,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataError",
+    "Document",
     "Evaluation",
     "Links",
     "Memory",
@@ -52,6 +69,8 @@ __all__ = [
     "Score",
     "SearchError",
     "ShapeError",
+    "Shards",
+    "TextOptions",
     "Trace",
     "Trained",
     "Translation",
@@ -64,6 +83,9 @@ __all__ = [
     "plot_attention",
     "softer_example",
     "train",
+    "translate_document",
+    "translate_file",
+    "translate_lines",
     "worked_example",
 ]
 

@@ -40,7 +40,8 @@ def cut_sentences(text: str, language: str = "") -> list[str]:
         block = text[start : start + _BLOCK]
         last = start + len(block) == len(text)
         found = list(_sentences(block if last else _without_half_a_word(block), code))
-        if not last and len(found) > 1:
+        one = len(found) == 1
+        if not last and not one:
             found.pop()  # it may go on in the next block
         start += sum(map(len, found))
         for sentence in found:
@@ -49,7 +50,7 @@ def cut_sentences(text: str, language: str = "") -> list[str]:
             else:
                 parts.append([sentence])
             unfinished = False
-        unfinished = len(found) == 1
+        unfinished = one
     return ["".join(part) for part in parts]
 
 

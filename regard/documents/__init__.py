@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from regard.documents.files import translate_file
 from regard.documents.lines import Document, TextOptions, translate_document, translate_lines
+from regard.documents.shards import Shards
 
-__all__ = ["Document", "TextOptions", "translate_document", "translate_lines"]
+__all__ = ["Document", "Shards", "TextOptions", "translate_document", "translate_file", "translate_lines"]

@@ -44,17 +44,17 @@ class Cut:
         return cls(line, (line,), ("", ""))
 
 
-def join(cut: Cut, parts: Sequence[Translation]) -> Translation:
+def join(cut: Cut, parts: Sequence[Translation], ranked: bool = True) -> Translation:
     """The translation of a line from those of its parts, with the white space that stood between them.
 
     Pieces, log-probabilities and words are those of the parts one after another, each with its `</s>`; attention has
     theirs as blocks on its diagonal, and is None for a matrix of more than `MOST_WEIGHTS`. The score is the sum of
-    theirs; the `alternatives` are the choices of one candidate for each part whose sums follow. `sentences` are the
-    parts, where there are several.
+    theirs; the `alternatives` are the choices of one candidate for each part whose sums follow or, where candidates
+    are not `ranked`, the first of each part, the second, and so on. `sentences` are the parts, if there are several.
     """
     if not any(cut.spaces) and len(parts) == 1:
         return parts[0]
-    best, *others = [_joined(cut, way) for way in _best_ways(parts)]
+    best, *others = [_joined(cut, way) for way in (_best_ways(parts) if ranked else _parallel_ways(parts))]
     return replace(best, alternatives=tuple(others))
 
 
@@ -62,11 +62,19 @@ def _best_ways(parts: Sequence[Translation]) -> list[tuple[Translation, ...]]:
     """As many choices of one candidate for each part as a part has candidates, the largest sum of scores first."""
     wanted = max((1 + len(part.alternatives) for part in parts), default=1)
     ways: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-    candidates = [(replace(part, alternatives=()), *part.alternatives) for part in parts]
+    candidates = _candidates(parts)
     for each in candidates:
         longer = ((total + one.score, (*way, place)) for total, way in ways for place, one in enumerate(each))
         ways = heapq.nlargest(wanted, longer, key=lambda way: way[0])
     return [tuple(each[place] for each, place in zip(candidates, way, strict=True)) for _, way in ways]
+
+
+def _parallel_ways(parts: Sequence[Translation]) -> list[tuple[Translation, ...]]:
+    return list(zip(*_candidates(parts), strict=False)) or [()]
+
+
+def _candidates(parts: Sequence[Translation]) -> list[tuple[Translation, ...]]:
+    return [(replace(part, alternatives=()), *part.alternatives) for part in parts]
 
 
 def _joined(cut: Cut, parts: Sequence[Translation]) -> Translation:

@@ -103,11 +103,13 @@ def translate_lines(
     marked = [take_out(line, options.addresses) if without else Marked(line) for line in lines]
     cuts = _cut(translator, [each.text for each in marked], options, first_line, warn)
     texts = [text for cut in cuts for text in cut.texts]
+    if "prefix" in how:
+        how["prefix"] = _prefixes(how["prefix"], cuts)
     by_line = _LineWatch(watch, len(lines), len(texts))
     parts = iter(translator.translate(texts, watch=by_line.done, **how))
     by_line.done(0)
     return (
-        _with_marks(line, each, join(cut, list(islice(parts, len(cut.texts)))))
+        _with_marks(line, each, join(cut, list(islice(parts, len(cut.texts))), ranked=not how.get("sample")))
         for line, each, cut in zip(lines, marked, cuts, strict=True)
     )
 
@@ -136,6 +138,16 @@ def _cut(
     return cuts
 
 
+def _prefixes(prefix: str | Sequence[str], cuts: Sequence[Cut]) -> list[str]:
+    """What the first sentence of each line must begin with."""
+    lines = [prefix] * len(cuts) if isinstance(prefix, str) else prefix
+    return [
+        begin if place == 0 else ""
+        for begin, cut in zip(lines, cuts, strict=True)
+        for place in range(len(cut.texts))
+    ]
+
+
 def _sizes(tokeniser: Tokeniser, texts: list[str]) -> list[int]:
     return [len(ids) for ids in tokeniser.encode_batch(texts)]
 
@@ -148,8 +160,8 @@ def _with_marks(line: str, marked: Marked, found: Translation) -> Translation:
         return replace(found, text=line, source=line)
     if found.attention is None and not any(part.attention is not None for part in found.sentences):
         raise SearchError(
-            "markup is carried over by attention, and this model has none; do without, or choose a model with a score "
-            "function"
+            "markup is carried over by attention, and this model has none; "
+            "do without, or choose a model with a score function"
         )
     others = (replace(other, text=place_marks(marked, other), source=line) for other in found.alternatives)
     return replace(found, text=place_marks(marked, found), source=line, alternatives=tuple(others))
