@@ -16,6 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regard.attention import NORMALISERS, SCORES, Attention, Normaliser, Score
     from regard.config import Config
+    from regard.documents import (
+        Document,
+        Shards,
+        TextOptions,
+        translate_document,
+        translate_file,
+        translate_lines,
+    )
     from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError, ShapeError
     from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
     from regard.lab.comparison import Comparison, compare
@@ -29,6 +37,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "regard.attention": ("NORMALISERS", "SCORES", "Attention", "Normaliser", "Score"),
     "regard.config": ("Config",),
+    "regard.documents": (
+        "Document",
+        "Shards",
+        "TextOptions",
+        "translate_document",
+        "translate_file",
+        "translate_lines",
+    ),
     "regard.errors": ("ConfigError", "DataError", "ModelError", "RegardError", "SearchError", "ShapeError"),
     "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
     "regard.lab.comparison": ("Comparison", "compare"),
@@ -49,6 +65,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DataError",
+    "Document",
     "Evaluation",
     "Judged",
     "Links",
@@ -61,6 +78,8 @@ __all__ = [
     "Scored",
     "SearchError",
     "ShapeError",
+    "Shards",
+    "TextOptions",
     "Trace",
     "Trained",
     "Translation",
@@ -77,6 +96,9 @@ __all__ = [
     "read_test_set",
     "softer_example",
     "train",
+    "translate_document",
+    "translate_file",
+    "translate_lines",
     "worked_example",
     "write_report",
 ]

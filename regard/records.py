@@ -248,7 +248,8 @@ class Translation:
     `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
     piece. `log_probabilities` are those of the pieces in nats, `log_probability` their sum. `alternatives` are
     the rest of the n-best; `words` and `source_words` say which words the pieces make up; `unmet` are the glossary's
-    terms that should be in the text and are not.
+    terms that should be in the text and are not. `sentences` are the translations that one of several sentences was
+    joined from, each piece and weight of which it has too.
     """
 
     text: str
@@ -263,6 +264,7 @@ class Translation:
     source_words: Words = Words()
     log_probabilities: tuple[float, ...] = ()
     unmet: tuple[str, ...] = ()
+    sentences: tuple[Translation, ...] = ()
 
 
 @dataclass(frozen=True)

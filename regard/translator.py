@@ -15,7 +15,7 @@ from torch import Tensor
 
 from regard.alignment import words_for_unknown
 from regard.checkpoint import Tokenisers, load_model
-from regard.config import SearchConfig
+from regard.config import DataConfig, SearchConfig
 from regard.data import Tokeniser, sorted_batches
 from regard.errors import DataError, ModelError, SearchError
 from regard.model import Seq2Seq
@@ -81,7 +81,8 @@ class Translator:
 
     Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and
     decoded in batches; results come in the order asked for. In float32 a sentence's log-probability is the same
-    within 1e-4 whatever it is batched with. With `others` the models write together, as `search.Ensemble` says.
+    within 1e-4 whatever it is batched with. `max_pieces` is the length up to which sentences were trained on.
+    With `others` the models write together, as `search.Ensemble` says.
     """
 
     def __init__(
@@ -89,12 +90,14 @@ class Translator:
         model: Seq2Seq,
         tokenisers: Tokenisers,
         search: SearchConfig,
+        max_pieces: int = DataConfig.max_pieces,
         others: Sequence[Seq2Seq] = (),
     ) -> None:
         self.model = model.eval()
         self.models = (self.model, *(other.eval() for other in others))
         self.tokenisers = tokenisers
         self.search = search
+        self.max_pieces = max_pieces
 
     @property
     def device(self) -> torch.device:
@@ -450,7 +453,7 @@ class Translator:
 def load(path: str | Path, device: str = "cpu") -> Translator:
     """The translator in a model folder. Raises ModelError, saying what is wrong, if it is not whole."""
     saved = load_model(path, device)
-    return Translator(saved.model, saved.tokenisers, saved.config.search)
+    return Translator(saved.model, saved.tokenisers, saved.config.search, saved.config.data.max_pieces)
 
 
 def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translator:
@@ -470,7 +473,9 @@ def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translato
                     "train both with the same"
                 )
     models = [saved.model for saved in others]
-    return Translator(first.model, first.tokenisers, first.config.search, models)
+    return Translator(
+        first.model, first.tokenisers, first.config.search, first.config.data.max_pieces, models
+    )
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import regard
 PACKAGE = Path(regard.__file__).parent
 FLOORS = {
     0: ["errors"],
-    1: ["records", "config"],
+    1: ["records", "config", "output"],
     2: ["kernels", "data", "metrics", "alignment"],
     3: ["attention", "recurrent"],
     4: ["encoders", "decoders"],
@@ -23,7 +23,7 @@ FLOORS = {
     6: ["build"],
     7: ["checkpoint"],
     8: ["translator"],
-    9: ["explain"],
+    9: ["explain", "documents"],
     10: ["training"],
     11: ["lab", "serving", "export"],
     12: ["cli"],

@@ -10,16 +10,18 @@ from regard.cli import Parser
 from regard.cli.options import add_machine_options, load_model
 
 _DESCRIPTION = """\
-Translate one sentence and show how: for each output word the steps of attention with the model's own numbers
-(0 encoder states, 1 scores, 2 weights, 3 weighted states, 4 context, 5 next words), then the weight matrix.
-With --example: the same steps on numbers small enough to work out by hand, under every score function."""
+Translate one sentence and show how: for each output word the steps of attention
+with the model's own numbers (0 encoder states, 1 scores, 2 weights, 3 weighted
+states, 4 context, 5 next words), then the weight matrix. With --example: the
+same steps on numbers small enough to work out by hand, under every score
+function."""
 
 _EXAMPLES = """\
 examples:
   regard explain --example
   regard explain runs/demo 'die alte frau lacht .'
   regard explain runs/demo 'die alte frau lacht .' --plot picture.pdf
-  regard explain runs/demo 'die alte frau lacht .' --target 'the old man laughs .'"""
+  regard explain runs/demo 'die alte frau .' --target 'the old man .'"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,21 +29,22 @@ def main(arguments: Sequence[str]) -> int:
     parser = Parser("explain", description=_DESCRIPTION, epilog=_EXAMPLES)
     add = parser.add_argument
     add("model", nargs="?", metavar="MODEL", help="a model folder")
-    add("sentence", nargs="?", metavar="SENTENCE", help="the sentence to translate, in quotes")
+    add("sentence", nargs="*", metavar="SENTENCE", help="the sentence to translate, best in quotes")
     add("--example", action="store_true", help="the worked example; needs no model")
     add("--target", help="explain this translation in place of the model's own")
     add("--plot", type=Path, metavar="FILE", help="also draw the weight matrix: .png, .pdf or .svg")
     add("--top", type=int, default=5, help="scores and next words shown at each step (default: 5)")
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if options.example:
         return _example()
-    if options.model is None or options.sentence is None:
+    if options.model is None or not options.sentence:
         parser.error("expected MODEL and SENTENCE, or --example")
-    if not options.sentence.strip():
+    sentence = " ".join(options.sentence)
+    if not sentence.strip():
         parser.error("SENTENCE is empty; give the sentence to translate, in quotes")
-    if not all(map(_is_text, (options.sentence, options.target or ""))):
+    if not all(map(_is_text, (sentence, options.target or ""))):
         parser.error("SENTENCE and --target: expected UTF-8; convert them first, for example with iconv")
     if options.top < 1:
         parser.error(f"--top: expected a number from 1 on, got {options.top}")
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     translator = load_model(options)
     if options.plot and translator.model.decoder.attention is None:
         parser.error("--plot: this model has no attention to draw; choose a model with a score function")
-    trace = translator.trace(options.sentence, options.target, num_candidates=options.top)
+    trace = translator.trace(sentence, options.target, num_candidates=options.top)
     translation = trace.translation
     console = Console(highlight=False)
     if options.matrix_only:

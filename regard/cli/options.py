@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser
-from regard.errors import ConfigError, DataError
+from regard.errors import ConfigError
+from regard.output import check_place as check_place
+from regard.output import whole_output as whole_output
 
 if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
     from regard.translator import Translator
 
 
@@ -160,10 +163,22 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn())
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), _speed(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("", total=total)
         yield lambda number: bar.advance(task, number)
+
+
+def _speed() -> ProgressColumn:
+    """How many are done a second."""
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:,.1f}/s")
+
+    return Speed()
 
 
 def lines_of(path: Path | None) -> int | None:
@@ -173,31 +188,3 @@ def lines_of(path: Path | None) -> int | None:
     from regard.data.text import count_lines
 
     return count_lines(path)
-
-
-@contextmanager
-def whole_output(path: Path) -> Iterator[Callable[[str], object]]:
-    """A file that appears under its name only when it is whole; yields what writes text into it.
-
-    What is no plain file, such as /dev/null, is written directly. Raises DataError as `check_place` does.
-    """
-    check_place(path)
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            yield file.write
-        return
-    draft = path.with_name(path.name + ".draft")
-    try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            yield file.write
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def check_place(path: Path) -> None:
-    """Raise DataError for a file that cannot be written, because it is a folder or its folder is missing."""
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder; name a file in it")
-    if not path.absolute().parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.absolute().parent} to write into; make it first")

@@ -1,14 +1,13 @@
-"""`regard translate`: lines in, lines out."""
+"""`regard translate`: lines in, lines out, whatever they hold."""
 
 from __future__ import annotations
 
-import json
+import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from itertools import count, islice
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 from regard.cli import Parser
 from regard.cli.options import (
@@ -18,108 +17,163 @@ from regard.cli.options import (
     load_model,
     progress,
     search_options,
-    whole_output,
 )
-from regard.errors import DataError
+from regard.errors import ConfigError
 
 if TYPE_CHECKING:
-    from regard.records import Translation
-
-CHUNK = 1024  # lines read before any is written; within a chunk like lengths are decoded together
+    from regard.documents import Shards, TextOptions
 
 _DESCRIPTION = """\
-Translate lines from standard input (or --input) to standard output (or --output), one for one: line n of the
-output belongs to line n of the input, and an empty line gives an empty line. Progress goes to standard error."""
+Translate lines from standard input (or --input) to standard output (or
+--output), one for one: line n of the output belongs to line n of the input. An
+empty line stays empty; a line of several sentences is translated sentence by
+sentence and joined again. Progress and warnings go to standard error."""
 
 _EXAMPLES = """\
 examples:
   regard translate runs/demo < input.txt > output.txt
   regard translate runs/demo --beam 1 --format jsonl < input.txt
-  regard translate runs/demo --num-best 3 < input.txt   # the 3 best of a line, TAB between them
+  regard translate runs/demo --num-best 3 < input.txt
+  regard translate runs/demo --markup --language de < page.html
+  regard translate runs/demo --input big.txt.gz --output big.out.gz --resume
+  regard translate runs/demo --input big.txt --output big.out --shard 2/8
 
-jsonl has one object a line: text, log_probability and log_probabilities (of all and of each piece, in nats), score,
-pieces, source_pieces, attention (a row for each piece, a column for each source piece) and, with --num-best,
-alternatives."""
+--num-best writes the translations of a line with TABs between them.
+--resume keeps what is done in OUTPUT.shards/ until all of it is there: after an
+interruption, the same command goes on. Each --shard is for a process of its
+own; the one that finishes last joins them.
+jsonl has one object a line: text, log_probability and log_probabilities (of all
+and of each piece, in nats), score, pieces, source_pieces, attention (a row for
+each piece, a column for each source piece), the same of each of several
+`sentences`, and with --num-best of the `alternatives`."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, translate, write."""
+    """Parse, translate."""
     parser = Parser("translate", description=_DESCRIPTION, epilog=_EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model folder")
-    add("--input", type=Path, help="read this file in place of standard input")
+    add("--input", type=Path, metavar="FILE", help="read this file, plain, .gz or .xz, not standard input")
     add(
-        "--output", type=Path, help="write this file in place of standard output; it appears when it is whole"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write this file, not standard output; it appears when it is whole, packed if it ends in .gz or .xz",
     )
+    _add_text_options(parser)
+    _add_shard_options(parser)
     add_search_options(parser)
     add(
         "--num-best",
         type=int,
         default=1,
+        metavar="N",
         help="how many translations of each line; the beam is widened to that, if --beam is not given (default: 1)",
     )
     add("--format", choices=("text", "jsonl"), default="text", help="text, or one JSON object a line")
     add_machine_options(parser)
     options = parser.parse_args(arguments)
 
-    from regard.data.text import open_text
+    from regard.documents import translate_file
 
+    text, shards = _text_options(options), _shards(options)
+    total = lines_of(options.input)
     translator = load_model(options)
-    how = search_options(options)
-    with ExitStack() as stack:
-        read = stack.enter_context(open_text(options.input)) if options.input else sys.stdin.buffer
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
-        write = stack.enter_context(whole_output(options.output)) if options.output else sys.stdout.write
-        watch = stack.enter_context(progress("sentences", lines_of(options.input)))
-        for chunk in _chunks(read, str(options.input or "standard input")):
-            for one in translator.translate(chunk, num_best=options.num_best, watch=watch, **how):
-                write(_line(one, options.format) + "\n")
-            sys.stdout.flush()
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+    target = options.output or sys.stdout
+    with progress("lines", total) as watch:
+        missing = translate_file(
+            translator,
+            options.input or sys.stdin.buffer,
+            target,
+            text,
+            form=options.format,
+            shards=shards,
+            warn=_warn,
+            watch=watch,
+            num_best=options.num_best,
+            **search_options(options),
+        )
+    if missing:
+        print(f"shard {options.shard} is done; {missing} still missing", file=sys.stderr)
     return 0
 
 
-def _chunks(stream: BinaryIO, name: str) -> Iterator[list[str]]:
-    """Lines in lists: one at a time when a person types them, else many.
-
-    Raises DataError for bytes that are no text.
-    """
-    size = 1 if stream.isatty() else CHUNK
-    for first in count(1, size):
-        lines = [_text(line, name, first + place) for place, line in enumerate(islice(stream, size))]
-        if not lines:
-            return
-        yield lines
+def _warn(message: str) -> None:
+    print(f"regard translate: {message}", file=sys.stderr)
 
 
-def _text(line: bytes, name: str, number: int) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{name}, line {number}: byte {error.start + 1} is not UTF-8; convert it first, for example with iconv"
-        ) from None
-
-
-def _line(one: Translation, form: str) -> str:
-    if form == "text":
-        return "\t".join(each.text for each in (one, *one.alternatives))
-    return json.dumps(_record(one), ensure_ascii=False)
-
-
-def _record(one: Translation) -> dict[str, Any]:
-    attention = (
-        None if one.attention is None else [[round(w, 6) for w in row] for row in one.attention.tolist()]
+def _add_text_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add(
+        "--split-sentences",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="translate sentence by sentence; auto: if the model does not read characters (default: auto)",
     )
-    record: dict[str, Any] = {
-        "source": one.source,
-        "text": one.text,
-        "log_probability": one.log_probability,
-        "log_probabilities": one.log_probabilities,
-        "score": one.score,
-        "source_pieces": one.source_pieces,
-        "pieces": one.pieces,
-        "attention": attention,
-    }
-    if one.alternatives:
-        record["alternatives"] = [_record(each) for each in one.alternatives]
-    return record
+    add("--document", action="store_true", help="the same as --split-sentences always")
+    add(
+        "--language",
+        default="",
+        metavar="CODE",
+        help="the source's language for the splitting, such as de (default: rules that fit most)",
+    )
+    add(
+        "--max-length",
+        type=int,
+        default=0,
+        metavar="PIECES",
+        help="translate longer sentences in parts, with a warning (default: data.max_pieces of the model's recipe)",
+    )
+    add("--markup", action="store_true", help="carry over tags, placeholders such as {0} and %%s, and &nbsp;")
+    add("--addresses", action="store_true", help="carry over URLs and e-mail addresses")
+
+
+def _text_options(options: Namespace) -> TextOptions:
+    from regard.documents import TextOptions
+
+    return TextOptions(
+        split="always" if options.document else options.split_sentences,
+        language=options.language,
+        max_length=options.max_length,
+        markup=options.markup,
+        addresses=options.addresses,
+    )
+
+
+def _add_shard_options(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--resume", action="store_true", help="keep what is done, and go on from there after an interruption")
+    add("--shards", type=int, metavar="N", help="cut the input into so many parts, each kept when it is done")
+    add("--shard-size", type=int, metavar="LINES", help="cut it into parts of so many lines (default: 10000)")
+    add("--shard", metavar="K/N", help="translate only part K of N; others may be doing theirs")
+
+
+def _shards(options: Namespace) -> Shards | None:
+    """What was asked of shards; None if nothing was."""
+    from regard.documents import Shards
+
+    asked = (options.shards, options.shard_size, options.shard)
+    if not options.resume and asked == (None, None, None):
+        return None
+    if options.input is None or options.output is None:
+        raise ConfigError("shards are files: expected --input FILE and --output FILE; name both")
+    if sum(each is not None for each in asked) > 1:
+        raise ConfigError(
+            "expected one of --shards N, --shard-size LINES and --shard K/N; leave the others out"
+        )
+    if options.shard is not None:
+        only, number = _part(options.shard)
+        return Shards(number=number, only=only, resume=options.resume)
+    if options.shards is not None:
+        return Shards(number=options.shards, resume=options.resume)
+    size = Shards.size if options.shard_size is None else options.shard_size
+    return Shards(size=size, resume=options.resume)
+
+
+def _part(text: str) -> tuple[int, int]:
+    """2 and 8 of 2/8."""
+    found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if found is None:
+        raise ConfigError(f"--shard: expected K/N such as 2/8, got {text!r}")
+    return int(found[1]), int(found[2])

@@ -92,7 +92,6 @@ def test_a_picture_is_drawn(run: Shell, models: Trained, tmp_path: Path, suffix:
         (["{model}", " "], ["SENTENCE is empty", "in quotes"]),
         (["{model}", "die \udcff frau"], ["expected UTF-8"]),
         (["{model}", "die frau", "--target", "\udcff"], ["expected UTF-8"]),
-        (["{model}", "die", "frau", "lacht"], ["unrecognized arguments: frau lacht"]),
         (["{model}", "die frau", "--top", "0"], ["--top: expected a number from 1 on"]),
         (["{model}", "die frau", "--plot", "{folder}/x.gif"], [".png, .pdf, .svg", "'.gif'"]),
         (["{fixed}", "die frau", "--plot", "{folder}/x.png"], ["this model has no attention to draw"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import regard
-from regard.cli import translate
+from regard.documents import streams
 from tests.cli.shell import Shell, check_refused
 from tests.cli.test_main import python
 from tests.trained import Trained, unseen_pairs
@@ -28,7 +27,7 @@ def test_a_line_for_a_line(run: Shell, models: Trained) -> None:
     lines = [SENTENCES[0], "", SENTENCES[1], "   ", "", SENTENCES[2]]
     answer = run("translate", models.attention, stdin="".join(f"{line}\n" for line in lines).encode())
     assert (answer.status, answer.err) == (0, "")
-    assert answer.out.split("\n") == [*expected(models, lines), ""]
+    assert answer.out.split("\n") == [*expected(models, lines[:3]), "   ", *expected(models, lines[4:]), ""]
 
 
 @pytest.mark.parametrize(
@@ -52,19 +51,8 @@ def test_lines_end_at_line_feeds_only(run: Shell, models: Trained, stdin: bytes,
 def test_several_chunks_are_one_text(run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = "".join(f"{line}\n" for line in SENTENCES).encode()
     whole = run("translate", models.attention, stdin=stdin).out
-    monkeypatch.setattr(translate, "CHUNK", 2)
+    monkeypatch.setattr(streams, "CHUNK", 2)
     assert run("translate", models.attention, stdin=stdin).out == whole
-
-
-def test_somebody_who_types_is_answered_line_by_line() -> None:
-    class Terminal(io.BytesIO):
-        def isatty(self) -> bool:
-            return True
-
-    text = b"a\nb\nc\n"
-    assert list(translate._chunks(io.BytesIO(b"a\r\n\r\nb\r"), "here")) == [["a", "", "b"]]
-    assert list(translate._chunks(Terminal(text), "here")) == [["a"], ["b"], ["c"]]
-    assert list(translate._chunks(io.BytesIO(text), "here")) == [["a", "b", "c"]]
 
 
 def test_jsonl_holds_everything(run: Shell, models: Trained) -> None:

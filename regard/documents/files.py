@@ -1,0 +1,102 @@
+"""A whole file or stream translated, line by line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import torch
+
+from regard.data.text import open_text
+from regard.documents.form import Form, written
+from regard.documents.lines import DEFAULT, TextOptions, Warn, Watch, translate_lines
+from regard.documents.shards import ShardedFile, Shards
+from regard.documents.streams import read_chunks
+from regard.errors import ConfigError
+from regard.output import Write, whole_output
+from regard.translator import Translator, load
+
+
+def translate_file(
+    model: str | Path | Translator,
+    source: str | Path | BinaryIO,
+    target: str | Path | TextIO,
+    options: TextOptions = DEFAULT,
+    *,
+    form: Form = "text",
+    shards: Shards | None = None,
+    warn: Warn | None = None,
+    watch: Watch | None = None,
+    **how: Any,
+) -> int:
+    """Translate a file, or a stream of bytes, line by line; how many shards are still missing, 0 when all is done.
+
+    A target file appears when it is whole, and is packed if its name ends in `.gz` or `.xz`; what arrives at a stream
+    is answered as soon as it stops coming. With `shards` what is done outlives an interruption. `warn` and `watch`
+    are told of sentences too long and of lines done; `how` are the keywords of `Translator.translate`. Raises
+    DataError for a file that cannot be read or written, or shards of something else; see also `translate_lines`.
+    """
+    translator = model if isinstance(model, Translator) else load(model)
+    name = str(source) if isinstance(source, str | Path) else "standard input"
+    tell = None if warn is None else lambda message: warn(f"{name}, {message}")
+
+    def translate(
+        lines: Iterable[bytes], first_line: int, write: Write, flush: Callable[[], object] | None = None
+    ) -> None:
+        for chunk in read_chunks(lines, name, first_line):
+            for one in translate_lines(
+                translator, chunk, options, first_line=first_line, warn=tell, watch=watch, **how
+            ):
+                write(written(one, form) + "\n")
+            if flush is not None:
+                flush()
+            first_line += len(chunk)
+
+    if shards is not None:
+        if not isinstance(source, str | Path) or not isinstance(target, str | Path):
+            raise ConfigError(
+                "shards: expected an input file and an output file, came a stream; name both files"
+            )
+        facts = _facts(translator, options, form, how)
+        return ShardedFile(Path(source), Path(target), shards, facts).translate(translate, watch)
+    with ExitStack() as stack:
+        lines = stack.enter_context(open_text(source)) if isinstance(source, str | Path) else source
+        if isinstance(target, str | Path):
+            translate(lines, 1, stack.enter_context(whole_output(Path(target))))
+        else:
+            translate(lines, 1, target.write, target.flush)
+    return 0
+
+
+def _facts(
+    translator: Translator, options: TextOptions, form: Form, how: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Everything but the input that the translation depends on; how sentences are batched is no part of it."""
+    asked = {key: value for key, value in how.items() if key not in ("batch_size", "watch")}
+    return {
+        "version": version("regard"),
+        "model": _hash(translator),
+        "search": {**asdict(replace(translator.search, batch_size=1)), **asked},
+        "options": {
+            **asdict(options),
+            "max_length": options.max_length or translator.max_pieces,
+            "form": form,
+        },
+    }
+
+
+def _hash(translator: Translator) -> str:
+    """The SHA-256 of weights and vocabularies."""
+    digest = hashlib.sha256()
+    for model in getattr(translator, "models", (translator.model,)):
+        for name, tensor in model.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    for tokeniser in (translator.tokenisers.source, translator.tokenisers.target):
+        digest.update(repr((tokeniser.config, tokeniser.pieces(range(len(tokeniser))))).encode())
+    return digest.hexdigest()
