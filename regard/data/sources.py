@@ -50,7 +50,8 @@ class Columns:
                 f"data.columns: expected two, source and target, came {len(names)} ({', '.join(names)}); "
                 "name two, or none for the usual ones"
             )
-        return cls(*(names or ("", "")), str(features))
+        source, target = names or ("", "")
+        return cls(source, target, str(features))
 
     def or_else(self, source: str, target: str) -> Columns:
         """These columns, or the given ones where none were chosen."""
