@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
     from regard.lab.evaluation import Evaluation, evaluate
     from regard.records import Links, Memory, Pair, Trace, Translation
-    from regard.training import Trained, Watcher, measure, train
+    from regard.training import Prepared, Trained, Watcher, measure, train
+    from regard.training.prepare import prepare
     from regard.translator import Translator, load
 
 _HOMES = {
@@ -30,7 +31,7 @@ _HOMES = {
     "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
     "regard.lab.evaluation": ("Evaluation", "evaluate"),
     "regard.records": ("Links", "Memory", "Pair", "Trace", "Translation"),
-    "regard.training": ("Trained", "Watcher", "measure", "train"),
+    "regard.training": ("Prepared", "Trained", "Watcher", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -48,6 +49,7 @@ __all__ = [
     "ModelError",
     "Normaliser",
     "Pair",
+    "Prepared",
     "RegardError",
     "Score",
     "SearchError",
@@ -62,6 +64,7 @@ __all__ = [
     "load",
     "measure",
     "plot_attention",
+    "prepare",
     "softer_example",
     "train",
     "worked_example",

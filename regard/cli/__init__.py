@@ -17,6 +17,7 @@ from regard.errors import RegardError
 
 VERBS = {
     "demo": "see what attention does: train two small models and compare them (4 minutes)",
+    "prepare": "read, clean and tokenise sentence pairs for several trainings",
     "train": "train a model on sentence pairs, from a recipe",
     "translate": "translate lines from standard input",
     "evaluate": "BLEU, chrF, quality by length, alignment errors",

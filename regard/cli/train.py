@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from regard import config as recipes
 from regard.cli import Parser
+from regard.errors import ConfigError
 
 _DESCRIPTION = """\
 Train a model. RECIPE is a YAML file or one of the packaged recipes:
@@ -21,6 +23,7 @@ examples:
   regard train luong2015
   regard train bahdanau2015 --data.train train.de train.en --data.validation val.de val.en
   regard train mine.yaml --model.decoder.cell gru --training.epochs 5 --out runs/gru
+  regard train mine.yaml --prepared prepared/mine      # text read, cleaned and tokenised before
   regard train mine.yaml --out runs/gru --resume       # go on after Ctrl-C, bit for bit
   regard train mine.yaml --dry-run                     # sizes, memory, time; trains nothing"""
 
@@ -35,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     overrides += [f"--training.device={options.device}"] if options.device else []
     overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
+    if options.prepared is not None:
+        _check_sections(overrides)
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
         print(recipes.dump(recipes.load(recipe, overrides)), end="")
@@ -42,11 +47,12 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.console import Console
 
+    from regard.cli.options import progress
     from regard.training import dry_run_lines, measure, train
     from regard.training.watchers import Health, ProgressBar, Samples
 
     console = Console(stderr=True, highlight=False)
-    tell = console.print
+    tell = partial(console.print, markup=False, soft_wrap=True)
     if options.dry_run:
         print(*dry_run_lines(measure(recipe, overrides=overrides, tell=tell)), sep="\n")
         return 0
@@ -58,13 +64,24 @@ def main(arguments: Sequence[str]) -> int:
         resume=options.resume,
         overwrite=options.overwrite,
         watchers=watchers,
+        prepared=options.prepared,
         tell=tell,
+        bars=progress,
         command=shlex.join(["regard", "train", *arguments]),
     )
     if trained.result.interrupted:
         return 130
     print(trained.folder)
     return 0
+
+
+def _check_sections(overrides: Sequence[str]) -> None:
+    """Refuse keys that prepared data has settled."""
+    for override in overrides:
+        if override.startswith(("--data.", "--tokeniser.")):
+            raise ConfigError(
+                f"{override.split('=')[0]}: settled by --prepared; give it to `regard prepare`, or drop --prepared"
+            )
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -117,6 +134,7 @@ def _parser() -> Parser:
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
     add("--out", type=Path, help="the model folder (default: runs/NAME OF THE RECIPE)")
+    add("--prepared", type=Path, metavar="FOLDER", help="train on what `regard prepare` left in this folder")
     add("--resume", action="store_true", help="go on with the run in --out, also in the middle of an epoch")
     add("--overwrite", action="store_true", help="start anew where a run lies already")
     add(

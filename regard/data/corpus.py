@@ -106,7 +106,7 @@ class Corpus:
         *,
         max_ratio: float = 0.0,
         path: str | Path | None = None,
-        watch: Callable[[int], None] = lambda number: None,
+        watch: Callable[[int], object] = lambda number: None,
     ) -> Corpus:
         """Encode pairs, a chunk at a time, leaving out those that teach nothing.
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from regard import config as recipes
 from regard.build import build_model
 from regard.checkpoint import (
     CONFIG,
@@ -27,8 +26,10 @@ from regard.errors import ConfigError
 from regard.model import Seq2Seq
 from regard.training.dry_run import DryRun, dry_run
 from regard.training.loop import LAST, run_loop
+from regard.training.pairs import Progress, silent
 from regard.training.precision import Precision, choose_device, choose_precision
-from regard.training.prepare import Prepared, Tell, load_prepared, prepare, save_prepared
+from regard.training.prepare import Tell, prepare, resolve
+from regard.training.prepared import Prepared, load_prepared, save_prepared
 from regard.training.reports import TrainingResult, ValidationReport
 from regard.training.schedule import check_ending
 from regard.training.validator import Validator
@@ -59,8 +60,9 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     watchers: Sequence[Watcher] = (),
-    prepared: Prepared | None = None,
+    prepared: Prepared | str | Path | None = None,
     tell: Tell = lambda line: None,
+    bars: Progress = silent,
     command: str = "regard.train(...)",
 ) -> Trained:
     """Train a model and leave it in the folder `out`, ready for `regard.load(out)`.
@@ -68,24 +70,28 @@ def train(
     `recipe` is a Config, a YAML file or the name of a packaged recipe; `overrides` change it like the command
     line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `resume` goes on with the
     run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where one lies.
-    `watchers` look on and may stop the run, `tell` hears what is being prepared; `prepared` is data made ready
-    before, for the same data and tokeniser sections. Raises ConfigError, DataError or ModelError for what cannot
+    `watchers` look on and may stop the run, `tell` hears what is being prepared and `bars` how far it is;
+    `prepared` is data made ready before, for the same data and tokeniser sections, or the folder of such data, whose
+    own sections then count. Raises ConfigError, DataError or ModelError for what cannot
     work, before anything is written.
     """
     folder = Path(out)
     if recipe is None and resume:
         check_format(folder)
         recipe = whole_file(folder, CONFIG)
-    config = _config(recipe, data, overrides)
+    config = resolve(recipe, data, overrides)
+    if isinstance(prepared, str | Path):
+        prepared = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
+        config = replace(config, data=prepared.config.data, tokeniser=prepared.config.tokeniser)
     _check_out(folder, config, resume, overwrite)
     check_ending(config.training)
     _check_alone()
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     if resume:
-        prepared = load_prepared(folder, folder / DATA)
+        prepared = load_prepared(folder / DATA, "train anew with --overwrite")
     elif prepared is None:
-        prepared = prepare(config, tell)
+        prepared = prepare(config, tell=tell, progress=bars)
     model, precision = _model(config, prepared)
     standard: list[Watcher] = [MetricsFile(folder / "metrics.jsonl")]
     if config.training.tensorboard:
@@ -99,7 +105,7 @@ def train(
             shutil.rmtree(folder / old, ignore_errors=True)
         card.save(model, {"state": "untrained"}, {}, trained=False)
         save_prepared(folder / DATA, prepared)
-        prepared = load_prepared(folder, folder / DATA)  # from here on the ids stay on the disk
+        prepared = load_prepared(folder / DATA)  # from here on the ids stay on the disk
     result = run_loop(
         model,
         prepared.corpus,
@@ -122,28 +128,13 @@ def measure(
     tell: Tell = lambda line: None,
 ) -> DryRun:
     """The facts of such a run, from a few steps on a copy of the model; nothing is written."""
-    config = _config(recipe, data, overrides)
+    config = resolve(recipe, data, overrides)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
-    prepared = prepare(config, tell)
+    prepared = prepare(config, tell=tell)
     model, precision = _model(config, prepared)
     sizes = (len(prepared.tokenisers.source), len(prepared.tokenisers.target))
     return dry_run(model, prepared.corpus, config.training, precision, sizes)
-
-
-def _config(
-    recipe: Config | str | Path | None, data: Sequence[str | Path], overrides: Sequence[str]
-) -> Config:
-    if isinstance(recipe, Config):
-        if overrides:
-            raise ConfigError("train: overrides change a recipe file; with a Config, use dataclasses.replace")
-        recipes.check_numbers(recipe)
-        config = recipe
-    else:
-        config = recipes.load(recipe, overrides)
-    if data:
-        config = replace(config, data=replace(config.data, train=[str(file) for file in data]))
-    return config
 
 
 def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> None:
@@ -218,11 +209,15 @@ class _Card:
         """Write the folder, whole."""
         parameters = sum(parameter.numel() for parameter in model.parameters())
         sizes = {"parameters": f"{parameters:,}", "training pairs": f"{len(self.prepared.corpus):,}"}
+        report = self.prepared.report
+        cleaned = {
+            f"pairs: {what}": f"{count:,}" for what, count in {**report.left_out, **report.changed}.items()
+        }
         card = ModelCard(
             name=self.folder.name,
             command=self.command,
             data=self.prepared.origin,
-            facts={**sizes, **facts},
+            facts={**sizes, **cleaned, **facts},
             metrics=metrics,
         )
         save_model(self.folder, model, self.config, self.prepared.tokenisers, card, trained)
