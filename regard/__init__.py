@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
     from regard.records import Links, Memory, Pair, Scored, Trace, Translation
-    from regard.training import Trained, Watcher, average, measure, train
+    from regard.training import Prepared, Trained, Watcher, average, measure, prepare, train
     from regard.translator import Translator, load, load_ensemble
 
 _HOMES = {
@@ -52,7 +52,7 @@ _HOMES = {
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
     "regard.records": ("Links", "Memory", "Pair", "Scored", "Trace", "Translation"),
-    "regard.training": ("Trained", "Watcher", "average", "measure", "train"),
+    "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -73,6 +73,7 @@ __all__ = [
     "ModelError",
     "Normaliser",
     "Pair",
+    "Prepared",
     "RegardError",
     "Score",
     "Scored",
@@ -93,6 +94,7 @@ __all__ = [
     "load_ensemble",
     "measure",
     "plot_attention",
+    "prepare",
     "read_test_set",
     "softer_example",
     "train",

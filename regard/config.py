@@ -77,7 +77,7 @@ class TokeniserConfig:
 
     Args:
         kind: words (split at white space), characters, bpe or unigram (both with byte fallback), or sentencepiece
-            (a model learnt elsewhere)
+            (models learnt elsewhere, with their own size and normalisation)
         size: most pieces in a vocabulary, the four special ones included; features come on top
         min_frequency: rarer words or characters become the unknown piece
         shared: one vocabulary for both sides, learnt on both

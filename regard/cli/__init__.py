@@ -17,6 +17,7 @@ from regard.errors import RegardError
 
 VERBS = {
     "demo": "see what attention does: train two small models and compare them (4 minutes)",
+    "prepare": "read, clean and tokenise sentence pairs for several trainings",
     "train": "train a model on sentence pairs, from a recipe",
     "average": "average the weights of models, the checkpoints of a run say",
     "translate": "translate lines from standard input",

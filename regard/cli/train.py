@@ -6,10 +6,12 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from regard import config as recipes
 from regard.cli import Parser
+from regard.errors import ConfigError
 
 _DESCRIPTION = """\
 Train a model. RECIPE is a YAML file or one of the packaged recipes:
@@ -23,6 +25,7 @@ examples:
   regard train bahdanau2015 --data.train train.de train.en --data.validation val.de val.en
   regard train mine.yaml --model.decoder.cell gru --training.epochs 5 --out runs/gru
   regard train --init runs/gru --data.train new.de new.en --out runs/tuned     # fine-tuning
+  regard train mine.yaml --prepared prepared/mine      # text read, cleaned and tokenised before
   regard train mine.yaml --out runs/gru --resume       # go on after Ctrl-C, bit for bit
   regard train mine.yaml --dry-run                     # sizes, memory, time; trains nothing"""
 
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     overrides += [f"--training.batch_tokens={options.batch}"] if options.batch else []
     overrides += [f"--training.init={options.init}"] if options.init else []
     overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
+    if options.prepared is not None:
+        _check_sections(overrides)
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
         print(recipes.dump(recipes.load(recipe, overrides)), end="")
@@ -46,10 +51,11 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.console import Console
 
+    from regard.cli.options import progress
     from regard.training import dry_run_lines, measure, train
 
     console = Console(stderr=True, highlight=False)
-    tell = console.print
+    tell = partial(console.print, markup=False, soft_wrap=True)
     if options.dry_run:
         facts = measure(recipe, out=out, overrides=overrides, overwrite=options.overwrite, tell=tell)
         print(*dry_run_lines(facts), sep="\n")
@@ -60,8 +66,10 @@ def main(arguments: Sequence[str]) -> int:
         overrides=overrides,
         resume=options.resume,
         overwrite=options.overwrite,
+        prepared=options.prepared,
         progress=not options.quiet,
         tell=tell,
+        bars=progress,
         command=shlex.join(["regard", "train", *arguments]),
     )
     if trained.result.interrupted:
@@ -81,6 +89,15 @@ def _next_steps(folder: Path) -> list[str]:
         f"  regard evaluate {place} SOURCE_FILE REFERENCE_FILE",
         f"  regard explain {place} 'a source sentence'",
     ]
+
+
+def _check_sections(overrides: Sequence[str]) -> None:
+    """Refuse keys that prepared data has settled."""
+    for override in overrides:
+        if override.startswith(("--data.", "--tokeniser.")):
+            raise ConfigError(
+                f"{override.split('=')[0]}: settled by --prepared; give it to `regard prepare`, or drop --prepared"
+            )
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -134,6 +151,7 @@ def _parser() -> Parser:
     add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
     add("--out", type=Path, help="the model folder (default: runs/NAME OF THE RECIPE)")
     add("--init", metavar="MODEL", help="start from a trained model: its weights, tokenisers and recipe")
+    add("--prepared", type=Path, metavar="FOLDER", help="train on what `regard prepare` left in this folder")
     add("--resume", action="store_true", help="go on with the run in --out, also in the middle of an epoch")
     add("--overwrite", action="store_true", help="start anew where a run lies already")
     add(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from regard.data.tokeniser import Tokeniser
 from regard.errors import DataError
-from regard.records import END, PAD, Batch, Pair
+from regard.records import END, PAD, UNKNOWN, Batch, Pair
 
 _CHUNK_PAIRS = 10_000
 _SIDES = ("source", "target")
@@ -37,14 +41,14 @@ class _Side:
         values = np.fromiter(chain.from_iterable(sentences), np.int32, int(lengths.sum()))
         return cls(_ends(lengths), values)
 
-    @classmethod
-    def join(cls, parts: list[_Side]) -> _Side:
-        lengths = np.concatenate([part.lengths for part in parts])
-        return cls(_ends(lengths), np.concatenate([part.values for part in parts]))
-
     @property
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.offsets)
+
+    def only(self, kept: NDArray[np.bool_]) -> _Side:
+        """The sentences that are kept."""
+        lengths = self.lengths
+        return _Side(_ends(lengths[kept]), self.values[np.repeat(kept, lengths)])
 
     def padded(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """The sentences of these rows with END and padding, and where they are valid: both (B, longest + 1)."""
@@ -57,10 +61,34 @@ class _Side:
         return torch.from_numpy(ids), torch.from_numpy(columns <= lengths)
 
 
+class _Growing:
+    """One side while it is encoded; its values go to a file where there is one, for they may not fit into memory."""
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        self._lengths: list[NDArray[np.int64]] = []
+        self._values: list[NDArray[np.int32]] = []
+        self._file = file
+
+    def add(self, part: _Side) -> None:
+        self._lengths.append(part.lengths)
+        if self._file is None:
+            self._values.append(part.values)
+        else:
+            part.values.tofile(self._file)
+
+    def whole(self) -> _Side:
+        offsets = _ends(np.concatenate(self._lengths))
+        if self._file is None:
+            return _Side(offsets, np.concatenate(self._values))
+        self._file.flush()
+        return _Side(offsets, np.memmap(self._file, np.int32, "r", shape=(int(offsets[-1]),)))
+
+
 class Corpus:
     """Encoded sentence pairs: ids without END, which `batch` appends.
 
-    `left_out` counts the pairs that were not kept, by reason: "empty" (a side without a piece) and "too long".
+    `left_out` counts the pairs that were not kept, by reason: "empty" (a side without a piece), "too long" and
+    "length ratio".
     """
 
     def __init__(self, table: pa.RecordBatch) -> None:
@@ -69,24 +97,46 @@ class Corpus:
         self.left_out: dict[str, int] = json.loads(table.schema.metadata[b"left_out"])
 
     @classmethod
-    def encode(cls, pairs: Iterable[Pair], source: Tokeniser, target: Tokeniser, max_pieces: int) -> Corpus:
-        """Encode pairs, a chunk at a time, leaving out those with an empty side or one beyond `max_pieces`.
+    def encode(
+        cls,
+        pairs: Iterable[Pair],
+        source: Tokeniser,
+        target: Tokeniser,
+        max_pieces: int,
+        *,
+        max_ratio: float = 0.0,
+        path: str | Path | None = None,
+        watch: Callable[[int], object] = lambda number: None,
+    ) -> Corpus:
+        """Encode pairs, a chunk at a time, leaving out those that teach nothing.
 
-        Raises DataError when no pair is left.
+        They have an empty side, one beyond `max_pieces`, or one more than `max_ratio` times longer than the other
+        (0: any). With a `path` the ids go straight to that file, which is mapped into memory when it is whole.
+        `watch` hears of every number of pairs done. Raises DataError when no pair is left.
         """
-        left_out = {"empty": 0, "too long": 0}
-        chunks: list[tuple[_Side, _Side]] = []
-        for chunk in _chunks(pairs):
-            kept = _encode_chunk(chunk, source, target, max_pieces, left_out)
-            if kept:
-                chunks.append((_Side.of([ids for ids, _ in kept]), _Side.of([ids for _, ids in kept])))
-        if not chunks:
-            raise DataError(
-                f"no sentence pair to train on: {left_out['empty']} had an empty side, {left_out['too long']} were "
-                f"longer than {max_pieces} pieces; check the files and data.max_pieces"
-            )
-        sides = [_Side.join(list(parts)) for parts in zip(*chunks, strict=True)]
-        return cls(_table(sides, left_out))
+        left_out = {"empty": 0, "too long": 0} | ({"length ratio": 0} if max_ratio else {})
+        with ExitStack() as stack:
+            files = [
+                stack.enter_context(TemporaryFile(dir=Path(path).parent)) if path else None for _ in _SIDES
+            ]
+            growing = [_Growing(file) for file in files]
+            kept_any = False
+            for parts in _encoded(_chunks(pairs), source, target):
+                kept = _kept(*parts, max_pieces, max_ratio, left_out)
+                for side, part in zip(growing, parts, strict=True):
+                    side.add(part if kept.all() else part.only(kept))
+                kept_any = kept_any or bool(kept.any())
+                watch(len(kept))
+            if not kept_any:
+                raise DataError(
+                    f"no sentence pair to train on: {left_out['empty']} had an empty side, {left_out['too long']} "
+                    f"were longer than {max_pieces} pieces; check the files and data.max_pieces"
+                )
+            made = cls(_table([side.whole() for side in growing], left_out))
+            if path is None:
+                return made
+            made.save(path)
+        return cls.load(path)
 
     def save(self, path: str | Path) -> None:
         """Write the corpus as one Arrow IPC file, which appears when it is whole."""
@@ -125,6 +175,15 @@ class Corpus:
         """Pieces of each target sentence, END counted: (number of pairs,)."""
         return self._target.lengths + 1
 
+    @property
+    def unknown_shares(self) -> tuple[float, float]:
+        """The share of pieces that are unknown, of the source and of the target."""
+        source, target = (
+            float(np.count_nonzero(side.values == UNKNOWN)) / len(side.values)
+            for side in (self._source, self._target)
+        )
+        return source, target
+
     def batch(self, rows: ArrayLike) -> Batch:
         """The pairs of these rows, in this order: END appended, padded to the longest of each side."""
         places = np.asarray(rows, dtype=np.int64)
@@ -139,20 +198,41 @@ def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
         yield chunk
 
 
-def _encode_chunk(
-    chunk: list[Pair], source: Tokeniser, target: Tokeniser, max_pieces: int, left_out: dict[str, int]
-) -> list[tuple[list[int], list[int]]]:
-    """The pairs of ids that are kept; the others are added to `left_out`."""
-    kept = []
-    sources = source.encode_batch([pair.source for pair in chunk])
-    targets = target.encode_batch([pair.target for pair in chunk])
-    for source_ids, target_ids in zip(sources, targets, strict=True):
-        if not source_ids or not target_ids:
-            left_out["empty"] += 1
-        elif max(len(source_ids), len(target_ids)) > max_pieces:
-            left_out["too long"] += 1
-        else:
-            kept.append((source_ids, target_ids))
+def _encoded(
+    chunks: Iterable[list[Pair]], source: Tokeniser, target: Tokeniser
+) -> Iterator[tuple[_Side, _Side]]:
+    """Both sides of each chunk as ids. While one chunk is encoded on all cores, the next is read."""
+
+    def encode(chunk: list[Pair]) -> tuple[_Side, _Side]:
+        return (
+            _Side.of(source.encode_batch([pair.source for pair in chunk])),
+            _Side.of(target.encode_batch([pair.target for pair in chunk])),
+        )
+
+    with ThreadPoolExecutor(1) as other:
+        waiting: Future[tuple[_Side, _Side]] | None = None
+        for chunk in chunks:
+            following = other.submit(encode, chunk)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()
+
+
+def _kept(
+    source: _Side, target: _Side, max_pieces: int, max_ratio: float, left_out: dict[str, int]
+) -> NDArray[np.bool_]:
+    """Which pairs are kept; the others are added to `left_out`."""
+    lengths = np.stack([source.lengths, target.lengths])
+    shorter, longer = lengths.min(axis=0), lengths.max(axis=0)
+    reasons = {"empty": shorter == 0, "too long": longer > max_pieces}
+    if max_ratio:
+        reasons["length ratio"] = longer > max_ratio * shorter
+    kept = np.ones(len(shorter), np.bool_)
+    for reason, wrong in reasons.items():
+        left_out[reason] += int((kept & wrong).sum())
+        kept &= ~wrong
     return kept
 
 

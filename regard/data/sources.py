@@ -50,7 +50,8 @@ class Columns:
                 f"data.columns: expected two, source and target, came {len(names)} ({', '.join(names)}); "
                 "name two, or none for the usual ones"
             )
-        return cls(*(names or ("", "")), str(features))
+        source, target = names or ("", "")
+        return cls(source, target, str(features))
 
     def or_else(self, source: str, target: str) -> Columns:
         """These columns, or the given ones where none were chosen."""
@@ -235,30 +236,7 @@ def open_sources(
         )
     if len(waiting) == 1 and _kind(waiting[0]) == "text":
         return [Tsv(waiting[0], chosen)]
-    sources: list[Source] = []
-    partner: str | Path | None = None
-    for name in waiting:
-        kind = _kind(name)
-        if kind == "text" and partner is None:
-            partner = name
-        elif kind == "text" and partner is not None:
-            if chosen.features:
-                raise DataError(
-                    f"data.features: {partner} and {name} are line-parallel files, without columns; "
-                    "put source, target and features into one TSV"
-                )
-            sources.append(ParallelFiles(partner, name))
-            partner = None
-        elif partner is None:
-            sources.append(_table(kind, name, chosen, split))
-        else:
-            break
-    if partner is not None:
-        raise DataError(
-            f"{partner}: has no partner, came {len(waiting)} files; expected two line-parallel files, source and "
-            "target, one after the other, or tables, whose names end in .tsv or .jsonl (then .gz, .xz)"
-        )
-    return sources
+    return [_source(group, chosen, split) for group in _groups(waiting)]
 
 
 def read_pairs(
@@ -290,7 +268,34 @@ def _kind(name: str | Path) -> str:
     return _TABLES.get(suffix.lower(), "text")
 
 
-def _table(kind: str, name: str | Path, columns: Columns, split: str) -> Source:
+def _groups(names: Sequence[str | Path]) -> list[list[str | Path]]:
+    """The names of each corpus: a table alone, other files in twos."""
+    groups: list[list[str | Path]] = []
+    for name in names:
+        alone = bool(groups) and len(groups[-1]) == 1 and _kind(groups[-1][0]) == "text"
+        if alone and _kind(name) == "text":
+            groups[-1].append(name)
+        elif alone:
+            break
+        else:
+            groups.append([name])
+    if len(groups[-1]) == 1 and _kind(groups[-1][0]) == "text":
+        raise DataError(
+            f"{groups[-1][0]}: has no partner, came {len(names)} files; expected two line-parallel files, source and "
+            "target, one after the other, or tables, whose names end in .tsv or .jsonl (then .gz, .xz)"
+        )
+    return groups
+
+
+def _source(names: Sequence[str | Path], columns: Columns, split: str) -> Source:
+    kind, name = _kind(names[0]), names[0]
+    if kind == "text":
+        if columns.features:
+            raise DataError(
+                f"data.features: {name} and {names[1]} are line-parallel files, without columns; "
+                "put source, target and features into one TSV"
+            )
+        return ParallelFiles(name, names[1])
     if kind == "hub":
         return HubDataset(str(name), columns, split)
     return Tsv(name, columns) if kind == "tsv" else JsonLines(name, columns)

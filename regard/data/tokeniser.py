@@ -1,11 +1,13 @@
-"""Text to pieces and back, over the `tokenizers` library: words, characters or byte-pair encoding.
+"""Text to pieces and back, over the `tokenizers` library: words, characters, BPE, Unigram, sentencepiece models.
 
-White space is what `str.split` splits at. Words and BPE see each run of it as one space and drop it at both
-ends; characters keep it. Inside, a space is a space, so that a "▁" somebody typed stays a "▁": a BPE piece that
-begins a word begins with a space, and only `pieces` shows it as "▁".
+White space is what `str.split` splits at. All but characters see each run of it as one space and drop it at both
+ends; characters keep it. Inside, a space is a space, so that a "▁" somebody typed stays a "▁": a piece that begins a
+word begins with a space, and only `pieces` shows it as "▁". (A sentencepiece model has its own idea of all this.)
 
 The library is never told that the special pieces are special, and stores each with a space at its end, which
 no piece of text has: "</s>" typed by a user is plain text.
+
+Features are symbols of their own that follow a tab: `walk TAB V;PST` is the pieces of "walk", then V, then PST.
 """
 
 from __future__ import annotations
@@ -13,56 +15,76 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from regard.config import TokeniserConfig
-from regard.errors import ConfigError, ModelError
+from regard.data.sentencepiece import read_model
+from regard.errors import ConfigError, DataError, ModelError
 from regard.records import END, PAD, SPECIALS, START, UNKNOWN
 
 _FORMAT = "regard tokeniser 1"
 _STORED_SPECIALS = [special + " " for special in SPECIALS]
 _MARKS = frozenset((PAD, START, END))  # the specials that stand for no text; an unknown piece does
 _SPACE_BYTES = b" \t\n\v\f\r"
-# BPE's text holds no white space of one byte but the space itself, so a decoded line never breaks in two
+# a fallback's text holds no white space of one byte but the space itself, so a decoded line never breaks in two
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256) if byte not in _SPACE_BYTES]
+_WITH_BYTES = ("bpe", "unigram")
+_NFC = normalizers.NFC()
+_SCORE_STEP = 1e-4
 
 
 class Tokeniser:
     """Turns text into ids and back.
 
-    Ids 0 to 3 are SPECIALS in their order. `decode(encode(text)) == normalise(text)` whenever no piece is
-    unknown: always for BPE, which writes a character it does not know as its UTF-8 bytes.
+    Ids 0 to 3 are SPECIALS in their order; features come last. `decode(encode(text)) == normalise(text)` whenever no
+    piece is unknown: always for BPE and Unigram, which write a character they do not know as its UTF-8 bytes.
     """
 
-    def __init__(self, library: Tokenizer, config: TokeniserConfig) -> None:
+    def __init__(
+        self,
+        library: Tokenizer,
+        config: TokeniserConfig,
+        features: Sequence[str] = (),
+        reads_features: bool | None = None,
+    ) -> None:
         self.config = config
+        self.features = tuple(features)
+        self.reads_features = bool(features) if reads_features is None else reads_features
         self._library = library
         vocabulary = library.get_vocab(with_added_tokens=False)
         stored = sorted(vocabulary, key=vocabulary.__getitem__)
         if stored[: len(SPECIALS)] != _STORED_SPECIALS:
             raise ModelError(f"a tokeniser's first pieces must be {', '.join(SPECIALS)}; came {stored[:4]}")
-        self._texts = [*SPECIALS, *stored[len(SPECIALS) :]]
+        self._first_feature = len(stored)
+        self._texts = [*SPECIALS, *stored[len(SPECIALS) :], *self.features]
+        self._feature_ids = {feature: self._first_feature + i for i, feature in enumerate(self.features)}
 
     @classmethod
-    def train(cls, texts: Iterable[str], config: TokeniserConfig) -> Tokeniser:
+    def train(cls, texts: Iterable[str], config: TokeniserConfig, features: Sequence[str] = ()) -> Tokeniser:
         """Learn the pieces of these texts; the same texts and config give the same tokeniser.
 
-        BPE reads the texts twice, so it keeps those of an iterator in memory; a few million lines are plenty.
-        It keeps the most frequent characters as pieces (rarer ones become bytes), then joins what stands
-        together at least twice. Raises ConfigError when `size` has no room for a single piece of text.
+        With `features`, the symbols there are, it reads text with features afterwards; `texts` come without.
+        BPE and Unigram read the texts twice, so they keep those of an iterator in memory. They keep the most
+        frequent characters as pieces (rarer ones become bytes). Raises ConfigError when `size` has no room for a
+        single piece of text, DataError for a sentencepiece model that cannot be read.
         """
-        fixed = len(SPECIALS) + (len(_BYTES) if config.kind == "bpe" else 0)
+        if config.kind == "sentencepiece":
+            return cls(_read_sentencepiece(config), config, features)
+        fixed = len(SPECIALS) + (len(_BYTES) if config.kind in _WITH_BYTES else 0)
         if config.size <= fixed:
             raise ConfigError(
                 f"tokeniser.size: expected more than {fixed} for {config.kind} "
                 f"({fixed} pieces are always there), came {config.size}; raise it"
             )
-        learn = {"words": _learn_words, "characters": _learn_characters, "bpe": _learn_bpe}[config.kind]
-        return cls(learn(texts, config, config.size - fixed), config)
+        return cls(_LEARN[config.kind](texts, config, config.size - fixed), config, features)
+
+    def without_features(self) -> Tokeniser:
+        """The same vocabulary for text without features: the target's, where one vocabulary is shared."""
+        return Tokeniser(self._library, self.config, self.features, reads_features=False)
 
     def grown(self, texts: Iterable[str]) -> Tokeniser:
         """This tokeniser with the words or characters of these texts that it does not know added at its end.
@@ -75,7 +97,12 @@ class Tokeniser:
                 f"training.grow_vocabulary: only tokenisers of words or characters can grow; {self.config.kind} "
                 "writes new words with the pieces it has, so leave grow_vocabulary out"
             )
-        normalised = map(self.normalise, texts)
+        if self.features:
+            raise ConfigError(
+                "training.grow_vocabulary: a tokeniser that reads features cannot grow, for they stand at the end of "
+                "its vocabulary; leave grow_vocabulary out"
+            )
+        normalised = _normalised(self._library, texts)
         split = str.split if self.config.kind == "words" else iter
         counts = Counter(piece for text in normalised for piece in split(text))
         known = set(self._texts[len(SPECIALS) :])
@@ -86,20 +113,46 @@ class Tokeniser:
         return Tokeniser(Tokenizer.from_str(json.dumps(content)), self.config)
 
     def normalise(self, text: str) -> str:
-        """The text as the tokeniser sees it: Unicode form, lower case if asked, white space.
+        """The text as it comes back: Unicode form (NFC if its pieces are NFD), lower case if asked, white space.
 
-        Words and BPE have single spaces between words and none at the ends. Twice is the same as once.
+        Words, BPE and Unigram have single spaces between words and none at the ends. Twice is the same as once.
         """
+        if self.reads_features:
+            plain, symbols = split_features(text)
+            return "\t".join([self._normalise(plain), *([";".join(symbols)] if symbols else [])])
+        return self._normalise(text)
+
+    def _normalise(self, text: str) -> str:
         normalised: str = self._library.normalizer.normalize_str(text)
-        return normalised
+        if self.config.kind == "sentencepiece":  # whose normaliser may put a space before the first word
+            normalised = self._library.decoder.decode([normalised])
+        return self._composed(normalised)
+
+    def _composed(self, text: str) -> str:
+        taken_apart = self.config.normalise == "NFD" and self.config.kind != "sentencepiece"
+        composed: str = _NFC.normalize_str(text) if taken_apart else text
+        return composed
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, without END."""
-        return self._library.encode(text).ids
+        """The ids of a text, without END. Raises DataError where features are expected and there is no tab."""
+        return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """The ids of many texts, on all cores."""
-        return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
+        """The ids of many texts, on all cores. Raises DataError as `encode` does."""
+        if not self.reads_features:
+            return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
+        for text in texts:
+            if "\t" not in text and text.strip():
+                raise DataError(
+                    f"expected a source, a tab and its features between semicolons, as in {_example(self.features)}; "
+                    f"came {text[:40]!r} without a tab"
+                )
+        split = [split_features(text) for text in texts]
+        encoded = self._library.encode_batch_fast([plain for plain, _ in split])
+        return [
+            [*encoding.ids, *(self._feature_ids.get(symbol, UNKNOWN) for symbol in symbols)]
+            for encoding, (_, symbols) in zip(encoded, split, strict=True)
+        ]
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name."""
@@ -112,23 +165,29 @@ class Tokeniser:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of these ids, without padding, start and end; an unknown piece stays visible as <unk>."""
-        texts = [self._texts[i] for i in ids if i not in _MARKS]
+        kept = [i for i in ids if i not in _MARKS]
+        first = next((place for place, i in enumerate(kept) if i >= self._first_feature), len(kept))
+        texts, symbols = [self._texts[i] for i in kept[:first]], [self._texts[i] for i in kept[first:]]
+        return "\t".join([self._joined(texts), *([";".join(symbols)] if symbols else [])])
+
+    def _joined(self, texts: list[str]) -> str:
         if self.config.kind == "words":
-            return " ".join(texts)
+            return self._composed(" ".join(texts))
         decoded: str = self._library.decoder.decode(texts)
-        return decoded
+        return self._composed(decoded)
 
     def word_of(self, ids: Iterable[int]) -> list[int]:
         """For each piece the place of its word in the text, words being split at white space, from 0.
 
-        -1 for a piece that belongs to none: padding, start, end, and a piece that is only white space.
+        A feature is a word by itself. -1 for a piece that belongs to none: padding, start, end, and a piece that is
+        only white space.
         """
         places = []
         word, begins = -1, True
         for i in ids:
             text = self._texts[i]
             blank = text.isspace()
-            begins = begins or blank or text.startswith(" ") or self.config.kind == "words"
+            begins = begins or blank or text.startswith(" ") or self._is_word(i)
             if blank or i in _MARKS:
                 places.append(-1)
                 continue
@@ -150,6 +209,9 @@ class Tokeniser:
         same = self._library.to_str() == other._library.to_str()
         return "" if same else "the same pieces, but texts are cut otherwise"
 
+    def _is_word(self, i: int) -> bool:
+        return self.config.kind == "words" or i >= self._first_feature
+
     def __len__(self) -> int:
         return len(self._texts)
 
@@ -158,6 +220,8 @@ class Tokeniser:
         content = {
             "format": _FORMAT,
             "config": asdict(self.config),
+            "features": self.features,
+            "reads_features": self.reads_features,
             "library": json.loads(self._library.to_str()),
         }
         Path(path).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -169,7 +233,9 @@ class Tokeniser:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
             if content["format"] != _FORMAT:
                 raise ModelError(f"expected the format {_FORMAT!r}, came {content['format']!r}")
-            return cls(_library_from(content["library"]), TokeniserConfig(**content["config"]))
+            config = TokeniserConfig(**content["config"])
+            features, reads = content.get("features", ()), content.get("reads_features", False)
+            return cls(_library_from(content["library"]), config, features, reads)
         except FileNotFoundError:
             raise ModelError(f"{path}: no such file; expected a tokeniser") from None
         except Exception as error:  # the library raises bare Exception for JSON that is no tokeniser
@@ -180,6 +246,53 @@ class Tokeniser:
 
 def _spelling(text: str) -> bytes:
     return bytes([int(text[3:5], 16)]) if text in _BYTES else text.encode()
+
+
+def target_config(config: TokeniserConfig) -> TokeniserConfig:
+    """What the recipe says of the target, as a config of its own.
+
+    Raises ConfigError where a shared vocabulary should differ between the sides.
+    """
+    own = replace(
+        config,
+        kind=config.kind if config.target_kind == "same" else config.target_kind,
+        size=config.target_size or config.size,
+        normalise=config.normalise if config.target_normalise == "same" else config.target_normalise,
+        source_model=config.target_model,
+        target_kind="same",
+        target_size=0,
+        target_normalise="same",
+        target_model="",
+    )
+    if config.shared and (own.kind, own.size, own.normalise) != (config.kind, config.size, config.normalise):
+        raise ConfigError(
+            "tokeniser.shared: one vocabulary has one kind, size and form; "
+            "leave out target_kind, target_size and target_normalise, or set shared to false"
+        )
+    return own
+
+
+def split_features(text: str) -> tuple[str, list[str]]:
+    """What stands before the tab, and the features after it, split at semicolons."""
+    plain, _, after = text.partition("\t")
+    symbols = (" ".join(symbol.split()) for symbol in after.split(";"))
+    return plain, [symbol for symbol in symbols if symbol]
+
+
+def _example(features: Sequence[str]) -> str:
+    return f"walk TAB {';'.join(features[:2])}"
+
+
+def _read_sentencepiece(config: TokeniserConfig) -> Tokenizer:
+    if not config.source_model:
+        raise ConfigError(
+            "tokeniser.kind sentencepiece: expected the .model file of each side in tokeniser.source_model and "
+            "tokeniser.target_model; name them (a shared model is the source's)"
+        )
+    library = read_model(config.source_model, _STORED_SPECIALS)
+    if config.lowercase:
+        library.normalizer = normalizers.Sequence([normalizers.Lowercase(), library.normalizer])
+    return library
 
 
 def _learn_words(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:
@@ -202,20 +315,11 @@ def _learn_characters(texts: Iterable[str], config: TokeniserConfig, room: int) 
 
 
 def _learn_bpe(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:
-    """Byte-pair encoding (Sennrich et al. 2016) with byte fallback.
-
-    "<" always stands alone, so that no learnt piece can be mistaken for one of the byte pieces.
-    """
-    texts = texts if isinstance(texts, Sequence) else list(texts)
-    library = _new_library(config)
-    counts = _count_characters(_normalised(library, texts))
-    counts.pop(" ", None)  # the space is always kept: every text begins with one
-    alphabet = [" ", *_most_frequent(counts, room - 1, config.min_frequency)]
+    """Byte-pair encoding (Sennrich et al. 2016) with byte fallback."""
+    texts = _repeatable(texts)
+    library = _new_fallback_library(config)
+    alphabet = _alphabet(library, texts, config, room)
     library.model = models.BPE(unk_token=_STORED_SPECIALS[UNKNOWN], byte_fallback=True)
-    library.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(replacement=" "), pre_tokenizers.Split("<", "isolated")]
-    )
-    library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(
         vocab_size=config.size,
         min_frequency=max(2, config.min_frequency),
@@ -226,6 +330,86 @@ def _learn_bpe(texts: Iterable[str], config: TokeniserConfig, room: int) -> Toke
     )
     library.train_from_iterator(texts, trainer)
     return _library_from(json.loads(library.to_str()) | {"added_tokens": []})
+
+
+def _learn_unigram(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:
+    """The unigram language model (Kudo 2018) with byte fallback; a piece's score is its log-probability."""
+    texts = _repeatable(texts)
+    library = _new_fallback_library(config)
+    alphabet = _alphabet(library, texts, config, room)
+    kept = _Only(frozenset(alphabet))
+    unknown = _STORED_SPECIALS[UNKNOWN]
+    learnt: list[tuple[str, float]] = []
+    if len(alphabet) > 1:  # the trainer refuses to learn from nothing
+        trainer = trainers.UnigramTrainer(
+            vocab_size=room + 1, unk_token=unknown, special_tokens=[unknown], show_progress=False
+        )
+        library.model = models.Unigram()
+        library.train_from_iterator((text.translate(kept) for text in _normalised(library, texts)), trainer)
+        learnt = json.loads(library.to_str())["model"]["vocab"]
+    fixed = [(piece, 0.0) for piece in [*_STORED_SPECIALS, *_BYTES]]
+    pieces = _settled({piece: score for piece, score in learnt if piece != unknown}, alphabet, room)
+    library = _new_fallback_library(config)  # the trainer has told the old one that unknown is special
+    library.model = models.Unigram([*fixed, *pieces], unk_id=UNKNOWN, byte_fallback=True)
+    return library
+
+
+class _Only(dict[int, int]):
+    """For `str.translate`: characters that are not kept become spaces."""
+
+    def __init__(self, kept: frozenset[str]) -> None:
+        super().__init__({ord(character): ord(character) for character in kept})
+
+    def __missing__(self, code: int) -> int:
+        self[code] = ord(" ")
+        return self[code]
+
+
+def _settled(scores: dict[str, float], alphabet: Sequence[str], room: int) -> list[tuple[str, float]]:
+    """Pieces by falling score, at most `room`, the alphabet always; the same in every process.
+
+    The library gives characters that are no pieces of the model the lowest scores, a step apart, in an order that
+    changes from run to run, and sums probabilities in one that does; here such characters share the lowest
+    score, and scores are rounded.
+    """
+    lowest = min(scores.values(), default=0.0)
+    rare = lowest + _SCORE_STEP * (len(alphabet) + 1)
+    settled = dict.fromkeys(alphabet, lowest) | scores
+    for piece, score in settled.items():
+        settled[piece] = round(lowest if len(piece) == 1 and score <= rare else score, 4)
+    ranked = sorted(settled.items(), key=lambda item: (-item[1], item[0]))
+    longer = [item for item in ranked if len(item[0]) > 1][: room - len(alphabet)]
+    kept = set(alphabet).union(piece for piece, _ in longer)
+    return [item for item in ranked if item[0] in kept]
+
+
+def _repeatable(texts: Iterable[str]) -> Iterable[str]:
+    return list(texts) if isinstance(texts, Iterator) else texts
+
+
+def _alphabet(library: Tokenizer, texts: Iterable[str], config: TokeniserConfig, room: int) -> list[str]:
+    """The characters that become pieces; the space is always one, for every text begins with it."""
+    counts = _count_characters(_normalised(library, texts))
+    counts.pop(" ", None)
+    return [" ", *_most_frequent(counts, room - 1, config.min_frequency)]
+
+
+def _new_fallback_library(config: TokeniserConfig) -> Tokenizer:
+    """Words begin with a space; "<" always stands alone, so that no learnt piece can be mistaken for a byte piece."""
+    library = _new_library(config)
+    library.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(replacement=" "), pre_tokenizers.Split("<", "isolated")]
+    )
+    library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    return library
+
+
+_LEARN = {
+    "words": _learn_words,
+    "characters": _learn_characters,
+    "bpe": _learn_bpe,
+    "unigram": _learn_unigram,
+}
 
 
 def _library_from(content: dict[str, Any]) -> Tokenizer:

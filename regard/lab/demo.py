@@ -61,7 +61,7 @@ def demo(out: Path, console: Console, overrides: Sequence[str] = ()) -> Demo:
         _check_folder(folder, configs[name])
     _introduce(console)
     _title(console, "1/4 sentence pairs from the embedded German-English grammar")
-    prepared = prepare(configs[ATTENTION], console.print)
+    prepared = prepare(configs[ATTENTION], tell=console.print)
     translators = {}
     for number, (name, config) in enumerate(configs.items(), start=2):
         _title(console, f"{number}/4 training: {name}")

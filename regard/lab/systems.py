@@ -12,7 +12,7 @@ from regard.errors import DataError, ModelError
 from regard.metrics import count_words
 from regard.records import Links, Pair
 from regard.training.experiment import DATA
-from regard.training.prepare import load_prepared
+from regard.training.prepared import load_prepared
 from regard.translator import Translator, load
 
 MOST_COUNTED = 200_000  # training pairs of which words are counted
@@ -88,7 +88,7 @@ def own_training_text(system: System) -> Path | None:
         return None
     folder = Path(system)
     try:
-        load_prepared(folder, folder / DATA)
+        load_prepared(folder / DATA)
     except ModelError:
         return None
     return folder
@@ -106,7 +106,7 @@ def training_counts(place: str | Path, tokenise: str) -> Counter[str]:
 
 def _trained_on(folder: Path) -> Iterator[str]:
     """The target sentences a model was trained on, as its tokeniser gives them back."""
-    prepared = load_prepared(folder, folder / DATA)
+    prepared = load_prepared(folder / DATA)
     corpus, tokeniser = prepared.corpus, prepared.tokenisers.target
     rows = range(0, len(corpus), -(-len(corpus) // MOST_COUNTED))
     for start in range(0, len(rows), _CHUNK):

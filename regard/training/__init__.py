@@ -6,7 +6,8 @@ from regard.training.dry_run import DryRun, dry_run, dry_run_lines
 from regard.training.experiment import Trained, measure, train
 from regard.training.loop import run_loop
 from regard.training.precision import Precision, choose_device, choose_precision
-from regard.training.prepare import Prepared, prepare
+from regard.training.prepare import prepare
+from regard.training.prepared import Prepared
 from regard.training.reports import (
     AttentionStatistics,
     RunFacts,

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from regard import config as recipes
 from regard.build import build_model
 from regard.checkpoint import (
     CONFIG,
@@ -29,20 +28,16 @@ from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
 from regard.records import SPECIALS
-from regard.training.averaging import check_decay
 from regard.training.batch_budget import find_batch_budget
-from regard.training.beginning import (
-    begin_with_model,
-    begin_with_vectors,
-    check_beginning,
-    check_weights_fit,
-)
+from regard.training.beginning import begin_with_model, begin_with_vectors
 from regard.training.dry_run import DryRun, dry_run
 from regard.training.loop import CHECKPOINTS, LAST, run_loop
+from regard.training.pairs import Progress, silent
 from regard.training.precision import Precision, choose_device, choose_precision
-from regard.training.prepare import Prepared, Tell, load_prepared, prepare, save_prepared
+from regard.training.prepare import Tell, prepare
+from regard.training.prepared import Prepared, load_prepared, save_prepared
+from regard.training.recipe import as_begun, check_recipe, resolve, with_tokenisers_of_init
 from regard.training.reports import TrainingResult, ValidationReport
-from regard.training.schedule import check_ending, check_optimiser
 from regard.training.validator import Validator
 from regard.training.watchers import (
     Callback,
@@ -83,8 +78,9 @@ def train(
     overwrite: bool = False,
     watchers: Sequence[Watcher | Callback] = (),
     progress: bool | None = None,
-    prepared: Prepared | None = None,
+    prepared: Prepared | str | Path | None = None,
     tell: Tell | None = None,
+    bars: Progress = silent,
     command: str = "regard.train(...)",
 ) -> Trained:
     """Train a model and leave it in the folder `out`, ready for `regard.load(out)`.
@@ -93,7 +89,8 @@ def train(
     line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `init` is a trained model to
     start from: its weights, its tokenisers, and where no recipe is given its recipe, but for the data. `resume`
     goes on with the run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where
-    one lies. `prepared` is data made ready before, for the same data and tokeniser sections.
+    one lies. `prepared` is data made ready before, for the same data and tokeniser sections, or the folder of such
+    data, whose own sections then count.
 
     `watchers` look on and may stop the run. A function is enough: it is called with a `StepReport` after each
     step and a `ValidationReport` after each validation, and stops the run by giving a reason in words, or True:
@@ -105,7 +102,7 @@ def train(
         regard.train("luong2015", ["train.de", "train.en"], watchers=[good_enough])
 
     `progress` shows a progress bar, samples and the health of the attention on standard error; None: where that
-    is a terminal. `tell` hears what is being prepared, in place of standard error.
+    is a terminal. `tell` hears what is being prepared, in place of standard error, and `bars` how far it is.
 
     Raises ConfigError, DataError or ModelError for what cannot work, before anything is written.
     """
@@ -116,19 +113,22 @@ def train(
     if recipe is None and resume:
         check_format(folder)
         recipe = whole_file(folder, CONFIG)
-    config = _config(recipe, data, overrides, init)
-    config = _as_begun(config, load_config(folder)) if resume else _with_tokenisers_of_init(config)
+    config = resolve(recipe, data, overrides, init)
+    if isinstance(prepared, str | Path):
+        prepared = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
+        config = replace(config, data=prepared.config.data, tokeniser=prepared.config.tokeniser)
+    config = as_begun(config, load_config(folder)) if resume else with_tokenisers_of_init(config)
     _check_out(folder, config, resume, overwrite)
-    _check_recipe(config, resume)
+    check_recipe(config, resume)
     _check_alone()
     on_screen = [ProgressBar(console), Samples(console), Health(console)] if shown else []
     looking_on = [*on_screen, *map(as_watcher, watchers)]
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     if resume:
-        prepared = load_prepared(folder, folder / DATA)
+        prepared = load_prepared(folder / DATA, "train anew with --overwrite")
     elif prepared is None:
-        prepared = prepare(config, tell)
+        prepared = prepare(config, tell=tell, progress=bars)
     model, precision = _model(config, prepared)
     if not resume:
         _begin(model, config, prepared, tell)
@@ -148,7 +148,7 @@ def train(
             shutil.rmtree(folder / old, ignore_errors=True)
         card.save(model, {"state": "untrained"}, {}, trained=False)
         save_prepared(folder / DATA, prepared)
-        prepared = load_prepared(folder, folder / DATA)  # from here on the ids stay on the disk
+        prepared = load_prepared(folder / DATA)  # from here on the ids stay on the disk
     commands.write_text(card.command + "\n", encoding="utf-8")
     result = run_loop(
         model,
@@ -178,99 +178,18 @@ def measure(
 
     Raises what `train` would.
     """
-    config = _with_tokenisers_of_init(_config(recipe, data, overrides, init))
+    config = with_tokenisers_of_init(resolve(recipe, data, overrides, init))
     if out is not None:
         _check_out(Path(out), config, resume=False, overwrite=overwrite)
-    _check_recipe(config, resume=False)
+    check_recipe(config, resume=False)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
-    prepared = prepare(config, tell)
+    prepared = prepare(config, tell=tell)
     model, precision = _model(config, prepared)
     _begin(model, config, prepared, tell)
     config = _with_budget_found(config, model, prepared, precision, tell)
     sizes = (len(prepared.tokenisers.source), len(prepared.tokenisers.target))
     return dry_run(model, prepared.corpus, config.training, precision, sizes)
-
-
-def _config(
-    recipe: Config | str | Path | None,
-    data: str | Path | Sequence[str | Path],
-    overrides: Sequence[str],
-    init: str | Path | None,
-) -> Config:
-    """The recipe as it was given in its several ways; without one, that of the model to start from."""
-    if isinstance(recipe, Config):
-        if overrides:
-            raise ConfigError("train: overrides change a recipe file; with a Config, use dataclasses.replace")
-        recipes.check_numbers(recipe)
-        config = recipe
-        if init is not None:
-            config = replace(config, training=replace(config.training, init=str(init)))
-    else:
-        overrides = overrides if init is None else [*overrides, f"--training.init={init}"]
-        config = recipes.load(recipe, overrides)
-        if recipe is None and config.training.init:
-            check_format(Path(config.training.init))
-            config = recipes.load(whole_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides])
-    if data:
-        files = [data] if isinstance(data, str | Path) else data
-        config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
-    return config
-
-
-# what a recipe that is taken from a model to start from does not say of the new run
-_NEW_DATA = (
-    "--data.train=[]",
-    "--data.validation=[]",
-    "--training.grow_vocabulary=false",
-    "--training.source_embeddings=",
-    "--training.target_embeddings=",
-)
-
-
-def _with_tokenisers_of_init(config: Config) -> Config:
-    """A recipe whose tokeniser section is that of the model it starts from, if any, for so is the text cut."""
-    if not config.training.init:
-        return config
-    saved = load_config(config.training.init)
-    if saved.data.train and not config.data.train:
-        raise ConfigError(
-            f"training.init: {config.training.init} was trained on files, and without new ones the embedded grammar "
-            "would be learnt; give --data.train, or --resume to go on with the same data"
-        )
-    return replace(config, tokeniser=saved.tokeniser)
-
-
-def _check_recipe(config: Config, resume: bool) -> None:
-    """Refuse, before any text is read, what cannot work whatever the text is."""
-    check_ending(config.training)
-    check_optimiser(config.training)
-    check_decay(config.training.ema)
-    choose_device(config.training.device)
-    sizes = (8, 8)
-    if not resume:
-        check_beginning(config)
-    if config.training.init and not resume:
-        known = load_tokenisers(config.training.init)
-        sizes = (len(known.source), len(known.target))
-    with torch.device("meta"):  # shapes without numbers
-        model = build_model(
-            config.model,
-            *sizes,
-            shared_vocabulary=config.tokeniser.shared,
-            label_smoothing=config.training.label_smoothing,
-        )
-    if config.training.init and not resume:
-        check_weights_fit(model, Path(config.training.init))
-
-
-def _as_begun(config: Config, saved: Config) -> Config:
-    """A recipe to be resumed: what was found or taken from a model when the run began stays what it was."""
-    if config.training.init and config.training.init == saved.training.init:
-        config = replace(config, tokeniser=saved.tokeniser)
-    if config.training.batch_tokens == "auto":
-        config = replace(config, training=replace(config.training, batch_tokens=saved.training.batch_tokens))
-    return config
 
 
 def _with_budget_found(
@@ -394,11 +313,15 @@ class _Card:
         """Write the run's folder, or another, whole."""
         parameters = sum(parameter.numel() for parameter in model.parameters())
         sizes = {"parameters": f"{parameters:,}", "training pairs": f"{len(self.prepared.corpus):,}"}
+        report = self.prepared.report
+        cleaned = {
+            f"pairs: {what}": f"{count:,}" for what, count in {**report.left_out, **report.changed}.items()
+        }
         card = ModelCard(
             name=self.folder.name,
             command=self.command,
             data=self.prepared.origin,
-            facts={**sizes, **facts},
+            facts={**sizes, **cleaned, **facts},
             metrics=metrics,
         )
         save_model(folder or self.folder, model, self.config, self.prepared.tokenisers, card, trained)

@@ -1,169 +1,261 @@
-"""From text to what the loop needs: tokenisers, ids, validation pairs."""
+"""From text to what the loop needs: read, clean, hold out, learn the tokenisers, encode, keep."""
 
 from __future__ import annotations
 
-import json
-import unicodedata
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+import os
+import shutil
+import weakref
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
+from numpy.typing import NDArray
 
-from regard.checkpoint import Tokenisers, checksum, load_tokenisers
-from regard.config import Config, DataConfig
-from regard.data import Corpus, Tokeniser, read_pairs
-from regard.data.grammar import generate
-from regard.errors import DataError, ModelError
-from regard.records import Pair
+from regard.checkpoint import Tokenisers, checksum, holds_files, load_tokenisers
+from regard.config import Config, TokeniserConfig
+from regard.data import Corpus, Tokeniser
+from regard.data.cleaning import STRIPPED
+from regard.data.tokeniser import split_features, target_config
+from regard.errors import ConfigError
+from regard.training.cache import cache_entry, clear_old, find_entry
+from regard.training.pairs import (
+    Gathered,
+    Progress,
+    Sources,
+    Texts,
+    counted,
+    gather,
+    open_all,
+    plural,
+    silent,
+)
+from regard.training.prepared import (
+    CORPUS,
+    Prepared,
+    Report,
+    is_prepared,
+    load_prepared,
+    save_prepared,
+    whole_folder,
+    write_rest,
+)
+from regard.training.recipe import resolve, with_tokenisers_of_init
 
-CORPUS = "train.arrow"
-VALIDATION = "validation.json"
 Tell = Callable[[str], None]
+_MOST_TEXTS = 2_000_000  # BPE and Unigram learn no more from more
+_MANY_UNKNOWN = 0.05
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Text made ready: the tokenisers, the training pairs as ids, the validation pairs as text.
+def prepare(
+    recipe: Config | str | Path | None = None,
+    data: str | Path | Sequence[str | Path] = (),
+    *,
+    out: str | Path | None = None,
+    init: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    overwrite: bool = False,
+    tell: Tell = lambda line: None,
+    progress: Progress = silent,
+) -> Prepared:
+    """Read the pairs, learn the tokenisers on the training side or take those of `init`, turn text into ids.
 
-    `origin` says where the pairs came from: files with their SHA-256, or the grammar with its seed.
+    Recipe, data, init and overrides are those of `train`. With `out`, all is kept in that folder, for
+    `train(prepared=out)`; `overwrite` replaces what was prepared there before. What was prepared before from the same
+    content is taken from the cache, unless `data.cache` is false. Raises DataError, naming file and line, for text
+    that cannot be read or leaves nothing to train on, ConfigError for what cannot work.
     """
-
-    tokenisers: Tokenisers
-    corpus: Corpus
-    validation: tuple[Pair, ...]
-    origin: dict[str, str]
-
-
-def prepare(config: Config, tell: Tell = lambda line: None) -> Prepared:
-    """Read the pairs, learn the tokenisers on the training side or take those of `training.init`, make ids.
-
-    Raises DataError, naming file and line, for text that cannot be read or leaves nothing to train on.
-    """
-    data = _Pairs(config.data)
-    tokenisers = _of_model(config, data) if config.training.init else _learn(config, data)
-    tell(
-        f"tokenisers: {config.tokeniser.kind}, {len(tokenisers.source):,} source and "
-        f"{len(tokenisers.target):,} target pieces"
-    )
-    corpus = Corpus.encode(data.training(), tokenisers.source, tokenisers.target, config.data.max_pieces)
-    left_out = ", ".join(f"{count:,} {reason}" for reason, count in corpus.left_out.items() if count)
-    tell(
-        f"pairs: {len(corpus):,} to train on, {len(data.validation):,} to validate on"
-        + (f"; left out: {left_out}" if left_out else "")
-    )
-    return Prepared(tokenisers, corpus, data.validation, data.origin())
+    config = with_tokenisers_of_init(resolve(recipe, data, overrides, init))
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _check_out(folder, overwrite)
+    target_config(config.tokeniser)
+    sources = open_all(config.data)
+    made = _cached(config, sources, tell, progress) if config.data.cache else None
+    if made is None:
+        made = _uncached(config, sources, tell, progress)
+    made = replace(made, origin=_origin(config, sources), config=config)
+    for line in _told(made.report):
+        tell(line)
+    if folder is not None:
+        save_prepared(folder, made)
+    return made
 
 
-def save_prepared(folder: Path, prepared: Prepared) -> None:
-    """Keep ids and validation pairs in a folder, so that a resumed run sees the same ones."""
-    folder.mkdir(parents=True, exist_ok=True)
-    prepared.corpus.save(folder / CORPUS)
-    pairs = [(pair.source, pair.target) for pair in prepared.validation]
-    content = {"origin": prepared.origin, "pairs": pairs}
-    (folder / VALIDATION).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-
-
-def load_prepared(model_folder: Path, folder: Path) -> Prepared:
-    """Read back what `save_prepared` kept; the tokenisers are the model's. Raises ModelError if it is not whole."""
-    try:
-        content = json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
-        corpus = Corpus.load(folder / CORPUS)
-    except (OSError, ValueError, DataError) as error:
-        raise ModelError(
-            f"{folder}: the data of this run cannot be read ({error}); train anew with --overwrite"
-        ) from None
-    pairs = tuple(Pair(source, target) for source, target in content["pairs"])
-    return Prepared(load_tokenisers(model_folder), corpus, pairs, content["origin"])
-
-
-class _Pairs:
-    """The pairs a recipe names, to be read as often as needed; what is held out is not trained on."""
-
-    def __init__(self, config: DataConfig) -> None:
-        self.config = config
-        self._generated: list[Pair] = []
-        self._held_out_below = -1
-        if not config.train:
-            self._generated = list(generate(config.grammar_pairs, config.grammar_seed))
-        if config.validation:
-            self.validation = _filled(read_pairs(config.validation))
-        elif not config.train:
-            self.validation = tuple(generate(config.holdout_pairs, config.grammar_seed, split="validation"))
-        else:
-            self._held_out_below = self._bound()
-            self.validation = _filled(pair for pair in read_pairs(config.train) if self._is_held_out(pair))
-        if not self.validation:
-            raise DataError(
-                "data.validation: no pair with text on both sides; give other files, or raise data.holdout_pairs"
+def _check_out(folder: Path, overwrite: bool) -> None:
+    if is_prepared(folder):
+        if not overwrite:
+            raise ConfigError(
+                f"{folder} already holds prepared data: --overwrite replaces it, --out FOLDER writes elsewhere"
             )
-
-    def training(self) -> Iterator[Pair]:
-        """The training pairs."""
-        if self._generated:
-            return iter(self._generated)
-        return (pair for pair in read_pairs(self.config.train) if not self._is_held_out(pair))
-
-    def _is_held_out(self, pair: Pair) -> bool:
-        """Whether a pair validates: a matter of its source alone, so that no twin elsewhere gives it away."""
-        return _is_filled(pair) and _checksum(pair.source) <= self._held_out_below
-
-    def _bound(self) -> int:
-        """The checksum up to which sources are held out: so many pairs, or a tenth of a small corpus."""
-        pairs = filter(_is_filled, read_pairs(self.config.train))
-        checksums = np.fromiter((_checksum(pair.source) for pair in pairs), np.uint32)
-        wanted = min(self.config.holdout_pairs, max(len(checksums) // 10, 1))
-        different, counts = np.unique(checksums, return_counts=True)
-        if len(different) == 0:
-            return -1
-        enough = int(np.searchsorted(np.cumsum(counts), wanted))
-        return int(different[min(enough, max(len(different) - 2, 0))])
-
-    def origin(self) -> dict[str, str]:
-        """Where the pairs came from."""
-        files = {file: checksum(file) for file in [*self.config.train, *self.config.validation]}
-        if self._generated:
-            files["embedded grammar"] = f"seed {self.config.grammar_seed}, {len(self._generated):,} pairs"
-        return files
+    elif folder.is_file() or holds_files(folder):
+        raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
 
 
-def _filled(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
-    """The pairs with text on both sides."""
-    return tuple(filter(_is_filled, pairs))
+def _cached(config: Config, sources: Sources, tell: Tell, progress: Progress) -> Prepared | None:
+    """What the cache holds, or holds from now on; None where nothing can be written there."""
+    entry = cache_entry(config, sources)
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        usable = os.access(entry.parent, os.W_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        tell(f"cache: cannot write to {entry.parent}, so nothing is kept; REGARD_CACHE names another folder")
+        return None
+    if find_entry(entry, tell):
+        tell(f"cache: the same data was prepared before, reusing {entry} (--data.cache false prepares anew)")
+    else:
+        clear_old()
+        with whole_folder(entry) as draft:
+            made = _make(config, sources, draft, tell, progress)
+            write_rest(draft, replace(made, origin=_origin(config, sources)))
+    return load_prepared(entry, "prepare it with --data.cache false")
 
 
-def _is_filled(pair: Pair) -> bool:
-    return bool(pair.source.strip() and pair.target.strip())
+def _origin(config: Config, sources: Sources) -> dict[str, str]:
+    """All that was read, with the SHA-256 of its content."""
+    models = filter(None, (config.tokeniser.source_model, config.tokeniser.target_model))
+    return sources.origin | {model: checksum(model) for model in models}
 
 
-def _checksum(source: str) -> int:
-    """A number that depends on nothing but the words: case, spaces and Unicode form do not count."""
-    words = " ".join(unicodedata.normalize("NFKC", source).casefold().split())
-    return zlib.crc32(words.encode())
+def _uncached(config: Config, sources: Sources, tell: Tell, progress: Progress) -> Prepared:
+    """Prepare in a folder that goes with the corpus."""
+    folder = Path(mkdtemp(prefix="regard-"))
+    try:
+        made = _make(config, sources, folder, tell, progress)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(made.corpus, shutil.rmtree, folder, ignore_errors=True)
+    return made
 
 
-def _of_model(config: Config, data: _Pairs) -> Tokenisers:
+def _make(config: Config, sources: Sources, folder: Path, tell: Tell, progress: Progress) -> Prepared:
+    """All the work; the corpus is left in the folder."""
+    gathered = gather(config.data, sources, folder, progress)
+    tokenisers, notes = _learn(config, gathered, tell, progress)
+    with progress("pairs encoded", len(gathered)) as watch:
+        corpus = Corpus.encode(
+            gathered.pairs(),
+            tokenisers.source,
+            tokenisers.target,
+            config.data.max_pieces,
+            max_ratio=config.data.max_ratio,
+            path=folder / CORPUS,
+            watch=watch,
+        )
+    gathered.file.path.unlink()
+    report = _report(gathered, tokenisers, corpus)
+    return Prepared(
+        tokenisers, corpus, gathered.validation, {}, config, replace(report, notes=[*notes, *report.notes])
+    )
+
+
+def _learn(
+    config: Config, gathered: Gathered, tell: Tell, progress: Progress
+) -> tuple[Tokenisers, list[str]]:
+    """The tokenisers, learnt on training text alone, and what should be known about that."""
+    if config.training.init:
+        return _of_model(config, gathered, progress), []
+    recipe, with_features = config.tokeniser, bool(config.data.features)
+    features = _features(gathered) if with_features else []
+    notes = []
+
+    def learn(sides: Sequence[str], own: TokeniserConfig, symbols: Sequence[str]) -> Tokeniser:
+        counting = own.kind in ("words", "characters")
+        most = len(gathered) if counting else _MOST_TEXTS // len(sides)
+        if own.kind != "sentencepiece" and most < len(gathered):
+            notes.append(f"{own.kind}: learnt on {most * len(sides):,} sentences, evenly spaced")
+        num_texts = min(most, len(gathered)) * len(sides) * (1 if counting else 2)  # read once, or twice
+        with progress(f"sentences learnt from ({' and '.join(sides)})", num_texts) as watch:
+            return Tokeniser.train(Texts(gathered, sides, most, with_features, watch), own, symbols)
+
+    if recipe.shared:
+        shared = learn(("source", "target"), recipe, features)
+        return Tokenisers(shared, shared.without_features() if features else shared), notes
+    source = learn(("source",), recipe, features)
+    return Tokenisers(source, learn(("target",), target_config(recipe), ())), notes
+
+
+def _of_model(config: Config, gathered: Gathered, progress: Progress) -> Tokenisers:
     """The tokenisers of the model that training starts from, grown if the recipe says so."""
     known = load_tokenisers(config.training.init)
     if not config.training.grow_vocabulary:
         return known
-    if config.tokeniser.shared:
-        grown = known.source.grown(chain.from_iterable((p.source, p.target) for p in data.training()))
-        return Tokenisers(grown, grown)
-    return Tokenisers(
-        known.source.grown(pair.source for pair in data.training()),
-        known.target.grown(pair.target for pair in data.training()),
+
+    def grown(tokeniser: Tokeniser, *sides: str) -> Tokeniser:
+        with progress(f"sentences learnt from ({' and '.join(sides)})", len(gathered) * len(sides)) as watch:
+            return tokeniser.grown(Texts(gathered, sides, len(gathered), bool(config.data.features), watch))
+
+    if known.source is known.target:
+        both = grown(known.source, "source", "target")
+        return Tokenisers(both, both)
+    return Tokenisers(grown(known.source, "source"), grown(known.target, "target"))
+
+
+def _features(gathered: Gathered) -> list[str]:
+    """The features of the training sources, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for text in gathered.file.texts("source", gathered.copies):
+        counts.update(split_features(text)[1])
+    return sorted(counts, key=lambda feature: (-counts[feature], feature))
+
+
+def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus) -> Report:
+    left_out = gathered.left_out + Counter(corpus.left_out)
+    changed = {STRIPPED: left_out.pop(STRIPPED)} if STRIPPED in left_out else {}
+    sides = ("source", "target")
+    made = (tokenisers.source, tokenisers.target)
+    unknown = dict(zip(sides, corpus.unknown_shares, strict=True))
+    notes = [
+        f"{100 * share:.0f} % of the {side} pieces are unknown: raise tokeniser.size or lower min_frequency, or use "
+        "bpe, which knows every text"
+        for side, share in unknown.items()
+        if share > _MANY_UNKNOWN
+    ]
+    if gathered.num_shared:
+        notes.append(
+            f"{plural(gathered.num_shared, 'validation source')} of {len(gathered.validation):,} also in training: "
+            "validation will look too good"
+        )
+    return Report(
+        num_read=gathered.num_read,
+        left_out=dict(left_out),
+        changed=changed,
+        num_training=len(corpus),
+        num_validation=len(gathered.validation),
+        lengths={
+            side: _spread(lengths - 1)  # without END
+            for side, lengths in zip(sides, (corpus.source_lengths, corpus.target_lengths), strict=True)
+        },
+        unknown=unknown,
+        num_pieces={side: len(one) for side, one in zip(sides, made, strict=True)},
+        kinds={side: one.config.kind for side, one in zip(sides, made, strict=True)},
+        notes=notes,
     )
 
 
-def _learn(config: Config, data: _Pairs) -> Tokenisers:
-    if config.tokeniser.shared:
-        both = chain.from_iterable((pair.source, pair.target) for pair in data.training())
-        shared = Tokeniser.train(both, config.tokeniser)
-        return Tokenisers(shared, shared)
-    return Tokenisers(
-        Tokeniser.train((pair.source for pair in data.training()), config.tokeniser),
-        Tokeniser.train((pair.target for pair in data.training()), config.tokeniser),
-    )
+def _spread(lengths: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        "median": float(np.median(lengths)),
+        "mean": float(lengths.mean()),
+        "95 %": float(np.percentile(lengths, 95)),
+        "most": float(lengths.max()),
+    }
+
+
+def _told(report: Report) -> list[str]:
+    """The report in a few lines."""
+    kinds = " and ".join(dict.fromkeys(report.kinds.values()))
+    sizes = report.num_pieces
+    left_out, changed = counted(report.left_out), counted(report.changed)
+    return [
+        f"tokenisers: {kinds}, {sizes['source']:,} source and {sizes['target']:,} target pieces",
+        *report.notes,
+        f"pairs: {report.num_training:,} to train on, {report.num_validation:,} to validate on"
+        + (f"; left out: {left_out}" if left_out else "")
+        + (f"; {changed}" if changed else ""),
+    ]

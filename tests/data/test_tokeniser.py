@@ -11,11 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regard.config import TokeniserConfig
-from regard.data.tokeniser import Tokeniser
-from regard.errors import ConfigError, ModelError
+from regard.data.grammar import generate
+from regard.data.tokeniser import Tokeniser, target_config
+from regard.errors import ConfigError, DataError, ModelError
 from regard.records import END, PAD, SPECIALS, START, UNKNOWN
 
-KINDS = ["words", "characters", "bpe"]
+KINDS = ["words", "characters", "bpe", "unigram"]
 TEXTS = [
     "die alte frau lacht",
     "die alten frauen lachen < laut >",
@@ -43,6 +44,8 @@ BPE_FORMS = [
     for form in ("none", "NFC", "NFKC", "NFD")
     for lowercase in (False, True)
 ]
+UNIGRAM = train("unigram")
+EXACT = [*BPE_FORMS, UNIGRAM, train("unigram", normalise="NFD", lowercase=True)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,10 +56,10 @@ def test_the_first_pieces_are_the_specials(kind: str) -> None:
 @given(text=hard_texts)
 @example(text="".join(HARD_PARTS))
 @example(text=" ".join(HARD_PARTS))
-def test_bpe_is_exact_on_any_text(text: str) -> None:
-    for bpe in BPE_FORMS:
-        ids = bpe.encode(text)
-        assert bpe.decode(ids) == bpe.normalise(text)
+def test_byte_fallback_is_exact_on_any_text(text: str) -> None:
+    for tokeniser in EXACT:
+        ids = tokeniser.encode(text)
+        assert tokeniser.decode(ids) == tokeniser.normalise(text)
         assert all(i >= len(SPECIALS) for i in ids)
 
 
@@ -64,7 +67,7 @@ def test_bpe_is_exact_on_any_text(text: str) -> None:
 def test_characters_are_exact_on_characters_seen_in_training(text: str, form: str, lowercase: bool) -> None:
     characters = train("characters", [text], normalise=form, lowercase=lowercase)
     assert characters.decode(characters.encode(text)) == characters.normalise(text)
-    assert len(characters.encode(text)) == len(characters.normalise(text))
+    assert len(characters.encode(text)) == len(characters._library.normalizer.normalize_str(text))
 
 
 @given(text=hard_texts, lowercase=st.booleans())
@@ -78,9 +81,9 @@ def test_words_are_exact_where_every_word_is_known(text: str, lowercase: bool) -
 
 @given(text=hard_texts)
 def test_normalising_twice_is_the_same_as_once(text: str) -> None:
-    for bpe in BPE_FORMS:
-        once = bpe.normalise(text)
-        assert bpe.normalise(once) == once
+    for tokeniser in EXACT:
+        once = tokeniser.normalise(text)
+        assert tokeniser.normalise(once) == once
         assert " ".join(once.split()) == once
 
 
@@ -165,7 +168,7 @@ def test_bpe_joins_the_most_frequent_neighbours_first() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_small_a_size_is_refused(kind: str) -> None:
-    least = 254 if kind == "bpe" else 4
+    least = 254 if kind in ("bpe", "unigram") else 4
     assert len(train(kind, size=least + 1)) == least + 1
     with pytest.raises(ConfigError, match=f"more than {least} for {kind} .* came {least}"):
         train(kind, size=least)
@@ -198,7 +201,7 @@ def test_words_of_pieces_by_hand() -> None:
 
 @given(text=hard_texts)
 def test_the_pieces_of_a_word_spell_it(text: str) -> None:
-    for tokeniser in (BPE, train("characters", [text]), train("words", [text])):
+    for tokeniser in (BPE, UNIGRAM, train("characters", [text]), train("words", [text])):
         ids = tokeniser.encode(text)
         places = tokeniser.word_of(ids)
         words = tokeniser.normalise(text).split()
@@ -250,7 +253,8 @@ TRAIN = """
 from regard.config import TokeniserConfig
 from regard.data.tokeniser import Tokeniser
 texts = [chr(0x4E00 + i % 997) + chr(0x5E00 + i % 89) + " " + chr(0x4E00 + i % 7) for i in range(2000)]
-made = [Tokeniser.train(iter(texts), TokeniserConfig(kind=kind, size=600)) for kind in ("words", "characters", "bpe")]
+kinds = ("words", "characters", "bpe", "unigram")
+made = [Tokeniser.train(iter(texts), TokeniserConfig(kind=kind, size=600)) for kind in kinds]
 vocabularies = [tokeniser.pieces(range(len(tokeniser))) for tokeniser in made]
 """
 
@@ -266,4 +270,83 @@ def test_training_is_the_same_in_every_process() -> None:
         check=True,
     )
     assert json.loads(elsewhere.stdout) == here["vocabularies"]
-    assert [len(vocabulary) for vocabulary in here["vocabularies"]] == [600, 600, 600]
+    assert [len(vocabulary) for vocabulary in here["vocabularies"]] == [600] * 4
+
+
+def test_unigram_cuts_a_word_in_the_likeliest_way() -> None:
+    sentences = [pair.source for pair in generate(300, 1)]
+    unigram = train("unigram", sentences, size=700)
+    assert 300 < len(unigram) <= 700
+    scores = dict(json.loads(unigram._library.to_str())["model"]["vocab"])
+
+    def best(text: str) -> float:
+        reached = [0.0]
+        for end in range(1, len(text) + 1):
+            ways = (reached[start] + scores.get(text[start:end], -1e9) for start in range(end))
+            reached.append(max(ways))
+        return reached[-1]
+
+    for word in {word for sentence in sentences for word in sentence.split()}:
+        pieces = [piece.replace("▁", " ") for piece in unigram.pieces(unigram.encode(word))]
+        assert "".join(pieces) == f" {word}"
+        assert sum(scores[piece] for piece in pieces) == pytest.approx(best(f" {word}"))
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["  "], ["a"]])
+def test_there_may_be_next_to_nothing_to_learn(texts: list[str]) -> None:
+    for kind in KINDS:
+        tokeniser = train(kind, texts, size=300)
+        assert tokeniser.decode(tokeniser.encode("a")) in ("a", "<unk>")
+
+
+def test_rare_characters_have_no_piece_of_their_own_where_there_is_no_room() -> None:
+    texts = [character * (i + 1) for i, character in enumerate("abcdefghijklmnop")]
+    unigram = train("unigram", texts, size=4 + 250 + 1 + 5)
+    assert sorted(set(unigram.pieces(range(254, 260))) & set("abcdefghijklmnop")) == ["l", "m", "n", "o", "p"]
+    assert unigram.decode(unigram.encode("abc")) == "abc"
+
+
+def test_syllables_are_taken_apart_and_composed_again() -> None:
+    characters = train("characters", ["한국 é"], normalise="NFD")
+    jamo = unicodedata.normalize("NFD", "한")
+    assert characters.pieces(characters.encode("한")) == list(jamo)
+    assert len(jamo) == 3
+    for text in ("한국", unicodedata.normalize("NFD", "한국 é")):
+        assert characters.decode(characters.encode(text)) == unicodedata.normalize("NFC", text)
+
+
+def test_what_the_recipe_says_of_the_target() -> None:
+    config = TokeniserConfig(kind="characters", normalise="NFD", size=500)
+    assert target_config(config) == config
+    other = TokeniserConfig("characters", 500, target_kind="words", target_size=90, target_normalise="none")
+    assert target_config(other) == TokeniserConfig("words", 90, normalise="none")
+    models = TokeniserConfig("sentencepiece", source_model="a.model", target_model="b.model")
+    assert target_config(models).source_model == "b.model"
+    with pytest.raises(ConfigError, match="one vocabulary has one kind"):
+        target_config(TokeniserConfig(shared=True, target_size=90))
+
+
+def test_features_are_pieces_of_their_own(tmp_path: Path) -> None:
+    made = Tokeniser.train(["walk", "Pak"], TokeniserConfig("characters"), ["PST", "V", "P"])
+    ids = made.encode("walk\tV;PST")
+    assert made.pieces(ids) == [*"walk", "V", "PST"]
+    assert made.encode("P\tP") == [*made.encode("P\t"), *made.encode("\tP")]
+    assert made.encode("P\t") != made.encode("\tP")  # the letter is not the feature
+    assert made.word_of([*ids, END]) == [0, 0, 0, 0, 1, 2, -1]
+    assert made.decode([*ids, END, PAD]) == made.normalise(" walk\t V ;PST;; ".strip()) == "walk\tV;PST"
+    assert made.encode("walk\tV;FUT")[-1] == UNKNOWN
+    assert made.encode("walk\t") == ids[:4]
+    assert made.encode_batch(["", "walk\tV"]) == [[], ids[:5]]
+    made.save(tmp_path / "t.json")
+    loaded = Tokeniser.load(tmp_path / "t.json")
+    assert (loaded.encode("walk\tV;PST"), loaded.features) == (ids, made.features)
+
+
+def test_text_without_its_features_is_refused() -> None:
+    made = Tokeniser.train(["walk"], TokeniserConfig("characters"), ["V", "PST"])
+    with pytest.raises(DataError, match="as in walk TAB V;PST; came 'walked' without a tab"):
+        made.encode("walked")
+    plain = made.without_features()
+    assert plain.encode("walk") == made.encode("walk\t")
+    assert len(plain) == len(made)
+    assert plain.decode(plain.encode("walk")) == "walk"

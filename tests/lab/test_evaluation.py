@@ -17,7 +17,7 @@ from regard.lab.systems import read_test_set, training_counts
 from regard.lab.tables import length_table, show_evaluation
 from regard.metrics import LengthBin, by_frequency, cer, count_words, exact_match, ter, wer
 from regard.records import Links, Pair, Translation
-from regard.training.prepare import load_prepared
+from regard.training.prepared import load_prepared
 from regard.translator import Translator
 from tests.explain.screen import screen
 from tests.trained import Trained, unseen_pairs
@@ -105,7 +105,7 @@ def test_rare_words_are_counted_in_what_the_model_was_trained_on(models: Trained
     pairs = unseen_pairs(30)
     found = evaluate(models.attention, pairs, bootstrap=0, beam=1)
     trained_on = [line for line in models.train[1].read_text(encoding="utf-8").splitlines() if line]
-    kept = len(load_prepared(models.attention, models.attention / "data").corpus)
+    kept = len(load_prepared(models.attention / "data").corpus)
     assert kept < len(trained_on)  # some were held out to validate
     references = [pair.target for pair in pairs]
     by_file = evaluate(models.attention, pairs, training_text=models.train[1], bootstrap=0, beam=1)
@@ -117,7 +117,7 @@ def test_rare_words_are_counted_in_what_the_model_was_trained_on(models: Trained
 
 
 def test_counts_are_of_the_training_pairs(models: Trained) -> None:
-    prepared = load_prepared(models.attention, models.attention / "data")
+    prepared = load_prepared(models.attention / "data")
     rows = range(len(prepared.corpus))
     texts = [prepared.tokenisers.target.decode(prepared.corpus.batch([r]).target[0].tolist()) for r in rows]
     assert training_counts(models.attention, "13a") == count_words(texts)

@@ -267,6 +267,23 @@ def test_data_made_ready_before_is_used(tmp_path: Path, files: list[Path]) -> No
     assert parameters(made.folder / last) == parameters(expected)
 
 
+def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) -> None:
+    overrides = [*RUN, "--training.max_steps=2"]
+    ready = regard.prepare(None, files, out=tmp_path / "ready", overrides=overrides)
+    for file in files:
+        file.unlink()
+    others = [line for line in overrides if not line.startswith(("--data.", "--tokeniser."))]
+    made = regard.train(None, out=tmp_path / "run", overrides=others, prepared=tmp_path / "ready")
+    saved = load_config(made.folder)
+    assert (saved.data, saved.tokeniser) == (ready.config.data, ready.config.tokeniser)
+    assert f"| {files[0]} | {ready.origin[str(files[0])]} |" in (made.folder / "README.md").read_text()
+    again = regard.train(None, out=tmp_path / "two", overrides=others, prepared=ready)
+    last = "last/model.safetensors"
+    assert parameters(made.folder / last) == parameters(again.folder / last)
+    with pytest.raises(ModelError, match=r"run: the prepared data cannot be read.*`regard prepare`"):
+        regard.train(None, out=tmp_path / "three", overrides=others, prepared=tmp_path / "run")
+
+
 def test_measuring_writes_nothing(tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

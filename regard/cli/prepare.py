@@ -1,0 +1,58 @@
+"""`regard prepare`: from text files to ids, for one training or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from regard import config as recipes
+from regard.cli import Parser
+from regard.cli.options import progress
+from regard.cli.train import split_overrides
+
+_DESCRIPTION = """\
+Read, clean and tokenise sentence pairs, and leave all that training needs in a folder: ids, tokenisers, validation
+pairs, and report.md, which says what was left out and why. `regard train` does the same by itself; this is for
+looking first, and for training many models on the same data. RECIPE is a YAML file or one of the packaged recipes:
+  {recipes}
+Its keys data.… and tokeniser.… count, and can be given as options; `regard train --keys` lists them."""
+
+_EXAMPLES = """\
+examples:
+  regard prepare bahdanau2015 --data.train train.de.gz train.en.gz --out prepared/mine
+  regard prepare --data.train a.tsv.xz b.jsonl hub:NAME --data.weights 1 1 0.5 --data.drop_duplicates true --out all
+  regard prepare --data.train words.tsv --data.features 3 --tokeniser.kind characters --out forms
+  regard train bahdanau2015 --prepared prepared/mine --out runs/mine"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, prepare, say where the report is."""
+    own, overrides = split_overrides(arguments)
+    parser = Parser(
+        "prepare",
+        description=_DESCRIPTION.format(recipes=", ".join(recipes.packaged_recipes())),
+        epilog=_EXAMPLES,
+    )
+    add = parser.add_argument
+    add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
+    add("--out", type=Path, required=True, help="the folder to write; it appears when it is whole")
+    add("--overwrite", action="store_true", help="replace what was prepared there before")
+    add("--KEY VALUE", dest="unused", metavar="", help="any key of the recipe: --tokeniser.size 4000")
+    options = parser.parse_args(own)
+
+    from rich.console import Console
+
+    from regard.training import prepare
+
+    tell = partial(Console(stderr=True, highlight=False).print, markup=False, soft_wrap=True)
+    prepare(
+        options.recipe,
+        out=options.out,
+        overrides=overrides,
+        overwrite=options.overwrite,
+        tell=tell,
+        progress=progress,
+    )
+    print(options.out / "report.md")
+    return 0
