@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
     from regard.records import Links, Memory, Pair, Scored, Trace, Translation
-    from regard.training import Prepared, Trained, Watcher, average, measure, prepare, train
+    from regard.training import Prepared, Trained, Watcher, average, measure, train
+    from regard.training.prepare import prepare
     from regard.translator import Translator, load, load_ensemble
 
 _HOMES = {
