@@ -106,9 +106,7 @@ def _place_inside(outer: _Element, links: Attended) -> None:
     taken: list[Span] = []
     for each in sorted(outer.children, key=lambda each: _reach(looking.get(id(each), ()))):
         words = looking.get(id(each), [])
-        span = (
-            _side(words, taken) or _only_word(each, outer, taken, links) if each.last > each.first else None
-        )
+        span = _side(words, taken) or _only_word(each, outer, taken, links)
         if span is None:
             each.start = each.end = _beside(_gap(each, outer, links), taken)
         else:
@@ -158,8 +156,8 @@ def _gap(element: _Element, outer: _Element, links: Attended) -> int:
     neighbours = [] if place <= outer.first or behind_opening else [(place - 1, 1)]
     neighbours += [] if place >= outer.last or before_closing else [(place, 0)]
     gaps = [
-        (float(links.strength[source]), -place, int(links.target_of[source]) + behind)
-        for place, (source, behind) in enumerate(neighbours)
+        (float(links.strength[source]), behind, int(links.target_of[source]) + behind)
+        for source, behind in neighbours
         if outer.start <= links.target_of[source] < outer.end
     ]
     return max(gaps)[2] if gaps else outer.end if place >= outer.last > outer.first else outer.start

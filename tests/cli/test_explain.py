@@ -63,6 +63,14 @@ def test_a_given_target_is_explained(run: Shell, models: Trained) -> None:
     assert "word 5: </s>" in answer.out
 
 
+def test_a_sentence_needs_no_quotes(run: Shell, models: Trained) -> None:
+    quoted = run("explain", models.attention, "die frau lacht", "--top", 2)
+    assert quoted.status == 0
+    assert run("explain", models.attention, "die", "frau", "lacht", "--top", 2) == quoted
+    assert run("explain", models.attention, "--top", 2, "die", "frau", "lacht") == quoted
+    assert run("explain", "--top", 2, models.attention, "die frau lacht") == quoted
+
+
 def test_only_the_matrix(run: Shell, models: Trained) -> None:
     answer = run("explain", models.attention, SENTENCE, "--matrix-only")
     assert answer.out.splitlines()[0] == regard.load(models.attention).translate(SENTENCE).text

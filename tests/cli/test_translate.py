@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +125,15 @@ def test_an_output_that_fails_leaves_the_old_one(run: Shell, models: Trained, tm
         (["--input", "{folder}"], ["expected a text file, came a folder"]),
         (["--output", "{folder}"], ["is a folder; name a file in it"]),
         (["--output", "{folder}/no/out.txt"], ["there is no folder", "make it first"]),
+        (["--language", "german"], ["expected a code of two or three letters", "'german'"]),
+        (["--max-length", "-1"], ["max_length: expected a number from 1 on"]),
+        (["--split-sentences", "no"], ["--split-sentences", "never"]),
+        (["--resume"], ["expected --input FILE and --output FILE"]),
+        (["--input", "a", "--output", "b", "--shards", "2", "--shard-size", "9"], ["one of --shards N"]),
+        (["--input", "a", "--output", "b", "--shard", "two"], ["expected K/N such as 2/8, got 'two'"]),
+        (["--input", "a", "--output", "b", "--shard", "3/2"], ["expected one from 1 to 2, got 3"]),
+        (["--input", "a", "--output", "b", "--shards", "0"], ["a number of shards from 1 on, got 0"]),
+        (["--input", "{model}/format.json", "--output", "{folder}/no/out", "--resume"], ["make it first"]),
         (["--beam", "0"], ["beam 0", "expected"]),
         (["--beam", "x"], ["--beam: invalid int value: 'x'", "--help"]),
         (["--num-best", "3", "--beam", "2"], ["beam 2 cannot give 3 best"]),
@@ -138,7 +150,7 @@ def test_an_output_that_fails_leaves_the_old_one(run: Shell, models: Trained, tm
 def test_mistakes_take_one_line(
     run: Shell, models: Trained, tmp_path: Path, options: list[str], words: list[str]
 ) -> None:
-    options = [option.format(folder=tmp_path) for option in options]
+    options = [option.format(folder=tmp_path, model=models.attention) for option in options]
     check_refused(run("translate", models.attention, *options, stdin=b"die frau lacht .\n"), *words)
     assert list(tmp_path.iterdir()) == []
 
@@ -155,6 +167,64 @@ def test_bytes_that_are_no_text_are_named(run: Shell, models: Trained, tmp_path:
     check_refused(
         run("translate", models.attention, "--input", source), f"{source}, line 2: byte 1 is not UTF-8"
     )
+
+
+def test_a_line_of_several_sentences(run: Shell, models: Trained) -> None:
+    line = f"  {SENTENCES[0]} {SENTENCES[1]}"
+    first, second, both = expected(models, [*SENTENCES[:2], line.strip()])
+    for options in ([], ["--document"], ["--split-sentences", "always", "--language", "en"]):
+        answer = run("translate", models.attention, *options, stdin=f"{line}\n".encode())
+        assert answer == (0, f"  {first} {second}\n", "")
+    answer = run("translate", models.attention, "--split-sentences", "never", stdin=f"{line}\n".encode())
+    assert answer == (0, f"{both}\n", "")
+
+
+def test_what_is_too_long_is_named(run: Shell, models: Trained) -> None:
+    stdin = b"ja .\n\n" + b"die frau lacht " * 20
+    answer = run("translate", models.attention, "--max-length", 30, stdin=stdin)
+    assert answer.status == 0
+    assert answer.out.count("\n") == 3
+    assert answer.err.startswith(
+        "regard translate: standard input, line 3: a sentence of 60 pieces, longer than the 30"
+    )
+    assert run("translate", models.attention, stdin=stdin).err == ""
+
+
+def test_markup_comes_out_once(run: Shell, models: Trained) -> None:
+    stdin = b"<p>die <b>alte frau</b> lacht {0} .</p>\n<br/>\n"
+    first, second = run("translate", models.attention, "--markup", stdin=stdin).out.splitlines()
+    assert sorted(re.findall(r"<.*?>|{.*?}", first)) == ["</b>", "</p>", "<b>", "<p>", "{0}"]
+    assert second == "<br/>"
+    check_refused(run("translate", models.fixed_vector, "--markup", stdin=stdin), "this model has none")
+
+
+def test_shards_are_joined(run: Shell, models: Trained, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.txt", tmp_path / "out.txt.gz"
+    source.write_text("".join(f"{line}\n" for line in SENTENCES), encoding="utf-8")
+    files = ("--input", source, "--output", target)
+    for part, missing in (("3/3", 2), ("1/3", 1)):
+        answer = run("translate", models.attention, *files, "--shard", part)
+        assert answer == (0, "", f"shard {part} is done; {missing} still missing\n")
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["in.txt", "out.txt.gz.shards"]
+    check_refused(run("translate", models.attention, *files, "--shards", 3), "go on with --resume")
+    check_refused(run("translate", models.attention, *files, "--shards", 4, "--resume"), "another shards")
+    assert run("translate", models.attention, *files, "--shards", 3, "--resume") == (0, "", "")
+    assert gzip.decompress(target.read_bytes()).decode().splitlines() == expected(models, SENTENCES)
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["in.txt", "out.txt.gz"]
+
+
+def test_an_interruption_is_one_line(models: Trained) -> None:
+    command = [sys.executable, "-m", "regard", "translate", str(models.attention), "--threads", "1"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, env=_environment()) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"die frau lacht .\n")
+        process.stdin.flush()
+        assert process.stdout.readline().endswith(b"\n")  # though more may come
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"regard translate: interrupted\n"
 
 
 @pytest.mark.parametrize("num_lines", [3, 3000])  # what fits into a buffer, and what does not

@@ -1,0 +1,119 @@
+"""Markup taken out: what is markup, what stays text, and where each mark stood."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regard.data.markup import take_out
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "marks"),
+    [
+        ("Hallo", "Hallo", []),
+        ("sagt <b>Hallo</b>.", "sagt Hallo.", ["<b>", "</b>"]),
+        ('<a href="x>y" id=3 hidden>da</a>', "da", ['<a href="x>y" id=3 hidden>', "</a>"]),
+        ("eins<br/>zwei <!-- drei --> vier", "eins zwei vier", ["<br/>", "<!-- drei -->"]),
+        ("Hallo {0}, %s!", "Hallo,!", ["{0}", "%s"]),
+        ("{{ name }} ${x.y} %(n)d %1$s %.2f", "", ["{{ name }}", "${x.y}", "%(n)d", "%1$s", "%.2f"]),
+        ("10&nbsp;km", "10 km", ["&nbsp;"]),
+        ("Wort&shy;teil", "Wortteil", ["&shy;"]),
+        ("({0} Euro)", "(Euro)", ["{0}"]),
+        ("foo<b>bar</b>", "foobar", ["<b>", "</b>"]),
+        ("<td>eins</td><td>zwei</td>", "eins zwei", ["<td>", "</td>", "<td>", "</td>"]),
+        ("  <p> Hallo </p>  ", "  Hallo  ", ["<p>", "</p>"]),
+        ("&brand; neu", "neu", ["&brand;"]),
+    ],
+)
+def test_markup_is_taken_out(text: str, plain: str, marks: list[str]) -> None:
+    found = take_out(text)
+    assert found.text == plain
+    assert [mark.text for mark in found.marks] == marks
+
+
+@pytest.mark.parametrize(
+    "text", ["a < b", "<3", "100%sicher", "5 %", "50 % d", "a & b", "{ a }", "1 <- 2", "<b", "%"]
+)
+def test_what_is_no_markup_stays(text: str) -> None:
+    found = take_out(text)
+    assert (found.text, found.marks) == (text, ())
+
+
+def test_entities_of_characters_are_the_characters() -> None:
+    found = take_out("AT&amp;T &lt;b&gt; &#228;&#xE4;&auml;")
+    assert (found.text, found.marks, found.escaped) == ("AT&T <b> äää", (), True)
+
+
+def test_addresses_only_on_request() -> None:
+    text = "siehe https://a.de/x?y=1, oder a.b@c.de!"
+    assert take_out(text).text == text
+    found = take_out(text, addresses=True)
+    assert [mark.text for mark in found.marks] == ["https://a.de/x?y=1", "a.b@c.de"]
+    assert found.text == "siehe, oder!"
+
+
+@pytest.mark.parametrize(
+    ("text", "partners"),
+    [
+        ("<a>x<b>y</b></a>", [3, 2, 1, 0]),
+        ("<b>x<b>y</b>", [-1, 2, 1]),
+        ("<b>x<i>y</b>z</i>", [2, -1, 0, -1]),
+        ("x</b>y<b>z", [-1, -1]),
+        ("<B>x</b>", [1, 0]),
+        ("<br>x</br>", [-1, -1]),
+        ("<b/>x</b>", [-1, -1]),
+    ],
+)
+def test_tags_find_their_partners(text: str, partners: list[int]) -> None:
+    marks = take_out(text).marks
+    assert [mark.partner for mark in marks] == partners
+    assert all((mark.kind == "point") == (mark.partner < 0) for mark in marks)
+
+
+def test_a_mark_knows_what_stood_beside_it() -> None:
+    before, after = zip(
+        *((mark.before, mark.after) for mark in take_out("<p>a {0}, b<i>c</i> (%s)").marks), strict=True
+    )
+    assert before == (None, True, False, False, None)
+    assert after == (False, None, False, True, None)
+    assert [mark.separates for mark in take_out("a&nbsp;b {0} c").marks] == [True, False]
+
+
+@given(st.text(st.sampled_from("ab <>/\"'=b&;{}%s0.#-![]@:\n"), max_size=40), st.booleans())
+def test_marks_are_parts_of_the_text_in_order(text: str, addresses: bool) -> None:
+    found = take_out(text, addresses)
+    position = 0
+    for mark in found.marks:
+        position = text.index(mark.text, position) + len(mark.text)
+    places = [mark.place for mark in found.marks]
+    assert places == sorted(places)
+    assert all(0 <= place <= len(found.text) for place in places)
+    if not found.escaped:  # white space may come or go
+        rest = sum(map(len, "".join(mark.text for mark in found.marks).split()))
+        assert len("".join(found.text.split())) + rest == len("".join(text.split()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!--",
+        "<a ",
+        "<a b='",
+        "{{",
+        "x@",
+        "%0",
+        "a",
+        "<b>",
+        "</b>",
+        "&#1",
+        "http://",
+        "<?",
+        "<a " + "b=c " * 50,
+    ],
+)
+def test_nothing_takes_forever(text: str) -> None:
+    """Patterns that try again from every character would run into the time limit of the tests."""
+    found = take_out(text * (100_000 // len(text)), addresses=True)
+    assert len(found.text) <= 100_000

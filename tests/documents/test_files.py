@@ -1,0 +1,212 @@
+"""Files and streams translated; shards that are done once, never mixed, and joined at the end."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import regard
+from regard.documents import Shards, TextOptions, files, translate_file
+from regard.errors import ConfigError, DataError
+from regard.translator import Translator
+from tests.trained import Trained, trained, unseen_pairs
+
+LINES = [pair.source for pair in unseen_pairs(10)]
+THREE = Shards(number=3)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def translator(models: Trained) -> Translator:
+    return regard.load(models.attention)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> tuple[Path, Path]:
+    """An input of ten lines, and where the output goes."""
+    source = tmp_path / "in.txt"
+    source.write_text("".join(line + "\n" for line in LINES), encoding="utf-8")
+    return source, tmp_path / "out.txt"
+
+
+@pytest.fixture(scope="module")
+def expected(translator: Translator) -> str:
+    return "".join(one.text + "\n" for one in translator.translate(LINES))
+
+
+class Killed(BaseException):
+    """What a process that is killed would not live to see."""
+
+
+def killing(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
+    """Die in place of the chunk after so many."""
+    translate_lines = files.translate_lines
+    done = iter(range(chunks))
+
+    def dying(*arguments: Any, **options: Any) -> Iterator[regard.Translation]:
+        if next(done, None) is None:
+            raise Killed
+        return translate_lines(*arguments, **options)
+
+    monkeypatch.setattr(files, "translate_lines", dying)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_from_a_stream_to_a_stream(translator: Translator, expected: str) -> None:
+    source, target = io.BytesIO("\r\n".join(LINES).encode()), io.StringIO()
+    assert translate_file(translator, source, target) == 0
+    assert target.getvalue() == expected
+
+
+def test_a_model_may_be_named_by_its_folder(models: Trained, place: tuple[Path, Path], expected: str) -> None:
+    assert translate_file(models.attention, str(place[0]), str(place[1])) == 0
+    assert place[1].read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.parametrize(("suffix", "unpack"), [(".gz", gzip.decompress), (".xz", lzma.decompress)])
+@pytest.mark.parametrize("shards", [None, THREE])
+def test_output_is_packed_by_its_name(
+    translator: Translator,
+    place: tuple[Path, Path],
+    expected: str,
+    suffix: str,
+    unpack: Any,
+    shards: Shards | None,
+) -> None:
+    packed = []
+    for name in ("a", "b"):
+        target = place[1].with_name(f"{name}{suffix}")
+        translate_file(translator, place[0], target, shards=shards)
+        packed.append(target.read_bytes())
+    assert unpack(packed[0]).decode() == expected
+    assert packed[0] == packed[1]  # neither name nor time is in it
+
+
+@pytest.mark.parametrize(
+    "shards", [Shards(number=1), THREE, Shards(number=12), Shards(size=4), Shards(size=99, resume=True)]
+)
+def test_shards_joined_are_the_file(
+    translator: Translator, place: tuple[Path, Path], expected: str, shards: Shards
+) -> None:
+    done: list[int] = []
+    assert translate_file(translator, *place, shards=shards, watch=done.append) == 0
+    assert place[1].read_text(encoding="utf-8") == expected
+    assert sum(done) == len(LINES)
+    assert names(place[1].parent) == ["in.txt", "out.txt"]
+
+
+def test_an_empty_file_has_an_empty_translation(translator: Translator, place: tuple[Path, Path]) -> None:
+    place[0].write_bytes(b"")
+    assert translate_file(translator, *place, shards=Shards(resume=True)) == 0
+    assert place[1].read_bytes() == b""
+
+
+def test_a_killed_run_goes_on_where_it_was(
+    translator: Translator, place: tuple[Path, Path], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place[1].write_text("from an earlier time")
+    with monkeypatch.context() as patch:
+        killing(patch, 2)
+        with pytest.raises(Killed):
+            translate_file(translator, *place, shards=THREE)
+    folder = place[1].with_name("out.txt.shards")
+    assert [name.split(".")[0] for name in names(folder)] == ["00001-of-00003", "00002-of-00003", "plan"]
+    assert place[1].read_text() == "from an earlier time"
+    with pytest.raises(DataError, match="an earlier run left shards there; go on with --resume"):
+        translate_file(translator, *place, shards=THREE)
+    killing(monkeypatch, 1)  # only one is missing
+    assert translate_file(translator, *place, shards=Shards(number=3, resume=True)) == 0
+    assert place[1].read_text(encoding="utf-8") == expected
+    assert not folder.exists()
+
+
+def test_processes_share_the_work(translator: Translator, place: tuple[Path, Path], expected: str) -> None:
+    left = [translate_file(translator, *place, shards=Shards(number=3, only=only)) for only in (2, 3, 2)]
+    assert left == [2, 1, 1]
+    assert not place[1].exists()
+    assert translate_file(translator, *place, shards=Shards(number=3, only=1)) == 0
+    assert place[1].read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.parametrize("what", ["input", "model", "search", "options", "shards", "version"])
+def test_shards_of_something_else_are_refused(
+    models: Trained, place: tuple[Path, Path], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    translator = regard.load(models.attention)
+    translate_file(translator, *place, shards=Shards(number=3, only=1))
+    options, shards, how = TextOptions(), Shards(number=3, resume=True), {}
+    match what:
+        case "input":
+            place[0].write_text("etwas anderes\n" * 10)
+        case "model":
+            with torch.no_grad():
+                translator.model.head.weight[0, 0] += 1
+        case "search":
+            how = {"beam": 7}
+        case "options":
+            options = TextOptions(language="de")
+        case "shards":
+            shards = Shards(number=4, resume=True)
+        case "version":
+            monkeypatch.setattr(files, "version", lambda _: "99")
+    with pytest.raises(
+        DataError, match=rf"out.txt.shards: its shards were made with another {what};.*remove"
+    ):
+        translate_file(translator, *place, options, shards=shards, **how)
+    assert not place[1].exists()
+
+
+def test_the_batch_size_changes_no_shard(
+    translator: Translator, place: tuple[Path, Path], expected: str
+) -> None:
+    translate_file(translator, *place, shards=Shards(number=2, only=1), batch_size=1)
+    assert translate_file(translator, *place, shards=Shards(number=2, resume=True), batch_size=7) == 0
+    assert place[1].read_text(encoding="utf-8") == expected
+
+
+def test_jsonl_has_every_sentence(translator: Translator) -> None:
+    target = io.StringIO()
+    line = f"{LINES[0]} {LINES[1]}"
+    translate_file(translator, io.BytesIO(line.encode()), target, form="jsonl", num_best=2)
+    record = json.loads(target.getvalue())
+    one = next(regard.translate_lines(translator, [line], num_best=2))
+    assert record["source"] == line
+    assert record["pieces"] == list(one.pieces)
+    assert [part["text"] for part in record["sentences"]] == [part.text for part in one.sentences]
+    assert len(record["sentences"]) == 2
+    assert [len(row) for row in record["attention"]] == [len(record["source_pieces"])] * len(record["pieces"])
+    assert len(record["alternatives"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("shards", "words"),
+    [
+        ({"number": 0}, "a number of shards from 1 on, got 0"),
+        ({"size": 0}, "lines of a shard from 1 on, got 0"),
+        ({"number": 3, "only": 4}, "expected one from 1 to 3, got 4"),
+        ({"only": 1}, "expected one from 1"),
+    ],
+)
+def test_shards_that_cannot_be(shards: dict[str, int], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Shards(**shards)  # type: ignore[arg-type]
+
+
+def test_streams_have_no_shards(translator: Translator, place: tuple[Path, Path]) -> None:
+    with pytest.raises(ConfigError, match="expected an input file and an output file, came a stream"):
+        translate_file(translator, io.BytesIO(), place[1], shards=THREE)
