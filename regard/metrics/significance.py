@@ -34,7 +34,7 @@ def difference(baseline: Tally, other: Tally, trials: int = TRIALS) -> Differenc
     """Test two systems' outputs for the same sentences by paired approximate randomisation.
 
     In each trial every sentence's two outputs change places or not, by the toss of a coin; the p-value is the share
-    of trials whose difference is at least the one observed. Source: Riezler & Maxwell 2005, section 4; tosses and
+    of trials whose difference is at least the one observed. Source: Riezler & Maxwell 2005; tosses and
     formula are sacrebleu's, but that a trial just as large counts too: so equal outputs have p = 1.
     Raises DataError for tallies of different corpora.
     """

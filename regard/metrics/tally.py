@@ -83,7 +83,7 @@ class Tally:
     def score(self, bootstrap: int = 0) -> Score:
         """The figure with its signature, and a 95 % interval of so many bootstrap samples if any are asked for.
 
-        Source: Koehn 2004, section 3; the samples are those of sacrebleu.
+        Source: Koehn 2004; the samples are those of sacrebleu.
         """
         resampled = f"bs:{bootstrap}|seed:{SEED}" if bootstrap else ""
         return Score(
