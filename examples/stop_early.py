@@ -13,7 +13,7 @@ from regard.training import StepReport, ValidationReport
 
 def low_enough(report: StepReport | ValidationReport) -> str | None:
     """Called after each step and each validation; a reason, in words, ends the training."""
-    if isinstance(report, ValidationReport) and report.result.loss < 5.5:
+    if isinstance(report, ValidationReport) and report.result.loss < 6:
         return f"the validation loss is {report.result.loss:.2f}"
     return None
 
@@ -43,7 +43,7 @@ def main() -> None:
         "--data.holdout_pairs=50",
         "--tokeniser.kind=words",
         "--training.batch_tokens=1000",
-        "--training.learning_rate=0.01",
+        "--training.learning_rate=0.003",
         "--training.validate_every=5",
         "--training.max_steps=200",
     ]

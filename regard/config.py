@@ -461,7 +461,14 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     for jargon, plain in (("Parser key ", ""), ("<class '", ""), ("'>", ""), ("a typing.Literal", "one of ")):
         text = text.replace(jargon, plain)
-    return text
+    return re.sub(_UNION, r"Expected a \1 or one of [\2]. Got value: \3", text)
+
+
+# how the parser complains of a value that fits none of several types
+_UNION = (
+    r"Does not validate against any of the Union subtypes Subtypes: \[(\w+), typing\.Literal\[(.+?)\]\]"
+    r".* Given value: (.+)"
+)
 
 
 def _names_override(error: Exception, overrides: Sequence[str]) -> bool:

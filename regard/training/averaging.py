@@ -72,7 +72,7 @@ def average(models: Sequence[str | Path], out: str | Path) -> Path:
     """
     folders, folder = [Path(model) for model in models], Path(out)
     if len(folders) < 2:
-        raise ConfigError(f"average: expected two models or more, got {len(folders)}")
+        raise ConfigError(f"expected two models or more to average, got {len(folders)}")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ConfigError(f"{folder} is there already: choose another --out")
     first = load_model(folders[0])

@@ -74,7 +74,9 @@ def _wanted(corpus: Corpus, config: TrainingConfig) -> BatchBudget:
     of_steps = int(corpus.target_lengths.sum()) // (LEAST_STEPS * config.accumulate)
     if of_steps >= MOST_TOKENS:
         return BatchBudget(MOST_TOKENS, "more would not train better")
-    return BatchBudget(max(of_steps, LEAST_TOKENS), f"about {LEAST_STEPS} steps an epoch")
+    if of_steps <= LEAST_TOKENS:
+        return BatchBudget(LEAST_TOKENS, "enough for so small a corpus")
+    return BatchBudget(of_steps, f"about {LEAST_STEPS} steps an epoch")
 
 
 def _fitting_on_cpu(update: Update, corpus: Corpus, config: TrainingConfig, wanted: int) -> int:

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from regard.checkpoint import load_model
-from regard.config import Config
+from regard.checkpoint import Tokenisers, load_model, load_tokenisers
+from regard.config import Config, TrainingConfig
 from regard.data.tokeniser import Tokeniser
 from regard.data.word_vectors import read_word_vectors, vector_size
 from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
 from regard.records import SPECIALS
+from regard.training.prepare import Tell
 
 _ROWS_ARE_PIECES = ("embedding.weight", "decoder.embedding.weight", "head.weight", "head.bias")
 _OUTPUT_SPREAD = 0.01
@@ -37,6 +38,26 @@ def check_beginning(config: Config) -> None:
                 f"training.{side}_embeddings: {file} has vectors of {size} numbers, but model.embedding_size is "
                 f"{config.model.embedding_size}; set it to {size}"
             )
+
+
+def begin(model: Seq2Seq, config: TrainingConfig, tokenisers: Tokenisers, tell: Tell) -> None:
+    """Give a model the weights that the recipe says it starts with; without a word there, it keeps its own.
+
+    Raises ConfigError for tokenisers that are not those of the model to start from, ModelError for weights that
+    do not fit, DataError for broken word vectors.
+    """
+    if config.init:
+        added = {side: f"{number:,}" for side, number in _added(tokenisers, config.init).items()}
+        begin_with_model(model, Path(config.init))
+        more = f", {added['source']} source and {added['target']} target pieces added"
+        tell(f"weights: those of {config.init}{more if config.grow_vocabulary else ''}")
+    for side, file, embedding, tokeniser in (
+        ("source", config.source_embeddings, model.embedding, tokenisers.source),
+        ("target", config.target_embeddings, model.decoder.embedding, tokenisers.target),
+    ):
+        if file:
+            found = begin_with_vectors(embedding, tokeniser, Path(file))
+            tell(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} pieces")
 
 
 @torch.no_grad()
@@ -68,7 +89,7 @@ def check_weights_fit(model: Seq2Seq, folder: Path) -> None:
     if found := [reason for reason in wrong if reason]:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         raise ModelError(
-            f"{folder}: its weights do not fit the recipe's model: {', '.join(found[:3])}{more}; "
+            f"{folder}: its weights do not fit the recipe's model: {'; '.join(found[:3])}{more}; "
             "start without a recipe to take the model's own"
         )
 
@@ -89,6 +110,20 @@ def begin_with_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path
             embedding.weight[row] = torch.from_numpy(vector)
             count += 1
     return count
+
+
+def _added(tokenisers: Tokenisers, init: str) -> dict[str, int]:
+    """How many pieces the vocabularies of a side have more than those of the model, which come first."""
+    known = load_tokenisers(init).pieces()
+    added = {}
+    for side, pieces in tokenisers.pieces().items():
+        if pieces[: len(known[side])] != known[side]:
+            raise ConfigError(
+                f"training.init: the data was prepared with another {side} vocabulary than that of {init}; "
+                "prepare it with the model's tokenisers"
+            )
+        added[side] = len(pieces) - len(known[side])
+    return added
 
 
 def _forms(piece: str) -> tuple[str, ...]:

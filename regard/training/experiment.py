@@ -20,16 +20,14 @@ from regard.checkpoint import (
     check_format,
     holds_files,
     load_config,
-    load_tokenisers,
     save_model,
     whole_file,
 )
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
-from regard.records import SPECIALS
 from regard.training.batch_budget import find_batch_budget
-from regard.training.beginning import begin_with_model, begin_with_vectors
+from regard.training.beginning import begin
 from regard.training.dry_run import DryRun, dry_run
 from regard.training.loop import CHECKPOINTS, LAST, run_loop
 from regard.training.pairs import Progress, silent
@@ -53,6 +51,7 @@ from regard.translator import Translator, load
 
 DATA = "data"
 COMMANDS = "commands.txt"
+_OF_A_RUN = (LAST, CHECKPOINTS, "tensorboard")  # what must not be resumed or shown once another begins there
 
 
 @dataclass(frozen=True)
@@ -131,20 +130,16 @@ def train(
         prepared = prepare(config, tell=tell, progress=bars)
     model, precision = _model(config, prepared)
     if not resume:
-        _begin(model, config, prepared, tell)
+        begin(model, config.training, prepared.tokenisers, tell)
         config = _with_budget_found(config, model, prepared, precision, tell)
     standard: list[Watcher] = [MetricsFile(folder / "metrics.jsonl")]
     if config.training.tensorboard:
         standard.append(TensorBoard(folder / "tensorboard"))
     commands = folder / DATA / COMMANDS
-    said = commands.read_text(encoding="utf-8").splitlines() if resume and commands.is_file() else []
-    card = _Card(folder, config, prepared, "\n".join([*said, command]))
+    before = commands.read_text(encoding="utf-8") if resume and commands.is_file() else ""
+    card = _Card(folder, config, prepared, before + command)
     if not resume:
-        for old in (
-            LAST,
-            CHECKPOINTS,
-            "tensorboard",
-        ):  # of a run overwritten: nothing of it must be resumed or shown
+        for old in _OF_A_RUN:
             shutil.rmtree(folder / old, ignore_errors=True)
         card.save(model, {"state": "untrained"}, {}, trained=False)
         save_prepared(folder / DATA, prepared)
@@ -186,7 +181,7 @@ def measure(
         torch.set_num_threads(config.training.threads)
     prepared = prepare(config, tell=tell)
     model, precision = _model(config, prepared)
-    _begin(model, config, prepared, tell)
+    begin(model, config.training, prepared.tokenisers, tell)
     config = _with_budget_found(config, model, prepared, precision, tell)
     sizes = (len(prepared.tokenisers.source), len(prepared.tokenisers.target))
     return dry_run(model, prepared.corpus, config.training, precision, sizes)
@@ -203,37 +198,6 @@ def _with_budget_found(
     return replace(config, training=replace(config.training, batch_tokens=budget.tokens))
 
 
-def _begin(model: Seq2Seq, config: Config, prepared: Prepared, tell: Tell) -> None:
-    """Weights that are not fresh: those of a model, or word vectors in the embeddings."""
-    training, tokenisers = config.training, prepared.tokenisers
-    if training.init:
-        _check_vocabularies(prepared, training.init)
-        known = load_tokenisers(training.init)
-        begin_with_model(model, Path(training.init))
-        grown = len(tokenisers.source) - len(known.source), len(tokenisers.target) - len(known.target)
-        more = f", {grown[0]:,} source and {grown[1]:,} target pieces added" if any(grown) else ""
-        tell(f"weights: those of {training.init}{more}")
-    sides = (
-        ("source", training.source_embeddings, model.embedding, tokenisers.source),
-        ("target", training.target_embeddings, model.decoder.embedding, tokenisers.target),
-    )
-    for side, file, embedding, tokeniser in sides:
-        if file:
-            found = begin_with_vectors(embedding, tokeniser, Path(file))
-            tell(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} pieces")
-
-
-def _check_vocabularies(prepared: Prepared, init: str) -> None:
-    """Refuse data prepared with other tokenisers than those of the model that training starts from."""
-    known = load_tokenisers(init).pieces()
-    for side, pieces in prepared.tokenisers.pieces().items():
-        if pieces[: len(known[side])] != known[side]:
-            raise ConfigError(
-                f"training.init: the data was prepared with another {side} vocabulary than that of {init}; "
-                "prepare it with the model's tokenisers, or leave prepared out"
-            )
-
-
 def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> None:
     """Refuse to write over a run, and to resume another one."""
     begun = whole_file(folder, FORMAT).is_file()
@@ -245,6 +209,8 @@ def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> N
                     f"--resume: {section} differs from the run in {folder}; give the same recipe and options, "
                     "or none to take the run's own; only training and search may change"
                 )
+    elif config.training.init and Path(config.training.init).resolve() == folder.resolve():
+        raise ConfigError(f"training.init: {folder} would be written over; choose another --out")
     elif begun and not overwrite:
         raise ConfigError(
             f"{folder} already holds a run: --resume goes on with it, --overwrite starts anew, "
@@ -298,9 +264,8 @@ class _Card:
             "validation CER % (greedy)": f"{result.cer:.2f}",
         }
         facts = {"step": f"{report.step:,}", "epoch": report.epoch}
-        if report.averaged:
-            facts["weights"] = f"mean of the {report.averaged} best checkpoints"
-        self.save(model, facts, metrics, folder=folder)
+        mean = {"weights": f"mean of the {report.averaged} best checkpoints"} if report.averaged else {}
+        self.save(model, facts | mean, metrics, folder=folder)
 
     def save(
         self,

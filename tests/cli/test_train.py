@@ -49,9 +49,28 @@ def test_a_model_is_trained_and_its_place_printed(run: Shell, models: Trained, t
     assert regard.load(tmp_path / "run").translate("ja .").source == "ja ."
 
 
+def test_what_to_do_next_is_told(run: Shell, models: Trained, tmp_path: Path) -> None:
+    options = ("--data.train", *models.train, "--training.max_steps", 1, "--out", tmp_path / "run")
+    answer = run("train", *RUN, *options)
+    for verb in ("translate", "evaluate", "explain"):
+        assert f"regard {verb} {tmp_path / 'run'} " in answer.err
+
+
+def test_a_model_is_tuned_with_a_budget_that_is_found(run: Shell, models: Trained, tmp_path: Path) -> None:
+    options = ("--data.train", *models.train, "--training.max_steps", 1, "--out", tmp_path / "run")
+    answer = run("train", "--init", models.attention, "--batch", "auto", *options)
+    assert answer.status == 0
+    assert f"weights: those of {models.attention}\n" in answer.err
+    assert "batch: 512 target tokens" in answer.err
+    again = run("train", "--init", models.attention, *options, "--dry-run")
+    check_refused(again, "already holds a run")
+
+
 def test_quiet_shows_no_progress(run: Shell, models: Trained, tmp_path: Path) -> None:
     options = ("--data.train", *models.train, "--training.max_steps", 1, "--out", tmp_path / "run")
-    assert "step 1" not in run("train", *RUN, *options, "--quiet").err
+    answer = run("train", *RUN, *options, "--quiet")
+    assert "step 1" not in answer.err
+    assert "try next" not in answer.err
 
 
 def test_a_dry_run_writes_nothing(
@@ -99,6 +118,12 @@ def test_every_key_is_listed(run: Shell) -> None:
         ),
         (["--model.encoder.hidden_size", "0"], ["model.encoder.hidden_size", "from 1 on"]),
         (["--training.batch_tokens", "0"], ["training.batch_tokens", "from 1 on"]),
+        (
+            ["--batch", "lots"],
+            ["training.batch_tokens", "Expected a int or one of ['auto']. Got value: lots"],
+        ),
+        (["--init", "{folder}/none"], ["none: no such model folder"]),
+        (["--training.momentum", "0.9"], ["training.momentum 0.9: adam does not have it"]),
         (["--training.metric", "rouge"], ["training.metric", "bleu", "rouge"]),
         (["--data.train", "{folder}/none.de", "{folder}/none.en"], ["none.de: no such file"]),
         (["--data.train", "{source}"], ["line 1: expected source TAB target"]),

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 import torch
 
 from regard.config import TrainingConfig
@@ -81,3 +84,17 @@ def test_lines_say_it_all():
     ):
         assert part in text
     assert f"{facts.total_steps:,} steps at most" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "copies"),
+    [
+        ({}, 4),  # weight, gradient, Adam's two moments
+        ({"ema": 0.9}, 5),
+        ({"optimiser": "sgd"}, 2),
+        ({"optimiser": "sgd", "momentum": 0.9}, 3),
+    ],
+)
+def test_the_memory_beside_the_batch_is_counted(changes, copies):
+    facts = dry_run(tiny_model(), TinyCorpus(), replace(CONFIG, **changes), FLOAT32, (12, 13))
+    assert facts.state_mebibytes == pytest.approx(204 * 4 * copies / 2**20)

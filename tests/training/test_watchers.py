@@ -169,3 +169,23 @@ def test_samples_show_what_each_word_looked_at():
     assert len(sample_lines(replace(SAMPLE, word_links=()))) == 3
     text = written(lambda console: Samples(console, 1).on_validation(VALIDATION))
     assert text.splitlines() == sample_lines(SAMPLE)
+
+
+def test_the_first_batch_that_did_not_fit_is_told_and_their_number_at_the_end():
+    def watch(console):
+        bar = ProgressBar(console, every_s=1e9)
+        for step, split in enumerate((0, 1, 2, 2), start=1):
+            bar.on_step(replace(STEP, step=step, split=split))
+        bar.on_stop(replace(END, split=2))
+
+    lines = written(watch).splitlines()
+    assert [line for line in lines if "did not fit" in line] == [
+        "step 2: a batch did not fit in memory and was taken in parts, which is slower but gives the same gradient; "
+        "lower training.batch_tokens if it comes often",
+        "batches that did not fit in memory and were taken in parts: 2",
+    ]
+
+
+def test_the_mean_of_checkpoints_is_called_that():
+    told = written(lambda console: ProgressBar(console).on_validation(replace(VALIDATION, averaged=3)))
+    assert told.startswith("validation of the mean of the 3 best checkpoints at step 5, epoch 1: loss 1.000")
