@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +20,9 @@ from regard.checkpoint import Tokenisers
 from regard.config import SearchConfig, TokeniserConfig
 from regard.data import Tokeniser
 from regard.data.grammar import generate
-from regard.errors import DataError, SearchError
-from regard.records import END, Translation
+from regard.data.phrases import stands
+from regard.errors import DataError, ModelError, SearchError
+from regard.records import END, UNKNOWN, Scored, Translation
 from regard.translator import Translator
 from tests.small import small_config
 from tests.trained import Trained, trained, unseen_pairs
@@ -258,6 +264,264 @@ def test_a_fixed_vector_model_has_no_attention_anywhere(models: Trained) -> None
     assert translator.trace(SENTENCES[0]).translation.attention is None
     assert translator.describe()["score"] == "none"
     assert translator.embed(SENTENCES[0]).shape == (translator.model.encoder.memory_size,)
+
+
+def test_one_pair_is_aligned_and_scored_as_a_list_is(translator: Translator) -> None:
+    source, target = SENTENCES[0], unseen_pairs(1)[0].target
+    one, several = translator.align(source, target), translator.align([source], [target])
+    assert (one.pieces, one.log_probability) == (several[0].pieces, several[0].log_probability)
+    assert translator.score(source, target) == translator.score([source], [target])[0]
+    for call in (translator.align, translator.score):
+        with pytest.raises(TypeError, match="two texts or two lists of texts, got one of each"):
+            call(source, [target])  # type: ignore[call-overload]
+
+
+def test_align_and_score_take_a_batch_size(translator: Translator) -> None:
+    pairs = unseen_pairs(9)
+    texts = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    heard: list[int] = []
+    translator.align(*texts, batch_size=2, watch=heard.append)
+    assert heard == [2, 2, 2, 2, 1]
+    for call in (translator.align, translator.score):
+        with pytest.raises(SearchError, match=r"batch_size: expected a number from 1 on, got 0"):
+            call(*texts, batch_size=0)
+
+
+def test_scores_of_known_translations(translator: Translator) -> None:
+    sources, targets = [SENTENCES[0], "", SENTENCES[1]], ["the man laughs .", "the man .", ""]
+    scored = translator.score(sources, targets)
+    forced = translator.align(sources, targets)
+    for one, again in zip(scored, forced, strict=True):
+        assert (one.pieces, one.log_probabilities) == (again.pieces, again.log_probabilities)
+        assert one.log_probability == pytest.approx(again.log_probability)
+    assert scored[0].per_piece == pytest.approx(scored[0].log_probability / 5)  # four words and the end
+    assert scored[0].perplexity == pytest.approx(np.exp(-scored[0].per_piece))
+    assert (scored[1].pieces, scored[1].log_probability) == ((), 0.0)
+    assert np.isnan([scored[1].per_piece, scored[1].perplexity]).all()
+    assert scored[2].pieces == ("</s>",)
+    assert Scored("a", "b", ("b",), (-2000.0,)).perplexity == float("inf")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prefix_is_kept_whatever_the_search(kind: str) -> None:
+    translator = fresh(kind=kind)
+    prefixes = ["the old", "", "a little house"]
+    ways: list[dict] = [
+        {"beam": 1},
+        {"beam": 3, "num_best": 3},
+        {"sample": True, "num_best": 2},
+        {"groups": 2},
+        {"glossary": {SENTENCES[0].split()[0]: "child"}},
+    ]
+    for how in ways:
+        for found, prefix in zip(
+            translator.translate(SENTENCES[:3], prefix=prefixes, **how), prefixes, strict=True
+        ):
+            assert all(one.text.startswith(prefix) for one in (found, *found.alternatives))
+    assert translator.translate(SENTENCES[0], prefix="the old").text.startswith("the old")
+
+
+def test_a_prefix_of_unknown_words_is_written_as_given() -> None:
+    for kind in ("words", "characters"):
+        found = fresh(kind=kind).translate(SENTENCES[0], prefix="the Ωmega", beam=2)
+        assert found.text.startswith("the Ωmega")
+        assert "<unk>" in found.pieces
+
+
+def test_every_text_has_a_prefix_or_none_has(translator: Translator) -> None:
+    with pytest.raises(SearchError, match="one prefix for each text, got 1 for 2"):
+        translator.translate(SENTENCES[:2], prefix=["the"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_banned_words_are_never_written(kind: str) -> None:
+    translator = fresh(kind=kind)
+    free = translator.translate(SENTENCES[:8], beam=1)
+    frequent = Counter(word for one in free for word in one.text.split() if word.isalpha())
+    ban = [word for word, _ in frequent.most_common(2)]
+    ways: list[dict] = [{"beam": 1}, {"beam": 4, "num_best": 4}, {"sample": True, "num_best": 3}]
+    for how in ways:
+        for found in translator.translate(SENTENCES[:8], ban=ban, **how):
+            for one in (found, *found.alternatives):
+                assert not [word for word in ban if stands(word, one.text)]
+    unbanned = translator.translate(SENTENCES[:8], beam=1, ban="zzzz")
+    assert [one.text for one in unbanned] == [one.text for one in free]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("beam", [1, 3])
+def test_the_glossarys_terms_are_written(kind: str, beam: int) -> None:
+    translator = fresh(kind=kind)
+    words = [text.split()[:2] for text in SENTENCES[:6]]
+    known = unseen_pairs(6)[4].target.split()  # the tokenisers have seen them
+    glossary = {words[0][0]: known[1], words[1][1]: f"{known[2]} {known[0]}", "xyz": known[0]}
+    found = translator.translate(SENTENCES[:6], glossary=glossary, beam=beam)
+    told = 0
+    for one, source in zip(found, SENTENCES, strict=False):
+        wanted = [target for term, target in glossary.items() if stands(term, source)]
+        told += len(wanted)
+        assert one.unmet == ()
+        assert all(stands(target, one.text) for target in wanted)
+        assert one.log_probability == pytest.approx(sum(one.log_probabilities))
+    assert told >= 2
+    free = [one for one, text in zip(found, SENTENCES, strict=False) if not _asks(glossary, text)]
+    again = translator.translate([one.source for one in free], beam=beam)
+    assert [one.text for one in again] == [one.text for one in free]
+
+
+def _asks(glossary: dict[str, str], source: str) -> bool:
+    return any(stands(term, source) for term in glossary)
+
+
+def test_a_term_that_cannot_be_written_is_told(translator: Translator) -> None:
+    word = SENTENCES[0].split()[0]
+    found = translator.translate(SENTENCES[0], glossary={word: "Ωmega"})
+    assert found.unmet == ("Ωmega",)
+    assert found.pieces
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"sample": True, "beam": 2}, "beam beside sample"),
+        ({"sample": True, "groups": 2}, "groups beside sample"),
+        ({"sample": True, "glossary": {"a": "b"}}, "glossary beside sample"),
+        ({"sample": True, "num_best": 0}, "cannot draw 0 samples"),
+        ({"sample": True, "seed": -1}, "seed -1: expected 0 or more"),
+        ({"sample": True, "top_p": 2.0}, "top_p 2.0"),
+        ({"temperature": 0.5}, "temperature says how to sample; ask for sample too"),
+        ({"seed": 3}, "seed says how to sample"),
+        ({"diversity": 1.0}, "diversity says how far groups keep apart"),
+        ({"groups": 2, "beam": 3}, "a beam of 3 cannot be cut into 2 groups"),
+        ({"groups": 2, "glossary": {"a": "b"}}, "groups beside glossary"),
+        ({"lexicon": {"a": "b"}}, "ask for replace_unknown too"),
+        ({"ban": [" "]}, "an empty text can be neither banned"),
+        ({"ban": ["old"], "glossary": {"a": "the old man"}}, "'old' is banned, but the glossary asks"),
+        ({"ban": ["old"], "prefix": "the old"}, "'old' is banned, but the prefix asks for 'the old'"),
+        ({"coverage_penalty": -1.0}, "coverage_penalty: expected 0 or more"),
+        ({"length_form": "wu"}, "unknown form 'wu'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(translator: Translator, how: dict, words: str) -> None:
+    with pytest.raises(SearchError, match=re.escape(words)):
+        translator.translate(SENTENCES[:2], **how)
+
+
+def test_what_needs_attention_is_refused_without(models: Trained) -> None:
+    translator = regard.load(models.fixed_vector)
+    for how in ({"coverage_penalty": 0.2}, {"replace_unknown": True}):
+        with pytest.raises(SearchError, match="attention"):
+            translator.translate(SENTENCES[:2], **how)  # type: ignore[call-overload]
+
+
+def test_samples_are_the_same_whatever_stands_beside(translator: Translator) -> None:
+    how: dict = {"sample": True, "num_best": 3, "seed": 5, "temperature": 1.5}
+    together = translator.translate(SENTENCES[:7], batch_size=4, **how)
+    for one in together:
+        alone = translator.translate(one.source, **how)
+        fewer = translator.translate(one.source, **{**how, "num_best": 2})
+        drawn = [each.text for each in (one, *one.alternatives)]
+        assert [each.text for each in (alone, *alone.alternatives)] == drawn
+        assert [each.text for each in (fewer, *fewer.alternatives)] == drawn[:2]
+    other = translator.translate(SENTENCES[:7], **{**how, "seed": 6})
+    assert [one.text for one in other] != [one.text for one in together]
+
+
+def test_groups_of_different_words(translator: Translator) -> None:
+    found = translator.translate(SENTENCES[0], groups=3, num_best=3, diversity=50.0)
+    firsts = {one.pieces[0] for one in (found, *found.alternatives)}
+    assert len(firsts) == 3  # 50 nats keep every two groups apart
+
+
+def test_an_ensemble_of_itself_is_the_model(models: Trained, translator: Translator) -> None:
+    together = regard.load_ensemble([models.attention, models.attention])
+    for one, other in zip(
+        translator.translate(SENTENCES[:5], num_best=2),
+        together.translate(SENTENCES[:5], num_best=2),
+        strict=True,
+    ):
+        assert one.text == other.text
+        assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
+        np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
+    for call in (together.trace, together.embed):
+        with pytest.raises(SearchError, match="shows one model from inside, and this is an ensemble of 2"):
+            call(SENTENCES[0])
+    assert together.attends
+
+
+def test_an_ensemble_averages_different_models(models: Trained) -> None:
+    apart = [regard.load(folder) for folder in (models.attention, models.fixed_vector)]
+    together = regard.load_ensemble([models.attention, models.fixed_vector])
+    source, target = SENTENCES[0], "the man ."
+    means = [np.exp(translator.align(source, target).log_probabilities) for translator in apart]
+    found = together.align(source, target)
+    np.testing.assert_allclose(np.exp(found.log_probabilities), np.mean(means, axis=0), rtol=1e-4)
+    np.testing.assert_allclose(found.attention, apart[0].align(source, target).attention, atol=1e-6)
+
+
+def test_models_of_other_words_do_not_write_together(
+    models: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(models.attention, tmp_path / "other")
+    file = tmp_path / "other" / "target.tokeniser.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    vocabulary = content["library"]["model"]["vocab"]
+    (last,) = [word for word, i in vocabulary.items() if i == len(vocabulary) - 1]
+    vocabulary["zebra"] = vocabulary.pop(last)
+    file.write_text(json.dumps(content), encoding="utf-8")
+    expected = f"target tokenisers differ: piece {len(vocabulary) - 1} is '{last}' and 'zebra'"
+    with pytest.raises(ModelError, match=re.escape(expected)):
+        regard.load_ensemble([models.attention, tmp_path / "other"])
+    with pytest.raises(ModelError, match="expected at least one model folder"):
+        regard.load_ensemble([])
+
+
+def test_unknown_words_are_counted_as_they_were_typed(translator: Translator) -> None:
+    texts = ["die Xylophonistin lacht .", "", "die Xylophonistin , die Xylophonistin"]
+    found = translator.unknown_words(texts)
+    assert found["Xylophonistin"] == 3
+    assert "die" not in found
+    assert fresh(kind="bpe").unknown_words(texts) == {}
+    assert set(fresh(kind="characters").unknown_words(["die Ωmega !"])) >= {"Ωmega"}
+
+
+def test_unknown_output_words_come_from_where_attention_lies(translator: Translator) -> None:
+    found = fresh_unknown()
+    source = "die Xylophonistin lacht ."
+    plain = found.translate(source, beam=1)
+    copied = found.translate(source, beam=1, replace_unknown=True)
+    looked_up = found.translate(
+        source, beam=1, replace_unknown=True, lexicon={"Xylophonistin": "xylophone player"}
+    )
+    assert "<unk>" in plain.text.split()
+    assert copied.pieces == plain.pieces
+    words = source.split()
+    for place, (written, word) in enumerate(zip(plain.text.split(), copied.words.texts, strict=True)):
+        most = int(plain.attention[place, :-1].argmax())  # type: ignore[index]
+        assert word == (words[most] if written == "<unk>" else written)
+        if written == "<unk>":
+            expected = "xylophone player" if words[most] == "Xylophonistin" else words[most]
+            assert looked_up.words.texts[place] == expected
+    assert copied.text == " ".join(copied.words.texts)
+
+
+def fresh_unknown() -> Translator:
+    """A translator that likes to write the unknown piece."""
+    translator = fresh()
+    with torch.no_grad():
+        translator.model.head.bias[UNKNOWN] += 20
+    return translator
+
+
+def test_unknown_characters_come_from_where_attention_lies() -> None:
+    translator = fresh(kind="characters")
+    with torch.no_grad():
+        translator.model.head.bias[UNKNOWN] += 30
+    found = translator.translate("die Ω", beam=1, replace_unknown=True)
+    assert "<unk>" in found.pieces
+    for place, piece in enumerate(found.pieces):
+        if piece == "<unk>":
+            assert found.text[place] == "die Ω"[int(found.attention[place, :-1].argmax())]  # type: ignore[index]
 
 
 def test_an_unknown_keyword_is_refused(translator: Translator) -> None:

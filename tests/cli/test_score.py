@@ -1,0 +1,69 @@
+"""`regard score`: a line of figures for each pair, and those of all of them at the end."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+import regard
+from tests.cli.shell import Shell, check_refused
+from tests.trained import Trained, unseen_pairs, write_pairs
+
+PAIRS = unseen_pairs(5)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    made = tmp_path / "test.de", tmp_path / "test.en"
+    write_pairs(PAIRS, *made)
+    return made
+
+
+def test_a_line_for_a_pair(run: Shell, models: Trained, files: tuple[Path, Path]) -> None:
+    answer = run("score", models.attention, *files)
+    scored = regard.load(models.attention).score([p.source for p in PAIRS], [p.target for p in PAIRS])
+    assert answer.status == 0
+    for line, one in zip(answer.out.splitlines(), scored, strict=True):
+        figures = [one.log_probability, one.per_piece, one.perplexity]
+        assert list(map(float, line.split("\t"))) == pytest.approx(figures, abs=1e-4, rel=1e-4)
+    total, pieces = sum(one.log_probability for one in scored), sum(len(one.pieces) for one in scored)
+    words = answer.err.split()
+    assert words[:4] == ["5", "pairs,", str(pieces), "pieces:"]
+    assert float(words[-1]) == pytest.approx(math.exp(-total / pieces), rel=1e-3)
+
+
+def test_jsonl_and_tsv_input(run: Shell, models: Trained, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text(f"{PAIRS[0].source}\t{PAIRS[0].target}\n\tthe man .\n", encoding="utf-8")
+    out = tmp_path / "scores.jsonl"
+    answer = run("score", models.attention, file, "--format", "jsonl", "--output", out, "--batch-size", 1)
+    assert (answer.status, answer.out) == (0, "")
+    first, second = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    assert (first["source"], first["target"]) == (PAIRS[0].source, PAIRS[0].target)
+    assert first["pieces"] == [*PAIRS[0].target.split(), "</s>"]
+    assert sum(first["log_probabilities"]) == pytest.approx(first["log_probability"])
+    assert first["perplexity"] == pytest.approx(math.exp(-first["per_piece"]))
+    assert (second["pieces"], second["log_probability"], second["perplexity"]) == ([], 0, None)
+
+
+def test_an_ensemble_scores_too(run: Shell, models: Trained, files: tuple[Path, Path]) -> None:
+    alone = run("score", models.attention, *files)
+    twice = run("score", models.attention, *files, "--ensemble", models.attention)
+    for one, other in zip(alone.out.split(), twice.out.split(), strict=True):
+        assert float(one) == pytest.approx(float(other), abs=1e-3, rel=1e-3)
+
+
+def test_mistakes_take_one_line(
+    run: Shell, models: Trained, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    check_refused(run("score", models.attention, tmp_path / "none.de", files[1]), "none.de: no such file")
+    check_refused(
+        run("score", models.attention, *files, "--batch-size", 0), "batch_size: expected a number from 1"
+    )
+    check_refused(run("score", models.attention), "required: FILES")
+    check_refused(run("score", models.attention, *files, "--ensemble", tmp_path), "not a model folder")
+    files[1].write_text("one line\n", encoding="utf-8")
+    check_refused(run("score", models.attention, *files), "5 lines", "1")

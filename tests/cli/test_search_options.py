@@ -1,0 +1,98 @@
+"""The search options that several verbs share, as `regard translate` takes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import regard
+from tests.cli.shell import Shell, check_refused
+from tests.trained import Trained, unseen_pairs
+
+SENTENCES = [pair.source for pair in unseen_pairs(4)]
+STDIN = "".join(f"{line}\n" for line in SENTENCES).encode()
+
+
+@pytest.mark.parametrize(
+    ("options", "how"),
+    [
+        (
+            ["--coverage-penalty", "0.3", "--length-form", "gnmt"],
+            {"coverage_penalty": 0.3, "length_form": "gnmt"},
+        ),
+        (["--groups", "3", "--diversity", "2"], {"groups": 3, "diversity": 2.0}),
+        (
+            ["--sample", "--seed", "4", "--temperature", "1.5"],
+            {"sample": True, "seed": 4, "temperature": 1.5},
+        ),
+        (["--sample", "--top-k", "5", "--top-p", "0.9"], {"sample": True, "top_k": 5, "top_p": 0.9}),
+        (["--prefix", "the old"], {"prefix": "the old"}),
+        (["--ban", "the", "--ban", "old man"], {"ban": ["the", "old man"]}),
+        (["--replace-unknown"], {"replace_unknown": True}),
+    ],
+)
+def test_an_option_is_a_keyword(run: Shell, models: Trained, options: list[str], how: dict) -> None:
+    answer = run("translate", models.attention, *options, stdin=STDIN)
+    expected = regard.load(models.attention).translate(SENTENCES, **how)
+    assert answer.status == 0
+    assert answer.out.splitlines() == [one.text for one in expected]
+
+
+def test_files_of_words_and_terms(run: Shell, models: Trained, tmp_path: Path) -> None:
+    ban, terms, lexicon = tmp_path / "ban.txt", tmp_path / "terms.tsv", tmp_path / "lexicon.tsv"
+    ban.write_text("the\n\nold man\n", encoding="utf-8")
+    terms.write_text(f"{SENTENCES[0].split()[0]}\tdog\n", encoding="utf-8")
+    lexicon.write_text("der\tthe\n", encoding="utf-8")
+    options = [
+        "--ban-file",
+        ban,
+        "--ban",
+        "cat",
+        "--glossary",
+        terms,
+        "--replace-unknown",
+        "--lexicon",
+        lexicon,
+    ]
+    answer = run("translate", models.attention, *options, stdin=STDIN)
+    expected = regard.load(models.attention).translate(
+        SENTENCES,
+        ban=["cat", "the", "old man"],
+        glossary={SENTENCES[0].split()[0]: "dog"},
+        replace_unknown=True,
+        lexicon={"der": "the"},
+    )
+    assert answer.out.splitlines() == [one.text for one in expected]
+
+
+def test_an_ensemble_translates(run: Shell, models: Trained) -> None:
+    answer = run(
+        "translate", models.attention, "--ensemble", models.fixed_vector, models.attention, stdin=STDIN
+    )
+    expected = regard.load_ensemble([models.attention, models.fixed_vector, models.attention]).translate(
+        SENTENCES
+    )
+    assert answer.out.splitlines() == [one.text for one in expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sample", "--beam", "3"], ["beam beside sample"]),
+        (["--temperature", "0.5"], ["temperature says how to sample"]),
+        (["--groups", "2", "--beam", "5"], ["a beam of 5 cannot be cut into 2 groups"]),
+        (["--coverage-penalty", "-1"], ["coverage_penalty: expected 0 or more"]),
+        (["--length-form", "wu"], ["--length-form", "gnmt"]),
+        (["--ban", ""], ["an empty text can be neither banned"]),
+        (["--lexicon", "{folder}/none.tsv"], ["none.tsv: no such file"]),
+        (["--glossary", "{folder}/bad.tsv"], ["bad.tsv, line 1: expected source TAB target"]),
+        (["--ensemble", "{folder}"], ["not a model folder"]),
+    ],
+)
+def test_mistakes_take_one_line(
+    run: Shell, models: Trained, tmp_path: Path, options: list[str], words: list[str]
+) -> None:
+    (tmp_path / "bad.tsv").write_text("no tab here\n", encoding="utf-8")
+    options = [option.format(folder=tmp_path) for option in options]
+    check_refused(run("translate", models.attention, *options, stdin=STDIN), *words)
