@@ -250,7 +250,10 @@ def test_weights_say_how_often_a_corpus_is_seen(tmp_path: Path) -> None:
     assert len(seen) == 400 + len(halved)
     again = made(names, weights=[2.0, 0.5], validation=validation, cache=False)
     assert trained_on(again) == trained_on(weighted)
-    for weights, words in (([1.0], "as many numbers as there are corpora, 2 .* came 1"), ([1.0, 0.0], "above 0")):
+    for weights, words in (
+        ([1.0], "as many numbers as there are corpora, 2 .* came 1"),
+        ([1.0, 0.0], "above 0"),
+    ):
         with pytest.raises(RegardError, match=words):
             made(names, weights=weights)
 
