@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _NUM_SHOWN = 10
+_TOLD_EVERY = 1000
 _NUM_LONGEST = 3
 _ODD_CATEGORIES = {"Cc": "control", "Co": "private use", "Cn": "unassigned", "Cs": "half a character"}
 _ODD_CHARACTERS = {
@@ -134,7 +135,7 @@ def corpus_stats(
     """Describe one text, or a parallel corpus in any of the forms `read_pairs` reads.
 
     A single file is a text, unless its name says that it is a table, its first line has a tab or `columns` are
-    given. `watch` hears of every line. Raises DataError as `read_pairs` does.
+    given. `watch` hears of the lines done. Raises DataError as `read_pairs` does.
     """
     if len(files) == 1 and not (columns or is_table(files[0]) or "\t" in next(read_lines(files[0]), "")):
         return _text_stats(files[0], watch)
@@ -150,7 +151,8 @@ def corpus_stats(
         if num_source and num_target:
             ratios[num_target / num_source] += 1
             seen.add(hash((pair.source, pair.target)))
-        watch(1)
+        if source.num_lines % _TOLD_EVERY == 0:
+            watch(_TOLD_EVERY)
     for corpus in sources:
         for side, file in zip((source, target), corpus.files, strict=False):
             side.add_file(file)
@@ -164,7 +166,8 @@ def _text_stats(path: str | Path, watch: Callable[[int], object]) -> CorpusStats
     side.add_file(path)
     for line in read_lines(path):
         side.add(line)
-        watch(1)
+        if side.num_lines % _TOLD_EVERY == 0:
+            watch(_TOLD_EVERY)
     return CorpusStats((side.stats(),))
 
 
