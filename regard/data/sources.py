@@ -64,9 +64,13 @@ class Columns:
 
 
 class Source(ABC):
-    """One corpus; it is checked when it is made, and can be read as often as needed."""
+    """One corpus; it is checked when it is made, and can be read as often as needed.
+
+    `files` are those it reads: none, one with both sides, or one a side.
+    """
 
     name: str
+    files: tuple[str | Path, ...] = ()
 
     @abstractmethod
     def pairs(self) -> Iterator[Pair]:
@@ -81,7 +85,7 @@ class ParallelFiles(Source):
     """Two files, line n of one the translation of line n of the other."""
 
     def __init__(self, source: str | Path, target: str | Path) -> None:
-        self.source, self.target = source, target
+        self.files = (source, target)
         self.name = f"{source}, {target}"
         num_source, num_target = count_filled_lines(source), count_filled_lines(target)
         if num_source != num_target:
@@ -92,19 +96,19 @@ class ParallelFiles(Source):
 
     def pairs(self) -> Iterator[Pair]:
         """Line by line."""
-        for source, target in zip(read_lines(self.source), read_lines(self.target), strict=True):
+        for source, target in zip(*map(read_lines, self.files), strict=True):
             yield Pair(source, target)
 
     def checksums(self) -> dict[str, str]:
         """Both files."""
-        return {str(file): file_checksum(file) for file in (self.source, self.target)}
+        return {str(file): file_checksum(file) for file in self.files}
 
 
 class Tsv(Source):
     """A file with a pair a line, its columns between tabs; with columns chosen by name, line 1 is their header."""
 
     def __init__(self, file: str | Path, columns: Columns) -> None:
-        self.file, self.name = file, str(file)
+        self.file, self.name, self.files = file, str(file), (file,)
         self._columns = columns.or_else("1", "2")
         self._has_header = not all(column.isdecimal() for column in self._columns.wanted)
         if count_filled_lines(file) == 1 and self._has_header:
@@ -160,7 +164,7 @@ class JsonLines(Source):
     """A file with a JSON object a line; blank lines are passed over."""
 
     def __init__(self, file: str | Path, columns: Columns) -> None:
-        self.file, self.name = file, str(file)
+        self.file, self.name, self.files = file, str(file), (file,)
         self._columns = columns.or_else("source", "target")
         count_filled_lines(file)
 
@@ -251,6 +255,11 @@ def read_pairs(
     `open_sources` does; later for a missing column, broken JSON and bytes that are not UTF-8, naming file and line.
     """
     return chain.from_iterable([source.pairs() for source in open_sources(files, columns, features, split)])
+
+
+def is_table(name: str | Path) -> bool:
+    """Whether a name alone says that it holds both sides."""
+    return _kind(name) != "text"
 
 
 def file_checksum(file: str | Path) -> str:

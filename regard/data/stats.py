@@ -10,20 +10,31 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regard.data.sources import read_pairs
-from regard.data.text import count_filled_lines, read_lines
+from regard.data.sources import is_table, open_sources
+from regard.data.text import count_carriage_returns, count_filled_lines, has_byte_order_mark, read_lines
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
 _NUM_SHOWN = 10
+_TOLD_EVERY = 1000
 _NUM_LONGEST = 3
-_ODD_CATEGORIES = {"Cc": "control", "Co": "private use", "Cn": "unassigned"}
+_ODD_CATEGORIES = {"Cc": "control", "Co": "private use", "Cn": "unassigned", "Cs": "half a character"}
+_ODD_CHARACTERS = {
+    "\ufffd": "replacement",
+    "\ufeff": "byte-order mark",
+    "\u200b": "zero-width space",
+    "\u00a0": "no-break space",
+    "\u202f": "no-break space",
+    "\u00ad": "soft hyphen",
+    "\u2028": "line separator",
+    "\u2029": "line separator",
+}  # invisible in most editors, and each makes another word
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,8 @@ class SideStats:
     """One language of a corpus; words are split at white space, a type is a different word.
 
     A singleton is a type that occurs once. A duplicate is a line that stood before; empty lines are counted
-    apart. `odd` holds replacement, control, private-use and unassigned characters, by kind.
+    apart. `odd` counts what one may not see, by kind: replacement, control, private-use and unassigned characters,
+    no-break and zero-width spaces, byte-order marks, and Windows line ends, which the reader takes off.
     """
 
     name: str
@@ -114,35 +126,48 @@ class CorpusStats:
         return Group(_overview(self), _histograms(self), _frequent_words(self))
 
 
-def corpus_stats(files: Sequence[str | Path]) -> CorpusStats:
-    """Describe one text, one TSV (its first line has a tab) or two line-parallel files.
+def corpus_stats(
+    files: Sequence[str | Path],
+    columns: Sequence[str | int] = (),
+    features: str | int = "",
+    watch: Callable[[int], object] = lambda number: None,
+) -> CorpusStats:
+    """Describe one text, or a parallel corpus in any of the forms `read_pairs` reads.
 
-    Raises DataError as `read_pairs` does.
+    A single file is a text, unless its name says that it is a table, its first line has a tab or `columns` are
+    given. `watch` hears of the lines done. Raises DataError as `read_pairs` does.
     """
-    if len(files) == 1 and not _is_tsv(files[0]):
-        return _text_stats(files[0])
-    names = [str(file) for file in files] if len(files) == 2 else ["source", "target"]
+    if len(files) == 1 and not (columns or is_table(files[0]) or "\t" in next(read_lines(files[0]), "")):
+        return _text_stats(files[0], watch)
+    sources = open_sources(files, columns, features)
+    names = (
+        [str(file) for file in files] if len(files) == 2 and not is_table(files[0]) else ["source", "target"]
+    )
     source, target = (_SideCounts(name) for name in names)
     seen: set[int] = set()
     ratios: Counter[float] = Counter()
-    for pair in read_pairs(files):
+    for pair in chain.from_iterable(corpus.pairs() for corpus in sources):
         num_source, num_target = source.add(pair.source), target.add(pair.target)
         if num_source and num_target:
             ratios[num_target / num_source] += 1
             seen.add(hash((pair.source, pair.target)))
+        if source.num_lines % _TOLD_EVERY == 0:
+            watch(_TOLD_EVERY)
+    for corpus in sources:
+        for side, file in zip((source, target), corpus.files, strict=False):
+            side.add_file(file)
     sides = source.stats(), target.stats()
     return CorpusStats(sides, ratios.total() - len(seen), Distribution.of(ratios) if ratios else None)
 
 
-def _is_tsv(path: str | Path) -> bool:
-    return "\t" in next(read_lines(path), "")
-
-
-def _text_stats(path: str | Path) -> CorpusStats:
+def _text_stats(path: str | Path, watch: Callable[[int], object]) -> CorpusStats:
     count_filled_lines(path)
     side = _SideCounts(str(path))
+    side.add_file(path)
     for line in read_lines(path):
         side.add(line)
+        if side.num_lines % _TOLD_EVERY == 0:
+            watch(_TOLD_EVERY)
     return CorpusStats((side.stats(),))
 
 
@@ -157,6 +182,7 @@ class _SideCounts:
         self.seen: set[int] = set()
         self.num_lines = 0
         self.longest: list[tuple[int, int]] = []  # a heap of (words, minus line number)
+        self.taken_off: Counter[str] = Counter()  # by the reader
 
     def add(self, line: str) -> int:
         """Count a line and return its number of words."""
@@ -172,6 +198,11 @@ class _SideCounts:
             heapq.heappop(self.longest)
         return len(words)
 
+    def add_file(self, file: str | Path) -> None:
+        """Count what the reader takes off: carriage returns, and a byte-order mark before the first line."""
+        self.taken_off["byte-order mark"] += has_byte_order_mark(file)
+        self.taken_off["Windows line end"] += count_carriage_returns(file)
+
     def stats(self) -> SideStats:
         return SideStats(
             name=self.name,
@@ -185,7 +216,7 @@ class _SideCounts:
             num_character_types=len(self.characters),
             lengths=Distribution.of(self.lengths),
             histogram=_histogram(self.lengths),
-            odd=_odd_characters(self.characters),
+            odd=dict(_odd_characters(self.characters) + self.taken_off),
             frequent=tuple(sorted(self.words.items(), key=lambda item: (-item[1], item[0]))[:_NUM_SHOWN]),
             longest=tuple(LongLine(-number, words) for words, number in sorted(self.longest, reverse=True)),
         )
@@ -209,14 +240,14 @@ def _histogram(lengths: Counter[int]) -> tuple[Bin, ...]:
     return tuple(Bin(2**i >> 1, max(0, 2**i - 1), counts[i]) for i in range(max(counts) + 1))
 
 
-def _odd_characters(characters: Counter[str]) -> dict[str, int]:
+def _odd_characters(characters: Counter[str]) -> Counter[str]:
     odd: Counter[str] = Counter()
     for character, count in characters.items():
-        if character == "\ufffd":
-            odd["replacement"] += count
+        if character in _ODD_CHARACTERS:
+            odd[_ODD_CHARACTERS[character]] += count
         elif unicodedata.category(character) in _ODD_CATEGORIES and character != "\t":
             odd[_ODD_CATEGORIES[unicodedata.category(character)]] += count
-    return dict(odd)
+    return odd
 
 
 def _overview(stats: CorpusStats) -> Table:
@@ -231,7 +262,7 @@ def _overview(stats: CorpusStats) -> Table:
         "singletons": lambda side: f"{side.num_singletons:,}",
         "characters": lambda side: f"{side.num_characters:,}",
         "different characters": lambda side: f"{side.num_character_types:,}",
-        "odd characters": lambda side: _odd_text(side.odd),
+        "odd, and unseen": lambda side: _odd_text(side.odd),
         "words a line: least": lambda side: f"{side.lengths.smallest:g}",
         "median": lambda side: f"{side.lengths.median:g}",
         "mean": lambda side: f"{side.lengths.mean:.1f}",
@@ -284,7 +315,7 @@ def _table(first: str, stats: CorpusStats) -> Table:
 
 
 def _odd_text(odd: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {kind}" for kind, count in odd.items()) or "0"
+    return "\n".join(f"{count:,} {kind}" for kind, count in odd.items()) or "0"
 
 
 def _bar(count: int, total: int) -> str:

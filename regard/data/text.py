@@ -79,6 +79,22 @@ def read_lines(path: str | Path) -> Iterator[str]:
             position += len(raw)
 
 
+def count_carriage_returns(path: str | Path) -> int:
+    """How many lines end in a carriage return and a line feed, as on Windows."""
+    count, last = 0, b""
+    with open_text(path) as file:
+        while block := file.read(_BLOCK_SIZE):
+            count += (last + block).count(b"\r\n")
+            last = b"\r" if block.endswith(b"\r") else b""
+    return count
+
+
+def has_byte_order_mark(path: str | Path) -> bool:
+    """Whether a file begins with one."""
+    with open_text(path) as file:
+        return file.read(3) == codecs.BOM_UTF8
+
+
 class _Unpacked(io.RawIOBase):
     """A compressed file as its text; a broken one is the user's mistake, wherever in it the reader stands."""
 

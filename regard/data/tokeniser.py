@@ -16,6 +16,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _BYTES = [f"<0x{byte:02X}>" for byte in range(256) if byte not in _SPACE_BYTES]
 _WITH_BYTES = ("bpe", "unigram")
 _NFC = normalizers.NFC()
 _SCORE_STEP = 1e-4
+_MOST_WORDS = 500_000  # whose ids are remembered
 
 
 class Tokeniser:
@@ -55,6 +57,7 @@ class Tokeniser:
         self.features = tuple(features)
         self.reads_features = bool(features) if reads_features is None else reads_features
         self._library = library
+        self._words = _Words(library, config) if config.kind in ("words", *_WITH_BYTES) else None
         vocabulary = library.get_vocab(with_added_tokens=False)
         stored = sorted(vocabulary, key=vocabulary.__getitem__)
         if stored[: len(SPECIALS)] != _STORED_SPECIALS:
@@ -140,7 +143,7 @@ class Tokeniser:
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         """The ids of many texts, on all cores. Raises DataError as `encode` does."""
         if not self.reads_features:
-            return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
+            return self._encode_plain(texts)
         for text in texts:
             if "\t" not in text and text.strip():
                 raise DataError(
@@ -148,11 +151,16 @@ class Tokeniser:
                     f"came {text[:40]!r} without a tab"
                 )
         split = [split_features(text) for text in texts]
-        encoded = self._library.encode_batch_fast([plain for plain, _ in split])
+        encoded = self._encode_plain([plain for plain, _ in split])
         return [
-            [*encoding.ids, *(self._feature_ids.get(symbol, UNKNOWN) for symbol in symbols)]
-            for encoding, (_, symbols) in zip(encoded, split, strict=True)
+            [*ids, *(self._feature_ids.get(symbol, UNKNOWN) for symbol in symbols)]
+            for ids, (_, symbols) in zip(encoded, split, strict=True)
         ]
+
+    def _encode_plain(self, texts: list[str]) -> list[list[int]]:
+        if self._words is not None:
+            return self._words.encode(texts)
+        return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name."""
@@ -423,16 +431,46 @@ def _new_library(config: TokeniserConfig) -> Tokenizer:
 
 
 def _normaliser(config: TokeniserConfig) -> normalizers.Normalizer:
-    """Unicode form, lower case, and the form again, for a lower-case letter may compose anew; then white space."""
-    form = [] if config.normalise == "none" else [getattr(normalizers, config.normalise)()]
-    steps = [*form, normalizers.Lowercase(), *form] if config.lowercase else form
+    """Unicode form and case, then white space."""
+    steps = _form(config)
     if config.kind != "characters":
         steps = [*steps, normalizers.Replace(Regex(r"[\s\x1c-\x1f]+"), " "), normalizers.Strip()]
     return normalizers.Sequence(steps)
 
 
+def _form(config: TokeniserConfig) -> list[normalizers.Normalizer]:
+    """Unicode form, lower case, and the form again, for a lower-case letter may compose anew."""
+    form = [] if config.normalise == "none" else [getattr(normalizers, config.normalise)()]
+    return [*form, normalizers.Lowercase(), *form] if config.lowercase else form
+
+
 def _normalised(library: Tokenizer, texts: Iterable[str]) -> Iterator[str]:
     return map(library.normalizer.normalize_str, texts)
+
+
+class _Words:
+    """Encodes text word by word, each different word once: most words of a text have been seen before.
+
+    The same ids as the library's, which spends most of its time on what is the same for every occurrence.
+    """
+
+    def __init__(self, library: Tokenizer, config: TokeniserConfig) -> None:
+        self._library = library
+        self._form = normalizers.Sequence(_form(config))
+        self._leaves_ascii = not config.lowercase
+        self._ids: dict[str, list[int]] = {}
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        split = [
+            (text if self._leaves_ascii and text.isascii() else self._form.normalize_str(text)).split()
+            for text in texts
+        ]
+        if len(self._ids) > _MOST_WORDS:
+            self._ids = {}
+        known = self._ids  # also if another thread starts anew meanwhile
+        new = list({word for words in split for word in words if word not in known})
+        known.update(zip(new, (one.ids for one in self._library.encode_batch_fast(new)), strict=True))
+        return [list(chain.from_iterable([known[word] for word in words])) for words in split]
 
 
 def _count_characters(texts: Iterable[str]) -> Counter[str]:

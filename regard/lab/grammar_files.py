@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from regard.alignment import format_links
@@ -17,20 +19,25 @@ _SUFFIXES = (".de", ".en", ".links")
 Tell = Callable[[str], None]
 
 
-def write_files(folder: Path, num_pairs: int, seed: int, tell: Tell = lambda line: None) -> None:
+def write_files(
+    folder: Path,
+    num_pairs: int,
+    seed: int,
+    *,
+    overwrite: bool = False,
+    tell: Tell = lambda line: None,
+    watch: Callable[[int], object] = lambda number: None,
+) -> None:
     """Write train, validation, test, test.lengths and a test set for each held-out construction.
 
     Each is three line-parallel files: `.de`, `.en`, and `.links` with the gold links, from zero, `1-2` sure and
     `1p2` merely possible. `test.lengths` has fifty sentences of each length from 2 words on; where a length has
-    fewer, all of them. The same arguments give the same bytes. Raises DataError if the folder holds other files.
+    fewer, all of them. The same arguments give the same bytes. All files appear when all are whole; `watch` hears of
+    every pair. Raises DataError if the folder holds other files, or an earlier corpus that is not to be overwritten.
     """
     if num_pairs < 1:
         raise DataError(f"--pairs: expected a number from 1 on, got {num_pairs}")
-    if folder.is_file() or (
-        folder.is_dir() and any(file.suffix not in _SUFFIXES for file in folder.iterdir())
-    ):
-        raise DataError(f"{folder}: is a file or holds other files already; give an empty or new folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_folder(folder, overwrite)
     sets: dict[str, Iterator[Pair]] = {
         "train": generate(num_pairs, seed),
         "validation": generate(NUM_HELD_BACK, seed, split="validation"),
@@ -39,11 +46,26 @@ def write_files(folder: Path, num_pairs: int, seed: int, tell: Tell = lambda lin
     }
     for name in HELD_OUT:
         sets[f"test.{name}"] = generate(NUM_HELD_BACK, seed, split="test", construction=name)
-    for name, pairs in sets.items():
-        tell(f"{folder / name}: {_write(folder / name, pairs):,} pairs")
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".draft.", dir=folder) as draft:
+        numbers = {name: _write(Path(draft) / name, pairs, watch) for name, pairs in sets.items()}
+        for file in sorted(Path(draft).iterdir()):
+            os.replace(file, folder / file.name)
+    for name, number in numbers.items():
+        tell(f"{folder / name}: {number:,} pair{'' if number == 1 else 's'}")
 
 
-def _write(path: Path, pairs: Iterator[Pair]) -> int:
+def _check_folder(folder: Path, overwrite: bool) -> None:
+    there = list(folder.iterdir()) if folder.is_dir() else []
+    if folder.is_file() or any(file.suffix not in _SUFFIXES for file in there):
+        raise DataError(f"{folder}: is a file or holds other files already; give an empty or new folder")
+    if there and not overwrite:
+        raise DataError(
+            f"{folder}: holds a generated corpus already; --overwrite replaces it, --out FOLDER writes elsewhere"
+        )
+
+
+def _write(path: Path, pairs: Iterator[Pair], watch: Callable[[int], object]) -> int:
     """Write one set; how many pairs it has."""
     number = 0
     source, target, links = (path.with_name(path.name + suffix) for suffix in _SUFFIXES)
@@ -53,6 +75,7 @@ def _write(path: Path, pairs: Iterator[Pair]) -> int:
             en.write(pair.target + "\n")
             gold.write(format_links(pair.links or Links()) + "\n")
             number += 1
+            watch(1)
     return number
 
 

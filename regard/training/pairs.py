@@ -26,6 +26,7 @@ from regard.errors import ConfigError, DataError
 from regard.records import Pair
 
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], object]]]
+_TOLD_EVERY = 1000  # pairs; a progress bar takes longer than a pair
 _CHOSEN_BY = 20_211  # seed of the choice that a weight like 0.5 asks for: the same pairs every time
 
 
@@ -114,8 +115,9 @@ class Texts:
     def __iter__(self) -> Iterator[str]:
         for side in self._sides:
             plain = self._features and side == "source"
-            for text in self._gathered.file.texts(side, self._copies):
-                self._watch(1)
+            for number, text in enumerate(self._gathered.file.texts(side, self._copies), start=1):
+                if number % _TOLD_EVERY == 0:
+                    self._watch(_TOLD_EVERY)
                 yield split_features(text)[0] if plain else text
 
 
@@ -204,7 +206,8 @@ class _Rows:
             num_read = 0
             for pair in source.pairs():
                 num_read += 1
-                watch(1)
+                if num_read % _TOLD_EVERY == 0:
+                    watch(_TOLD_EVERY)
                 cleaned = cleaner.clean(pair)
                 if cleaned is not None:
                     self.checksums.append(_checksum(cleaned.source))

@@ -33,6 +33,16 @@ def test_each_set_is_told(run: Shell, tmp_path: Path) -> None:
     assert len(answer.out.splitlines()) == 4 + len(HELD_OUT)
 
 
+def test_an_earlier_corpus_is_replaced_on_request_only(run: Shell, tmp_path: Path) -> None:
+    run("data", "grammar", "--pairs", 1, "--out", tmp_path)
+    before = _contents(tmp_path)
+    check_refused(run("data", "grammar", "--pairs", 2, "--out", tmp_path), "holds a generated corpus already")
+    assert _contents(tmp_path) == before
+    answer = run("data", "grammar", "--pairs", 1, "--seed", 2, "--out", tmp_path, "--overwrite")
+    assert answer.out.splitlines()[0] == f"{tmp_path / 'train'}: 1 pair"
+    assert _contents(tmp_path).keys() == before.keys()
+
+
 def test_the_same_seed_gives_the_same_bytes_in_any_process(run: Shell, tmp_path: Path) -> None:
     run("data", "grammar", "--pairs", 60, "--seed", 5, "--out", tmp_path / "here")
     arguments = ("data", "grammar", "--pairs", "60", "--seed", "5", "--out", str(tmp_path / "there"))

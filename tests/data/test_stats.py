@@ -119,3 +119,27 @@ def test_the_histogram_counts_every_line_in_its_bin(
         assert found.count == sum(found.low <= n <= found.high for n in lengths)
     assert sum(found.count for found in side.histogram) == len(lengths)
     assert side.histogram[-1].high >= max(lengths)
+
+
+def test_what_one_may_not_see_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("\ufeffa\u00a0b\r\nc\u200bd\r\ne\u00adf \ufeff\n".encode())
+    (side,) = corpus_stats([tmp_path / "a.txt"]).sides
+    assert side.odd == {
+        "no-break space": 1,
+        "zero-width space": 1,
+        "soft hyphen": 1,
+        "byte-order mark": 2,
+        "Windows line end": 2,
+    }
+    assert "2 Windows line end" in shown(corpus_stats([tmp_path / "a.txt"]))
+
+
+def test_every_form_of_corpus_is_described(tmp_path: Path) -> None:
+    write(tmp_path / "a.tsv", "7\tx y\ta", "8\tz\tb c d")
+    write(tmp_path / "b.jsonl", '{"source": "a", "target": "x y"}', '{"source": "b c d", "target": "z"}')
+    tsv = corpus_stats([tmp_path / "a.tsv"], [3, 2])
+    assert [side.num_words for side in tsv.sides] == [4, 3]
+    assert corpus_stats([tmp_path / "b.jsonl"]).ratios == tsv.ratios
+    both = corpus_stats([tmp_path / "b.jsonl", tmp_path / "b.jsonl"])
+    assert [side.num_sentences for side in both.sides] == [4, 4]
+    assert [side.name for side in both.sides] == ["source", "target"]

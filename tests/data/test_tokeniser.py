@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regard.config import TokeniserConfig
+from regard.data import tokeniser as module
 from regard.data.grammar import generate
 from regard.data.tokeniser import Tokeniser, target_config
 from regard.errors import ConfigError, DataError, ModelError
@@ -179,6 +180,22 @@ def test_encode_batch_is_encode_of_each() -> None:
         tokeniser = train(kind)
         texts = [*TEXTS, "", " ", "quite new"]
         assert tokeniser.encode_batch(texts) == [tokeniser.encode(text) for text in texts]
+
+
+@given(texts=st.lists(hard_texts, max_size=3))
+def test_word_by_word_is_what_the_library_encodes(texts: list[str]) -> None:
+    lower = [train("words", texts, lowercase=True, normalise="NFKC"), train("unigram", lowercase=True)]
+    for tokeniser in [*EXACT, *lower]:
+        assert tokeniser.encode_batch(texts) == [tokeniser._library.encode(text).ids for text in texts]
+
+
+def test_words_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokeniser, texts = train("bpe"), [f"wort{i} wort{i % 3}" for i in range(30)]
+    expected = [tokeniser._library.encode(text).ids for text in texts]
+    monkeypatch.setattr(module, "_MOST_WORDS", 5)
+    assert [tokeniser.encode(text) for text in texts] == expected
+    assert tokeniser._words is not None
+    assert len(tokeniser._words._ids) <= 7
 
 
 def test_words_of_pieces_by_hand() -> None:

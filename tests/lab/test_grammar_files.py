@@ -69,7 +69,9 @@ def test_it_writes_again_into_its_own_folder_but_not_elsewhere(tmp_path: Path, m
     monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
     write_files(tmp_path / "new" / "folder", 3, 1)
     first = {file.name: file.read_bytes() for file in (tmp_path / "new" / "folder").iterdir()}
-    write_files(tmp_path / "new" / "folder", 3, 1)
+    with pytest.raises(DataError, match="holds a generated corpus already; --overwrite replaces it"):
+        write_files(tmp_path / "new" / "folder", 3, 1)
+    write_files(tmp_path / "new" / "folder", 3, 1, overwrite=True)
     assert {file.name: file.read_bytes() for file in (tmp_path / "new" / "folder").iterdir()} == first
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("thesis")
@@ -77,3 +79,20 @@ def test_it_writes_again_into_its_own_folder_but_not_elsewhere(tmp_path: Path, m
         with pytest.raises(DataError, match="give an empty or new folder"):
             write_files(tmp_path / place, 3, 1)
     assert [file.name for file in (tmp_path / "other").iterdir()] == ["thesis.txt"]
+
+
+def test_what_is_interrupted_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 3)
+    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    write_files(tmp_path, 3, 1)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    heard: list[int] = []
+
+    def interrupt(number: int) -> None:
+        heard.append(number)
+        if len(heard) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_files(tmp_path, 4, 2, overwrite=True, watch=interrupt)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
