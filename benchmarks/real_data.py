@@ -3,8 +3,8 @@
     python benchmarks/real_data.py multi30k | g2p | tatoeba [--threads N] [--work FOLDER]
 
 The data are those of the folder that REGARD_DATA names (default: ../shared/data): Multi30k (Elliott et al. 2016),
-SIGMORPHON 2020 task 1 (Gorman et al. 2020), Tatoeba (tatoeba.org). Everything is done by the `regard` commands that the
-result file shows; nothing was chosen by looking at a test set.
+SIGMORPHON 2020 task 1 (Gorman et al. 2020), Tatoeba (tatoeba.org). Everything is done by the `regard` commands that
+the result file shows; nothing was chosen by looking at a test set.
 """
 
 from __future__ import annotations

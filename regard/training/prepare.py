@@ -6,7 +6,7 @@ import os
 import shutil
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -25,6 +25,7 @@ from regard.training.pairs import (
     Gathered,
     Progress,
     Sources,
+    Tell,
     Texts,
     counted,
     gather,
@@ -44,7 +45,6 @@ from regard.training.prepared import (
 )
 from regard.training.recipe import resolve, with_tokenisers_of_init
 
-Tell = Callable[[str], None]
 _MOST_TEXTS = 2_000_000  # BPE and Unigram learn no more from more
 _MANY_UNKNOWN = 0.05
 
