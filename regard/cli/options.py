@@ -78,9 +78,11 @@ def add_ensemble_option(add: Callable[..., object]) -> None:
 
 
 def search_options(options: Namespace) -> dict[str, Any]:
-    """Those of the search options that were given, files read. Raises DataError for a file that is not as told."""
+    """Those of the search options that were given, files read. Raises DataError for what cannot be read as told."""
     from regard.data.phrases import read_lexicon, read_phrases
 
+    if not all(map(is_text, [options.prefix or "", *(options.ban or [])])):
+        raise DataError("--prefix and --ban: expected UTF-8; convert them first, for example with iconv")
     found = {key: getattr(options, key) for key in _GIVEN if getattr(options, key) is not None}
     found |= {key: True for key in ("sample", "replace_unknown") if getattr(options, key)}
     banned = [*(options.ban or []), *(read_phrases(options.ban_file) if options.ban_file else [])]
@@ -106,6 +108,11 @@ _GIVEN = (
     "seed",
     "prefix",
 )
+
+
+def is_text(argument: str) -> bool:
+    """Whether the bytes typed were UTF-8; Python hands others on as half characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 def add_machine_options(parser: Parser) -> None:

@@ -158,7 +158,8 @@ class Tokeniser:
 
 
 def _spelling(text: str) -> bytes:
-    return bytes([int(text[3:5], 16)]) if text in _BYTES else text.encode()
+    is_byte = text.startswith("<0x") and text in _BYTES  # no learnt piece begins with "<" and goes on
+    return bytes([int(text[3:5], 16)]) if is_byte else text.encode()
 
 
 def _learn_words(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:

@@ -267,3 +267,42 @@ def test_training_is_the_same_in_every_process() -> None:
     )
     assert json.loads(elsewhere.stdout) == here["vocabularies"]
     assert [len(vocabulary) for vocabulary in here["vocabularies"]] == [600, 600, 600]
+
+
+@given(text=hard_texts)
+@example(text="".join(HARD_PARTS))
+def test_spellings_add_up_to_the_text(text: str) -> None:
+    spelt = BPE.spellings()
+    normalised = BPE.normalise(text)
+    assert b"".join(spelt[i] for i in BPE.encode(text)) == (f" {normalised}".encode() if normalised else b"")
+    characters = train("characters", [text])
+    written = b"".join(characters.spellings()[i] for i in characters.encode(text))
+    assert written == characters.normalise(text).encode()
+    assert [spelt[i] for i in (PAD, START, END)] == [b""] * 3
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_words_are_spelt_with_the_space_before_them(text: str) -> None:
+    words = train("words")
+    assert b"".join(words.spellings()[i] for i in words.encode(text)) == f" {text}".encode()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ""),
+        ({"lowercase": True}, "tokeniser.lowercase is False and True"),
+        ({"normalise": "NFD"}, "tokeniser.normalise is NFC and NFD"),
+        ({"kind": "characters"}, "tokeniser.kind is words and characters"),
+        ({"size": 9}, " and 9 pieces"),
+    ],
+)
+def test_a_difference_is_named(settings: dict, expected: str) -> None:
+    found = train("words").difference(train(**({"kind": "words"} | settings)))
+    assert found.endswith(expected)
+    assert bool(found) == bool(expected)
+
+
+def test_a_difference_of_pieces_is_named() -> None:
+    one, other = train("words", ["a a b"]), train("words", ["a a c"])
+    assert one.difference(other) == "piece 5 is 'b' and 'c'"
