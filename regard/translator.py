@@ -333,7 +333,8 @@ class Translator:
         if len(free) == len(rows):
             return asked.plan.run(stepper, limits, sources)
         found: list[list[Hypothesis]] = [[] for _ in rows]
-        for places in (free, [place for place, one in enumerate(wanted) if one is not None]):
+        bound = [place for place, one in enumerate(wanted) if one is not None]
+        for places in filter(None, (free, bound)):
             part = stepper.select(torch.tensor(places, dtype=torch.long, device=self.device))
             given = part, [limits[place] for place in places], [sources[place] for place in places]
             terms = [one for place in places if (one := wanted[place]) is not None]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli import Parser
-from regard.cli.options import add_machine_options, load_model
+from regard.cli.options import add_machine_options, is_text, load_model
 
 _DESCRIPTION = """\
 Translate one sentence and show how: for each output word the steps of attention
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     sentence = " ".join(options.sentence)
     if not sentence.strip():
         parser.error("SENTENCE is empty; give the sentence to translate, in quotes")
-    if not all(map(_is_text, (sentence, options.target or ""))):
+    if not all(map(is_text, (sentence, options.target or ""))):
         parser.error("SENTENCE and --target: expected UTF-8; convert them first, for example with iconv")
     if options.top < 1:
         parser.error(f"--top: expected a number from 1 on, got {options.top}")
@@ -76,11 +76,6 @@ def main(arguments: Sequence[str]) -> int:
             print(font_advice(missing), file=sys.stderr)
         print(f"drawn: {options.plot}", file=sys.stderr)
     return 0
-
-
-def _is_text(argument: str) -> bool:
-    """Whether the bytes typed were UTF-8; Python hands others on as half characters."""
-    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 def _example() -> int:

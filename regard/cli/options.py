@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser
-from regard.errors import ConfigError
+from regard.errors import ConfigError, DataError
 from regard.output import check_place as check_place
 from regard.output import whole_output as whole_output
 
@@ -23,24 +23,46 @@ if TYPE_CHECKING:
 def add_search_options(parser: Parser) -> None:
     """All that `translate` takes beside the text, as options; what is not given is as the model's recipe says."""
     search = parser.add_argument_group("search").add_argument
-    search("--beam", type=int, help="hypotheses kept at each step; 1 is greedy (default: the model's recipe)")
-    search("--length-penalty", type=float, help="exponent of the length in the ranking (default: the recipe)")
+    search(
+        "--beam",
+        type=int,
+        metavar="N",
+        help="hypotheses kept at each step; 1 is greedy (default: the model's recipe)",
+    )
+    search(
+        "--length-penalty",
+        type=float,
+        metavar="X",
+        help="exponent of the length in the ranking (default: the recipe)",
+    )
     search(
         "--length-form", choices=("power", "gnmt"), help="of that length: |Y|, or (5 + |Y|) / 6 (the recipe)"
     )
     search(
         "--coverage-penalty", type=float, help="how much source pieces without attention count (the recipe)"
     )
-    search("--batch-size", type=int, help="sentences decoded together (default: the recipe)")
-    search("--groups", type=int, help="cut the beam into so many groups that differ from each other")
-    search("--diversity", type=float, help="what a piece costs that an earlier group wrote, in nats (0.5)")
+    search("--batch-size", type=int, metavar="N", help="sentences decoded together (default: the recipe)")
+    search(
+        "--groups", type=int, metavar="N", help="cut the beam into so many groups that differ from each other"
+    )
+    search(
+        "--diversity",
+        type=float,
+        metavar="X",
+        help="what a piece costs that an earlier group wrote, in nats (0.5)",
+    )
     add_ensemble_option(search)
     draw = parser.add_argument_group("samples in place of a search").add_argument
     draw("--sample", action="store_true", help="draw translations, --num-best of each line")
-    draw("--temperature", type=float, help="below 1 bolder, above 1 more varied (1)")
-    draw("--top-k", type=int, help="draw from the K most probable pieces only")
-    draw("--top-p", type=float, help="draw from the fewest pieces that have probability P together")
-    draw("--seed", type=int, help="the same draws the same, whatever the other lines are (1)")
+    draw("--temperature", type=float, metavar="X", help="below 1 bolder, above 1 more varied (1)")
+    draw("--top-k", type=int, metavar="K", help="draw from the K most probable pieces only")
+    draw(
+        "--top-p",
+        type=float,
+        metavar="P",
+        help="draw from the fewest pieces that have probability P together",
+    )
+    draw("--seed", type=int, metavar="N", help="the same draws the same, whatever the other lines are (1)")
     write = parser.add_argument_group("what is written").add_argument
     write("--prefix", metavar="TEXT", help="every translation begins with this")
     write("--ban", metavar="TEXT", action="append", help="never write this word or phrase; may be repeated")
@@ -60,9 +82,11 @@ def add_ensemble_option(add: Callable[..., object]) -> None:
 
 
 def search_options(options: Namespace) -> dict[str, Any]:
-    """Those of the search options that were given, files read. Raises DataError for a file that is not as told."""
+    """Those of the search options that were given, files read. Raises DataError for what cannot be read as told."""
     from regard.data.phrases import read_lexicon, read_phrases
 
+    if not all(map(is_text, [options.prefix or "", *(options.ban or [])])):
+        raise DataError("--prefix and --ban: expected UTF-8; convert them first, for example with iconv")
     found = {key: getattr(options, key) for key in _GIVEN if getattr(options, key) is not None}
     found |= {key: True for key in ("sample", "replace_unknown") if getattr(options, key)}
     banned = [*(options.ban or []), *(read_phrases(options.ban_file) if options.ban_file else [])]
@@ -88,6 +112,11 @@ _GIVEN = (
     "seed",
     "prefix",
 )
+
+
+def is_text(argument: str) -> bool:
+    """Whether the bytes typed were UTF-8; Python hands others on as half characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in argument)
 
 
 def add_machine_options(parser: Parser) -> None:

@@ -13,6 +13,7 @@ Features are symbols of their own that follow a tab: `walk TAB V;PST` is the pie
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -33,6 +34,7 @@ _MARKS = frozenset((PAD, START, END))  # the specials that stand for no text; an
 _SPACE_BYTES = b" \t\n\v\f\r"
 # a fallback's text holds no white space of one byte but the space itself, so a decoded line never breaks in two
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256) if byte not in _SPACE_BYTES]
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
 _WITH_BYTES = ("bpe", "unigram")
 _NFC = normalizers.NFC()
 _SCORE_STEP = 1e-4
@@ -132,9 +134,12 @@ class Tokeniser:
         return self._composed(normalised)
 
     def _composed(self, text: str) -> str:
-        taken_apart = self.config.normalise == "NFD" and self.config.kind != "sentencepiece"
-        composed: str = _NFC.normalize_str(text) if taken_apart else text
+        composed: str = _NFC.normalize_str(text) if self._is_apart else text
         return composed
+
+    @property
+    def _is_apart(self) -> bool:
+        return self.config.normalise == "NFD" and self.config.kind != "sentencepiece"
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without END. Raises DataError where features are expected and there is no tab."""
@@ -165,6 +170,14 @@ class Tokeniser:
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name."""
         return [self._texts[i].replace(" ", "▁") for i in ids]
+
+    def spelt(self, text: str) -> str:
+        """The text as its pieces spell it: normalised, and left apart where they are NFD."""
+        normalised = self.normalise(text)
+        taken_apart: str = (
+            self._library.normalizer.normalize_str(normalised) if self._is_apart else normalised
+        )
+        return taken_apart
 
     def spellings(self) -> list[bytes]:
         """What each piece adds to a text, as UTF-8 with the space before a word; nothing for the marks."""
@@ -253,7 +266,8 @@ class Tokeniser:
 
 
 def _spelling(text: str) -> bytes:
-    return bytes([int(text[3:5], 16)]) if text in _BYTES else text.encode()
+    byte = _BYTE.fullmatch(text)  # no learnt piece begins with "<" and goes on
+    return bytes([int(byte[1], 16)]) if byte else text.encode()
 
 
 def target_config(config: TokeniserConfig) -> TokeniserConfig:

@@ -15,7 +15,7 @@ from regard.search.stepper import Stepper, sentence_of_rows, start_tokens, writa
 
 _PLACE, _WRITTEN, _AHEAD, _COST = "banned.place", "banned.written", "banned.ahead", "banned.cost"
 _MOST = 3  # closing pieces of a row that are looked beyond
-_NEAR = 7.0  # and how far below the best one they may be, in nats
+_NEAR = 5.0  # and how far below the best one they may be, in nats
 
 
 @dataclass(frozen=True)

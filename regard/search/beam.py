@@ -38,8 +38,7 @@ def beam_search(
     below 1 or below num_best, or one that cannot be cut into the groups.
     """
     check_limits(stepper, max_lengths)
-    if beam < 1 or not 1 <= num_best <= beam:
-        raise SearchError(f"search: beam {beam} cannot give {num_best} best; expected 1 <= num_best <= beam")
+    check_beam(beam, num_best)
     groups.check(beam)
     found: list[list[Hypothesis]] = [[] for _ in max_lengths]
     going = list(range(stepper.num_sentences))
@@ -67,6 +66,12 @@ def beam_search(
             stepper, state, slots = stepper.select(kept), state.select(rows), slots.select(kept)
             going = [going[row] for row in kept.tolist()]
     return found
+
+
+def check_beam(beam: int, num_best: int) -> None:
+    """Raise SearchError unless the beam holds as many as are wanted."""
+    if beam < 1 or not 1 <= num_best <= beam:
+        raise SearchError(f"search: beam {beam} cannot give {num_best} best; expected 1 <= num_best <= beam")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from regard.records import END, START, Hypothesis
+from regard.search.beam import check_beam
 from regard.search.phrases import Phrases
 from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, check_limits, start_tokens, writable
@@ -54,9 +55,11 @@ def constrained_search(
     waiting for a better place in the sentence is not crowded out. END is possible only where nothing is lacking, and
     ended hypotheses leave the beam: a sentence is left when none that goes on can score more than the worst
     that would be returned (`ranking.hope`). Whatever the model thinks, the foremost bank comes one step further at
-    every step; so all is written unless the limit is shorter than that, or a piece has probability 0.
+    every step; so all is written unless the limit is shorter than that, or a piece has probability 0. Raises
+    SearchError for a beam below 1 or below num_best.
     """
     check_limits(stepper, max_lengths)
+    check_beam(beam, num_best)
     sentences = [
         _Sentence(row, one, limit, num_best, ranking)
         for row, (one, limit) in enumerate(zip(wanted, max_lengths, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -35,6 +35,7 @@ class Phrases:
         self._places: list[_Place] = [(frozenset(), False)]
         self._number_of = {self._places[0]: 0}
         self._steps: dict[tuple[int, int], tuple[int, frozenset[int]]] = {}
+        self._symbols_of: dict[int, list[tuple[int, bool]]] = {}
         self._completing: dict[int, Tensor] = {}
         self._closing: dict[int, list[int]] = {}
 
@@ -95,15 +96,11 @@ class Phrases:
             begun, joined = frozenset(one for one in longer if one[0] not in at_once), touches
         return (begun, joined), frozenset(completed)
 
-    def _symbols(self, piece: int) -> Iterable[tuple[int, bool]]:
+    def _symbols(self, piece: int) -> list[tuple[int, bool]]:
         """Each byte with whether its character joins; a byte piece above 127 is taken for one that does not."""
-        if piece == END:
-            return [(0, False)]
-        spelling = self.spellings[piece]
-        try:
-            return [(byte, joins(one)) for one in spelling.decode() for byte in one.encode()]
-        except UnicodeDecodeError:
-            return [(byte, False) for byte in spelling]
+        if piece not in self._symbols_of:
+            self._symbols_of[piece] = [(0, False)] if piece == END else _joining(self.spellings[piece])
+        return self._symbols_of[piece]
 
     def _candidates(self, place: int) -> set[int]:
         """Pieces that may complete something here: few of the vocabulary."""
@@ -150,7 +147,12 @@ class Phrases:
     @cached_property
     def _parting(self) -> list[int]:
         """Pieces that do not join what stands before them."""
-        parting = [
-            p for p, spelling in enumerate(self.spellings) if spelling and not next(iter(self._symbols(p)))[1]
-        ]
+        parting = [p for p, spelling in enumerate(self.spellings) if spelling and not self._symbols(p)[0][1]]
         return [*parting, END]
+
+
+def _joining(spelling: bytes) -> list[tuple[int, bool]]:
+    try:
+        return [(byte, joins(one)) for one in spelling.decode() for byte in one.encode()]
+    except UnicodeDecodeError:
+        return [(byte, False) for byte in spelling]

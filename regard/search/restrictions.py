@@ -45,7 +45,7 @@ class Restrictions:
         wanted += [("prefix", text) for text in self.prefixes]
         for phrase in self.ban:
             for what, text in wanted:
-                if stands(self.target.normalise(phrase), self.target.normalise(text)):
+                if stands(self.target.spelt(phrase), self.target.spelt(text)):
                     raise SearchError(
                         f"search: {phrase!r} is banned, but the {what} asks for {text!r}; leave out one of them"
                     )
@@ -73,22 +73,23 @@ class Restrictions:
 
     def wanted(self, source: str) -> Wanted | None:
         """The same for a search; without the terms that the vocabulary cannot write. None if nothing is left."""
-        terms = self.terms(source)
-        pieces = {term: tuple(self.target.encode(term)) for term in terms}
-        writable = [term for term in terms if UNKNOWN not in pieces[term]]
-        if not writable:
-            return None
-        begins = all(self._spellings[pieces[term][0]].startswith(b" ") for term in writable)
-        gap = None if begins or b" " not in self._spellings else self._spellings.index(b" ")
-        return Wanted(Phrases(writable, self._spellings), tuple(pieces[term] for term in writable), gap)
+        terms = tuple(self.terms(source))
+        if terms not in self._made:
+            self._made[terms] = self._make_wanted(terms)
+        return self._made[terms]
 
     def unmet(self, source: str, text: str) -> tuple[str, ...]:
         """The terms that are missing in the translation of a text."""
         return tuple(term for term in self.terms(source) if not stands(term, text))
 
     @cached_property
+    def _made(self) -> dict[tuple[str, ...], Wanted | None]:
+        """What follows a text remembers what it has seen, so sentences that want the same share it."""
+        return {}
+
+    @cached_property
     def _sources(self) -> dict[str, str]:
-        normalise = self.source.normalise, self.target.normalise
+        normalise = self.source.normalise, self.target.spelt
         return {normalise[0](source): normalise[1](target) for source, target in self.glossary.items()}
 
     @cached_property
@@ -97,5 +98,14 @@ class Restrictions:
 
     @cached_property
     def _banned(self) -> Phrases | None:
-        phrases = list(dict.fromkeys(self.target.normalise(phrase) for phrase in self.ban))
+        phrases = list(dict.fromkeys(self.target.spelt(phrase) for phrase in self.ban))
         return Phrases(phrases, self._spellings) if phrases else None
+
+    def _make_wanted(self, terms: tuple[str, ...]) -> Wanted | None:
+        pieces = {term: tuple(self.target.encode(term)) for term in terms}
+        writable = [term for term in terms if UNKNOWN not in pieces[term]]
+        if not writable:
+            return None
+        begins = all(self._spellings[pieces[term][0]].startswith(b" ") for term in writable)
+        gap = None if begins or b" " not in self._spellings else self._spellings.index(b" ")
+        return Wanted(Phrases(writable, self._spellings), tuple(pieces[term] for term in writable), gap)

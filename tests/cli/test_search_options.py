@@ -84,6 +84,12 @@ def test_an_ensemble_translates(run: Shell, models: Trained) -> None:
         (["--groups", "2", "--beam", "5"], ["a beam of 5 cannot be cut into 2 groups"]),
         (["--coverage-penalty", "-1"], ["coverage_penalty: expected 0 or more"]),
         (["--length-form", "wu"], ["--length-form", "gnmt"]),
+        (["--ban", "\udcff"], ["--prefix and --ban: expected UTF-8"]),
+        (["--prefix", "\udcff"], ["--prefix and --ban: expected UTF-8"]),
+        (
+            ["--glossary", "{folder}/good.tsv", "--beam", "2", "--num-best", "3"],
+            ["beam 2 cannot give 3 best"],
+        ),
         (["--ban", ""], ["an empty text can be neither banned"]),
         (["--lexicon", "{folder}/none.tsv"], ["none.tsv: no such file"]),
         (["--glossary", "{folder}/bad.tsv"], ["bad.tsv, line 1: expected source TAB target"]),
@@ -94,5 +100,6 @@ def test_mistakes_take_one_line(
     run: Shell, models: Trained, tmp_path: Path, options: list[str], words: list[str]
 ) -> None:
     (tmp_path / "bad.tsv").write_text("no tab here\n", encoding="utf-8")
+    (tmp_path / "good.tsv").write_text("die\tthe\nder\tthe\n", encoding="utf-8")
     options = [option.format(folder=tmp_path) for option in options]
     check_refused(run("translate", models.attention, *options, stdin=STDIN), *words)

@@ -367,3 +367,45 @@ def test_text_without_its_features_is_refused() -> None:
     assert plain.encode("walk") == made.encode("walk\t")
     assert len(plain) == len(made)
     assert plain.decode(plain.encode("walk")) == "walk"
+
+
+@given(text=hard_texts)
+@example(text="".join(HARD_PARTS))
+def test_spellings_add_up_to_the_text(text: str) -> None:
+    for subwords in (BPE, UNIGRAM):
+        spelt = subwords.spellings()
+        normalised = subwords.normalise(text)
+        written = b"".join(spelt[i] for i in subwords.encode(text))
+        assert written == (f" {normalised}".encode() if normalised else b"")
+        assert [spelt[i] for i in (PAD, START, END)] == [b""] * 3
+    for form in ("NFC", "NFD"):
+        characters = train("characters", [text], normalise=form)
+        written = b"".join(characters.spellings()[i] for i in characters.encode(text))
+        assert written == characters.spelt(text).encode()
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_words_are_spelt_with_the_space_before_them(text: str) -> None:
+    words = train("words")
+    assert b"".join(words.spellings()[i] for i in words.encode(text)) == f" {text}".encode()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, ""),
+        ({"lowercase": True}, "tokeniser.lowercase is False and True"),
+        ({"normalise": "NFD"}, "tokeniser.normalise is NFC and NFD"),
+        ({"kind": "characters"}, "tokeniser.kind is words and characters"),
+        ({"size": 9}, " and 9 pieces"),
+    ],
+)
+def test_a_difference_is_named(settings: dict, expected: str) -> None:
+    found = train("words").difference(train(**({"kind": "words"} | settings)))
+    assert found.endswith(expected)
+    assert bool(found) == bool(expected)
+
+
+def test_a_difference_of_pieces_is_named() -> None:
+    one, other = train("words", ["a a b"]), train("words", ["a a c"])
+    assert one.difference(other) == "piece 5 is 'b' and 'c'"

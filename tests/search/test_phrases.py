@@ -91,6 +91,16 @@ def test_completing_is_known_for_all_pieces_at_once() -> None:
         place = phrases.after(place, piece)
 
 
+@pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
+def test_closing_pieces_leave_a_phrase_that_the_end_completes(kind: str) -> None:
+    phrases, learnt = FOLLOWED[kind], LEARNT[kind]
+    place = phrases.start
+    for piece in learnt.encode("the art, smart new york"):
+        expected = [p for p in range(len(learnt)) if phrases.completed(phrases.after(place, p), END)]
+        assert phrases.closing(place) == [p for p in expected if learnt.spellings()[p]]
+        place = phrases.after(place, piece)
+
+
 def test_places_do_not_grow_without_end() -> None:
     phrases = Phrases(["ab"], LEARNT["characters"].spellings())
     ids = LEARNT["characters"].encode("ab ab ab ab ab ab")
