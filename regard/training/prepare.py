@@ -6,7 +6,7 @@ import os
 import shutil
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -43,8 +43,8 @@ from regard.training.prepared import (
     write_rest,
 )
 from regard.training.recipe import resolve, with_tokenisers_of_init
+from regard.training.reports import Tell
 
-Tell = Callable[[str], None]
 _MOST_TEXTS = 2_000_000  # BPE and Unigram learn no more from more
 _MANY_UNKNOWN = 0.05
 
@@ -190,7 +190,7 @@ def _of_model(config: Config, gathered: Gathered, progress: Progress) -> Tokenis
         with progress(f"sentences learnt from ({' and '.join(sides)})", len(gathered) * len(sides)) as watch:
             return tokeniser.grown(Texts(gathered, sides, len(gathered), bool(config.data.features), watch))
 
-    if known.source is known.target:
+    if config.tokeniser.shared:
         both = grown(known.source, "source", "target")
         return Tokenisers(both, both)
     return Tokenisers(grown(known.source, "source"), grown(known.target, "target"))
