@@ -472,10 +472,9 @@ def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translato
                     f"{paths[0]} and {path} cannot write together, their {side} tokenisers differ: {difference}; "
                     "train both with the same"
                 )
+    longest = min(saved.config.data.max_pieces for saved in (first, *others))
     models = [saved.model for saved in others]
-    return Translator(
-        first.model, first.tokenisers, first.config.search, first.config.data.max_pieces, models
-    )
+    return Translator(first.model, first.tokenisers, first.config.search, longest, models)
 
 
 @dataclass(frozen=True)

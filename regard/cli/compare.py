@@ -12,10 +12,12 @@ from regard.cli.options import (
     add_figure_options,
     add_machine_options,
     add_search_options,
+    add_table_options,
     figure_options,
     open_system,
     progress,
     search_options,
+    table_options,
 )
 
 _DESCRIPTION = """\
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--trials", type=int, default=10_000, help="trials behind each p (default: 10000)")
     add("--plot", type=Path, metavar="FILE", help="draw BLEU by length: .png, .pdf or .svg")
     add("--json", action="store_true", help="figures as JSON in place of tables")
+    add_table_options(parser)
     add_figure_options(parser)
     add_search_options(parser)
     add_machine_options(parser)
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
     if options.plot:
         check_suffix(options.plot)
-    test_set = read_test_set(options.test)
+    test_set = read_test_set(options.test, table=table_options(options, options.systems[0]))
     systems = {name: open_system(str(path), options) for name, path in system_names(options.systems).items()}
     with progress("sentences", len(test_set) * len(systems)) as watch:
         found = compare(

@@ -12,11 +12,13 @@ from regard.cli.options import (
     add_figure_options,
     add_machine_options,
     add_search_options,
+    add_table_options,
     check_place,
     figure_options,
     open_system,
     progress,
     search_options,
+    table_options,
     whole_output,
 )
 
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--plot", type=Path, metavar="FILE", help="draw BLEU by length: .png, .pdf or .svg")
     add("--save", type=Path, metavar="FILE", help="write the translations to a file")
     add("--json", action="store_true", help="figures as JSON in place of tables")
+    add_table_options(parser)
     add_figure_options(parser)
     add_search_options(parser)
     add_machine_options(parser)
@@ -86,7 +89,9 @@ def main(arguments: Sequence[str]) -> int:
     for place in (options.save, options.report):
         if place:
             check_place(place)
-    test_set = read_test_set(options.files, options.links, options.one_indexed)
+    test_set = read_test_set(
+        options.files, options.links, options.one_indexed, table_options(options, options.system)
+    )
     system = open_system(options.system, options)
     with progress("sentences", len(test_set) * (2 if options.links else 1)) as watch:
         found = evaluate(

@@ -16,6 +16,7 @@ from regard.output import whole_output as whole_output
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+    from regard.lab.systems import Table
     from regard.translator import Translator
 
 
@@ -117,6 +118,31 @@ def load_model(options: Namespace) -> Translator:
 def open_system(name: str, options: Namespace) -> Translator | str:
     """The translator in a model folder, on the device asked for; a file of translations stays a name."""
     return name if Path(name).is_file() else load_model(Namespace(**{**vars(options), "model": name}))
+
+
+def add_table_options(parser: Parser) -> None:
+    """--columns, --features."""
+    add = parser.add_argument
+    add(
+        "--columns",
+        nargs=2,
+        metavar=("SOURCE", "TARGET"),
+        help="columns of a table: numbers from 1, names or keys (default: as the model's recipe says, else 1 and 2)",
+    )
+    add(
+        "--features",
+        default="",
+        metavar="COLUMN",
+        help="the column of features (default: the model's recipe)",
+    )
+
+
+def table_options(options: Namespace, system: str) -> Table:
+    """The columns asked for, or those of the system's recipe."""
+    from regard.lab.systems import Table, table_of
+
+    usual = table_of(system)
+    return Table(tuple(options.columns or usual.columns), options.features or usual.features)
 
 
 def add_figure_options(parser: Parser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
@@ -21,6 +22,8 @@ from regard.errors import ConfigError
 from regard.output import Write, whole_output
 from regard.translator import Translator, load
 
+_EXAMPLES = 5  # unknown words that are named
+
 
 def translate_file(
     model: str | Path | Translator,
@@ -36,23 +39,33 @@ def translate_file(
 ) -> int:
     """Translate a file, or a stream of bytes, line by line; how many shards are still missing, 0 when all is done.
 
-    A target file appears when it is whole, and is packed if its name ends in `.gz` or `.xz`; what arrives at a stream
-    is answered as soon as it stops coming. With `shards` what is done outlives an interruption. `warn` and `watch`
-    are told of sentences too long and of lines done; `how` are the keywords of `Translator.translate`. Raises
-    DataError for a file that cannot be read or written, or shards of something else; see also `translate_lines`.
+    A target file appears when it is whole, and is packed if its name ends in `.gz` or `.xz`; what arrives at a
+    stream is answered as soon as it stops coming. With `shards` what is done outlives an interruption. `warn` is
+    told of sentences too long and of unknown words, `watch` of lines done; `how` are the keywords of
+    `Translator.translate`. Raises DataError for a file that cannot be read or written, or shards of something
+    else; see also `translate_lines`.
     """
     translator = model if isinstance(model, Translator) else load(model)
     name = str(source) if isinstance(source, str | Path) else "standard input"
     tell = None if warn is None else lambda message: warn(f"{name}, {message}")
+    unknown = _Unknown(warn)
 
     def translate(
         lines: Iterable[bytes], first_line: int, write: Write, flush: Callable[[], object] | None = None
     ) -> None:
         for chunk in read_chunks(lines, name, first_line):
             for one in translate_lines(
-                translator, chunk, options, first_line=first_line, warn=tell, watch=watch, **how
+                translator,
+                chunk,
+                options,
+                first_line=first_line,
+                warn=tell,
+                watch=watch,
+                unknown=unknown.words,
+                **how,
             ):
                 write(written(one, form) + "\n")
+            unknown.tell_first()
             if flush is not None:
                 flush()
             first_line += len(chunk)
@@ -63,14 +76,41 @@ def translate_file(
                 "shards: expected an input file and an output file, came a stream; name both files"
             )
         facts = _facts(translator, options, form, how)
-        return ShardedFile(Path(source), Path(target), shards, facts).translate(translate, watch)
+        missing = ShardedFile(Path(source), Path(target), shards, facts).translate(translate, watch)
+        unknown.tell_all()
+        return missing
     with ExitStack() as stack:
         lines = stack.enter_context(open_text(source)) if isinstance(source, str | Path) else source
         if isinstance(target, str | Path):
             translate(lines, 1, stack.enter_context(whole_output(Path(target))))
         else:
             translate(lines, 1, target.write, target.flush)
+    unknown.tell_all()
     return 0
+
+
+class _Unknown:
+    """The source words a vocabulary does not have: told when the first are met, and again at the end if more came."""
+
+    def __init__(self, warn: Warn | None) -> None:
+        self.words: Counter[str] = Counter()
+        self._warn, self._told = warn, 0
+
+    def tell_first(self) -> None:
+        """Tell what has come so far, once."""
+        if not self._told:
+            self.tell_all()
+
+    def tell_all(self) -> None:
+        """Tell what has come and was not told."""
+        number = self.words.total()
+        if self._warn is not None and number > self._told:
+            most = ", ".join(repr(word) for word, _ in self.words.most_common(_EXAMPLES))
+            self._warn(
+                f"{number:,} source word{'s' if number > 1 else ''} unknown to the model, such as {most}; write "
+                "words as in its training text (case, spaces before full stops), or see --replace-unknown"
+            )
+            self._told = number
 
 
 def _facts(
@@ -93,7 +133,7 @@ def _facts(
 def _hash(translator: Translator) -> str:
     """The SHA-256 of weights and vocabularies."""
     digest = hashlib.sha256()
-    for model in getattr(translator, "models", (translator.model,)):
+    for model in translator.models:
         for name, tensor in model.state_dict().items():
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())

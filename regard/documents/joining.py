@@ -89,6 +89,7 @@ def _joined(cut: Cut, parts: Sequence[Translation]) -> Translation:
         words=_words([part.words for part in parts]),
         source_words=_words([part.source_words for part in parts]),
         log_probabilities=tuple(chain.from_iterable(part.log_probabilities for part in parts)),
+        unmet=tuple(chain.from_iterable(part.unmet for part in parts)),
         sentences=tuple(parts) if len(parts) > 1 else (),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -90,19 +91,23 @@ def translate_lines(
     first_line: int = 1,
     warn: Warn | None = None,
     watch: Watch | None = None,
+    unknown: Counter[str] | None = None,
     **how: Any,
 ) -> Iterator[Translation]:
     """Translate each line, whatever it holds: nothing, a sentence, a paragraph, a book.
 
     Sentences are translated together and joined again as `join` says; white space around and between them is kept.
-    `warn` is told of each sentence too long for the model, with its line counted from `first_line`; `how` are the
-    keywords of `Translator.translate`. Where markup is carried over, `text` has it, while pieces, words and attention
-    are those of the line without it. Raises SearchError for markup with a model that has no attention.
+    `warn` is told of each sentence too long for the model, with its line counted from `first_line`; words the
+    model does not know are added to `unknown`; `how` are the keywords of `Translator.translate`. Where markup is
+    carried over, `text` has it, while pieces, words and attention are those of the line without it. Raises
+    SearchError for markup with a model that has no attention.
     """
     without = options.markup or options.addresses
     marked = [take_out(line, options.addresses) if without else Marked(line) for line in lines]
     cuts = _cut(translator, [each.text for each in marked], options, first_line, warn)
     texts = [text for cut in cuts for text in cut.texts]
+    if unknown is not None:
+        unknown.update(translator.unknown_words(texts))
     if "prefix" in how:
         how["prefix"] = _prefixes(how["prefix"], cuts)
     by_line = _LineWatch(watch, len(lines), len(texts))

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from regard.errors import ConfigError
 from regard.lab.evaluation import BOOTSTRAP, Evaluation, evaluate
-from regard.lab.systems import System, TestSet, own_training_text, test_pairs
+from regard.lab.systems import System, TestSet, own_training_text, pairs_of, table_of
 from regard.metrics import Difference, difference
 from regard.metrics.significance import TRIALS
 from regard.translator import How
@@ -66,7 +66,7 @@ def compare(
         raise ConfigError(f"expected at least two systems, got {len(named)}; name a baseline and another")
     if trials < 1:
         raise ConfigError(f"trials: expected a number from 1 on, got {trials}")
-    pairs = test_pairs(test_set)
+    pairs = pairs_of(test_set, table_of(next(iter(named.values()))))
     trained_on = training_text or own_training_text(next(iter(named.values())))
     evaluations = {
         name: evaluate(

@@ -15,8 +15,9 @@ from regard.lab.systems import (
     TestSet,
     open_system,
     own_training_text,
+    pairs_of,
     read_column,
-    test_pairs,
+    table_of,
     training_counts,
 )
 from regard.metrics import (
@@ -124,18 +125,19 @@ def evaluate(
     """Translate the sources of a test set and compare with its targets.
 
     `system` is a Translator, a model folder, or a file of translations; `test_set` pairs, or the files that hold
-    them. With `translations` (lines or a file) a model does not translate but is forced through those. `references`
-    are further ones, lines or files; an empty line is none. `training_text` is the target side of the training text,
-    or a model folder whose training data is counted; without it the system's own folder is, if it is given by name.
-    `bootstrap` is the number of samples behind each interval, 0 for none. Where all pairs have gold links, each
-    target is also forced, and its words are linked to what their steps attended to most. `watch` in `how` hears of
-    every sentence done. Raises DataError for text that cannot be read or does not belong together, ModelError for
-    a folder without a whole model, ConfigError for an unknown tokeniser, before anything is translated.
+    them, tables being read by the columns of the model's recipe. With `translations` (lines or a file) a model
+    does not translate but is forced through those. `references` are further ones, lines or files; an empty line is
+    none. `training_text` is the target side of the training text, or a model folder whose training data is
+    counted; without it the system's own folder is, if it is given by name. `bootstrap` is the number of samples
+    behind each interval, 0 for none. Where all pairs have gold links, each target is also forced, and its words
+    are linked to what their steps attended to most. `watch` in `how` hears of every sentence done. Raises
+    DataError for text that cannot be read or does not belong together, ModelError for a folder without a whole
+    model, ConfigError for an unknown tokeniser, before anything is translated.
     """
     check_tokeniser(tokenise)
     if bootstrap < 0:
         raise ConfigError(f"bootstrap: expected a number of samples from 0 on, got {bootstrap}")
-    pairs = test_pairs(test_set)
+    pairs = pairs_of(test_set, table_of(system))
     model, given = _opened(system, translations, len(pairs))
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
     further = [read_column(text, len(pairs), "references") for text in references]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from regard.alignment import read_links
+from regard.checkpoint import load_config
 from regard.data import read_lines, read_pairs
 from regard.errors import DataError, ModelError
 from regard.metrics import count_words
@@ -22,14 +24,27 @@ System = Translator | str | Path
 TestSet = Sequence[Pair] | Sequence[str | Path] | str | Path
 
 
-def read_test_set(
-    files: Sequence[str | Path], links: str | Path | None = None, one_indexed: bool = False
-) -> list[Pair]:
-    """Pairs from two line-parallel files or one TSV, with their gold links where there are some.
+@dataclass(frozen=True)
+class Table:
+    """Source and target column of a table, and the column of features, as in the recipe's `data` section."""
 
-    Raises DataError, naming file and line, where text or links cannot be read or do not belong together.
+    columns: tuple[str | int, ...] = ()
+    features: str | int = ""
+
+
+def read_test_set(
+    files: Sequence[str | Path],
+    links: str | Path | None = None,
+    one_indexed: bool = False,
+    table: Table | None = None,
+) -> list[Pair]:
+    """Pairs from two line-parallel files or a table, with their gold links where there are some.
+
+    `table` says which columns of a table are read. Raises DataError, naming file and line, where text or links
+    cannot be read or do not belong together.
     """
-    pairs = list(read_pairs(list(files)))
+    table = table or Table()
+    pairs = list(read_pairs(list(files), table.columns, table.features, split="test"))
     if links is None:
         return pairs
     gold = read_links(links, one_indexed=one_indexed)
@@ -42,11 +57,19 @@ def read_test_set(
     return [Pair(pair.source, pair.target, its_links) for pair, its_links in zip(pairs, gold, strict=True)]
 
 
-def test_pairs(test_set: TestSet) -> list[Pair]:
+def table_of(system: System) -> Table:
+    """The columns that a model folder's recipe reads of a table; of any other system, the usual ones."""
+    if isinstance(system, Translator) or not Path(system).is_dir():
+        return Table()
+    data = load_config(system).data
+    return Table(tuple(data.columns), data.features)
+
+
+def pairs_of(test_set: TestSet, table: Table | None = None) -> list[Pair]:
     """The pairs of a test set, or of the files that hold it. Raises DataError for anything else."""
     given = [test_set] if isinstance(test_set, str | Path) else list(test_set)
     if given and all(isinstance(one, str | Path) for one in given):
-        return read_test_set([one for one in given if not isinstance(one, Pair)])
+        return read_test_set([one for one in given if not isinstance(one, Pair)], table=table)
     for number, one in enumerate(given, start=1):
         if not isinstance(one, Pair):
             raise DataError(

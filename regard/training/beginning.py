@@ -14,7 +14,7 @@ from regard.data.word_vectors import read_word_vectors, vector_size
 from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
 from regard.records import SPECIALS
-from regard.training.reports import Tell
+from regard.training.pairs import Tell
 
 _ROWS_ARE_PIECES = ("embedding.weight", "decoder.embedding.weight", "head.weight", "head.bias")
 _OUTPUT_SPREAD = 0.01

@@ -31,12 +31,12 @@ from regard.training.batch_budget import find_batch_budget
 from regard.training.beginning import begin
 from regard.training.dry_run import DryRun, dry_run
 from regard.training.loop import CHECKPOINTS, LAST, run_loop
-from regard.training.pairs import Progress, silent
+from regard.training.pairs import Progress, Tell, silent
 from regard.training.precision import Precision, choose_device, choose_precision
 from regard.training.prepare import prepare
 from regard.training.prepared import Prepared, load_prepared, save_prepared
 from regard.training.recipe import as_begun, check_recipe, resolve, with_tokenisers_of_init
-from regard.training.reports import Tell, TrainingResult, ValidationReport
+from regard.training.reports import TrainingResult, ValidationReport
 from regard.training.validator import Validator
 from regard.training.watchers import (
     Callback,

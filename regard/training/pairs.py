@@ -25,6 +25,7 @@ from regard.data.tokeniser import split_features
 from regard.errors import ConfigError, DataError
 from regard.records import Pair
 
+Tell = Callable[[str], None]
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], object]]]
 _TOLD_EVERY = 1000  # pairs; a progress bar takes longer than a pair
 _CHOSEN_BY = 20_211  # seed of the choice that a weight like 0.5 asks for: the same pairs every time

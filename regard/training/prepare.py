@@ -25,6 +25,7 @@ from regard.training.pairs import (
     Gathered,
     Progress,
     Sources,
+    Tell,
     Texts,
     counted,
     gather,
@@ -43,7 +44,6 @@ from regard.training.prepared import (
     write_rest,
 )
 from regard.training.recipe import resolve, with_tokenisers_of_init
-from regard.training.reports import Tell
 
 _MOST_TEXTS = 2_000_000  # BPE and Unigram learn no more from more
 _MANY_UNKNOWN = 0.05

@@ -6,11 +6,8 @@ Losses are in nats per target token, other figures in percent (BLEU and chrF fro
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-Tell = Callable[[str], None]  # hears, a line at a time, what is being done
 
 
 def perplexity(loss: float) -> float:
