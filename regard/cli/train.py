@@ -46,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
         _check_sections(overrides)
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
-        print(recipes.dump(recipes.load(recipe, overrides)), end="")
+        print(
+            recipes.dump(_resolved(recipe, overrides) if options.init else recipes.load(recipe, overrides)),
+            end="",
+        )
         return 0
 
     from rich.console import Console
@@ -57,7 +60,14 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(stderr=True, highlight=False)
     tell = partial(console.print, markup=False, soft_wrap=True)
     if options.dry_run:
-        facts = measure(recipe, out=out, overrides=overrides, overwrite=options.overwrite, tell=tell)
+        facts = measure(
+            recipe,
+            out=out,
+            overrides=overrides,
+            overwrite=options.overwrite,
+            prepared=options.prepared,
+            tell=tell,
+        )
         print(*dry_run_lines(facts), sep="\n")
         return 0
     trained = train(
@@ -78,6 +88,13 @@ def main(arguments: Sequence[str]) -> int:
         print(*_next_steps(trained.folder), sep="\n", file=sys.stderr)
     print(trained.folder)
     return 0
+
+
+def _resolved(recipe: str | None, overrides: Sequence[str]) -> recipes.Config:
+    """The recipe with what it takes from the model to start from."""
+    from regard.training.recipe import resolve, with_tokenisers_of_init  # slow to import
+
+    return with_tokenisers_of_init(resolve(recipe, (), overrides, None))
 
 
 def _next_steps(folder: Path) -> list[str]:

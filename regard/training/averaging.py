@@ -51,8 +51,8 @@ def exchanged(model: nn.Module, weights: Weights) -> Iterator[None]:
 def mean_weights(model: nn.Module, folders: Sequence[Path]) -> Weights:
     """The mean of the weights in some model folders, all of this model's build; the model stays as it is.
 
-    Averaging the last checkpoints: Junczys-Dowmunt, Dwojak & Sennrich 2016, section 2.3; Vaswani et al. 2017,
-    section 6.1. Raises ModelError where a folder's weights do not fit.
+    Vaswani et al. 2017, section 6.1, take the last checkpoints; the loop takes the best, for after the last gain
+    patience waits through worse ones. Raises ModelError where a folder's weights do not fit.
     """
     reader = copy.deepcopy(model)
     sums = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in reader.named_parameters()}

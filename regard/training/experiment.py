@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -108,14 +109,11 @@ def train(
     folder = Path(out)
     console = Console(stderr=True, highlight=False)
     shown = sys.stderr.isatty() if progress is None else progress
-    tell = tell or (console.print if shown else lambda line: None)
+    tell = tell or (partial(console.print, markup=False, soft_wrap=True) if shown else lambda line: None)
     if recipe is None and resume:
         check_format(folder)
         recipe = whole_file(folder, CONFIG)
-    config = resolve(recipe, data, overrides, init)
-    if isinstance(prepared, str | Path):
-        prepared = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
-        config = replace(config, data=prepared.config.data, tokeniser=prepared.config.tokeniser)
+    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), prepared)
     config = as_begun(config, load_config(folder)) if resume else with_tokenisers_of_init(config)
     _check_out(folder, config, resume, overwrite)
     check_recipe(config, resume)
@@ -167,24 +165,34 @@ def measure(
     init: str | Path | None = None,
     overrides: Sequence[str] = (),
     overwrite: bool = False,
+    prepared: Prepared | str | Path | None = None,
     tell: Tell = lambda line: None,
 ) -> DryRun:
     """The facts of such a run, from a few steps on a copy of the model; nothing is written.
 
     Raises what `train` would.
     """
-    config = with_tokenisers_of_init(resolve(recipe, data, overrides, init))
+    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), prepared)
+    config = with_tokenisers_of_init(config)
     if out is not None:
         _check_out(Path(out), config, resume=False, overwrite=overwrite)
     check_recipe(config, resume=False)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
-    prepared = prepare(config, tell=tell)
+    prepared = prepare(config, tell=tell) if prepared is None else prepared
     model, precision = _model(config, prepared)
     begin(model, config.training, prepared.tokenisers, tell)
     config = _with_budget_found(config, model, prepared, precision, tell)
     sizes = (len(prepared.tokenisers.source), len(prepared.tokenisers.target))
     return dry_run(model, prepared.corpus, config.training, precision, sizes)
+
+
+def _with_prepared(config: Config, prepared: Prepared | str | Path | None) -> tuple[Config, Prepared | None]:
+    """A recipe with the sections that the folder of prepared data was made by, and that data."""
+    if not isinstance(prepared, str | Path):
+        return config, prepared
+    read = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
+    return replace(config, data=read.config.data, tokeniser=read.config.tokeniser), read
 
 
 def _with_budget_found(

@@ -190,7 +190,7 @@ def _of_model(config: Config, gathered: Gathered, progress: Progress) -> Tokenis
         with progress(f"sentences learnt from ({' and '.join(sides)})", len(gathered) * len(sides)) as watch:
             return tokeniser.grown(Texts(gathered, sides, len(gathered), bool(config.data.features), watch))
 
-    if known.source is known.target:
+    if config.tokeniser.shared:
         both = grown(known.source, "source", "target")
         return Tokenisers(both, both)
     return Tokenisers(grown(known.source, "source"), grown(known.target, "target"))

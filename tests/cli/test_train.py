@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import regard
+from regard.checkpoint import load_config
 from regard.cli.train import split_overrides
 from regard.config import load
 from tests.cli.shell import Shell, check_refused
@@ -62,6 +63,9 @@ def test_a_model_is_tuned_with_a_budget_that_is_found(run: Shell, models: Traine
     assert answer.status == 0
     assert f"weights: those of {models.attention}\n" in answer.err
     assert "batch: 512 target tokens" in answer.err
+    printed = run("train", "--init", models.attention, *options[:3], "--print-config").out
+    (tmp_path / "tuned.yaml").write_text(printed)
+    assert load(tmp_path / "tuned.yaml").model == load_config(models.attention).model
     again = run("train", "--init", models.attention, *options, "--dry-run")
     check_refused(again, "already holds a run")
 

@@ -543,3 +543,22 @@ def test_models_that_differ_have_no_mean(tmp_path: Path, files: list[Path], know
         with pytest.raises(RegardError, match=words):
             regard.average(models, tmp_path / out)
     assert not (tmp_path / "mean").exists()
+
+
+def test_a_shared_vocabulary_grows_on_both_sides_at_once(
+    tmp_path: Path, files: list[Path], new_files: list[Path]
+) -> None:
+    tied = ("--tokeniser.shared=true", "--model.tie=all", "--model.embedding_size=32")
+    known = start(tmp_path / "known", files, *tied, "--training.max_steps=1").folder
+    grow = ["--training.grow_vocabulary=true", "--training.max_steps=1"]
+    made = regard.train(data=new_files, init=known, out=tmp_path / "tuned", overrides=grow)
+    pieces = load_tokenisers(made.folder).pieces()
+    assert pieces["source"] == pieces["target"]
+    assert {"quastenflosser", "coelacanth"} <= set(pieces["source"])
+
+
+def test_prepared_data_is_measured_too(tmp_path: Path, files: list[Path]) -> None:
+    regard.prepare(None, files, out=tmp_path / "ready", overrides=RUN[:1])
+    told: list[str] = []
+    facts = measure(overrides=RUN, prepared=tmp_path / "ready", tell=told.append)
+    assert (facts.num_pairs, told) == (144, [])
