@@ -1,4 +1,4 @@
-"""From text to batches of ids: reading, tokenising, encoded corpora, the epoch plan, and what a corpus is like."""
+"""From text to batches of ids: reading, cleaning, tokenising, encoded corpora, epoch plans, corpus statistics."""
 
 from __future__ import annotations
 

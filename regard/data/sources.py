@@ -26,6 +26,7 @@ from regard.records import Pair
 _TABLES = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ARCHIVES = (".gz", ".xz")
 _BREAKS = re.compile(r"[\t\n\r]+")  # what would end a line or a column of a text file
+_HALVES = re.compile("[\ud800-\udfff]")  # JSON can spell them, UTF-8 cannot
 _HUB_ROWS = 1000
 
 
@@ -338,7 +339,11 @@ def _keys(row: dict[str, Any], inside: str = "") -> Iterator[str]:
 
 def _check_text(value: Any, column: str, where: str) -> str:
     if not isinstance(value, str):
+        came = json.dumps(value, default=str)[:40]
+        raise DataError(f"{where}: expected text under {column!r}, came {came}")
+    if half := _HALVES.search(value):
         raise DataError(
-            f"{where}: expected text under {column!r}, came {json.dumps(value, default=str)[:40]}"
+            f"{where}: half a character (\\u{ord(half[0]):x}) under {column!r}; "
+            "write a character beyond U+FFFF as two escapes, or as itself"
         )
     return value

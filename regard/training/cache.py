@@ -91,7 +91,7 @@ def clear_old() -> None:
 def _code() -> str:
     """A hash of the code that reads, cleans and tokenises."""
     digest = hashlib.sha256()
-    files = [*Path(regard.data.__file__).parent.rglob("*.py"), *Path(__file__).parent.glob("p*.py")]
-    for file in sorted(files):
+    own = (Path(__file__).with_name(name) for name in ("pairs.py", "prepare.py", "prepared.py"))
+    for file in [*sorted(Path(regard.data.__file__).parent.rglob("*.py")), *own]:
         digest.update(file.read_bytes())
     return digest.hexdigest()

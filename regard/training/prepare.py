@@ -71,7 +71,7 @@ def prepare(
     folder = None if out is None else Path(out)
     if folder is not None:
         _check_out(folder, overwrite)
-    target_config(config.tokeniser)
+    _check_tokenisers(config.tokeniser)
     sources = open_all(config.data)
     made = _cached(config, sources, tell, progress) if config.data.cache else None
     if made is None:
@@ -92,6 +92,19 @@ def _check_out(folder: Path, overwrite: bool) -> None:
             )
     elif folder.is_file() or holds_files(folder):
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
+
+
+def _check_tokenisers(config: recipes.TokeniserConfig) -> None:
+    """Refuse, before any text is read, sentencepiece models that are missing, broken or not asked for."""
+    both = target_config(config)
+    for side, own in {"source": config, **({} if config.shared else {"target": both})}.items():
+        if own.kind == "sentencepiece":
+            Tokeniser.train((), own)
+        elif own.source_model:
+            raise ConfigError(
+                f"tokeniser.{side}_model: {own.source_model} is for the kind sentencepiece, but the {side}'s kind is "
+                f"{own.kind}; set the kind, or leave the model out"
+            )
 
 
 def _cached(config: Config, sources: Sources, tell: Tell, progress: Progress) -> Prepared | None:

@@ -37,6 +37,7 @@ VALIDATION = "validation.json"
 FACTS = "prepared.json"
 CONFIG = "config.yaml"
 REPORT = "report.md"
+_FILES = {CORPUS, VALIDATION, FACTS, CONFIG, REPORT, SOURCE_TOKENISER, TARGET_TOKENISER}
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
 
 
 def is_prepared(folder: Path) -> bool:
-    """Whether a folder holds prepared data, whole or not."""
-    return (folder / FACTS).is_file()
+    """Whether a folder holds prepared data, whole or not, and nothing else."""
+    return (folder / FACTS).is_file() and {file.name for file in folder.iterdir()} <= _FILES
 
 
 def is_intact(folder: Path) -> bool:

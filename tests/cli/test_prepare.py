@@ -49,6 +49,11 @@ def test_what_is_prepared_is_trained_on(run: Shell, models: Trained, tmp_path: P
         (["--data.weights", "2", "3", "--out", "new"], ["as there are corpora, 1", "came 2"]),
         (["--tokeniser.shared", "true", "--tokeniser.target_kind", "words", "--out", "new"], ["one vocabulary"]),
         (["--tokeniser.kind", "sentencepiece", "--out", "new"], ["tokeniser.source_model"]),
+        (["--tokeniser.source_model", "no.model", "--out", "new"], ["is for the kind sentencepiece"]),
+        (
+            ["--tokeniser.kind", "sentencepiece", "--tokeniser.source_model", "no.model", "--out", "new"],
+            ["no.model: No such"],
+        ),
         (["--tokeniser.knd", "bpe", "--out", "new"], ["did you mean tokeniser.kind?"]),
         (["--out", "a.jsonl"], ["choose another --out"]),
         (["--out", "."], ["choose another --out"]),

@@ -111,6 +111,7 @@ def test_each_file_has_its_checksum(tmp_path: Path) -> None:
         ("a.jsonl", JSONL + '{"source": "a",\n', {}, "a.jsonl, line 4: broken JSON"),
         ("a.jsonl", '["a", "b"]\n', {}, "line 1: expected a JSON object"),
         ("a.jsonl", '{"source": 1, "target": "b"}\n', {}, "line 1: expected text under 'source', came 1"),
+        ("a.jsonl", '{"source": "\\ud83d", "target": "b"}\n', {}, "line 1: half a character .*ud83d. under 'source'"),
         ("a.jsonl", "", {}, "a.jsonl: expected at least one line"),
     ],
 )  # fmt: skip

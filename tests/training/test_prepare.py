@@ -422,7 +422,8 @@ def test_a_prepared_folder_has_a_report_to_read(tmp_path: Path) -> None:
         prepare(config, out=tmp_path / "out")
     prepare(config, out=tmp_path / "out", overwrite=True)
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "thesis.txt").touch()
-    for overwrite in (False, True):
-        with pytest.raises(RegardError, match="something else: choose another --out"):
-            prepare(config, out=tmp_path / "other", overwrite=overwrite)
+    for folder in ("other", "out"):
+        (tmp_path / folder / "thesis.txt").touch()
+        for overwrite in (False, True):
+            with pytest.raises(RegardError, match="something else: choose another --out"):
+                prepare(config, out=tmp_path / folder, overwrite=overwrite)
