@@ -43,10 +43,10 @@ def cache_entry(config: Config, sources: Sources) -> Path:
     """
     data = {key: value for key, value in asdict(config.data).items() if key not in _NOT_CONTENT}
     tokeniser = asdict(config.tokeniser)
-    for side in ("source_model", "target_model"):
-        tokeniser[side] = checksum(tokeniser[side]) if tokeniser[side] else ""
-    kinds = [type(source).__name__ for source in sources.training + sources.validation]
     init = config.training.init
+    for side in ("source_model", "target_model"):
+        tokeniser[side] = checksum(tokeniser[side]) if tokeniser[side] and not init else ""
+    kinds = [type(source).__name__ for source in sources.training + sources.validation]
     begun = (
         [checksum(whole_file(Path(init), name)) for name in (SOURCE_TOKENISER, TARGET_TOKENISER)]
         if init

@@ -71,7 +71,8 @@ def prepare(
     folder = None if out is None else Path(out)
     if folder is not None:
         _check_out(folder, overwrite)
-    _check_tokenisers(config.tokeniser)
+    if not config.training.init:
+        _check_tokenisers(config.tokeniser)
     sources = open_all(config.data)
     made = _cached(config, sources, tell, progress) if config.data.cache else None
     if made is None:
@@ -94,7 +95,7 @@ def _check_out(folder: Path, overwrite: bool) -> None:
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
 
 
-def _check_tokenisers(config: recipes.TokeniserConfig) -> None:
+def _check_tokenisers(config: TokeniserConfig) -> None:
     """Refuse, before any text is read, sentencepiece models that are missing, broken or not asked for."""
     both = target_config(config)
     for side, own in {"source": config, **({} if config.shared else {"target": both})}.items():
@@ -130,8 +131,11 @@ def _cached(config: Config, sources: Sources, tell: Tell, progress: Progress) ->
 
 def _origin(config: Config, sources: Sources) -> dict[str, str]:
     """All that was read, with the SHA-256 of its content."""
-    models = filter(None, (config.tokeniser.source_model, config.tokeniser.target_model))
-    return sources.origin | {model: checksum(model) for model in models}
+    models = (config.tokeniser.source_model, config.tokeniser.target_model)
+    read = (
+        [] if config.training.init else [model for model in models if model]
+    )  # else they came with the model
+    return sources.origin | {model: checksum(model) for model in read}
 
 
 def _uncached(config: Config, sources: Sources, tell: Tell, progress: Progress) -> Prepared:

@@ -85,7 +85,8 @@ def test_a_wide_beam_finds_the_best(
 ) -> None:
     table = with_looks(random_table(seed, size=8, steps=5), seed, (3,))
     ranking = Ranking(penalty, "power", coverage, (3,))
-    (found,) = constrained_search(table, [5], [wanted(terms, spellings)], 700, ranking, 2)
+    all_of_them = 5**4 * 8 // 2  # of twice the beam any may end
+    (found,) = constrained_search(table, [5], [wanted(terms, spellings)], all_of_them, ranking, 2)
     outputs = [(*body, END) for body in all_bodies(table, 4) if all_stand(terms, body, spellings)]
     scores = []
     for ids in outputs:
