@@ -11,6 +11,8 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from itertools import groupby
+from textwrap import wrap
 from typing import Any, NoReturn
 
 from regard.errors import RegardError
@@ -39,11 +41,21 @@ examples:
 `regard VERB --help` tells more."""
 
 
+class _Formatter(RawDescriptionHelpFormatter):
+    """Folds running text to the terminal's width; indented lines, such as examples, stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        folded = []
+        for is_text, lines in groupby(text.splitlines(), lambda line: line[:1] not in ("", " ")):
+            folded += wrap(" ".join(lines), width, break_on_hyphens=False) if is_text else lines
+        return "".join(f"{indent}{line}\n" for line in folded)
+
+
 class Parser(ArgumentParser):
     """An argument parser whose complaints fit on one line."""
 
     def __init__(self, verb: str = "", **options: Any) -> None:
-        fixed = {"formatter_class": RawDescriptionHelpFormatter, "allow_abbrev": False}
+        fixed = {"formatter_class": _Formatter, "allow_abbrev": False}
         super().__init__(**{"prog": f"regard {verb}".strip(), **fixed, **options})
 
     def error(self, message: str) -> NoReturn:

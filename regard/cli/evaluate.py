@@ -37,8 +37,8 @@ _EXAMPLES = """\
 examples:
   regard evaluate runs/demo test.de test.en
   regard evaluate runs/demo test.de test.en --report report.html
-  regard evaluate runs/demo test.de test.en --links test.links --plot lengths.png
-  regard evaluate output.en test.de test.en --references other.en --train-text train.en
+  regard evaluate runs/demo test.de test.en --links test.links
+  regard evaluate output.en test.de test.en --references other.en
   regard evaluate runs/demo test.tsv --json > figures.json"""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser
+from regard.config import packaged_recipes
 from regard.errors import ConfigError, DataError
 from regard.output import check_place as check_place
 from regard.output import whole_output as whole_output
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
     from regard.lab.systems import Table
     from regard.translator import Translator
+
+
+def recipe_list() -> str:
+    """Each packaged recipe with what its first line says, for a help."""
+    lines = []
+    for name, file in packaged_recipes().items():
+        said = file.read_text(encoding="utf-8").splitlines()[0]
+        lines.append(f"  {name:18} {said.removeprefix('# ')}")
+    return "\n".join(lines)
 
 
 def add_search_options(parser: Parser) -> None:

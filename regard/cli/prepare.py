@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from regard import config as recipes
 from regard.cli import Parser
-from regard.cli.options import progress
+from regard.cli.options import progress, recipe_list
 from regard.cli.train import split_overrides
 
 _DESCRIPTION = """\
 Read, clean and tokenise sentence pairs, and leave all that training needs in a folder: ids, tokenisers, validation
 pairs, and report.md, which says what was left out and why. `regard train` does the same by itself; this is for
 looking first, and for training many models on the same data. RECIPE is a YAML file or one of the packaged recipes:
-  {recipes}
+{recipes}
 Its keys data.… and tokeniser.… count, and can be given as options; `regard train --keys` lists them."""
 
 _EXAMPLES = """\
 examples:
-  regard prepare bahdanau2015 --data.train train.de.gz train.en.gz --out prepared/mine
-  regard prepare --data.train a.tsv.xz b.jsonl hub:NAME --data.weights 1 1 0.5 --data.drop_duplicates true --out all
-  regard prepare --data.train words.tsv --data.features 3 --tokeniser.kind characters --out forms
+  regard prepare multi30k --data.train train.de train.en --out prepared/mine
+  regard prepare multi30k --data.train a.tsv.xz b.jsonl hub:NAME \\
+      --data.weights 1 1 0.5 --data.drop_duplicates true --out prepared/all
+  regard prepare inflection --data.train words.tsv --out prepared/forms
   regard train bahdanau2015 --prepared prepared/mine --out runs/mine"""
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     own, overrides = split_overrides(arguments)
     parser = Parser(
         "prepare",
-        description=_DESCRIPTION.format(recipes=", ".join(recipes.packaged_recipes())),
+        description=_DESCRIPTION.format(recipes=recipe_list()),
         epilog=_EXAMPLES,
     )
     add = parser.add_argument

@@ -11,23 +11,26 @@ from pathlib import Path
 
 from regard import config as recipes
 from regard.cli import Parser
+from regard.cli.options import recipe_list
 from regard.errors import ConfigError
 
 _DESCRIPTION = """\
 Train a model. RECIPE is a YAML file or one of the packaged recipes:
-  {recipes}
-Without one the defaults are used; without --data.train, the embedded German-English grammar.
-Every key of a recipe can be given as an option with dots; --keys lists them all."""
+{recipes}
+Without one the defaults are used; without --data.train, the embedded German-English grammar. Every key of a recipe can be given as an option with dots;
+--keys lists them all."""
 
 _EXAMPLES = """\
 examples:
   regard train luong2015
-  regard train bahdanau2015 --data.train train.de train.en --data.validation val.de val.en
-  regard train mine.yaml --model.decoder.cell gru --training.epochs 5 --out runs/gru
-  regard train --init runs/gru --data.train new.de new.en --out runs/tuned     # fine-tuning
-  regard train mine.yaml --prepared prepared/mine      # text read, cleaned and tokenised before
-  regard train mine.yaml --out runs/gru --resume       # go on after Ctrl-C, bit for bit
-  regard train mine.yaml --dry-run                     # sizes, memory, time; trains nothing"""
+  regard train multi30k --data.train train.de.gz train.en.gz \\
+      --data.validation val.de.gz val.en.gz --out runs/mine
+  regard train g2p --data.train train.tsv --data.validation dev.tsv
+  regard train mine.yaml --model.decoder.cell gru --training.epochs 5
+  regard train mine.yaml --dry-run       # sizes, memory, time; trains nothing
+  regard train mine.yaml --out runs/mine --resume     # go on after Ctrl-C
+  regard train mine.yaml --prepared prepared/mine     # by `regard prepare`
+  regard train --init runs/mine --data.train new.de new.en --out runs/tuned"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -161,7 +164,7 @@ _LISTS = {
 def _parser() -> Parser:
     parser = Parser(
         "train",
-        description=_DESCRIPTION.format(recipes=", ".join(recipes.packaged_recipes())),
+        description=_DESCRIPTION.format(recipes=recipe_list()),
         epilog=_EXAMPLES,
     )
     add = parser.add_argument

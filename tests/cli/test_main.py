@@ -30,7 +30,7 @@ def test_help_of_every_verb_has_examples(run: Shell, verb: str) -> None:
     assert f"examples:\n  regard {verb}" in answer.out
 
 
-@pytest.mark.parametrize("verb", ["translate", "explain"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_fits_a_narrow_terminal(run: Shell, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert [line for line in run(verb, "--help").out.splitlines() if len(line) > 80] == []
