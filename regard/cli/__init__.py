@@ -45,8 +45,9 @@ class _Formatter(RawDescriptionHelpFormatter):
     """Folds running text to the terminal's width; indented lines, such as examples, stay as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        folded = []
-        for is_text, lines in groupby(text.splitlines(), lambda line: line[:1] not in ("", " ")):
+        folded: list[str] = []
+        for is_text, block in groupby(text.splitlines(), lambda line: line[:1] not in ("", " ")):
+            lines = list(block)
             folded += wrap(" ".join(lines), width, break_on_hyphens=False) if is_text else lines
         return "".join(f"{indent}{line}\n" for line in folded)
 

@@ -17,8 +17,8 @@ from regard.errors import ConfigError
 _DESCRIPTION = """\
 Train a model. RECIPE is a YAML file or one of the packaged recipes:
 {recipes}
-Without one the defaults are used; without --data.train, the embedded German-English grammar. Every key of a recipe can be given as an option with dots;
---keys lists them all."""
+Without one the defaults are used; without --data.train, the embedded German-English grammar.
+Every key of a recipe can be given as an option with dots; --keys lists them all."""
 
 _EXAMPLES = """\
 examples:
