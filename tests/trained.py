@@ -6,6 +6,7 @@ Short sentences of the grammar: `attention` has learnt a little, `fixed_vector` 
 from __future__ import annotations
 
 import fcntl
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,14 @@ def unseen_pairs(number: int = 60) -> list[Pair]:
     return list(generate(number, 3, split="test", length=(2, 12)))
 
 
+def known_sentences(number: int) -> list[str]:
+    """Unseen sentences of words that the models know."""
+    counts = Counter(word for pair in _training_pairs() for word in pair.source.split())
+    known = {word for word, count in counts.items() if count > 1}
+    unseen = (pair.source for pair in unseen_pairs(40 * number))
+    return [sentence for sentence in unseen if known.issuperset(sentence.split())][:number]
+
+
 def write_pairs(pairs: list[Pair], source: Path, target: Path, links: Path | None = None) -> None:
     """Line-parallel files."""
     source.write_text("".join(f"{pair.source}\n" for pair in pairs), encoding="utf-8")
@@ -81,9 +90,13 @@ def write_pairs(pairs: list[Pair], source: Path, target: Path, links: Path | Non
         links.write_text("".join(lines), encoding="utf-8")
 
 
+def _training_pairs() -> list[Pair]:
+    return list(generate(500, 5, length=(2, 10)))
+
+
 def _train(made: Trained) -> None:
     torch.set_num_threads(1)
-    write_pairs(list(generate(500, 5, length=(2, 10))), *made.train)
+    write_pairs(_training_pairs(), *made.train)
     write_pairs(unseen_pairs(), *made.test)
     files = [str(file) for file in made.train]
     end = ["--training.epochs=0", "--training.max_steps=60", "--training.validate_every=60"]

@@ -13,7 +13,6 @@ Average the weights of models of one build and one vocabulary: the last or best 
 
 _EXAMPLES = """\
 examples:
-  regard train mine.yaml --training.average 5 --out runs/mine
   regard average runs/mine/checkpoints/* --out runs/mean"""
 
 

@@ -198,7 +198,7 @@ def _mark(found: Sequence[_Found], chunks: Sequence[str], number: int, place: in
         place,
         None if at_start else _spaced(before[-1:]),
         None if at_end else _spaced(after[:1]),
-        separates,
+        separates and one.parts_words,
         one.partner,
     )
 

@@ -59,7 +59,7 @@ def read_test_set(
 
 def table_of(system: System) -> Table:
     """The columns that a model folder's recipe reads of a table; of any other system, the usual ones."""
-    if isinstance(system, Translator) or not Path(system).is_dir():
+    if not isinstance(system, str | Path) or not Path(system).is_dir():
         return Table()
     data = load_config(system).data
     return Table(tuple(data.columns), data.features)
@@ -129,7 +129,7 @@ def training_counts(place: str | Path, tokenise: str) -> Counter[str]:
 
 def _trained_on(folder: Path) -> Iterator[str]:
     """The target sentences a model was trained on, as its tokeniser gives them back."""
-    prepared = load_prepared(folder / DATA)
+    prepared = load_prepared(folder / DATA, "name the training text")
     corpus, tokeniser = prepared.corpus, prepared.tokenisers.target
     rows = range(0, len(corpus), -(-len(corpus) // MOST_COUNTED))
     for start in range(0, len(rows), _CHUNK):

@@ -17,9 +17,10 @@ import regard
 from regard.documents import streams
 from tests.cli.shell import Shell, check_refused
 from tests.cli.test_main import python
-from tests.trained import Trained, unseen_pairs
+from tests.trained import Trained, known_sentences
 
-SENTENCES = [pair.source for pair in unseen_pairs(6)]
+SENTENCES = known_sentences(6)
+assert len(SENTENCES) == 6
 
 
 def expected(models: Trained, lines: list[str], **how: int) -> list[str]:
@@ -105,7 +106,11 @@ def test_files_in_place_of_streams(run: Shell, models: Trained, tmp_path: Path) 
 
 
 def test_what_is_no_plain_file_is_written_directly(run: Shell, models: Trained) -> None:
-    assert run("translate", models.attention, "--output", os.devnull, stdin=b"ja .\n") == (0, "", "")
+    assert run("translate", models.attention, "--output", os.devnull, stdin=b"die frau lacht .\n") == (
+        0,
+        "",
+        "",
+    )
     assert not Path(os.devnull).is_file()
 
 
@@ -180,7 +185,7 @@ def test_a_line_of_several_sentences(run: Shell, models: Trained) -> None:
 
 
 def test_what_is_too_long_is_named(run: Shell, models: Trained) -> None:
-    stdin = b"ja .\n\n" + b"die frau lacht " * 20
+    stdin = b"die frau .\n\n" + b"die frau lacht " * 20
     answer = run("translate", models.attention, "--max-length", 30, stdin=stdin)
     assert answer.status == 0
     assert answer.out.count("\n") == 3
@@ -241,6 +246,17 @@ def test_a_reader_who_leaves_early_is_no_error(models: Trained, tmp_path: Path, 
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
+
+
+def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "CHUNK", 2)
+    stdin = b"die Frau lacht.\n" + f"{SENTENCES[0]}\n".encode() * 3
+    told = run("translate", models.attention, stdin=stdin).err
+    assert "2 source words unknown to the model, such as 'Frau', 'lacht.'" in told
+    assert told.count("\n") == 1
+    told = run("translate", models.attention, stdin=stdin + b"Haus\n").err
+    assert told.splitlines()[1].startswith("regard translate: 3 source words unknown to the model")
+    assert run("translate", models.attention, stdin=f"{SENTENCES[0]}\n".encode()).err == ""
 
 
 def test_output_is_utf_8_whatever_the_terminal(models: Trained, tmp_path: Path) -> None:

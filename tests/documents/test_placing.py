@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regard.data.markup import take_out
@@ -129,6 +129,7 @@ def _marked_texts(draw: st.DrawFn) -> str:
 
 
 @given(_marked_texts())
+@example("a{0}<b>a a a a</b>")
 def test_every_mark_comes_out_once_and_nested_as_before(text: str) -> None:
     marked = take_out(text)
     number = len(marked.text.split())
