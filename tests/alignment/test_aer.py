@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +7,9 @@ from hypothesis import strategies as st
 from regard.alignment import alignment_error_rate, parse_links, read_links
 from regard.errors import DataError
 from regard.records import Links
+from tests.real_data import DATA
 
-HANSARDS = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[3] / "shared" / "data")) / "hansards"
+HANSARDS = DATA / "hansards"
 PUBLISHED = [  # in percent; the reverse files have the target word first
     ("giza.forward", False, 8.0),
     ("giza.reverse", True, 9.8),
