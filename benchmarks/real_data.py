@@ -71,6 +71,7 @@ def multi30k(work: Work) -> list[str]:
     test = [data / "test_2016_flickr.de.gz", data / "test_2016_flickr.en.gz", "--lowercase"]
     with_attention, minutes = work.train("multi30k", "multi30k", *train)
     plain = ["--model.decoder.name", "plain", "--model.decoder.sentence_vector", "every_step"]
+    plain += ["--model.attention.score", "none"]
     without, minutes_without = work.train("multi30k", "multi30k_fixed_vector", *train, *plain)
     found = {"attention": work.evaluate(with_attention, *test), "fixed vector": work.evaluate(without, *test)}
     took = {"attention": minutes, "fixed vector": minutes_without}
