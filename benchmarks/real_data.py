@@ -102,7 +102,13 @@ def g2p(work: Work) -> list[str]:
         phonemes = figures["wer"]["value"]
         lines.append(f"| {language} | {rates[-1]:.2f} | {phonemes:.2f} | {baseline:.2f} | {minutes:.0f} |")
     mean = sum(LANGUAGES.values()) / len(LANGUAGES)
-    return [*lines, f"| **mean** | **{sum(rates) / len(rates):.2f}** | | {mean:.2f} | |"]
+    return [
+        *lines,
+        f"| **mean** | **{sum(rates) / len(rates):.2f}** | | {mean:.2f} | |",
+        "",
+        "WER as the task has it: the share of words with any phoneme wrong, 100 − exact match. The recipe reads Hangul "
+        "letter by letter (NFD), where the baseline read syllables.",
+    ]
 
 
 def tatoeba(work: Work) -> list[str]:
@@ -184,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = Work(data, options.work, options.threads)
     lines = tasks[options.task](work)
     commands = "\n".join(work.commands).replace(f"{data}/", "$REGARD_DATA/")
+    commands = commands.replace(f"{work.folder}/", "runs/benchmarks/")
     used = ", ".join(f"{name} {version(name)}" for name in ("regard", "torch", "sacrebleu"))
     text = "\n".join(
         [
@@ -191,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "",
             *lines,
             "",
-            f"Machine: {_processor()}, {options.threads or os.cpu_count()} threads; {used}; "
+            f"Machine: {_processor()}, CPU threads: {options.threads or os.cpu_count()}; {used}; "
             f"Python {platform.python_version()}; commit {_commit()}.",
             "",
             f"By `python benchmarks/real_data.py {options.task}`, which ran:",
