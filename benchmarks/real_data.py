@@ -106,8 +106,8 @@ def g2p(work: Work) -> list[str]:
         *lines,
         f"| **mean** | **{sum(rates) / len(rates):.2f}** | | {mean:.2f} | |",
         "",
-        "WER as the task has it: the share of words with any phoneme wrong, 100 − exact match. The recipe reads Hangul "
-        "letter by letter (NFD), where the baseline read syllables.",
+        "WER as the task has it: the share of words with any phoneme wrong, 100 − exact match. The recipe reads "
+        "Hangul letter by letter (NFD), where the baseline read syllables.",
     ]
 
 
