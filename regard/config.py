@@ -211,7 +211,7 @@ class TrainingConfig:
         learning_rate: the peak rate
         weight_decay: decoupled for adamw, L2 for adam and sgd
         schedule: what the rate does after the warm-up
-        warmup_steps: steps over which the rate climbs linearly from 0
+        warmup_steps: steps over which the rate climbs linearly from 0, at most a fifth of all
         plateau_factor: plateau: what the rate is multiplied by
         plateau_patience: plateau: validations without gain before that
         halve_after: halving: epochs, also parts of one, before the rate is first halved
@@ -461,7 +461,20 @@ def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     for jargon, plain in (("Parser key ", ""), ("<class '", ""), ("'>", ""), ("a typing.Literal", "one of ")):
         text = text.replace(jargon, plain)
-    return re.sub(_UNION, r"Expected a \1 or one of [\2]. Got value: \3", text)
+    text = re.sub(_UNION, r"Expected a \1 or one of [\2]. Got value: \3", text)
+    return re.sub(_CHOICE, _named_choice, text)
+
+
+# how it complains of a value that is none of the known names
+_CHOICE = r"Expected one of \[(.+?)\]\. Got value: (\S+)"
+
+
+def _named_choice(complaint: re.Match[str]) -> str:
+    names, came = re.findall(r"'([^']+)'", complaint[1]), complaint[2]
+    near = difflib.get_close_matches(came, names, n=1)
+    return (
+        f"unknown name {came!r}; {f'did you mean {near[0]}? ' if near else ''}known names: {', '.join(names)}"
+    )
 
 
 # how the parser complains of a value that fits none of several types

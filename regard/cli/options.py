@@ -222,14 +222,16 @@ def figure_options(options: Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, where that is a terminal; yields what to call with each number done."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), _speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(
+        *columns, console=console, disable=not (shown and console.is_terminal), transient=True
+    ) as bar:
         task = bar.add_task("", total=total)
         yield lambda number: bar.advance(task, number)
 

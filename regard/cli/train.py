@@ -47,6 +47,10 @@ def main(arguments: Sequence[str]) -> int:
     overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
     if options.prepared is not None:
         _check_sections(overrides)
+    if options.resume and options.dry_run:
+        parser.error("--dry-run tells of a new run; leave --resume out")
+    if options.resume and options.out is None and options.recipe is None:
+        parser.error("--resume: name the run with --out FOLDER")
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
         print(
@@ -101,13 +105,20 @@ def _resolved(recipe: str | None, overrides: Sequence[str]) -> recipes.Config:
 
 
 def _next_steps(folder: Path) -> list[str]:
-    """What to do with a trained model, as commands."""
-    place = shlex.quote(str(folder))
+    """What to do with a trained model, as commands, with a source it was validated on."""
+    from regard.data.sources import is_table
+    from regard.training.experiment import DATA
+    from regard.training.prepared import load_prepared
+
+    prepared = load_prepared(folder / DATA)
+    place, source = shlex.quote(str(folder)), shlex.quote(prepared.validation[0].source)
+    files = prepared.config.data.train
+    test = "TEST_FILE" if files and is_table(files[0]) else "SOURCE_FILE REFERENCE_FILE"
     return [
         "try next:",
-        f"  regard translate {place} < FILE",
-        f"  regard evaluate {place} SOURCE_FILE REFERENCE_FILE",
-        f"  regard explain {place} 'a source sentence'",
+        f"  regard explain {place} {source}",
+        f"  regard translate {place} < SOURCE_FILE",
+        f"  regard evaluate {place} {test} --report report.html",
     ]
 
 

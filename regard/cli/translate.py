@@ -81,7 +81,10 @@ def main(arguments: Sequence[str]) -> int:
     translator = load_model(options)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     target = options.output or sys.stdout
-    with progress("lines", total) as watch:
+    typed = options.input is None and sys.stdin.isatty()
+    if typed:
+        print("type a line and Enter; Ctrl-D ends", file=sys.stderr)
+    with progress("lines", total, shown=not typed) as watch:
         missing = translate_file(
             translator,
             options.input or sys.stdin.buffer,

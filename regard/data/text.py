@@ -155,5 +155,5 @@ def _suggestion(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f", and no folder {folder}; check the path"
-    close = difflib.get_close_matches(path.name, [file.name for file in folder.iterdir()], n=1)
+    close = difflib.get_close_matches(path.name, [file.name for file in folder.iterdir()], n=1, cutoff=0.75)
     return f"; did you mean {folder / close[0]}?" if close else "; check the path"

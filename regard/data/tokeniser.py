@@ -150,10 +150,11 @@ class Tokeniser:
         if not self.reads_features:
             return self._encode_plain(texts)
         for text in texts:
-            if "\t" not in text and text.strip():
+            if text.count("\t") != 1 and text.strip():
+                tabs = "with more than one tab" if "\t" in text else "without a tab"
                 raise DataError(
                     f"expected a source, a tab and its features between semicolons, as in {_example(self.features)}; "
-                    f"came {text[:40]!r} without a tab"
+                    f"came {text[:40]!r} {tabs}"
                 )
         split = [split_features(text) for text in texts]
         encoded = self._encode_plain([plain for plain, _ in split])

@@ -58,11 +58,14 @@ def plot_attention(
     figure = _figure(*_attention_size(source_words, target_words))
     axes = figure.add_subplot()
     image = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
-    axes.set_xticks(range(len(source_words)), _drawable(source_words, missing), rotation=60, **style)
+    letters = all(len(word) < 3 for word in source_words)  # upright, or l and / look alike
+    axes.set_xticks(
+        range(len(source_words)), _drawable(source_words, missing), rotation=0 if letters else 60, **style
+    )
     axes.set_yticks(range(len(target_words)), _drawable(target_words, missing), **style)
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     for label in axes.get_xticklabels():
-        label.set(ha="left", va="bottom", rotation_mode="anchor")
+        label.set(ha="center" if letters else "left", va="bottom", rotation_mode="anchor")
     _draw_grid(axes, matrix.shape)
     bar = figure.colorbar(
         image, ax=axes, shrink=0.8, aspect=max(25, len(target_words)), pad=0.02, label="weight"

@@ -109,7 +109,7 @@ class _Run:
         self.fabric = make_fabric(config, precision)
         self.update = Update(self.fabric, model, config)
         self.moving = MovingAverage(model, config.ema) if config.ema else None
-        self.progress = Progress()
+        self.progress = Progress(metric=config.metric)
         self.started = time.monotonic()
         self.lengths = (corpus.source_lengths, corpus.target_lengths)
         self.plan = self.plan_of(0)
@@ -124,6 +124,16 @@ class _Run:
         average = self.moving.weights if self.moving else None
         restore(self.last, self.model, self.update.optimiser, average)
         self.progress = saved.progress
+        if saved.progress.metric != self.config.metric:  # what was best is not comparable any more
+            nothing = Progress(metric=self.config.metric)
+            self.progress = replace(
+                saved.progress,
+                metric=nothing.metric,
+                best=None,
+                best_loss=nothing.best_loss,
+                without_gain=0,
+                kept=(),
+            )
         self.started -= saved.progress.elapsed_s
         self.plan = self.plan_of(saved.progress.epoch)
 

@@ -47,7 +47,7 @@ class Progress:
     """Where a run stands, in plain numbers.
 
     `batch` is the next batch of the plan of `epoch` (from 0); `validated_step` the step of the last validation,
-    `averaged_step` of the last averaging; `best` the best value of the metric, `best_loss` the loss then;
+    `averaged_step` of the last averaging; `best` the best value of `metric`, `best_loss` the loss then;
     `without_gain` validations since; `split` batches that did not fit in memory; `seconds` spent on steps,
     `elapsed_s` on everything; `kept` the best checkpoints, the best first.
     """
@@ -61,6 +61,7 @@ class Progress:
     split: int = 0
     validated_step: int = 0
     averaged_step: int = 0
+    metric: str = ""
     best: float | None = None
     best_loss: float = math.inf
     best_step: int = 0
