@@ -36,6 +36,8 @@ _SPACE_BYTES = b" \t\n\v\f\r"
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256) if byte not in _SPACE_BYTES]
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _WITH_BYTES = ("bpe", "unigram")
+# a sign, or letters and digits with the apostrophe before them (don't: don + 't), each with the space before it
+_SIGN_OR_LETTERS = r" ?['’]?[\p{L}\p{M}\p{N}]+| ?[\p{P}\p{S}]"
 _NFC = normalizers.NFC()
 _SCORE_STEP = 1e-4
 _MOST_WORDS = 500_000  # whose ids are remembered
@@ -418,10 +420,17 @@ def _alphabet(library: Tokenizer, texts: Iterable[str], config: TokeniserConfig,
 
 
 def _new_fallback_library(config: TokeniserConfig) -> Tokenizer:
-    """Words begin with a space; "<" always stands alone, so that no learnt piece can be mistaken for a byte piece."""
+    """Words begin with a space, and no piece joins letters with punctuation, so that "dog." is "dog" and ".".
+
+    "<" always stands alone, so that no learnt piece can be mistaken for a byte piece.
+    """
     library = _new_library(config)
     library.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Metaspace(replacement=" "), pre_tokenizers.Split("<", "isolated")]
+        [
+            pre_tokenizers.Metaspace(replacement=" "),
+            pre_tokenizers.Split("<", "isolated"),
+            pre_tokenizers.Split(Regex(_SIGN_OR_LETTERS), "isolated"),
+        ]
     )
     library.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     return library

@@ -128,7 +128,16 @@ def test_typed_specials_are_plain_text(kind: str) -> None:
 def test_bpe_learns_joins_but_never_one_that_looks_like_a_special_or_a_byte() -> None:
     bpe = train("bpe", ["<pad> </s> <0x41> <0xE4> essen"] * 50, size=1000)
     assert bpe.pieces(bpe.encode("essen")) == ["▁essen"]
-    assert bpe.pieces(bpe.encode("<0x41>")) == ["▁", "<", "0x41>"]
+    assert bpe.pieces(bpe.encode("<0x41>")) == ["▁", "<", "0x41", ">"]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_no_piece_joins_letters_with_signs(kind: str) -> None:
+    made = train(kind, ["dog. (dog) don't dog-dog, 3.5"] * 50, size=1000)
+    assert made.pieces(made.encode("dog. (dog)")) == ["▁dog", ".", "▁(", "dog", ")"]
+    for piece in made.pieces(made.encode("don't dog-dog, 3.5")):
+        letters = piece.lstrip("▁'")
+        assert letters.isalnum() or len(letters) <= 1
 
 
 def test_unknown_words_and_characters() -> None:
