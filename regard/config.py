@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import re
 from argparse import ArgumentError
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from textwrap import wrap
+from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -211,7 +213,7 @@ class TrainingConfig:
         learning_rate: the peak rate
         weight_decay: decoupled for adamw, L2 for adam and sgd
         schedule: what the rate does after the warm-up
-        warmup_steps: steps over which the rate climbs linearly from 0, at most a fifth of all
+        warmup_steps: steps over which the rate climbs linearly from 0, at most half of all
         plateau_factor: plateau: what the rate is multiplied by
         plateau_patience: plateau: validations without gain before that
         halve_after: halving: epochs, also parts of one, before the rate is first halved
@@ -328,7 +330,7 @@ def load(recipe: str | Path | None = None, overrides: Sequence[str] = ()) -> Con
         read = reader.instantiate(parsed)
     except (ArgumentError, TypeError, ValueError) as error:
         where = f"{recipe}: " if recipe is not None and not _names_override(error, overrides) else ""
-        raise ConfigError(where + _with_advice(_one_line(error))) from None
+        raise ConfigError(where + _withadvice(_one_line(error))) from None
     config = Config(**{section.name: read[section.name] for section in dataclasses.fields(Config)})
     check_numbers(config)
     return config
@@ -358,10 +360,36 @@ def parser() -> ArgumentParser:
     return made
 
 
-def describe_keys() -> str:
-    """Every key of a recipe with its meaning, type and default, as text."""
-    sections = parser().format_help().split("\n\n")[2:]  # without usage and the parser's own options
-    return "\n\n".join(sections).rstrip()
+def describe_keys(width: int = 79) -> str:
+    """Every key of a recipe with its meaning, the names it takes and its default, as text."""
+    return "\n\n".join(_described(Config(), "", width))
+
+
+def _described(section: object, inside: str, width: int) -> Iterator[str]:
+    """A paragraph for each section that has keys of its own."""
+    from docstring_parser import parse
+
+    said, kinds = parse(section.__doc__ or ""), get_type_hints(type(section))
+    meanings = {entry.arg_name: entry.description or "" for entry in said.params}
+    lines, nested = [f"{inside.removesuffix('.')}: {said.short_description}"], []
+    for entry in dataclasses.fields(section):  # type: ignore[arg-type]
+        value = getattr(section, entry.name)
+        if dataclasses.is_dataclass(value):
+            nested.append((value, f"{inside}{entry.name}."))
+            continue
+        kind = kinds[entry.name]
+        names = [str(name) for one in (kind, *get_args(kind)) for name in _choices(one)]
+        meaning = " ".join(meanings[entry.name].split()) + (f"; one of {', '.join(names)}" if names else "")
+        text = f"--{inside}{entry.name}: {meaning} (default: {json.dumps(value)})"
+        lines += wrap(text, width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+    if len(lines) > 1:
+        yield "\n".join(lines)
+    for value, name in nested:
+        yield from _described(value, name, width)
+
+
+def _choices(kind: object) -> tuple[object, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def packaged_recipes() -> dict[str, Path]:
@@ -379,8 +407,12 @@ def find_recipe(recipe: str | Path) -> Path:
     known = packaged_recipes()
     if str(recipe) in known:
         return known[str(recipe)]
+    if path.suffix in (".yaml", ".yml"):
+        raise ConfigError(f"{path}: no such file; check the path, or name one of {', '.join(known)}")
+    near = difflib.get_close_matches(str(recipe), known, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
     raise ConfigError(
-        f"no recipe {str(recipe)!r}: expected a YAML file or one of {', '.join(known)}; "
+        f"no recipe {str(recipe)!r}; {meant}expected a YAML file or one of {', '.join(known)}; "
         "the defaults are used when none is given"
     )
 
@@ -412,7 +444,7 @@ def _check_mapping(content: object, defaults: object, inside: str) -> None:
     known = {entry.name for entry in dataclasses.fields(defaults)}  # type: ignore[arg-type]
     for key, value in content.items():
         if key not in known:
-            raise ValueError(f"unknown key {inside}{key}; {_advice(f'{inside}{key}')}")
+            raise ValueError(f"unknown key {inside}{key}; {advice(f'{inside}{key}')}")
         default = getattr(defaults, key)
         if dataclasses.is_dataclass(default):
             _check_mapping(value, default, f"{inside}{key}.")
@@ -443,15 +475,20 @@ def _leaves(section: object, inside: str = "") -> Iterator[tuple[str, object]]:
             yield key, value
 
 
-def _with_advice(message: str) -> str:
+def _withadvice(message: str) -> str:
     """What the parser says, and of an unknown option what to do about it."""
     typed = re.search(r"unrecognized arguments: --([\w.]+)", message)
-    return f"{message}; {_advice(typed[1])}" if typed else message
+    return f"{message}; {advice(typed[1])}" if typed else message
 
 
-def _advice(unknown: str) -> str:
+def known_keys() -> list[str]:
+    """Every dotted key of a recipe."""
+    return [key for key, _ in _leaves(Config())]
+
+
+def advice(unknown: str) -> str:
     """The known key that looks most like an unknown one, and where all are listed."""
-    near = difflib.get_close_matches(unknown, [key for key, _ in _leaves(Config())], n=1, cutoff=0.7)
+    near = difflib.get_close_matches(unknown, known_keys(), n=1, cutoff=0.7)
     meant = f"did you mean {near[0]}? " if near else ""
     return f"{meant}`regard train --keys` lists all keys"
 

@@ -90,7 +90,7 @@ def test_a_word_that_looks_like_a_truth_value_is_kept() -> None:
         ("model: {encoder: {hidden_size: 1.5}}", ["model.encoder.hidden_size", "int", "1.5"]),
         (
             "tokeniser: {kind: letters}",
-            ["tokeniser.kind", "one of ['words', 'characters', 'bpe', 'unigram'", "letters"],
+            ["tokeniser.kind", "unknown name 'letters'; known names: words, characters, bpe, unigram"],
         ),
         ("data: {train: a.tsv}", ["data.train", "list", "a.tsv"]),
         ("model: [1, 2]", ["model", "expected keys with values, got [1, 2]"]),
@@ -114,7 +114,7 @@ def test_a_wrong_recipe_is_named_with_what_is_wrong(tmp_path: Path, text: str, w
     [
         ("--model.dropuot=1", ["--model.dropuot"]),
         ("--model.dropout=high", ["model.dropout", "float", "high"]),
-        ("--tokeniser.kind=letters", ["tokeniser.kind", "one of", "letters"]),
+        ("--tokeniser.kind=letters", ["tokeniser.kind", "unknown name 'letters'"]),
         ("--model.drop=0.1", ["--model.drop"]),
         ("dropout=0.1", ["dropout=0.1"]),
     ],
@@ -133,7 +133,11 @@ def test_a_recipe_is_found_by_its_name(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "packaged_recipes", lambda: {"mine": file, "yours": file})
     assert find_recipe("mine") == find_recipe(file) == find_recipe(str(file)) == file
     assert load("mine").model.dropout == 0.5
-    assert refused("theirs").startswith("no recipe 'theirs': expected a YAML file or one of mine, yours")
+    assert refused("theirs").startswith("no recipe 'theirs'; expected a YAML file or one of mine, yours")
+    assert refused("your").startswith("no recipe 'your'; did you mean yours? expected")
+    assert refused("theirs.yaml").startswith(
+        "theirs.yaml: no such file; check the path, or name one of mine, yours"
+    )
 
 
 def test_a_mistake_in_a_packaged_recipe_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

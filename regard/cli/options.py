@@ -63,7 +63,7 @@ def add_search_options(parser: Parser) -> None:
     )
     add_ensemble_option(search)
     draw = parser.add_argument_group("samples in place of a search").add_argument
-    draw("--sample", action="store_true", help="draw translations, --num-best of each line")
+    draw("--sample", action="store_true", help="draw translations at random")
     draw("--temperature", type=float, metavar="X", help="below 1 bolder, above 1 more varied (1)")
     draw("--top-k", type=int, metavar="K", help="draw from the K most probable pieces only")
     draw(

@@ -37,7 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     """Parse, train, say where the model is."""
     own, overrides = split_overrides(arguments)
     parser = _parser()
-    options = parser.parse_args(own)
+    options, unknown = parser.parse_known_args(own)
+    if unknown:
+        parser.error(f"unrecognized {unknown[0]}{_meant(unknown[0])}")
     if options.keys:
         print(recipes.describe_keys())
         return 0
@@ -143,6 +145,8 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         token = waiting.pop(0)
         if not token.startswith("--") or "." not in token.split("=")[0]:
             own.append(token)
+        elif (name := token.split("=")[0].removeprefix("--")) not in recipes.known_keys():
+            raise ConfigError(f"unknown key --{name}; {recipes.advice(name)}")
         elif "=" in token and token.split("=")[0] not in _LISTS:
             overrides.append(token)
         else:
@@ -170,6 +174,13 @@ _LISTS = {
     "--data.source_script": _texts,
     "--data.target_script": _texts,
 }  # keys that take all values up to the next option
+
+
+def _meant(unknown: str) -> str:
+    """The key of the recipe that somebody may have meant by its last word alone."""
+    last = unknown.split("=")[0].removeprefix("--").replace("-", "_")
+    meant = [f"--{key}" for key in recipes.known_keys() if key.split(".")[-1] == last]
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _parser() -> Parser:

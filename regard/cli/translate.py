@@ -34,7 +34,7 @@ examples:
   regard translate runs/demo < input.txt > output.txt
   regard translate runs/demo --beam 1 --format jsonl < input.txt
   regard translate runs/demo --num-best 3 < input.txt
-  regard translate runs/demo --markup --language de < page.html
+  regard translate runs/demo --markup --language de < messages.txt
   regard translate runs/demo --input big.txt.gz --output big.out.gz --resume
   regard translate runs/demo --input big.txt --output big.out --shard 2/8
 
@@ -72,7 +72,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     add("--format", choices=("text", "jsonl"), default="text", help="text, or one JSON object a line")
     add_machine_options(parser)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        files = [name for name in unknown if Path(name).exists()]
+        parser.error(f"unrecognized {unknown[0]}{f'; give the text by --input {files[0]}' if files else ''}")
 
     from regard.documents import translate_file
 
@@ -128,7 +131,11 @@ def _add_text_options(parser: Parser) -> None:
         metavar="PIECES",
         help="translate longer sentences in parts, with a warning (default: data.max_pieces of the model's recipe)",
     )
-    add("--markup", action="store_true", help="carry over tags, placeholders such as {0} and %%s, and &nbsp;")
+    add(
+        "--markup",
+        action="store_true",
+        help="carry over tags that begin and end on one line, placeholders such as {0} and %%s, and &nbsp;",
+    )
     add("--addresses", action="store_true", help="carry over URLs and e-mail addresses")
 
 

@@ -66,6 +66,9 @@ def plot_attention(
     axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
     for label in axes.get_xticklabels():
         label.set(ha="center" if letters else "left", va="bottom", rotation_mode="anchor")
+    axes.set_xlabel("source")
+    axes.xaxis.set_label_position("bottom")
+    axes.set_ylabel("output")
     _draw_grid(axes, matrix.shape)
     bar = figure.colorbar(
         image, ax=axes, shrink=0.8, aspect=max(25, len(target_words)), pad=0.02, label="weight"

@@ -44,7 +44,7 @@ def learning_rate(
 ) -> float:
     """The rate of optimiser step number `step`, counted from 1; `epochs` of training lie behind.
 
-    It climbs linearly to the peak in the warm-up of w steps, peak · step / w; w is at most a fifth of all steps. Then
+    It climbs linearly to the peak in the warm-up of w steps, peak · step / w; w is at most half of all steps. Then
     constant: peak; plateau: peak · plateau.scale; inverse_sqrt: peak · sqrt(w / step) (Vaswani et al. 2017,
     section 5.3, w at least 1); cosine: peak · (1 + cos(π · p)) / 2 with p the share of the remaining steps that
     lie behind, or of the time allowed if that is more (Loshchilov & Hutter 2017, equation 5, one cycle);
@@ -53,7 +53,7 @@ def learning_rate(
     """
     peak, warmup = config.learning_rate, config.warmup_steps
     if total_steps is not None:
-        warmup = min(warmup, total_steps // 5)
+        warmup = min(warmup, total_steps // 2)
     if step <= warmup:
         return peak * (step / warmup)
     if config.schedule == "inverse_sqrt":

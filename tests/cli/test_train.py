@@ -113,7 +113,7 @@ def test_every_key_is_listed(run: Shell) -> None:
             ["bad.yaml", "dropuot", "did you mean model.dropout?", "`regard train --keys`"],
         ),
         (["--model.dropuot", "0.3"], ["did you mean model.dropout?", "`regard train --keys`"]),
-        (["--modal.x.y", "1"], ["unrecognized arguments: --modal.x.y", "`regard train --keys`"]),
+        (["--modal.x.y", "1"], ["unknown key --modal.x.y", "`regard train --keys`"]),
         (["--model.dropout"], ["model.dropout", "float"]),
         (["--model.dropout", "much"], ["model.dropout", "float", "much"]),
         (
@@ -133,12 +133,15 @@ def test_every_key_is_listed(run: Shell) -> None:
         (["--data.train", "{source}"], ["line 1: expected source TAB target"]),
         (["--data.train", "{source}", "{folder}/short.en"], ["500 lines", "has 1"]),
         (["--data.train", "{source}", "{folder}/latin.en"], ["latin.en, line 1", "iconv"]),
-        (["--resume"], ["no such model folder"]),
+        (["--resume"], ["name the run with --out FOLDER"]),
+        (["luong2015", "--resume"], ["no such model folder"]),
+        (["--epochs", "3"], ["unrecognized --epochs; did you mean --training.epochs?"]),
+        (["--data.trian", "a", "b"], ["unknown key --data.trian; did you mean data.train?"]),
         (["--threads", "-2"], ["training.threads: expected a number from 0 on"]),
         (["--threads", "two"], ["--threads: invalid int value"]),
         (["--device", "cuda:99"], ["'cuda:99' is not here"]),
         (["--out"], ["--out: expected one argument"]),
-        (["--otu", "x"], ["unrecognized arguments: --otu"]),
+        (["--otu", "x"], ["unrecognized --otu"]),
     ],
 )
 def test_mistakes_take_one_line_and_write_nothing(

@@ -92,7 +92,7 @@ def test_the_metric_that_counts_is_shown():
         bar.on_step(STEP)
 
     text = written(watch)
-    assert "BLEU 12.3, chrF 45.6, PER 4.2 (best so far)" in text
+    assert "PER 4.2, WER 4.2, CER 30.0 (best so far)" in text
     assert "perplexity 7.39, PER 4.2" in text
 
 

@@ -181,8 +181,8 @@ _FINDINGS: list[tuple[Finding, Callable[[AttentionStatistics], bool]]] = [
             "stuck on one place",
             "every output piece looks most at the same place, so attention acts as one fixed vector; often "
             "scores that grew too large too early",
-            "a lower learning_rate with warmup_steps, clip_norm 1, model.attention.temperature above 1, or "
-            "scaled_dot in place of dot",
+            "longer training, if it has just begun; a lower learning_rate or more warmup_steps, a smaller clip_norm, "
+            "model.attention.temperature above 1; of a dot score, scaled_dot",
         ),
         lambda a: a.num_rows > 0 and a.entropy <= 0.95 and a.on_end <= 0.8 and a.change < 0.1,
     ),

@@ -35,13 +35,14 @@ class ProgressBar(Watcher):
         self._loss: float | None = None
         self._tokens_per_s: float | None = None
         self._validated = ""
+        self._metric = "loss"
         self._split = 0
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
     def on_start(self, facts: RunFacts) -> None:
         """Say on what and how it trains; put up the bar."""
-        self._total = facts.total_steps
+        self._total, self._metric = facts.total_steps, facts.metric
         self._print(
             f"training {facts.num_parameters:,} parameters on {facts.num_pairs:,} pairs, "
             f"{facts.steps_per_epoch:,} steps an epoch; {facts.device}, {facts.precision}"
@@ -74,11 +75,12 @@ class ProgressBar(Watcher):
     def on_validation(self, report: ValidationReport) -> None:
         """A line that stays."""
         result = report.result
-        shown = dict.fromkeys(["bleu", "chrf", report.metric])
+        of_text = report.metric in ("bleu", "chrf", "loss")
+        shown = dict.fromkeys(["bleu", "chrf", report.metric] if of_text else [report.metric, "wer", "cer"])
         figures = {
             name: f"{MEASURES[name].label} {result.value(name):.1f}" for name in shown if name != "loss"
         }
-        self._validated = figures.get(report.metric, figures["bleu"])
+        self._validated = figures.get(report.metric, next(iter(figures.values())))
         mark = "best so far" if report.is_best else f"best {report.best:.2f} at step {report.best_step:,}"
         mean = f" of the mean of the {report.averaged} best checkpoints" if report.averaged else ""
         self._print(
@@ -90,6 +92,11 @@ class ProgressBar(Watcher):
         """Say why it ended, and after an interruption where it can go on."""
         self.close()
         self._print(f"stopped at step {result.step:,}, epoch {result.epoch}: {result.reason}")
+        if result.best is not None:
+            label = MEASURES[self._metric].label
+            self._print(
+                f"kept: the model of step {result.best_step:,}, {label} {result.best:.2f} in validation"
+            )
         if result.split:
             self._print(f"batches that did not fit in memory and were taken in parts: {result.split:,}")
         if result.interrupted:
