@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from regard.alignment import AlignmentScore, alignment_error_rate, diagonal, links_from_attention
+from regard.data.tokeniser import split_features
 from regard.errors import ConfigError
 from regard.explain import Grid
 from regard.lab.systems import (
@@ -194,9 +195,9 @@ def _look(
         return []
     if targets is None:
         return model.translate(sources, **how)
-    if model.model.decoder.attention is None:
+    if not model.attends:
         return []
-    forced = model.align(sources, targets, watch=how.get("watch"))
+    forced = model.align(sources, targets, batch_size=how.get("batch_size"), watch=how.get("watch"))
     return [_as_given(one, target) for one, target in zip(forced, targets, strict=True)]
 
 
@@ -222,10 +223,11 @@ def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenis
 
 
 def _lengths(sources: Sequence[str]) -> tuple[str, list[int]]:
-    """The unit of the lengths, and the lengths."""
-    if any(len(source.split()) > 1 for source in sources):
-        return "words", [len(source.split()) for source in sources]
-    return "characters", [len(source.strip()) for source in sources]
+    """The unit of the lengths, and the lengths, of what stands before the features of a source that has them."""
+    plain = [split_features(source)[0] for source in sources]
+    if any(len(text.split()) > 1 for text in plain):
+        return "words", [len(text.split()) for text in plain]
+    return "characters", [len(text.strip()) for text in plain]
 
 
 def _judge(
