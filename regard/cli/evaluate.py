@@ -31,7 +31,7 @@ SYSTEM is a model folder, or a file of translations, line by line. FILES are two
 reference) or one TSV.
 
 Shared tasks on grapheme-to-phoneme call 100 - exact match their WER; their PER is the WER here, where a word is what
-stands between spaces: a phoneme. Exact match and error rates compare in Unicode NFC."""
+stands between spaces: a phoneme. All compare in Unicode NFC."""
 
 _EXAMPLES = """\
 examples:
