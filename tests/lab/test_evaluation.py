@@ -148,6 +148,15 @@ def test_features_are_not_part_of_the_length(tmp_path: Path) -> None:
     assert evaluate(forms, [*spelled[:1], Pair("give up\tV;PST", "gave up")]).length_unit == "words"
 
 
+def test_sources_longer_than_those_of_training_are_counted(models: Trained) -> None:
+    short = regard.load(models.attention)
+    short.max_pieces = 3
+    pairs = [Pair("der mann lacht", "a"), Pair("der alte mann lacht", "b"), Pair("", "c")]
+    assert evaluate(short, pairs, bootstrap=0, beam=1).num_long == 1
+    assert evaluate(short, pairs, translations=["a", "b", "c"], bootstrap=0).figures()["num_long"] == 0
+    assert evaluate(regard.load(models.attention), pairs, bootstrap=0, beam=1).num_long == 0
+
+
 def test_an_ensemble_is_looked_at_where_any_of_it_attends(models: Trained) -> None:
     pairs = unseen_pairs(4)
     both = regard.load_ensemble([models.fixed_vector, models.attention])
