@@ -188,7 +188,7 @@ def warn_of_long(system: str, number: int) -> None:
     if number:
         print(
             f"warning: {system}: {number} source{'' if number == 1 else 's'} of more pieces than training had "
-            "(data.max_pieces), each translated as one sentence; `regard translate` would cut it in parts",
+            "(data.max_pieces), each translated as one sentence; `regard translate` works in parts",
             file=sys.stderr,
         )
 

@@ -87,7 +87,7 @@ def _number(files: Sequence[str]) -> int | None:
     from regard.data.hub import HUB
     from regard.data.sources import is_table
 
-    alone = len(files) == 1 or not any(map(is_table, files))
+    alone = len(files) == (1 if is_table(files[0]) else min(len(files), 2))
     return lines_of(Path(files[0])) if alone and not files[0].startswith(HUB) else None
 
 
