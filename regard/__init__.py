@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regard.attention import NORMALISERS, SCORES, Attention, Normaliser, Score
     from regard.config import Config
+    from regard.data import CorpusStats, corpus_stats
     from regard.documents import (
         Document,
         Shards,
@@ -25,12 +26,22 @@ if TYPE_CHECKING:
         translate_lines,
     )
     from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError, ShapeError
-    from regard.explain import WorkedExample, plot_attention, softer_example, worked_example
+    from regard.explain import (
+        WorkedExample,
+        plot_attention,
+        plot_bleu_by_length,
+        show_example,
+        show_trace,
+        softer_example,
+        worked_example,
+    )
     from regard.lab.comparison import Comparison, compare
+    from regard.lab.demo import Demo, demo
     from regard.lab.evaluation import Evaluation, Judged, evaluate
+    from regard.lab.grammar_files import write_grammar
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
-    from regard.records import Links, Memory, Pair, Scored, Trace, Translation
+    from regard.records import Links, Memory, Pair, Scored, Table, Trace, Translation
     from regard.training import Prepared, Trained, Watcher, average, measure, train
     from regard.training.prepare import prepare
     from regard.translator import Translator, load, load_ensemble
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "regard.attention": ("NORMALISERS", "SCORES", "Attention", "Normaliser", "Score"),
     "regard.config": ("Config",),
+    "regard.data": ("CorpusStats", "corpus_stats"),
     "regard.documents": (
         "Document",
         "Shards",
@@ -47,12 +59,22 @@ _HOMES = {
         "translate_lines",
     ),
     "regard.errors": ("ConfigError", "DataError", "ModelError", "RegardError", "SearchError", "ShapeError"),
-    "regard.explain": ("WorkedExample", "plot_attention", "softer_example", "worked_example"),
+    "regard.explain": (
+        "WorkedExample",
+        "plot_attention",
+        "plot_bleu_by_length",
+        "show_example",
+        "show_trace",
+        "softer_example",
+        "worked_example",
+    ),
     "regard.lab.comparison": ("Comparison", "compare"),
+    "regard.lab.demo": ("Demo", "demo"),
     "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
+    "regard.lab.grammar_files": ("write_grammar",),
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
-    "regard.records": ("Links", "Memory", "Pair", "Scored", "Trace", "Translation"),
+    "regard.records": ("Links", "Memory", "Pair", "Scored", "Table", "Trace", "Translation"),
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
@@ -65,7 +87,9 @@ __all__ = [
     "Comparison",
     "Config",
     "ConfigError",
+    "CorpusStats",
     "DataError",
+    "Demo",
     "Document",
     "Evaluation",
     "Judged",
@@ -81,6 +105,7 @@ __all__ = [
     "SearchError",
     "ShapeError",
     "Shards",
+    "Table",
     "TextOptions",
     "Trace",
     "Trained",
@@ -90,19 +115,25 @@ __all__ = [
     "WorkedExample",
     "average",
     "compare",
+    "corpus_stats",
+    "demo",
     "evaluate",
     "load",
     "load_ensemble",
     "measure",
     "plot_attention",
+    "plot_bleu_by_length",
     "prepare",
     "read_test_set",
+    "show_example",
+    "show_trace",
     "softer_example",
     "train",
     "translate_document",
     "translate_file",
     "translate_lines",
     "worked_example",
+    "write_grammar",
     "write_report",
 ]
 

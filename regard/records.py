@@ -234,6 +234,14 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Source and target column of a table, and the column of features, as in the recipe's `data` section."""
+
+    columns: tuple[str | int, ...] = ()
+    features: str | int = ""
+
+
+@dataclass(frozen=True)
 class Words:
     """The words of a sentence, and for each of its pieces the word it belongs to; -1 for none, as `</s>`."""
 

@@ -28,6 +28,7 @@ from regard.records import (
     Hypothesis,
     Memory,
     Scored,
+    Table,
     Trace,
     TraceStep,
     Translation,
@@ -82,7 +83,7 @@ class Translator:
     Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and
     decoded in batches; results come in the order asked for. In float32 a sentence's log-probability is the same
     within 1e-4 whatever it is batched with. `max_pieces` is the length up to which sentences were trained on.
-    With `others` the models write together, as `search.Ensemble` says.
+    With `others` the models write together, as `search.Ensemble` says. `table` says what the recipe reads of a table.
     """
 
     def __init__(
@@ -92,12 +93,14 @@ class Translator:
         search: SearchConfig,
         max_pieces: int = DataConfig.max_pieces,
         others: Sequence[Seq2Seq] = (),
+        table: Table | None = None,
     ) -> None:
         self.model = model.eval()
         self.models = (self.model, *(other.eval() for other in others))
         self.tokenisers = tokenisers
         self.search = search
         self.max_pieces = max_pieces
+        self.table = table
 
     @property
     def device(self) -> torch.device:
@@ -454,7 +457,10 @@ class Translator:
 def load(path: str | Path, device: str = "cpu") -> Translator:
     """The translator in a model folder. Raises ModelError, saying what is wrong, if it is not whole."""
     saved = load_model(path, device)
-    return Translator(saved.model, saved.tokenisers, saved.config.search, saved.config.data.max_pieces)
+    data = saved.config.data
+    return Translator(
+        saved.model, saved.tokenisers, saved.config.search, data.max_pieces, table=table_in(data)
+    )
 
 
 def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translator:
@@ -475,7 +481,13 @@ def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translato
                 )
     longest = min(saved.config.data.max_pieces for saved in (first, *others))
     models = [saved.model for saved in others]
-    return Translator(first.model, first.tokenisers, first.config.search, longest, models)
+    table = table_in(first.config.data)
+    return Translator(first.model, first.tokenisers, first.config.search, longest, models, table)
+
+
+def table_in(data: DataConfig) -> Table:
+    """The columns of a table that a recipe reads."""
+    return Table(tuple(map(str, data.columns)), str(data.features))
 
 
 @dataclass(frozen=True)

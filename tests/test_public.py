@@ -6,11 +6,14 @@ import ast
 import inspect
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 import regard
+from regard.cli import VERBS
+from regard.lab import grammar_files
 
 
 @pytest.mark.parametrize("name", regard.__all__)
@@ -24,6 +27,42 @@ def test_what_type_checkers_see_is_what_all_says() -> None:
     guarded = next(node for node in tree.body if isinstance(node, ast.If))
     seen = [alias.name for node in guarded.body if isinstance(node, ast.ImportFrom) for alias in node.names]
     assert sorted(seen) == sorted(regard.__all__)
+
+
+CALLS = {
+    "demo": "demo",
+    "prepare": "prepare",
+    "train": "train",
+    "average": "average",
+    "translate": "translate_file",
+    "score": "Translator.score",
+    "evaluate": "evaluate",
+    "compare": "compare",
+    "explain": "show_trace",
+    "data grammar": "write_grammar",
+    "data stats": "corpus_stats",
+}
+
+
+def test_every_verb_is_a_public_call() -> None:
+    assert list(VERBS) == list(dict.fromkeys(verb.split()[0] for verb in CALLS))
+    for call in CALLS.values():
+        assert call.split(".")[0] in regard.__all__
+        assert callable(attrgetter(call)(regard))
+
+
+def test_a_corpus_is_written_and_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 5)
+    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    regard.write_grammar(str(tmp_path / "corpus"), 7)
+    (side,) = regard.corpus_stats(str(tmp_path / "corpus" / "train.de")).sides
+    assert side.num_sentences == 7
+
+
+def test_a_table_is_read_by_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "test.tsv").write_text("en\tde\nyes\tja\n", encoding="utf-8")
+    (pair,) = regard.read_test_set([tmp_path / "test.tsv"], table=regard.Table(("de", "en")))
+    assert pair == regard.Pair("ja", "yes")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

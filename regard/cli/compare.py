@@ -18,6 +18,7 @@ from regard.cli.options import (
     progress,
     search_options,
     table_options,
+    warn_of_long,
 )
 
 _DESCRIPTION = """\
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
     if options.plot:
         check_suffix(options.plot)
-    test_set = read_test_set(options.test, table=table_options(options, options.systems[0]))
+    test_set = read_test_set(options.test, table=table_options(options, options.systems, options.test))
     systems = {name: open_system(str(path), options) for name, path in system_names(options.systems).items()}
     with progress("sentences", len(test_set) * len(systems)) as watch:
         found = compare(
@@ -70,6 +71,8 @@ def main(arguments: Sequence[str]) -> int:
             **figure_options(options),
             **search_options(options),
         )
+    for name, one in found.evaluations.items():
+        warn_of_long(name, one.num_long)
     if options.json:
         print(json.dumps(found.figures(), ensure_ascii=False, indent=2))
     else:

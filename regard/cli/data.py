@@ -59,10 +59,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write_grammar(options: Namespace) -> int:
     from regard.cli.options import progress
-    from regard.lab.grammar_files import write_files
+    from regard.lab.grammar_files import write_grammar
 
     with progress("pairs", None) as watch:
-        write_files(
+        write_grammar(
             options.out, options.pairs, options.seed, overwrite=options.overwrite, tell=print, watch=watch
         )
     return 0

@@ -19,6 +19,7 @@ from regard.cli.options import (
     progress,
     search_options,
     table_options,
+    warn_of_long,
     whole_output,
 )
 
@@ -28,10 +29,10 @@ with signatures and 95 % intervals; by the length of the source; by how often tr
 word links, the alignment error rate of attention beside that of the diagonal. --report shows the worst sentences too,
 and what attention did in them.
 SYSTEM is a model folder, or a file of translations, line by line. FILES are two line-parallel files (source,
-reference) or one TSV.
+reference) or one TSV. Each source is translated as one sentence, as `translate --split-sentences never` does.
 
 Shared tasks on grapheme-to-phoneme call 100 - exact match their WER; their PER is the WER here, where a word is what
-stands between spaces: a phoneme. Exact match and error rates compare in Unicode NFC."""
+stands between spaces: a phoneme. All compare in Unicode NFC."""
 
 _EXAMPLES = """\
 examples:
@@ -90,7 +91,10 @@ def main(arguments: Sequence[str]) -> int:
         if place:
             check_place(place)
     test_set = read_test_set(
-        options.files, options.links, options.one_indexed, table_options(options, options.system)
+        options.files,
+        options.links,
+        options.one_indexed,
+        table_options(options, [options.system], options.files),
     )
     system = open_system(options.system, options)
     with progress("sentences", len(test_set) * (2 if options.links else 1)) as watch:
@@ -103,6 +107,7 @@ def main(arguments: Sequence[str]) -> int:
             **figure_options(options),
             **search_options(options),
         )
+    warn_of_long(options.system, found.num_long)
     if options.json:
         print(json.dumps(found.figures(), ensure_ascii=False, indent=2))
     else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from regard.output import whole_output as whole_output
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from regard.lab.systems import Table
+    from regard.records import Table
     from regard.translator import Translator
 
 
@@ -170,18 +171,26 @@ def add_table_options(parser: Parser) -> None:
     )
     add(
         "--features",
-        default="",
         metavar="COLUMN",
-        help="the column of features (default: the model's recipe)",
+        help="the column of features, '' for none (default: the model's recipe)",
     )
 
 
-def table_options(options: Namespace, system: str) -> Table:
-    """The columns asked for, or those of the system's recipe."""
-    from regard.lab.systems import Table, table_of
+def table_options(options: Namespace, systems: Sequence[str], files: Sequence[str]) -> Table:
+    """The columns asked for; what was not asked for is as the recipes of the systems say."""
+    from regard.lab.systems import table_of
 
-    usual = table_of(system)
-    return Table(tuple(options.columns or usual.columns), options.features or usual.features)
+    return table_of(systems, files, options.columns or (), options.features)
+
+
+def warn_of_long(system: str, number: int) -> None:
+    """Say on standard error that so many sources are longer than what the model was trained on."""
+    if number:
+        print(
+            f"warning: {system}: {number} source{'' if number == 1 else 's'} of more pieces than training had "
+            "(data.max_pieces), each translated as one sentence; `regard translate` works in parts",
+            file=sys.stderr,
+        )
 
 
 def add_figure_options(parser: Parser) -> None:

@@ -15,9 +15,11 @@ from regard.cli import Parser
 from regard.cli.options import (
     add_ensemble_option,
     add_machine_options,
+    add_table_options,
     lines_of,
     load_model,
     progress,
+    table_options,
     whole_output,
 )
 
@@ -30,7 +32,7 @@ _DESCRIPTION = """\
 Force a model through given translations and write, line n for pair n: the log-probability in nats, the same for a
 piece on average, and the perplexity, with TABs between them. End-of-sentence counts as a piece; of an empty source
 nothing is scored. Figures of all pairs go to standard error. FILES are two line-parallel files (source,
-translation) or one TSV."""
+translation) or one table: TSV, JSON lines, hub:NAME."""
 
 _EXAMPLES = """\
 examples:
@@ -52,19 +54,21 @@ def main(arguments: Sequence[str]) -> int:
     )
     add("--format", choices=("tsv", "jsonl"), default="tsv", help="tsv, or one JSON object a line")
     add("--batch-size", type=int, help="pairs scored together (default: the recipe)")
+    add_table_options(parser)
     add_ensemble_option(add)
     add_machine_options(parser)
     options = parser.parse_args(arguments)
 
     from regard.data import read_pairs
 
-    pairs = read_pairs(options.files)
+    table = table_options(options, [options.model, *options.ensemble], options.files)
+    pairs = read_pairs(options.files, table.columns, table.features, split="test")
     translator = load_model(options)
     total, pieces, lines = 0.0, 0, 0
     with ExitStack() as stack:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         write = stack.enter_context(whole_output(options.output)) if options.output else sys.stdout.write
-        watch = stack.enter_context(progress("pairs", lines_of(Path(options.files[0]))))
+        watch = stack.enter_context(progress("pairs", _number(options.files)))
         for chunk in _chunks(pairs):
             sources, targets = [pair.source for pair in chunk], [pair.target for pair in chunk]
             for one in translator.score(sources, targets, batch_size=options.batch_size, watch=watch):
@@ -76,6 +80,15 @@ def main(arguments: Sequence[str]) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def _number(files: Sequence[str]) -> int | None:
+    """How many pairs there are, where that is known beforehand: in two files or one table, not on the hub."""
+    from regard.data.hub import HUB
+    from regard.data.sources import is_table
+
+    alone = len(files) == (1 if is_table(files[0]) else min(len(files), 2))
+    return lines_of(Path(files[0])) if alone and not files[0].startswith(HUB) else None
 
 
 def _chunks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:

@@ -127,16 +127,18 @@ class CorpusStats:
 
 
 def corpus_stats(
-    files: Sequence[str | Path],
+    files: str | Path | Sequence[str | Path],
     columns: Sequence[str | int] = (),
     features: str | int = "",
     watch: Callable[[int], object] = lambda number: None,
 ) -> CorpusStats:
     """Describe one text, or a parallel corpus in any of the forms `read_pairs` reads.
 
-    A single file is a text, unless its name says that it is a table, its first line has a tab or `columns` are
-    given. `watch` hears of the lines done. Raises DataError as `read_pairs` does.
+    A single file is a text, unless its name says that it is a table, its first line has a tab or `columns` are given.
+    `rich.print` shows what is found as tables. `watch` hears of the lines done. Raises DataError as `read_pairs`
+    does.
     """
+    files = [files] if isinstance(files, str | Path) else files
     if len(files) == 1 and not (columns or is_table(files[0]) or "\t" in next(read_lines(files[0]), "")):
         return _text_stats(files[0], watch)
     sources = open_sources(files, columns, features)

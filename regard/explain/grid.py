@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regard.alignment import fold_pieces
+from regard.data.tokeniser import split_features
 from regard.records import Translation, Words
 
 
@@ -15,7 +16,8 @@ class Grid:
     """Attention (T, S) with the text of its rows and columns; `ends`: the last column is the end of the source.
 
     A row holds the mean over a target word's pieces, a column the sum over a source word's. A side of a single word
-    (a spelled word, phonemes written together) is shown by its pieces.
+    (a spelled word, phonemes written together) is shown by its pieces; where features follow the word, each of those
+    has its column beside them.
     """
 
     matrix: np.ndarray
@@ -34,7 +36,10 @@ class Grid:
         """The grid of a translation; None without attention or without a word."""
         if translation.attention is None:
             return None
-        source = _readable(translation.source_words, translation.source_pieces)
+        plain, features = split_features(translation.source)
+        source = _readable(
+            translation.source_words, translation.source_pieces, bool(features) and _is_word(plain)
+        )
         target = _readable(translation.words, translation.pieces)
         if not source.texts or not target.texts:
             return None
@@ -46,9 +51,13 @@ class Grid:
         return cls(matrix, labels, target.texts, ends)
 
 
-def _readable(words: Words, pieces: tuple[str, ...]) -> Words:
-    """The words, or where there is but one the pieces it is written in."""
-    if len(words.texts) != 1:
+def _is_word(text: str) -> bool:
+    return len(text.split()) == 1
+
+
+def _readable(words: Words, pieces: tuple[str, ...], with_features: bool = False) -> Words:
+    """The words; where there is but one, or one with its features, the pieces it is written in."""
+    if len(words.texts) != 1 and not with_features:
         return words
     shown = [row for row, place in enumerate(words.places) if place >= 0]
     places = [-1] * len(words.places)

@@ -61,7 +61,8 @@ def score_table(rows: tuple[ExampleScore, ...]) -> Table:
 def show_trace(trace: Trace, top: int = 5) -> Group:
     """A translation, steps 0 to 5 of each of its words with the model's numbers, and the heat map.
 
-    `top` is how many source words and how many candidates are listed for each word, the best ones first.
+    `top` is how many source words and how many candidates are listed for each word, the best ones first. For a
+    `rich` console: `rich.print(regard.show_trace(regard.load(folder).trace(sentence)))`.
     """
     return Group(*_trace_head(trace), *_trace_steps(trace, top), *_trace_map(trace))
 

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from regard.errors import ConfigError
 from regard.lab.evaluation import BOOTSTRAP, Evaluation, evaluate
-from regard.lab.systems import System, TestSet, own_training_text, pairs_of, table_of
+from regard.lab.systems import System, TestSet, own_training_text, pairs_of
 from regard.metrics import Difference, difference
 from regard.metrics.significance import TRIALS
 from regard.translator import How
@@ -59,14 +59,15 @@ def compare(
     `systems` are models or files of translations, as `evaluate` takes them, by name; without names they are called
     after their files. Rare words are counted in one text for all: `training_text`, or what the first was trained on.
     `trials` are those of the paired approximate randomisation behind each p-value; all else as in `evaluate`.
-    Raises ConfigError for fewer than two systems, and what `evaluate` raises.
+    Raises ConfigError for fewer than two systems and for models whose recipes read different columns of the same
+    table, and what `evaluate` raises.
     """
     named = systems if isinstance(systems, Mapping) else system_names(systems)
     if len(named) < 2:
         raise ConfigError(f"expected at least two systems, got {len(named)}; name a baseline and another")
     if trials < 1:
         raise ConfigError(f"trials: expected a number from 1 on, got {trials}")
-    pairs = pairs_of(test_set, table_of(next(iter(named.values()))))
+    pairs = pairs_of(test_set, list(named.values()))
     trained_on = training_text or own_training_text(next(iter(named.values())))
     evaluations = {
         name: evaluate(

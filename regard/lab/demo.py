@@ -45,14 +45,17 @@ class Demo:
     seconds: float
 
 
-def demo(out: Path, console: Console, overrides: Sequence[str] = ()) -> Demo:
+def demo(
+    out: str | Path = "runs/demo", console: Console | None = None, overrides: Sequence[str] = ()
+) -> Demo:
     """Train a fixed-vector and an attention model on equal tokens of the embedded corpus, and compare them.
 
     The attention model is left in `out`, the other beside it in `out-fixed-vector`; pictures and figures go into
-    `out`. All is printed on the console. `overrides` change both recipes, `--training.epochs=1` say.
-    Raises ConfigError if another run lies in `out`.
+    `out`. All is printed on the console, the terminal if none is given. `overrides` change both recipes,
+    `--training.epochs=1` say. Raises ConfigError if another run lies in `out`.
     """
     started = time.monotonic()
+    out, console = Path(out), console or Console(highlight=False)
     configs = {name: recipes.load(recipe, overrides) for name, recipe in RECIPES.items()}
     folders = {FIXED: out.with_name(out.name + "-fixed-vector"), ATTENTION: out}
     for name, folder in folders.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from regard.alignment import AlignmentScore, alignment_error_rate, diagonal, links_from_attention
+from regard.data.tokeniser import split_features
 from regard.errors import ConfigError
 from regard.explain import Grid
 from regard.lab.systems import (
@@ -17,7 +18,6 @@ from regard.lab.systems import (
     own_training_text,
     pairs_of,
     read_column,
-    table_of,
     training_counts,
 )
 from regard.metrics import (
@@ -69,7 +69,8 @@ class Judged:
 class Evaluation:
     """Figures of one system on one test set.
 
-    `by_length` is in `length_unit`s of the source: words, or characters where every source is one word.
+    `by_length` is in `length_unit`s of the source: words, or characters where every source is one word. `num_long` is
+    how many sources had more pieces than the model was trained on, and were translated as one sentence all the same.
     `by_frequency` is empty where the training text is not known; `aer` and `diagonal_aer` are None without gold links
     or attention. `tallies` are what the figures were computed of, by name.
     """
@@ -82,6 +83,7 @@ class Evaluation:
     cer: Score
     by_length: list[LengthBin]
     length_unit: str
+    num_long: int
     by_frequency: list[FrequencyBin]
     aer: AlignmentScore | None
     diagonal_aer: AlignmentScore | None
@@ -106,6 +108,7 @@ class Evaluation:
             **{name: asdict(score) for name, score in self.scores.items()},
             **bins,
             "length_unit": self.length_unit,
+            "num_long": self.num_long,
             **{name: None if score is None else asdict(score) for name, score in links.items()},
         }
 
@@ -125,19 +128,20 @@ def evaluate(
     """Translate the sources of a test set and compare with its targets.
 
     `system` is a Translator, a model folder, or a file of translations; `test_set` pairs, or the files that hold
-    them, tables being read by the columns of the model's recipe. With `translations` (lines or a file) a model
-    does not translate but is forced through those. `references` are further ones, lines or files; an empty line is
-    none. `training_text` is the target side of the training text, or a model folder whose training data is
-    counted; without it the system's own folder is, if it is given by name. `bootstrap` is the number of samples
-    behind each interval, 0 for none. Where all pairs have gold links, each target is also forced, and its words
-    are linked to what their steps attended to most. `watch` in `how` hears of every sentence done. Raises
-    DataError for text that cannot be read or does not belong together, ModelError for a folder without a whole
-    model, ConfigError for an unknown tokeniser, before anything is translated.
+    them, tables being read by the columns of the model's recipe. With `translations` (lines or a file) a model does
+    not translate but is forced through those; else each source is translated as one sentence, as it stands.
+    `references` are further ones, lines or files; an empty line is none. `training_text` is the target side of the
+    training text, or a model folder whose training data is counted; without it the system's own folder is, if it is
+    given by name. `bootstrap` is the number of samples behind each interval, 0 for none. Where all pairs have gold
+    links, each target is also forced, and its words are linked to what their steps attended to most. `watch` in `how`
+    hears of every sentence done. Raises DataError for text that cannot be read or does not belong together,
+    ModelError for a folder without a whole model, ConfigError for an unknown tokeniser, before anything is
+    translated.
     """
     check_tokeniser(tokenise)
     if bootstrap < 0:
         raise ConfigError(f"bootstrap: expected a number of samples from 0 on, got {bootstrap}")
-    pairs = pairs_of(test_set, table_of(system))
+    pairs = pairs_of(test_set, [system])
     model, given = _opened(system, translations, len(pairs))
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
     further = [read_column(text, len(pairs), "references") for text in references]
@@ -157,6 +161,7 @@ def evaluate(
         **{name: tally.score(bootstrap) for name, tally in tallies.items()},
         by_length=bins,
         length_unit=unit,
+        num_long=0 if model is None or given is not None else _num_long(looked, model.max_pieces),
         by_frequency=[] if counts is None else rare,
         aer=alignment_error_rate([word_links(one) for one in forced], gold) if forced else None,
         diagonal_aer=_diagonal_aer(pairs, gold) if linked else None,
@@ -194,9 +199,9 @@ def _look(
         return []
     if targets is None:
         return model.translate(sources, **how)
-    if model.model.decoder.attention is None:
+    if not model.attends:
         return []
-    forced = model.align(sources, targets, watch=how.get("watch"))
+    forced = model.align(sources, targets, batch_size=how.get("batch_size"), watch=how.get("watch"))
     return [_as_given(one, target) for one, target in zip(forced, targets, strict=True)]
 
 
@@ -221,11 +226,17 @@ def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenis
     return {name: Tally.of(metric, written, streams) for name, metric in metrics.items()}
 
 
+def _num_long(looked: Sequence[Translation], max_pieces: int) -> int:
+    """How many sources have more pieces than that, not counting the end."""
+    return sum(len(one.source_pieces) - 1 > max_pieces for one in looked)
+
+
 def _lengths(sources: Sequence[str]) -> tuple[str, list[int]]:
-    """The unit of the lengths, and the lengths."""
-    if any(len(source.split()) > 1 for source in sources):
-        return "words", [len(source.split()) for source in sources]
-    return "characters", [len(source.strip()) for source in sources]
+    """The unit of the lengths, and the lengths, of what stands before the features of a source that has them."""
+    plain = [split_features(source)[0] for source in sources]
+    if any(len(text.split()) > 1 for text in plain):
+        return "words", [len(text.split()) for text in plain]
+    return "characters", [len(text.strip()) for text in plain]
 
 
 def _judge(

@@ -13,30 +13,33 @@ from regard.data.grammar import HELD_OUT, LONGEST, SHORTEST, generate
 from regard.errors import DataError
 from regard.records import Links, Pair
 
+NUM_PAIRS = 60_000  # of train
 NUM_HELD_BACK = 1000  # pairs of validation, of test, and of each held-out construction
 PAIRS_A_LENGTH = 50
 _SUFFIXES = (".de", ".en", ".links")
 Tell = Callable[[str], None]
 
 
-def write_files(
-    folder: Path,
-    num_pairs: int,
-    seed: int,
+def write_grammar(
+    folder: str | Path,
+    num_pairs: int = NUM_PAIRS,
+    seed: int = 1,
     *,
     overwrite: bool = False,
     tell: Tell = lambda line: None,
     watch: Callable[[int], object] = lambda number: None,
 ) -> None:
-    """Write train, validation, test, test.lengths and a test set for each held-out construction.
+    """Write the embedded corpus: train, validation, test, test.lengths, a test set for each held-out construction.
 
-    Each is three line-parallel files: `.de`, `.en`, and `.links` with the gold links, from zero, `1-2` sure and
-    `1p2` merely possible. `test.lengths` has fifty sentences of each length from 2 words on; where a length has
-    fewer, all of them. The same arguments give the same bytes. All files appear when all are whole; `watch` hears of
-    every pair. Raises DataError if the folder holds other files, or an earlier corpus that is not to be overwritten.
+    Each is three line-parallel files: `.de`, `.en`, and `.links` with the gold links, from zero, `1-2` sure and `1p2`
+    merely possible. `test.lengths` has fifty sentences of each length from 2 words on; where a length has fewer, all
+    of them. The same arguments give the same bytes. All files appear when all are whole; `watch` hears of every pair,
+    `tell` of every file. Raises DataError if the folder holds other files, or an earlier corpus that is not to be
+    overwritten.
     """
     if num_pairs < 1:
         raise DataError(f"--pairs: expected a number from 1 on, got {num_pairs}")
+    folder = Path(folder)
     _check_folder(folder, overwrite)
     sets: dict[str, Iterator[Pair]] = {
         "train": generate(num_pairs, seed),

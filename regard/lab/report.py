@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from regard.errors import ConfigError, DataError
+from regard.errors import ConfigError
 from regard.lab.cases import report_of
 from regard.lab.evaluation import Evaluation
 from regard.lab.markdown import markdown_report
 from regard.lab.page import html_report
+from regard.output import whole_output
 
 NUM_WORST = 10
 SUFFIXES = (".html", ".htm", ".md")
@@ -26,17 +26,13 @@ def write_report(
     """Write an evaluation with its `worst` sentences to one file, HTML or Markdown by its suffix.
 
     The page needs nothing beside itself. `system` and `test_set` are names for its title. Raises ConfigError for
-    another suffix, DataError where nothing can be written.
+    another suffix, DataError for a folder that is not there.
     """
     path = check_report(path, worst)
     report = report_of(found, str(system), [Path(file).name for file in test_set], worst)
     text = markdown_report(report) if path.suffix.lower() == ".md" else html_report(report)
-    draft = path.with_name(path.name + ".draft")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(draft, path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    with whole_output(path) as write:
+        write(text)
 
 
 def check_report(path: str | Path, worst: int = NUM_WORST) -> Path:

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from regard.alignment import read_links
 from regard.checkpoint import load_config
 from regard.data import read_lines, read_pairs
-from regard.errors import DataError, ModelError
+from regard.data.sources import is_table
+from regard.errors import ConfigError, DataError, ModelError
 from regard.metrics import count_words
-from regard.records import Links, Pair
+from regard.records import Links, Pair, Table
 from regard.training.experiment import DATA
 from regard.training.prepared import load_prepared
-from regard.translator import Translator, load
+from regard.translator import Translator, load, table_in
 
 MOST_COUNTED = 200_000  # training pairs of which words are counted
 _CHUNK = 1000
 
 System = Translator | str | Path
 TestSet = Sequence[Pair] | Sequence[str | Path] | str | Path
-
-
-@dataclass(frozen=True)
-class Table:
-    """Source and target column of a table, and the column of features, as in the recipe's `data` section."""
-
-    columns: tuple[str | int, ...] = ()
-    features: str | int = ""
 
 
 def read_test_set(
@@ -57,19 +49,57 @@ def read_test_set(
     return [Pair(pair.source, pair.target, its_links) for pair, its_links in zip(pairs, gold, strict=True)]
 
 
-def table_of(system: System) -> Table:
-    """The columns that a model folder's recipe reads of a table; of any other system, the usual ones."""
+def table_of(
+    systems: Sequence[System],
+    files: Sequence[str | Path],
+    columns: Sequence[str | int] = (),
+    features: str | int | None = None,
+) -> Table:
+    """What is read of the tables among the files: `columns` and `features`, or as the systems' recipes say.
+
+    They are the usual ones where no system has a recipe, such as files of translations. Raises ConfigError where the
+    recipes differ in what is not given.
+    """
+    given = Table(tuple(columns), "" if features is None else features)
+    if len(files) > 1 and not any(map(is_table, files)):
+        return given
+    found = [
+        (system, Table(given.columns or own.columns, own.features if features is None else features))
+        for system in systems
+        if (own := _own_table(system)) is not None
+    ]
+    for system, table in found:
+        if table != found[0][1]:
+            raise ConfigError(
+                f"{_told(*found[0])}, {_told(system, table)}: they cannot share a table; choose with --columns and "
+                "--features, or in Python with regard.read_test_set(files, table=regard.Table(...))"
+            )
+    return found[0][1] if found else given
+
+
+def _own_table(system: System) -> Table | None:
+    if isinstance(system, Translator):
+        return system.table
     if not isinstance(system, str | Path) or not Path(system).is_dir():
-        return Table()
-    data = load_config(system).data
-    return Table(tuple(data.columns), data.features)
+        return None
+    return table_in(load_config(system).data)
 
 
-def pairs_of(test_set: TestSet, table: Table | None = None) -> list[Pair]:
-    """The pairs of a test set, or of the files that hold it. Raises DataError for anything else."""
+def _told(system: System, table: Table) -> str:
+    name = "a Translator" if isinstance(system, Translator) else system
+    columns = " and ".join(map(str, table.columns)) or "the usual columns"
+    return f"{name} reads {columns}" + (f" with features in {table.features}" if table.features else "")
+
+
+def pairs_of(test_set: TestSet, systems: Sequence[System] = ()) -> list[Pair]:
+    """The pairs of a test set, or of the files that hold it, tables being read as the systems' recipes say.
+
+    Raises DataError for anything else, ConfigError as `table_of` does.
+    """
     given = [test_set] if isinstance(test_set, str | Path) else list(test_set)
     if given and all(isinstance(one, str | Path) for one in given):
-        return read_test_set([one for one in given if not isinstance(one, Pair)], table=table)
+        files = [one for one in given if not isinstance(one, Pair)]
+        return read_test_set(files, table=table_of(systems, files))
     for number, one in enumerate(given, start=1):
         if not isinstance(one, Pair):
             raise DataError(

@@ -8,7 +8,7 @@ from regard.metrics.length import LengthBin, by_length
 from regard.metrics.measures import MEASURES, Measure
 from regard.metrics.rates import ErrorRate, ExactMatch, cer, exact_match, wer
 from regard.metrics.significance import Difference, difference
-from regard.metrics.tally import Metric, References, Score, Tally
+from regard.metrics.tally import Metric, References, Score, Tally, composed
 from regard.metrics.translation import (
     bleu,
     bleu_metric,
@@ -39,6 +39,7 @@ __all__ = [
     "check_tokeniser",
     "chrf",
     "chrf_metric",
+    "composed",
     "count_words",
     "coverage_deviation",
     "difference",

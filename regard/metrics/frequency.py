@@ -30,7 +30,7 @@ class FrequencyBin:
 
 
 def count_words(texts: Iterable[str], tokenise: str = "13a") -> Counter[str]:
-    """How often each word occurs, in lower case, split as BLEU splits."""
+    """How often each word occurs, in lower case and NFC, split as BLEU splits."""
     split = word_splitter(tokenise, lowercase=True)
     counts: Counter[str] = Counter()
     for text in texts:

@@ -1,13 +1,12 @@
 """Exact match, and error rates by edit distance (jiwer): for speech, spelling to sound, inflection, normalisation.
 
-Both sides are compared in NFC, with each run of white space as one space and none at the ends. Shared tasks on
-grapheme-to-phoneme (SIGMORPHON 2020) call the share of words whose phonemes are not all right their WER: that is
-100 − exact match; their PER is the word error rate here, for their words are phonemes.
+`Tally` brings both sides to NFC; here each run of white space counts as one space, and none at the ends.
+Shared tasks on grapheme-to-phoneme (SIGMORPHON 2020) call the share of words whose phonemes are not all right their
+WER: that is 100 − exact match; their PER is the word error rate here, for their words are phonemes.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Literal
@@ -107,9 +106,8 @@ class ErrorRate(Metric):
 
 
 def _same_form(text: str, lowercase: bool) -> str:
-    """NFC, single spaces, and lower case if asked."""
-    composed = unicodedata.normalize("NFC", text)
-    return " ".join((composed.lower() if lowercase else composed).split())
+    """Single spaces, and lower case if asked."""
+    return " ".join((text.lower() if lowercase else text).split())
 
 
 def _rate(counts: tuple[float, float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ class Tally:
 
     @classmethod
     def of(cls, metric: Metric, hypotheses: Sequence[str], references: References) -> Tally:
-        """Count. `references[r][i]` is reference r of sentence i; None where it has fewer than others.
+        """Count, with both sides in Unicode NFC. `references[r][i]` is reference r of sentence i; None where it has
+        fewer than others.
 
         Raises DataError for an empty corpus, or where the numbers of translations and references differ.
         """
@@ -70,7 +72,9 @@ class Tally:
             check_lines(hypotheses, each)
         numbers = {sum(one is not None for one in ones) for ones in zip(*references, strict=True)}
         told = str(numbers.pop()) if len(numbers) == 1 else "var"
-        return cls(metric, metric.count(hypotheses, references), told)
+        written = [composed(text) for text in hypotheses]
+        wanted = [[None if one is None else composed(one) for one in each] for each in references]
+        return cls(metric, metric.count(written, wanted), told)
 
     def value(self, rows: Sequence[int] | slice = slice(None)) -> float:
         """The figure over the whole corpus, or over these sentences."""
@@ -99,6 +103,11 @@ class Tally:
         values = sorted(self.metric.value(self.rows[rows].sum(axis=0)) for rows in drawn)
         cut = samples // 40
         return (values[samples - cut - 1] - values[cut]) / 2
+
+
+def composed(text: str) -> str:
+    """The text in Unicode NFC, the form in which texts are compared."""
+    return unicodedata.normalize("NFC", text)
 
 
 def check_lines(hypotheses: Sequence[str], references: Sequence[str | None]) -> None:

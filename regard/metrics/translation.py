@@ -1,4 +1,7 @@
-"""BLEU, chrF and TER over a corpus, computed by sacrebleu so that they compare with published figures."""
+"""BLEU, chrF and TER over a corpus, computed by sacrebleu so that they compare with published figures.
+
+Both sides are compared in Unicode NFC, which sacrebleu leaves to its caller; text that is in NFC has its own figures.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import ConfigError
-from regard.metrics.tally import Metric, References, Rows, Score, Tally
+from regard.metrics.tally import Metric, References, Rows, Score, Tally, composed
 
 
 def bleu(
@@ -83,14 +86,16 @@ def check_tokeniser(tokenise: str) -> None:
 
 
 def word_splitter(tokenise: str, lowercase: bool) -> Callable[[str], list[str]]:
-    """What splits a text into the words that BLEU compares."""
+    """What splits a text into the words that BLEU compares, in Unicode NFC."""
     from sacrebleu.metrics.bleu import BLEU
 
     check_tokeniser(tokenise)
     tokenizer = BLEU(tokenize=tokenise).tokenizer
 
     def split(text: str) -> list[str]:
-        words: list[str] = tokenizer((text.lower() if lowercase else text).rstrip()).split()
+        words: list[str] = tokenizer(
+            (composed(text).lower() if lowercase else composed(text)).rstrip()
+        ).split()
         return words
 
     return split

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import sacrebleu
+import yaml
 
 from tests.cli.shell import Shell, check_refused
 from tests.trained import Trained
@@ -121,3 +123,23 @@ def test_mistakes_take_one_line(
         run("evaluate", models.attention, *(argument.format(**places) for argument in arguments)), *words
     )
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_long_sources_and_recipes_that_differ_are_told(run: Shell, models: Trained, tmp_path: Path) -> None:
+    model, table = tmp_path / "model", tmp_path / "test.tsv"
+    shutil.copytree(models.attention, model)
+    recipe = model / "config.yaml"
+    content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    content["data"] |= {"columns": [2, 1], "max_pieces": 3}
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+    table.write_text("the man\tder mann\nthe old man laughs\tder alte mann lacht\n", encoding="utf-8")
+    quick = ("--beam", 1, "--bootstrap", 0)
+    answer = run("evaluate", model, table, *quick)
+    assert answer.status == 0
+    assert "warning: " in answer.err
+    assert "1 source of more pieces than training had (data.max_pieces)" in answer.err
+    both = ("compare", models.attention, model, "--test", table, "--trials", 5, *quick)
+    check_refused(run(*both), "attention reads the usual columns", "model reads 2 and 1", "--columns")
+    answer = run(*both, "--columns", 2, 1)
+    assert answer.status == 0, answer.err
+    assert answer.err.count("warning: ") == 1

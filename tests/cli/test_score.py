@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
+import datasets
 import pytest
+import yaml
 
 import regard
 from tests.cli.shell import Shell, check_refused
@@ -47,6 +50,39 @@ def test_jsonl_and_tsv_input(run: Shell, models: Trained, tmp_path: Path) -> Non
     assert sum(first["log_probabilities"]) == pytest.approx(first["log_probability"])
     assert first["perplexity"] == pytest.approx(math.exp(-first["per_piece"]))
     assert (second["pieces"], second["log_probability"], second["perplexity"]) == ([], 0, None)
+
+
+def test_tables_are_read_by_the_columns_asked_for(run: Shell, models: Trained, tmp_path: Path) -> None:
+    file, usual = tmp_path / "other.tsv", tmp_path / "usual.tsv"
+    file.write_text("".join(f"x\t{p.target}\t{p.source}\n" for p in PAIRS), encoding="utf-8")
+    usual.write_text("".join(f"{p.source}\t{p.target}\n" for p in PAIRS), encoding="utf-8")
+    answer = run("score", models.attention, file, "--columns", 3, 2)
+    assert (answer.status, answer.out) == (0, run("score", models.attention, usual).out)
+
+
+def test_tables_are_read_by_the_columns_of_the_recipe(run: Shell, models: Trained, tmp_path: Path) -> None:
+    shutil.copytree(models.attention, tmp_path / "model")
+    recipe = tmp_path / "model" / "config.yaml"
+    content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    content["data"]["columns"] = ["de", "en"]
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+    file = tmp_path / "named.tsv"
+    file.write_text("en\tde\n" + "".join(f"{p.target}\t{p.source}\n" for p in PAIRS), encoding="utf-8")
+    answer = run("score", tmp_path / "model", file)
+    assert (answer.status, answer.out) == (
+        0,
+        run("score", models.attention, file, "--columns", "de", "en").out,
+    )
+    assert len(answer.out.splitlines()) == 5
+
+
+def test_a_data_set_of_the_hub_is_scored(run: Shell, models: Trained, tmp_path: Path) -> None:
+    rows = [{"source": p.source, "target": p.target} for p in PAIRS]
+    splits = {"train": datasets.Dataset.from_list(rows[:1]), "test": datasets.Dataset.from_list(rows)}
+    datasets.DatasetDict(splits).save_to_disk(str(tmp_path / "set"))
+    answer = run("score", models.attention, f"hub:{tmp_path / 'set'}")
+    assert answer.status == 0, answer.err
+    assert len(answer.out.splitlines()) == 5
 
 
 def test_an_ensemble_scores_too(run: Shell, models: Trained, files: tuple[Path, Path]) -> None:

@@ -60,7 +60,12 @@ def test_a_lemma_with_features_becomes_a_form(run: Shell, tmp_path: Path) -> Non
     options = ("--data.train", train, "--data.validation", test, "--out", model, *QUICK)
     answer = run("train", "inflection", *options)
     assert answer.status == 0, answer.err
-    assert 0 <= figures(run, model, test)["exact_match"]["value"] <= 100
+    found = figures(run, model, test)
+    assert 0 <= found["exact_match"]["value"] <= 100
+    assert found["length_unit"] == "characters"
+    page = tmp_path / "report.html"
+    assert run("evaluate", model, test, "--beam", 1, "--bootstrap", 0, "--report", page).status == 0
+    assert "V.PTCP" in page.read_text(encoding="utf-8")
     done = run("translate", model, "--format", "jsonl", stdin=b"walk\tV;PST\n")
     assert json.loads(done.out)["source_pieces"] == [*"walk", "V", "PST", "</s>"]
     refused = run("translate", model, stdin=b"walk\n")

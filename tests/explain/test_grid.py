@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,20 @@ def test_a_single_word_is_shown_by_its_pieces() -> None:
     grid = Grid.of(translation(Words(("X", "Y"), (0, 1, -1)), spelled))
     assert (grid.source_words, grid.target_words) == (("a", "b", "</s>"), ("X", "Y"))
     assert grid.matrix == pytest.approx(ATTENTION[:2])
+
+
+def test_a_word_with_features_is_shown_by_its_letters_and_each_feature() -> None:
+    looked = replace(
+        translation(Words(("X", "Y"), (0, 1, -1)), Words(("go", "PST"), (0, 0, 1))),
+        source="go\tPST",
+        source_pieces=("g", "o", "PST"),
+    )
+    grid = Grid.of(looked)
+    assert grid.source_words == ("g", "o", "PST")
+    assert grid.matrix == pytest.approx(ATTENTION[:2])
+    assert grid.coverage.tolist() == pytest.approx([0.6, 0.45, 0.95])
+    several = replace(looked, source="g o\tPST", source_words=Words(("g", "o", "PST"), (0, 1, 2)))
+    assert Grid.of(several).source_words == ("g", "o", "PST")
 
 
 def test_without_attention_or_words_there_is_no_grid() -> None:

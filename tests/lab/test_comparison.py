@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
+import regard
 from regard.errors import ConfigError, DataError
 from regard.lab.comparison import compare
 from regard.lab.evaluation import FIGURES, evaluate
+from regard.lab.systems import read_test_set
 from regard.lab.tables import show_comparison
 from regard.metrics import difference
-from regard.records import Pair
+from regard.records import Pair, Table
 from tests.explain.screen import screen
 from tests.trained import Trained, unseen_pairs
 
@@ -78,6 +82,54 @@ def test_names_are_as_short_as_they_can_be(outputs: dict[str, Path], tmp_path: P
         str(outputs["all"]),
         str(twin),
     ]
+
+
+def with_columns(model: Path, place: Path, columns: list[str | int]) -> Path:
+    """The same model, as if trained on a table with these columns."""
+    shutil.copytree(model, place)
+    recipe = place / "config.yaml"
+    content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    content["data"]["columns"] = columns
+    recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return place
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Target first, source second."""
+    file = tmp_path / "test.tsv"
+    file.write_text("".join(f"{pair.target}\t{pair.source}\n" for pair in PAIRS), encoding="utf-8")
+    return file
+
+
+def test_the_first_recipe_says_how_a_table_is_read(
+    models: Trained, outputs: dict[str, Path], table: Path, tmp_path: Path
+) -> None:
+    model = with_columns(models.attention, tmp_path / "model", [2, 1])
+    for given in (outputs["half"], outputs["all"]), (outputs["half"], model):
+        files = dict(zip("ab", given, strict=True))
+        found = compare(files, table, bootstrap=0, trials=5, beam=1)
+        first = found.evaluations["a"].sentences[0]
+        assert (first.source == PAIRS[0].source) == (given[1] == model)
+    assert evaluate(regard.load(model), table, bootstrap=0, beam=1).sentences[0].source == PAIRS[0].source
+
+
+def test_recipes_that_read_other_columns_cannot_share_a_table(
+    models: Trained, outputs: dict[str, Path], table: Path, tmp_path: Path
+) -> None:
+    systems = [
+        outputs["half"],
+        models.fixed_vector,
+        with_columns(models.attention, tmp_path / "model", [2, 1]),
+    ]
+    with pytest.raises(
+        ConfigError, match=r"fixed_vector reads the usual columns, .*model reads 2 and 1: they"
+    ):
+        compare(systems, table)
+    pairs = read_test_set([table], table=Table((2, 1)))
+    assert len(compare(systems, pairs, bootstrap=0, trials=5, beam=1).evaluations) == 3
+    by_line = compare(systems[1:], models.test[:2], bootstrap=0, trials=5, beam=1)
+    assert by_line.evaluations["model"].sentences[0].source == PAIRS[0].source
 
 
 def test_mistakes_are_named(outputs: dict[str, Path]) -> None:

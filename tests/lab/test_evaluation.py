@@ -138,6 +138,39 @@ def test_words_spelled_out_are_measured_in_characters(translator: Translator) ->
     assert "source characters" in screen(show_evaluation(found))
 
 
+def test_features_are_not_part_of_the_length(tmp_path: Path) -> None:
+    forms = tmp_path / "forms.txt"
+    forms.write_text("walked\nunderstood it\n", encoding="utf-8")
+    spelled = [Pair("walk\tV;PST", "walked"), Pair("misunderstand\tV;PST", "misunderstood")]
+    found = evaluate(forms, spelled, bootstrap=0)
+    assert found.length_unit == "characters"
+    assert [(row.label, row.num_sentences) for row in found.by_length] == [("≤ 10", 1), ("11–20", 1)]
+    assert evaluate(forms, [*spelled[:1], Pair("give up\tV;PST", "gave up")]).length_unit == "words"
+
+
+def test_sources_longer_than_those_of_training_are_counted(models: Trained) -> None:
+    short = regard.load(models.attention)
+    short.max_pieces = 3
+    pairs = [Pair("der mann lacht", "a"), Pair("der alte mann lacht", "b"), Pair("", "c")]
+    assert evaluate(short, pairs, bootstrap=0, beam=1).num_long == 1
+    assert evaluate(short, pairs, translations=["a", "b", "c"], bootstrap=0).figures()["num_long"] == 0
+    assert evaluate(regard.load(models.attention), pairs, bootstrap=0, beam=1).num_long == 0
+
+
+def test_an_ensemble_is_looked_at_where_any_of_it_attends(models: Trained) -> None:
+    pairs = unseen_pairs(4)
+    both = regard.load_ensemble([models.fixed_vector, models.attention])
+    found = evaluate(both, pairs, bootstrap=0, beam=1, batch_size=2)
+    assert found.aer is not None
+    assert all(one.forced is not None for one in found.sentences)
+
+
+def test_forcing_keeps_to_the_batch_size(translator: Translator) -> None:
+    heard: list[int] = []
+    evaluate(translator, unseen_pairs(4), bootstrap=0, beam=1, batch_size=2, watch=heard.append)
+    assert heard == [2] * 4
+
+
 def test_files_are_as_good_as_pairs(models: Trained, translator: Translator) -> None:
     source, target, _ = models.test
     found = evaluate(translator, [source, str(target)], bootstrap=0, beam=1)

@@ -186,11 +186,16 @@ def test_words_are_odd_where_the_others_lack_them() -> None:
     ]
 
 
+def test_how_a_letter_is_spelt_makes_no_word_odd() -> None:
+    assert odd_words("cafe\u0301", ["caf\u00e9"]) == [("cafe\u0301", False)]
+    assert odd_words("caf\u00e9", ["cafe\u0301"]) == [("caf\u00e9", False)]
+
+
 def test_mistakes_are_named(found: Evaluation, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected a report ending in \.html, \.htm, \.md, got '\.txt'"):
         write_report(found, tmp_path / "report.txt")
     with pytest.raises(ConfigError, match="worst: expected a number of sentences from 0 on, got -1"):
         write_report(found, tmp_path / "report.md", worst=-1)
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="there is no folder"):
         regard.write_report(found, tmp_path / "none" / "report.md")
     assert list(tmp_path.iterdir()) == []

@@ -59,3 +59,10 @@ def test_mistakes_are_named() -> None:
         by_frequency(["a"], ["a"], {}, (1, 1))
     with pytest.raises(ConfigError, match="tokenise: expected one of"):
         count_words([], "moses")
+
+
+def test_words_are_the_same_however_their_letters_are_spelt() -> None:
+    counts = count_words(["cafe\u0301 \u095c"])
+    assert counts == {"caf\u00e9": 1, "\u0921\u093c": 1}
+    (found,) = by_frequency(["caf\u00e9 \u0921\u093c"], ["cafe\u0301 \u095c"], counts)
+    assert (found.label, found.recall, found.precision) == ("1", 100, 100)

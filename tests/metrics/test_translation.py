@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ConfigError, DataError
-from regard.metrics import Score, bleu, check_tokeniser, chrf
+from regard.metrics import Score, bleu, check_tokeniser, chrf, ter
 
 WORDS = st.lists(st.sampled_from(["der", "Hund", "sieht", "die", "Katze", "."]), min_size=4, max_size=9)
 SENTENCES = st.lists(WORDS.map(" ".join), min_size=1, max_size=4)
@@ -97,3 +97,13 @@ def test_a_tokeniser_whose_library_is_missing_is_told_beforehand(monkeypatch: py
     monkeypatch.setattr("sacrebleu.metrics.bleu.BLEU.__init__", missing)
     with pytest.raises(ConfigError, match=r"ja-mecab cannot be used here \(needs extra dependencies\)"):
         check_tokeniser("ja-mecab")
+
+
+APART, COMPOSED = "cafe\u0301 und \u095c sind da .", "caf\u00e9 und \u0921\u093c sind da ."
+
+
+@pytest.mark.parametrize("metric", [bleu, chrf])
+def test_how_a_letter_is_spelt_is_no_mistake(metric: Callable[..., Score]) -> None:
+    assert metric([APART], [COMPOSED]).value == pytest.approx(100)
+    assert metric([COMPOSED], [APART]).value == pytest.approx(100)
+    assert ter([COMPOSED], [APART]).value == 0
