@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from regard.data.sentences import is_unspaced
+from regard.data.scripts import is_unspaced
 from regard.records import Translation, Words
 
 MOST_WEIGHTS = 1 << 22  # of the matrix of a whole line; where it would be larger only the parts have theirs
