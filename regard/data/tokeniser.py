@@ -150,17 +150,21 @@ class Tokeniser:
         if not self.reads_features:
             return self._encode_plain(texts)
         for text in texts:
-            if "\t" not in text and text.strip():
-                raise DataError(
-                    f"expected a source, a tab and its features between semicolons, as in {_example(self.features)}; "
-                    f"came {text[:40]!r} without a tab"
-                )
+            self.check(text)
         split = [split_features(text) for text in texts]
         encoded = self._encode_plain([plain for plain, _ in split])
         return [
             [*ids, *(self._feature_ids.get(symbol, UNKNOWN) for symbol in symbols)]
             for ids, (_, symbols) in zip(encoded, split, strict=True)
         ]
+
+    def check(self, text: str) -> None:
+        """Raise DataError for a text without a tab where features are expected."""
+        if self.reads_features and "\t" not in text and text.strip():
+            raise DataError(
+                f"expected a source, a tab and its features between semicolons, as in {_example(self.features)}; "
+                f"came {text[:40]!r} without a tab"
+            )
 
     def _encode_plain(self, texts: list[str]) -> list[list[int]]:
         if self._words is not None:
