@@ -373,6 +373,18 @@ def _asks(glossary: dict[str, str], source: str) -> bool:
     return any(stands(term, source) for term in glossary)
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_terms_beside_longer_and_shorter_sentences_without_any(translator: Translator, beam: int) -> None:
+    sentences = sorted(SENTENCES[:8], key=len)
+    for texts in (sentences, sentences[::-1]):
+        glossary = {texts[0].split()[0]: "child"}
+        how: dict = {"glossary": glossary, "coverage_penalty": 0.3, "beam": beam}
+        found = translator.translate(texts, **how)
+        alone = [translator.translate(text, **how) for text in texts]
+        assert [one.text for one in found] == [one.text for one in alone]
+        assert [one.score for one in found] == pytest.approx([one.score for one in alone], abs=1e-4)
+
+
 def test_a_term_that_cannot_be_written_is_told(translator: Translator) -> None:
     word = SENTENCES[0].split()[0]
     found = translator.translate(SENTENCES[0], glossary={word: "Ωmega"})

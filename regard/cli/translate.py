@@ -44,8 +44,9 @@ interruption, the same command goes on. Each --shard is for a process of its
 own; the one that finishes last joins them.
 jsonl has one object a line: text, log_probability and log_probabilities (of all
 and of each piece, in nats), score, pieces, source_pieces, attention (a row for
-each piece, a column for each source piece), the same of each of several
-`sentences`, and with --num-best of the `alternatives`."""
+each piece, a column for each source piece), `unmet` (the glossary's terms that
+were not written, if there are any), the same of each of several `sentences`,
+and with --num-best of the `alternatives`."""
 
 
 def main(arguments: Sequence[str]) -> int:

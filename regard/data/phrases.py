@@ -11,17 +11,15 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from regard.data.scripts import is_unspaced
 from regard.data.text import read_lines
 from regard.errors import DataError
-
-_UNSPACED = {"CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN"}
 
 
 @lru_cache(maxsize=4096)
 def joins(character: str) -> bool:
     """Whether a character makes one word with its neighbours: a letter, digit or mark of a script with spaces."""
-    script = unicodedata.name(character, "").split(" ")[0]
-    return unicodedata.category(character)[0] in "LNM" and script not in _UNSPACED
+    return unicodedata.category(character)[0] in "LNM" and not is_unspaced(character)
 
 
 def stands(phrase: str, text: str) -> bool:

@@ -76,24 +76,6 @@ def cut_long(texts: Sequence[str], limit: int, sizes: Sizes) -> list[list[str]]:
         ]
 
 
-def is_unspaced(character: str) -> bool:
-    """Whether the character's script writes no spaces between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese."""
-    code = ord(character)
-    return any(first <= code <= last for first, last in _UNSPACED)
-
-
-_UNSPACED = (
-    (0x0E00, 0x0EFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x3000, 0x312F),
-    (0x3400, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0xFF00, 0xFF9F),
-    (0x20000, 0x3FFFF),
-)
-
-
 def _code(language: str) -> str:
     """The language without its region. Raises ConfigError for what is no code."""
     code = re.split("[-_]", language.lower())[0]

@@ -152,18 +152,22 @@ class Tokeniser:
         if not self.reads_features:
             return self._encode_plain(texts)
         for text in texts:
-            if text.count("\t") != 1 and text.strip():
-                tabs = "with more than one tab" if "\t" in text else "without a tab"
-                raise DataError(
-                    f"expected a source, a tab and its features between semicolons, as in {_example(self.features)}; "
-                    f"came {text[:40]!r} {tabs}"
-                )
+            self.check(text)
         split = [split_features(text) for text in texts]
         encoded = self._encode_plain([plain for plain, _ in split])
         return [
             [*ids, *(self._feature_ids.get(symbol, UNKNOWN) for symbol in symbols)]
             for ids, (_, symbols) in zip(encoded, split, strict=True)
         ]
+
+    def check(self, text: str) -> None:
+        """Raise DataError unless a text has one tab where features are expected."""
+        if self.reads_features and text.count("\t") != 1 and text.strip():
+            tabs = "more than one tab" if "\t" in text else "no tab"
+            raise DataError(
+                f"expected a source, a tab and its features between semicolons, as in {_example(self.features)}; "
+                f"came {text[:40]!r} with {tabs}"
+            )
 
     def _encode_plain(self, texts: list[str]) -> list[list[int]]:
         if self._words is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -15,11 +15,13 @@ import torch
 
 from regard.data.text import open_text
 from regard.documents.form import Form, written
-from regard.documents.lines import DEFAULT, TextOptions, Warn, Watch, translate_lines
+from regard.documents.lines import DEFAULT, TextOptions, Watch, translate_lines
 from regard.documents.shards import ShardedFile, Shards
 from regard.documents.streams import read_chunks
-from regard.errors import ConfigError
+from regard.documents.unmet import Unmet, Warn
+from regard.errors import ConfigError, DataError, SearchError
 from regard.output import Write, whole_output
+from regard.records import Translation
 from regard.translator import Translator, load
 
 _EXAMPLES = 5  # unknown words that are named
@@ -41,29 +43,31 @@ def translate_file(
 
     A target file appears when it is whole, and is packed if its name ends in `.gz` or `.xz`; what arrives at a
     stream is answered as soon as it stops coming. With `shards` what is done outlives an interruption. `warn` is
-    told of sentences too long and of unknown words, `watch` of lines done; `how` are the keywords of
-    `Translator.translate`. Raises DataError for a file that cannot be read or written, or shards of something
-    else; see also `translate_lines`.
+    told of sentences too long, of unknown words and of glossary terms that were not written, `watch` of lines done;
+    `how` are the keywords of `Translator.translate`, a `prefix` being one text for all lines. Raises DataError for a
+    file that cannot be read or written, or shards of something else; see also `translate_lines`.
     """
+    if not isinstance(how.get("prefix", ""), str):
+        raise SearchError(
+            "search: expected one text as the prefix of all lines of a file, got a list; give one"
+        )
     translator = model if isinstance(model, Translator) else load(model)
     name = str(source) if isinstance(source, str | Path) else "standard input"
     tell = None if warn is None else lambda message: warn(f"{name}, {message}")
-    unknown = _Unknown(warn)
+    unknown, unmet = _Unknown(warn), Unmet(tell)
+
+    def translated(lines: list[str], first_line: int) -> Iterator[Translation]:
+        given = {"warn": tell, "watch": watch, "unknown": unknown.words, "unmet": unmet, **how}
+        try:
+            return translate_lines(translator, lines, options, first_line=first_line, **given)
+        except DataError as error:
+            raise DataError(f"{name}, {error}") from None
 
     def translate(
         lines: Iterable[bytes], first_line: int, write: Write, flush: Callable[[], object] | None = None
     ) -> None:
         for chunk in read_chunks(lines, name, first_line):
-            for one in translate_lines(
-                translator,
-                chunk,
-                options,
-                first_line=first_line,
-                warn=tell,
-                watch=watch,
-                unknown=unknown.words,
-                **how,
-            ):
+            for one in translated(chunk, first_line):
                 write(written(one, form) + "\n")
             unknown.tell_first()
             if flush is not None:
@@ -78,6 +82,7 @@ def translate_file(
         facts = _facts(translator, options, form, how)
         missing = ShardedFile(Path(source), Path(target), shards, facts).translate(translate, watch)
         unknown.tell_all()
+        unmet.tell_rest()
         return missing
     with ExitStack() as stack:
         lines = stack.enter_context(open_text(source)) if isinstance(source, str | Path) else source
@@ -86,6 +91,7 @@ def translate_file(
         else:
             translate(lines, 1, target.write, target.flush)
     unknown.tell_all()
+    unmet.tell_rest()
     return 0
 
 

@@ -33,6 +33,8 @@ def _record(one: Translation) -> dict[str, Any]:
         "pieces": one.pieces,
         "attention": attention,
     }
+    if one.unmet:
+        record["unmet"] = one.unmet
     for key, others in (("sentences", one.sentences), ("alternatives", one.alternatives)):
         if others:
             record[key] = [_record(each) for each in others]

@@ -10,11 +10,12 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from regard.data.sentences import is_unspaced
+from regard.data.scripts import is_unspaced
 from regard.records import Translation, Words
 
 MOST_WEIGHTS = 1 << 22  # of the matrix of a whole line; where it would be larger only the parts have theirs
 _LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where str.splitlines cuts
+_AROUND = re.compile(r"([^\S\t]*)(.*?)([^\S\t]*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,10 @@ class Cut:
         return cls(line, tuple(texts), tuple(spaces))
 
     @classmethod
-    def uncut(cls, line: str) -> Cut:
-        """The line as it is, its white space with it."""
-        return cls(line, (line,), ("", ""))
+    def whole(cls, line: str) -> Cut:
+        """The line in one part; a tab at its ends, unlike other white space, is no space: features follow it."""
+        found = _AROUND.fullmatch(line) if line.strip() else None
+        return cls(line, (), (line,)) if found is None else cls(line, (found[2],), (found[1], found[3]))
 
 
 def join(cut: Cut, parts: Sequence[Translation], ranked: bool = True) -> Translation:

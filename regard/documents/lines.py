@@ -15,11 +15,11 @@ from regard.data.markup import Marked, take_out
 from regard.data.sentences import cut_long, cut_sentences
 from regard.documents.joining import Cut, join
 from regard.documents.placing import place_marks
-from regard.errors import ConfigError, SearchError
+from regard.documents.unmet import Unmet, Warn
+from regard.errors import ConfigError, DataError, SearchError
 from regard.records import Translation
 from regard.translator import Translator
 
-Warn = Callable[[str], None]
 Watch = Callable[[int], None]  # called with the number of lines just done
 _LINE_END = re.compile(r"(\r?\n)")
 
@@ -92,15 +92,17 @@ def translate_lines(
     warn: Warn | None = None,
     watch: Watch | None = None,
     unknown: Counter[str] | None = None,
+    unmet: Unmet | None = None,
     **how: Any,
 ) -> Iterator[Translation]:
     """Translate each line, whatever it holds: nothing, a sentence, a paragraph, a book.
 
     Sentences are translated together and joined again as `join` says; white space around and between them is kept.
-    `warn` is told of each sentence too long for the model, with its line counted from `first_line`; words the
-    model does not know are added to `unknown`; `how` are the keywords of `Translator.translate`. Where markup is
-    carried over, `text` has it, while pieces, words and attention are those of the line without it. Raises
-    SearchError for markup with a model that has no attention.
+    A line for a model that reads features is not cut. `warn` is told of each sentence too long for the model, with
+    its line counted from `first_line`, and of glossary terms that were not written, if there is no `unmet` to be
+    told; words the model does not know are added to `unknown`; `how` are the keywords of `Translator.translate`.
+    Where markup is carried over, `text` has it, while pieces, words and attention are those of the line without it.
+    Raises SearchError for markup with a model that has no attention, DataError for a line that lacks features.
     """
     without = options.markup or options.addresses
     marked = [take_out(line, options.addresses) if without else Marked(line) for line in lines]
@@ -113,17 +115,27 @@ def translate_lines(
     by_line = _LineWatch(watch, len(lines), len(texts))
     parts = iter(translator.translate(texts, watch=by_line.done, **how))
     by_line.done(0)
-    return (
+    found = (
         _with_marks(line, each, join(cut, list(islice(parts, len(cut.texts))), ranked=not how.get("sample")))
         for line, each, cut in zip(lines, marked, cuts, strict=True)
     )
+    return _telling(found, first_line, Unmet(warn)) if unmet is None else unmet.watching(found, first_line)
+
+
+def _telling(lines: Iterator[Translation], first_line: int, unmet: Unmet) -> Iterator[Translation]:
+    """The lines; what they lack is told, and how many there were in the end."""
+    yield from unmet.watching(lines, first_line)
+    unmet.tell_rest()
 
 
 def _cut(
     translator: Translator, texts: Sequence[str], options: TextOptions, first_line: int, warn: Warn | None
 ) -> list[Cut]:
-    """Each line in sentences if they are wanted, and those in parts that are not too long."""
+    """Each line in sentences if they are wanted, and those in parts that are not too long; features stay whole."""
     tokeniser = translator.tokenisers.source
+    if tokeniser.reads_features:
+        _check_features(tokeniser, texts, first_line)
+        return [Cut.whole(text) for text in texts]
     limit = options.max_length or translator.max_pieces
     split = options.split == "always" or (options.split == "auto" and tokeniser.config.kind != "characters")
     sentences = [cut_sentences(text, options.language) if split else [text] for text in texts]
@@ -139,13 +151,26 @@ def _cut(
                     f"line {number}: a sentence of {len(tokeniser.encode(sentence))} pieces, longer than the {limit} "
                     f"that the model takes at once, was translated in {len(inside)} parts"
                 )
-        cuts.append(Cut.of(text, parts) if split or len(parts) > 1 else Cut.uncut(text))
+        cuts.append(Cut.of(text, parts))
     return cuts
+
+
+def _check_features(tokeniser: Tokeniser, lines: Sequence[str], first_line: int) -> None:
+    """Raise DataError, naming the line, for one that lacks the features which the model reads."""
+    for number, line in enumerate(lines, start=first_line):
+        try:
+            tokeniser.check(line)
+        except DataError as error:
+            raise DataError(f"line {number}: {error}") from None
 
 
 def _prefixes(prefix: str | Sequence[str], cuts: Sequence[Cut]) -> list[str]:
     """What the first sentence of each line must begin with."""
     lines = [prefix] * len(cuts) if isinstance(prefix, str) else prefix
+    if len(lines) != len(cuts):
+        raise SearchError(
+            f"search: expected one prefix for each line, got {len(lines)} for {len(cuts)}; or give one text for all"
+        )
     return [
         begin if place == 0 else ""
         for begin, cut in zip(lines, cuts, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.alignment import fold_pieces
-from regard.data.sentences import is_unspaced
+from regard.data.scripts import is_unspaced
 from regard.records import Translation, Words
 
 Span = tuple[int, int]  # first character and the one behind the last

@@ -65,7 +65,7 @@ class Restrictions:
         return tuple(self.target.encode(self.prefixes[row])) if self.prefixes else ()
 
     def terms(self, source: str) -> list[str]:
-        """The target terms that the translation of a text must contain."""
+        """The target terms that the translation of a text must contain, as their pieces spell them."""
         if not self.glossary:
             return []
         found = find_phrases(self._sources, self.source.normalise(source))
@@ -80,7 +80,8 @@ class Restrictions:
 
     def unmet(self, source: str, text: str) -> tuple[str, ...]:
         """The terms that are missing in the translation of a text."""
-        return tuple(term for term in self.terms(source) if not stands(term, text))
+        spelt = self.target.spelt(text)
+        return tuple(self.target.normalise(term) for term in self.terms(source) if not stands(term, spelt))
 
     @cached_property
     def _made(self) -> dict[tuple[str, ...], Wanted | None]:
@@ -103,7 +104,7 @@ class Restrictions:
 
     def _make_wanted(self, terms: tuple[str, ...]) -> Wanted | None:
         pieces = {term: tuple(self.target.encode(term)) for term in terms}
-        writable = [term for term in terms if UNKNOWN not in pieces[term]]
+        writable = [term for term in terms if pieces[term] and UNKNOWN not in pieces[term]]
         if not writable:
             return None
         begins = all(self._spellings[pieces[term][0]].startswith(b" ") for term in writable)

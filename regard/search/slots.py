@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
 from regard.records import END, PAD
 from regard.search.ranking import Ranking
@@ -41,11 +42,15 @@ class Slots:
         return Slots(self.pieces[rows], self.totals[rows], self.lengths[rows], self.finished[rows], received)
 
     def attend(self, looks: Float[Tensor, "R S"]) -> Slots:
-        """With what the slots that are being written attended to added to what was received."""
+        """With what the slots that are being written attended to added to what was received.
+
+        Looks may be wider, padded for longer sentences than these; such places have received 1.
+        """
         if self.received is None:
             return self
-        added = looks.reshape(self.received.shape).masked_fill(self.finished.unsqueeze(-1), 0)
-        return replace(self, received=self.received + added)
+        added = looks.reshape(*self.totals.shape, -1).masked_fill(self.finished.unsqueeze(-1), 0)
+        padding = added.shape[-1] - self.received.shape[-1]
+        return replace(self, received=pad(self.received, (0, padding), value=1.0) + added)
 
     def extend(
         self, log_probabilities: Float[Tensor, "R V"], handicap: Tensor | None = None

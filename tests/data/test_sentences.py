@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.data import sentences
-from regard.data.sentences import cut_long, cut_sentences, is_unspaced
+from regard.data.sentences import cut_long, cut_sentences
 from regard.errors import ConfigError
 
 LANGUAGES = ["", "en", "de", "ja", "zh", "hi", "ar"]
@@ -109,8 +109,3 @@ def test_a_very_long_line_is_measured_a_few_times() -> None:
     parts = cut_long([text], 100, count)[0]
     assert max(len(part.split()) for part in parts) <= 100
     assert measured <= 12 * len(text)  # as often as 100,000 can be halved until it is 100, and once more
-
-
-def test_scripts_without_spaces_are_known() -> None:
-    assert all(map(is_unspaced, "你カ。ก，"))
-    assert not any(map(is_unspaced, "aé한я.ا"))

@@ -371,7 +371,7 @@ def test_features_are_pieces_of_their_own(tmp_path: Path) -> None:
 
 def test_text_without_its_features_is_refused() -> None:
     made = Tokeniser.train(["walk"], TokeniserConfig("characters"), ["V", "PST"])
-    with pytest.raises(DataError, match="as in walk TAB V;PST; came 'walked' without a tab"):
+    with pytest.raises(DataError, match="as in walk TAB V;PST; came 'walked' with no tab"):
         made.encode("walked")
     plain = made.without_features()
     assert plain.encode("walk") == made.encode("walk\t")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,12 +18,20 @@ Order = Callable[[int], Sequence[int]]
 
 
 class Copying:
-    """Writes word `order(n)[j]` of the n source words, in capitals, as word j, looking only at it."""
+    """Writes word `order(n)[j]` of the n source words, in capitals, as word j, looking only at it.
+
+    A glossary's terms are all unmet.
+    """
 
     def __init__(
-        self, order: Order = range, max_pieces: int = 50, attends: bool = True, kind: str = "words"
+        self,
+        order: Order = range,
+        max_pieces: int = 50,
+        attends: bool = True,
+        kind: str = "words",
+        features: Sequence[str] = (),
     ) -> None:
-        tokeniser = Tokeniser.train(["a b c"], TokeniserConfig(kind=kind))
+        tokeniser = Tokeniser.train(["a b c"], TokeniserConfig(kind=kind), features)
         self.tokenisers = Tokenisers(tokeniser, tokeniser)
         self.max_pieces = max_pieces
         self.asked: list[list[str]] = []
@@ -40,7 +49,9 @@ class Copying:
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> Translation:
-        return moved(text, self._order(len(text.split())), self._attends)
+        found = moved(text, self._order(len(text.split())), self._attends)
+        unmet = tuple(term for word, term in self.how.get("glossary", {}).items() if word in text.split())
+        return replace(found, unmet=unmet)
 
 
 def copying(*arguments: Any, **options: Any) -> Translator:

@@ -14,8 +14,11 @@ import pytest
 import torch
 
 import regard
-from regard.documents import Shards, TextOptions, files, translate_file
-from regard.errors import ConfigError, DataError
+from regard.checkpoint import Tokenisers
+from regard.config import TokeniserConfig
+from regard.data import Tokeniser
+from regard.documents import Shards, TextOptions, files, streams, translate_file
+from regard.errors import ConfigError, DataError, SearchError
 from regard.translator import Translator
 from tests.trained import Trained, trained, unseen_pairs
 
@@ -210,3 +213,45 @@ def test_shards_that_cannot_be(shards: dict[str, int], words: str) -> None:
 def test_streams_have_no_shards(translator: Translator, place: tuple[Path, Path]) -> None:
     with pytest.raises(ConfigError, match="expected an input file and an output file, came a stream"):
         translate_file(translator, io.BytesIO(), place[1], shards=THREE)
+
+
+def test_terms_that_were_not_written_are_told_and_recorded(
+    translator: Translator, place: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "CHUNK", 3)
+    said: list[str] = []
+    glossary = {word: "Ωmega" for line in LINES for word in line.split()}  # which the vocabulary cannot write
+    place[0].write_text("\n".join([*LINES, *LINES[:3]]) + "\n", encoding="utf-8")
+    translate_file(translator, *place, form="jsonl", warn=said.append, glossary=glossary)
+    told = [message for message in said if "unknown" not in message]
+    assert [message.split(": ")[0] for message in told[:10]] == [
+        f"{place[0]}, line {n}" for n in range(1, 11)
+    ]
+    assert all("'Ωmega'" in message for message in told[:10])
+    assert told[10].startswith(f"{place[0]}, 3 more lines")
+    assert len(told) == 11
+    records = [json.loads(line) for line in place[1].read_text(encoding="utf-8").splitlines()]
+    assert {tuple(record["unmet"]) for record in records} == {("Ωmega",)}
+    translate_file(translator, *place, form="jsonl")
+    assert "unmet" not in json.loads(place[1].read_text(encoding="utf-8").splitlines()[0])
+
+
+def test_a_file_has_one_prefix(translator: Translator, place: tuple[Path, Path]) -> None:
+    with pytest.raises(SearchError, match="expected one text as the prefix of all lines"):
+        translate_file(translator, *place, prefix=["the"] * len(LINES))
+    assert not place[1].exists()
+
+
+def test_a_line_without_features_is_named_with_its_file(
+    translator: Translator, place: tuple[Path, Path]
+) -> None:
+    source = Tokeniser.train(["walk"], TokeniserConfig(kind="characters"), ["V"])
+    inflecting = Translator(
+        translator.model, Tokenisers(source, translator.tokenisers.target), translator.search
+    )
+    place[0].write_text("walk\tV\nwalk\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        translate_file(inflecting, *place)
+    assert str(caught.value).startswith(f"{place[0]}, line 2: expected a source, a tab and its features")
+    assert "\n" not in str(caught.value)
+    assert not place[1].exists()

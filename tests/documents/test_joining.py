@@ -26,6 +26,23 @@ def test_a_cut_is_the_line(parts: list[str]) -> None:
     assert all(text == text.strip() != "" for text in cut.texts)
 
 
+@pytest.mark.parametrize(
+    ("line", "texts", "spaces"),
+    [
+        ("walk\tV", ("walk\tV",), ("", "")),
+        ("  walk\tV;PST \u3000", ("walk\tV;PST",), ("  ", " \u3000")),
+        ("walk\t", ("walk\t",), ("", "")),
+        (" \tV", ("\tV",), (" ", "")),
+        ("a. b\u2028c", ("a. b\u2028c",), ("", "")),
+        (" \t ", (), (" \t ",)),
+        ("", (), ("",)),
+    ],
+)
+def test_a_whole_line_keeps_its_tab(line: str, texts: tuple[str, ...], spaces: tuple[str, ...]) -> None:
+    cut = Cut.whole(line)
+    assert (cut.line, cut.texts, cut.spaces) == (line, texts, spaces)
+
+
 def test_two_sentences_are_one_after_the_other() -> None:
     first, second = moved("a b.", [1, 0]), moved("c", [0])
     one = join(TWO, [first, second])
@@ -51,7 +68,7 @@ def test_two_sentences_are_one_after_the_other() -> None:
 def test_one_sentence_alone_is_itself() -> None:
     only = moved("a", [0])
     assert join(Cut.of("a", ["a"]), [only]) is only
-    assert join(Cut.uncut(" a"), [only]) is only
+    assert join(Cut.of("a", ["a"]), [only]) is only
     indented = join(Cut.of("  a", ["  a"]), [only])
     assert (indented.text, indented.source, indented.sentences) == ("  A", "  a", ())
     assert np.array_equal(indented.attention, only.attention)

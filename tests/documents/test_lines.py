@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.documents import TextOptions, translate_document, translate_lines
-from regard.errors import ConfigError, SearchError
+from regard.errors import ConfigError, DataError, SearchError
 from tests.documents.copying import Copying, backwards, copying
 
 ANY_TEXT = st.text(
@@ -149,6 +149,58 @@ def test_a_prefix_begins_the_line_and_not_each_sentence() -> None:
     assert fake.how == {"prefix": ["so", "", "so"], "beam": 2}
     list(translate_lines(fake, lines, prefix=["x", "y", "z"]))  # type: ignore[arg-type]
     assert fake.how == {"prefix": ["x", "", "z"]}
+
+
+@pytest.mark.parametrize("prefix", [["x"], ["x"] * 4, []])
+def test_a_prefix_for_each_line_or_one_for_all(prefix: list[str]) -> None:
+    with pytest.raises(SearchError, match=f"one prefix for each line, got {len(prefix)} for 3"):
+        list(translate_lines(copying(), ["Eins. Zwei.", "", "Drei."], prefix=prefix))
+
+
+@pytest.mark.parametrize("kind", ["words", "characters"])
+@pytest.mark.parametrize("split", ["auto", "always", "never"])
+def test_white_space_around_a_line_is_kept_and_not_read(kind: str, split: Literal["auto"]) -> None:
+    fake = Copying(kind=kind)
+    lines = ["  eins zwei ", "\tdrei\u3000", "   ", ""]
+    found = list(translate_lines(fake, lines, TextOptions(split=split)))  # type: ignore[arg-type]
+    assert fake.asked == [["eins zwei", "drei"]]
+    assert [one.text for one in found] == ["  EINS ZWEI ", "\tDREI\u3000", "   ", ""]
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
+@pytest.mark.parametrize("split", ["auto", "always", "never"])
+def test_a_line_with_features_stays_whole(kind: str, split: Literal["auto"]) -> None:
+    fake = Copying(kind=kind, features=["V", "PST"], max_pieces=2)
+    lines = ["  walk\tV;PST ", "give up. Now\tV", "stay\t", " "]
+    found = list(translate_lines(fake, lines, TextOptions(split=split)))  # type: ignore[arg-type]
+    assert fake.asked == [["walk\tV;PST", "give up. Now\tV", "stay\t"]]
+    assert found[0].text == "  WALK V;PST "
+    assert [one.source for one in found] == lines
+
+
+def test_a_line_without_its_features_is_named() -> None:
+    with pytest.raises(DataError, match=r"^line 8: expected a source, a tab and its features .* came 'walk'"):
+        translate_lines(copying(features=["V"]), ["walk\tV", "walk"], first_line=7)
+
+
+def test_terms_that_were_not_written_are_told_line_by_line() -> None:
+    said: list[str] = []
+    lines = ["das Haus. Das Haus", "nichts", "das Haus und das Tor"]
+    glossary = {"Haus": "house", "Haus.": "house", "Tor": "gate"}
+    list(translate_lines(copying(), lines, first_line=4, warn=said.append, glossary=glossary))
+    assert len(said) == 2
+    assert said[0].startswith("line 4: the glossary asks for 'house', and")
+    assert said[1].startswith("line 6: the glossary asks for 'house', 'gate', and")
+
+
+@pytest.mark.parametrize(
+    ("number", "last"), [(10, "line 10: "), (11, "1 more line "), (30, "20 more lines ")]
+)
+def test_of_many_lines_without_their_terms_only_the_first_are_told(number: int, last: str) -> None:
+    said: list[str] = []
+    list(translate_lines(copying(), ["Haus"] * number, warn=said.append, glossary={"Haus": "house"}))
+    assert len(said) == min(number, 11)
+    assert said[-1].startswith(last)
 
 
 @pytest.mark.parametrize(
