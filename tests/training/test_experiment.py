@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 import regard
 from regard import config as recipes
-from regard.checkpoint import checksum, load_config, load_model, load_tokenisers
+from regard.checkpoint import load_config, load_model, load_tokenisers
+from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError, RegardError
 from regard.records import Pair
 from regard.training import StepReport, TrainingResult, ValidationReport, measure
@@ -91,7 +92,7 @@ def test_a_run_leaves_a_model_that_translates(tmp_path: Path, files: list[Path])
     assert made.translator().translate("").text == ""
     card = (made.folder / "README.md").read_text()
     for file in files:
-        assert f"| {file} | {checksum(file)} |" in card
+        assert f"| {file} | {file_checksum(file)} |" in card
     assert "regard train this" in card
     assert "validation BLEU (greedy)" in card
     events = [json.loads(line)["kind"] for line in (made.folder / "metrics.jsonl").read_text().splitlines()]
