@@ -111,9 +111,11 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
         config = recipes.load(folder / CONFIG)
         source, target = (Tokeniser.load(folder / name) for name in (SOURCE_TOKENISER, TARGET_TOKENISER))
         one = config.tokeniser.shared and not source.reads_features
+        corpus = Corpus.load(folder / CORPUS)
+        corpus.check_ids(len(source), len(target))
         return Prepared(
             Tokenisers(source, source if one else target),
-            Corpus.load(folder / CORPUS),
+            corpus,
             tuple(Pair(source, target) for source, target in content["pairs"]),
             facts["origin"],
             config,
