@@ -12,7 +12,6 @@ from pathlib import Path
 from regard import config as recipes
 from regard.cli import Parser
 from regard.cli.options import recipe_list
-from regard.errors import ConfigError
 
 _DESCRIPTION = """\
 Train a model. RECIPE is a YAML file or one of the packaged recipes:
@@ -45,8 +44,6 @@ def main(arguments: Sequence[str]) -> int:
     overrides += [f"--training.batch_tokens={options.batch}"] if options.batch else []
     overrides += [f"--training.init={options.init}"] if options.init else []
     overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
-    if options.prepared is not None:
-        _check_sections(overrides)
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
         print(
@@ -109,15 +106,6 @@ def _next_steps(folder: Path) -> list[str]:
         f"  regard evaluate {place} SOURCE_FILE REFERENCE_FILE",
         f"  regard explain {place} 'a source sentence'",
     ]
-
-
-def _check_sections(overrides: Sequence[str]) -> None:
-    """Refuse keys that prepared data has settled."""
-    for override in overrides:
-        if override.startswith(("--data.", "--tokeniser.")):
-            raise ConfigError(
-                f"{override.split('=')[0]}: settled by --prepared; give it to `regard prepare`, or drop --prepared"
-            )
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -125,9 +125,9 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
         raise ModelError(f"{folder}: the prepared data cannot be read ({error}); {remedy}") from None
 
 
-def is_prepared(folder: Path) -> bool:
-    """Whether a folder holds prepared data, whole or not, and nothing else."""
-    return (folder / FACTS).is_file() and {file.name for file in folder.iterdir()} <= _FILES
+def is_prepared(folder: Path, also: Collection[str] = ()) -> bool:
+    """Whether a folder holds prepared data, whole or not, and nothing else but files of these names."""
+    return (folder / FACTS).is_file() and {file.name for file in folder.iterdir()} <= _FILES.union(also)
 
 
 def is_intact(folder: Path) -> bool:

@@ -162,7 +162,9 @@ def test_ids_that_are_no_pieces_are_refused(tmp_path: Path) -> None:
     save_prepared(tmp_path / "data", made(write(tmp_path, "train", numbered(10))))
     few = made(write(tmp_path, "few", numbered(3)))
     few.tokenisers.target.save(tmp_path / "data" / "target.tokeniser.json")
-    with pytest.raises(ModelError, match=r"cannot be read \(target ids from 4 to \d+, but .*; prepare it anew"):
+    with pytest.raises(
+        ModelError, match=r"cannot be read \(target ids from 4 to \d+, but .*; prepare it anew"
+    ):
         load_prepared(tmp_path / "data")
 
 
