@@ -218,7 +218,7 @@ def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 def _encoded(
     chunks: Iterable[list[Pair]], source: Tokeniser, target: Tokeniser
 ) -> Iterator[tuple[_Side, _Side]]:
-    """Both sides of each chunk as ids. While one chunk is encoded on all cores, the next is read."""
+    """Both sides of each chunk as ids. While one chunk is encoded in another thread, the next is read."""
 
     def encode(chunk: list[Pair]) -> tuple[_Side, _Side]:
         return (
