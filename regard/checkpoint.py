@@ -16,7 +16,6 @@ at any instant leaves either the old files or the new ones, never a mixture.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -223,12 +222,6 @@ def whole_file(folder: Path, name: str) -> Path:
     return waiting if waiting.is_file() else folder / name
 
 
-def checksum(file: Path | str) -> str:
-    """The SHA-256 of a file, for the model card."""
-    with Path(file).open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def render_card(card: ModelCard, folder: Path) -> str:
     """The model card as Markdown: what it is, how to use it, what it was made from and with."""
     used = {"regard": version("regard"), "torch": torch.__version__, "python": platform.python_version()}
@@ -239,16 +232,17 @@ def render_card(card: ModelCard, folder: Path) -> str:
         f"`{CONFIG}` holds the whole recipe, `{WEIGHTS}` the weights.",
         f"## Use\n\n```sh\nregard translate {folder} < input.txt\n```\n\n"
         f'```python\nimport regard\n\nprint(regard.load("{folder}").translate("…").text)\n```',
-        _table("Results", card.metrics),
-        _table("Training", card.facts),
+        table("Results", card.metrics),
+        table("Training", card.facts),
         f"Command:\n\n```sh\n{card.command}\n```" if card.command else "",
-        _table("Data (SHA-256 of files)", card.data),
-        _table("Versions", used),
+        table("Data (SHA-256 of files)", card.data),
+        table("Versions", used),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(title: str, lines: Mapping[str, object]) -> str:
+def table(title: str, lines: Mapping[str, object]) -> str:
+    """A heading and a Markdown table of names and values; nothing where there are no lines."""
     if not lines:
         return ""
     rows = "\n".join(f"| {name} | {value} |" for name, value in lines.items())

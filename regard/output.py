@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,15 +21,16 @@ Write = Callable[[str], object]
 def whole_output(path: Path, draft: Path | None = None) -> Iterator[Write]:
     """A file that appears under its name only when it is whole; yields what writes text into it.
 
-    A name ending in `.gz` or `.xz` is written compressed. Until it is whole it is `draft`. What is no plain file,
-    such as /dev/null, is written directly. Raises DataError as `check_place` does.
+    A name ending in `.gz` or `.xz` is written compressed. Until it is whole it is `draft`, or has a hidden
+    name of its own. What is no plain file, such as /dev/null, is written directly. Raises DataError as
+    `check_place` does.
     """
     check_place(path)
     if path.exists() and not path.is_file():
         with path.open("w", encoding="utf-8", newline="\n") as file:
             yield file.write
         return
-    draft = draft or path.with_name(path.name + ".draft")
+    draft = draft or path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     try:
         with draft.open("wb") as raw, _packing(raw, path.suffix) as packed:
             text = io.TextIOWrapper(packed, encoding="utf-8", newline="\n")

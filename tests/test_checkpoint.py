@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -16,7 +15,6 @@ from regard.build import build_model
 from regard.checkpoint import (
     ModelCard,
     Tokenisers,
-    checksum,
     load_config,
     load_model,
     render_card,
@@ -113,11 +111,6 @@ def test_the_card_says_what_where_from_and_how_to_use(saved):
     ):
         assert part in card
     assert "## Data" not in render_card(ModelCard("bare"), saved)
-
-
-def test_checksum(tmp_path):
-    (tmp_path / "text").write_bytes(b"a b\n")
-    assert checksum(tmp_path / "text") == hashlib.sha256(b"a b\n").hexdigest()
 
 
 def test_a_missing_folder(tmp_path):

@@ -41,6 +41,14 @@ def test_what_fails_leaves_the_old_file(tmp_path: Path, name: str) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+def test_a_file_that_looks_like_a_draft_is_the_users(tmp_path: Path) -> None:
+    (tmp_path / "out.draft").write_text("mine")
+    with whole_output(tmp_path / "out") as write:
+        write(TEXT)
+    assert (tmp_path / "out.draft").read_text() == "mine"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["out", "out.draft"]
+
+
 def test_what_is_no_plain_file_is_written_directly() -> None:
     with whole_output(Path(os.devnull)) as write:
         write(TEXT)

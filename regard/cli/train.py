@@ -47,8 +47,6 @@ def main(arguments: Sequence[str]) -> int:
     overrides += [f"--training.batch_tokens={options.batch}"] if options.batch else []
     overrides += [f"--training.init={options.init}"] if options.init else []
     overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
-    if options.prepared is not None:
-        _check_sections(overrides)
     if options.resume and options.dry_run:
         parser.error("--dry-run tells of a new run; leave --resume out")
     if options.resume and options.out is None and options.recipe is None:
@@ -73,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
             recipe,
             out=out,
             overrides=overrides,
-            overwrite=options.overwrite,
+            overwrite=True,  # nothing is written
             prepared=options.prepared,
             tell=tell,
         )
@@ -122,15 +120,6 @@ def _next_steps(folder: Path) -> list[str]:
         f"  regard translate {place} < SOURCE_FILE",
         f"  regard evaluate {place} {test} --report report.html",
     ]
-
-
-def _check_sections(overrides: Sequence[str]) -> None:
-    """Refuse keys that prepared data has settled."""
-    for override in overrides:
-        if override.startswith(("--data.", "--tokeniser.")):
-            raise ConfigError(
-                f"{override.split('=')[0]}: settled by --prepared; give it to `regard prepare`, or drop --prepared"
-            )
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -155,12 +155,29 @@ class Corpus:
             file = pa.ipc.open_file(pa.memory_map(str(path)))
             if not file.schema.equals(_SCHEMA) or file.num_record_batches != 1:
                 raise DataError(f"its columns are {', '.join(file.schema.names)}")
-            return cls(file.get_batch(0))
+            batch = file.get_batch(0)
+            batch.validate(full=True)
+            columns = [column for side in batch.columns for column in (side, side.values)]
+            if batch.num_rows == 0 or any(column.null_count for column in columns):
+                raise DataError("it has no pairs, or empty places in them")
+            return cls(batch)
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; expected an encoded corpus") from None
-        except (OSError, ValueError, KeyError, TypeError, DataError) as error:
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, DataError) as error:
             reason = " ".join(str(error).split())
             raise DataError(f"{path}: not an encoded corpus ({reason}); delete it and encode again") from None
+
+    def check_ids(self, source_pieces: int, target_pieces: int) -> None:
+        """Raise DataError unless every id is a piece of its side's vocabulary, which has so many."""
+        for name, side, pieces in zip(
+            _SIDES, (self._source, self._target), (source_pieces, target_pieces), strict=True
+        ):
+            used = side.values[side.offsets[0] : side.offsets[-1]]
+            least, most = (int(used.min()), int(used.max())) if len(used) else (0, 0)
+            if least < 0 or most >= pieces:
+                raise DataError(
+                    f"{name} ids from {least} to {most}, but the vocabulary has {pieces} pieces, from 0"
+                )
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -201,7 +218,7 @@ def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 def _encoded(
     chunks: Iterable[list[Pair]], source: Tokeniser, target: Tokeniser
 ) -> Iterator[tuple[_Side, _Side]]:
-    """Both sides of each chunk as ids. While one chunk is encoded on all cores, the next is read."""
+    """Both sides of each chunk as ids. While one chunk is encoded in another thread, the next is read."""
 
     def encode(chunk: list[Pair]) -> tuple[_Side, _Side]:
         return (

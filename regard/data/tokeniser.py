@@ -148,7 +148,11 @@ class Tokeniser:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """The ids of many texts, on all cores. Raises DataError as `encode` does."""
+        """The ids of many texts. Raises DataError as `encode` does.
+
+        Words, BPE and Unigram look known words up in one thread, and only new ones are cut on all cores; characters
+        and sentencepiece models are cut on all cores.
+        """
         if not self.reads_features:
             return self._encode_plain(texts)
         for text in texts:

@@ -102,8 +102,12 @@ def _exchange(model: nn.Module, weights: Weights) -> None:
 def _check_same_build(first_folder: Path, first: SavedModel, folder: Path, other: SavedModel) -> None:
     """Means of different things mean nothing."""
     found = set(_differences(asdict(first.config.model), asdict(other.config.model))) - _NOT_OF_THE_BUILD
-    ours, theirs = first.tokenisers.pieces(), other.tokenisers.pieces()
-    found |= {f"the {side} vocabulary" for side in ours if ours[side] != theirs[side]}
+    ours, theirs = first.tokenisers, other.tokenisers
+    for side, difference in (
+        ("source", ours.source.difference(theirs.source)),
+        ("target", ours.target.difference(theirs.target)),
+    ):
+        found |= {f"the {side} vocabulary ({difference})"} if difference else set()
     if found:
         raise ConfigError(
             f"{folder} differs from {first_folder} in {', '.join(sorted(found))}; "

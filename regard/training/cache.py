@@ -1,6 +1,7 @@
 """Prepared data kept for the next run: the same content, recipe and code find it again.
 
-It lies under REGARD_CACHE, else XDG_CACHE_HOME/regard, else ~/.cache/regard; what nobody used for a month goes.
+It lies in regard-prepared under REGARD_CACHE, else in regard/prepared under XDG_CACHE_HOME or ~/.cache; what nobody
+used for a month goes.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -17,12 +19,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 import regard.data
-from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, checksum, whole_file
+from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, whole_file
 from regard.config import Config
+from regard.data.sources import file_checksum
 from regard.training.pairs import Sources
 from regard.training.prepared import is_intact
 
-_KEEP_S = 30 * 24 * 3600
+_DAY_S = 24 * 3600
+_KEEP_S = 30 * _DAY_S
+_ENTRY = re.compile("[0-9a-f]{32}")
+_LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.[0-9a-f]+\.(draft|old)")  # as `whole_folder` names them
 _NOT_CONTENT = ("train", "validation", "cache")  # keys of data that do not change what is prepared
 
 
@@ -30,7 +36,7 @@ def cache_folder() -> Path:
     """Where prepared data is kept."""
     own = os.environ.get("REGARD_CACHE")
     if own:
-        return Path(own) / "prepared"
+        return Path(own) / "regard-prepared"  # anything of the user's may lie beside it
     usual = os.environ.get("XDG_CACHE_HOME")
     return (Path(usual) if usual else Path.home() / ".cache") / "regard" / "prepared"
 
@@ -45,10 +51,10 @@ def cache_entry(config: Config, sources: Sources) -> Path:
     tokeniser = asdict(config.tokeniser)
     init = config.training.init
     for side in ("source_model", "target_model"):
-        tokeniser[side] = checksum(tokeniser[side]) if tokeniser[side] and not init else ""
+        tokeniser[side] = file_checksum(tokeniser[side]) if tokeniser[side] and not init else ""
     kinds = [type(source).__name__ for source in sources.training + sources.validation]
     begun = (
-        [checksum(whole_file(Path(init), name)) for name in (SOURCE_TOKENISER, TARGET_TOKENISER)]
+        [file_checksum(whole_file(Path(init), name)) for name in (SOURCE_TOKENISER, TARGET_TOKENISER)]
         if init
         else []
     )
@@ -83,8 +89,9 @@ def clear_old() -> None:
     now = time.time()
     with suppress(OSError):
         for entry in cache_folder().iterdir():
-            keep_s = _KEEP_S if len(entry.name) == 32 else _KEEP_S / 30
-            if now - entry.stat().st_mtime > keep_s:
+            keep_s = _KEEP_S if _ENTRY.fullmatch(entry.name) else _DAY_S
+            ours = _ENTRY.fullmatch(entry.name) or _LEFTOVER.fullmatch(entry.name)
+            if ours and now - entry.stat().st_mtime > keep_s:
                 shutil.rmtree(entry, ignore_errors=True)
 
 

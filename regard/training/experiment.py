@@ -34,8 +34,8 @@ from regard.training.loop import CHECKPOINTS, LAST, run_loop
 from regard.training.pairs import Progress, Tell, silent
 from regard.training.precision import Precision, choose_device, choose_precision
 from regard.training.prepare import prepare
-from regard.training.prepared import Prepared, load_prepared, save_prepared
-from regard.training.recipe import as_begun, check_recipe, resolve, with_tokenisers_of_init
+from regard.training.prepared import Prepared, is_prepared, load_prepared, save_prepared
+from regard.training.recipe import as_begun, check_not_settled, check_recipe, resolve, with_tokenisers_of_init
 from regard.training.reports import TrainingResult, ValidationReport
 from regard.training.validator import Validator
 from regard.training.watchers import (
@@ -89,8 +89,8 @@ def train(
     line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `init` is a trained model to
     start from: its weights, its tokenisers, and where no recipe is given its recipe, but for the data. `resume`
     goes on with the run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where
-    one lies. `prepared` is data made ready before, for the same data and tokeniser sections, or the folder of such
-    data, whose own sections then count.
+    one lies. `prepared` is data made ready before, or the folder of such data, whose data and tokeniser sections
+    then count.
 
     `watchers` look on and may stop the run. A function is enough: it is called with a `StepReport` after each
     step and a `ValidationReport` after each validation, and stops the run by giving a reason in words, or True:
@@ -113,7 +113,7 @@ def train(
     if recipe is None and resume:
         check_format(folder)
         recipe = whole_file(folder, CONFIG)
-    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), prepared)
+    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), data, overrides, prepared)
     config = as_begun(config, load_config(folder)) if resume else with_tokenisers_of_init(config)
     _check_out(folder, config, resume, overwrite)
     check_recipe(config, resume)
@@ -172,7 +172,7 @@ def measure(
 
     Raises what `train` would.
     """
-    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), prepared)
+    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), data, overrides, prepared)
     config = with_tokenisers_of_init(config)
     if out is not None:
         _check_out(Path(out), config, resume=False, overwrite=overwrite)
@@ -187,12 +187,22 @@ def measure(
     return dry_run(model, prepared.corpus, config.training, precision, sizes)
 
 
-def _with_prepared(config: Config, prepared: Prepared | str | Path | None) -> tuple[Config, Prepared | None]:
-    """A recipe with the sections that the folder of prepared data was made by, and that data."""
-    if not isinstance(prepared, str | Path):
-        return config, prepared
-    read = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
-    return replace(config, data=read.config.data, tokeniser=read.config.tokeniser), read
+def _with_prepared(
+    config: Config,
+    data: str | Path | Sequence[str | Path],
+    overrides: Sequence[str],
+    prepared: Prepared | str | Path | None,
+) -> tuple[Config, Prepared | None]:
+    """A recipe with the sections that the prepared data was made by, and that data."""
+    if prepared is None:
+        return config, None
+    if data:
+        raise ConfigError("train: expected data or prepared data, came both; leave one of them out")
+    check_not_settled(overrides, ("--data.", "--tokeniser."), "the prepared data")
+    if isinstance(prepared, str | Path):
+        prepared = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
+    made_by = prepared.config
+    return replace(config, data=made_by.data, tokeniser=made_by.tokeniser), prepared
 
 
 def _with_budget_found(
@@ -212,7 +222,7 @@ def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> N
     if resume:
         saved = load_config(folder)
         for section in ("data", "tokeniser", "model"):
-            if getattr(saved, section) != getattr(config, section):
+            if _compared(saved, section) != _compared(config, section):
                 raise ConfigError(
                     f"--resume: {section} differs from the run in {folder}; give the same recipe and options, "
                     "or none to take the run's own; only training and search may change"
@@ -226,6 +236,13 @@ def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> N
         )
     elif folder.is_file() or (not begun and holds_files(folder)):
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
+    elif holds_files(folder / DATA) and not is_prepared(folder / DATA, also=(COMMANDS,)):
+        raise ConfigError(f"{folder / DATA} holds something else, which would be lost: choose another --out")
+
+
+def _compared(config: Config, section: str) -> object:
+    """A section without what changes nothing of what comes out."""
+    return replace(config.data, cache=True) if section == "data" else getattr(config, section)
 
 
 def _check_alone() -> None:

@@ -286,7 +286,7 @@ class _Run:
         if self.config.average and self.fabric.is_global_zero:
             wanted = {self.checkpoint(kept) for kept in self.progress.kept}
             for folder in (self.folder / CHECKPOINTS).glob("*"):
-                if folder not in wanted:
+                if folder.name.isdecimal() and folder.is_dir() and folder not in wanted:
                     shutil.rmtree(folder)
 
     def checkpoint(self, kept: Validated) -> Path:

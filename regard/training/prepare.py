@@ -14,10 +14,11 @@ from tempfile import mkdtemp
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.checkpoint import Tokenisers, checksum, holds_files, load_tokenisers
+from regard.checkpoint import Tokenisers, holds_files, load_tokenisers
 from regard.config import Config, TokeniserConfig
 from regard.data import Corpus, Tokeniser
 from regard.data.cleaning import STRIPPED
+from regard.data.sources import file_checksum
 from regard.data.tokeniser import split_features, target_config
 from regard.errors import ConfigError
 from regard.training.cache import cache_entry, clear_old, find_entry
@@ -37,6 +38,7 @@ from regard.training.prepared import (
     CORPUS,
     Prepared,
     Report,
+    is_intact,
     is_prepared,
     load_prepared,
     save_prepared,
@@ -123,7 +125,7 @@ def _cached(config: Config, sources: Sources, tell: Tell, progress: Progress) ->
         tell(f"cache: the same data was prepared before, reusing {entry} (--data.cache false prepares anew)")
     else:
         clear_old()
-        with whole_folder(entry) as draft:
+        with whole_folder(entry, stays=is_intact) as draft:
             made = _make(config, sources, draft, tell, progress)
             write_rest(draft, replace(made, origin=_origin(config, sources)))
     return load_prepared(entry, "prepare it with --data.cache false")
@@ -135,7 +137,7 @@ def _origin(config: Config, sources: Sources) -> dict[str, str]:
     read = (
         [] if config.training.init else [model for model in models if model]
     )  # else they came with the model
-    return sources.origin | {model: checksum(model) for model in read}
+    return sources.origin | {model: file_checksum(model) for model in read}
 
 
 def _uncached(config: Config, sources: Sources, tell: Tell, progress: Progress) -> Prepared:

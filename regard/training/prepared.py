@@ -16,18 +16,19 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from regard import config as recipes
-from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, Tokenisers, checksum
+from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, Tokenisers, table
 from regard.config import Config
 from regard.data import Corpus, Tokeniser
+from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError
 from regard.records import Pair
 
@@ -97,7 +98,7 @@ def write_rest(folder: Path, prepared: Prepared) -> None:
         "format": FORMAT,
         "origin": prepared.origin,
         "report": asdict(prepared.report),
-        "files": {file.name: checksum(file) for file in sorted(folder.iterdir())},
+        "files": {file.name: file_checksum(file) for file in sorted(folder.iterdir())},
     }
     (folder / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -110,9 +111,11 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
         config = recipes.load(folder / CONFIG)
         source, target = (Tokeniser.load(folder / name) for name in (SOURCE_TOKENISER, TARGET_TOKENISER))
         one = config.tokeniser.shared and not source.reads_features
+        corpus = Corpus.load(folder / CORPUS)
+        corpus.check_ids(len(source), len(target))
         return Prepared(
             Tokenisers(source, source if one else target),
-            Corpus.load(folder / CORPUS),
+            corpus,
             tuple(Pair(source, target) for source, target in content["pairs"]),
             facts["origin"],
             config,
@@ -122,33 +125,51 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
         raise ModelError(f"{folder}: the prepared data cannot be read ({error}); {remedy}") from None
 
 
-def is_prepared(folder: Path) -> bool:
-    """Whether a folder holds prepared data, whole or not, and nothing else."""
-    return (folder / FACTS).is_file() and {file.name for file in folder.iterdir()} <= _FILES
+def is_prepared(folder: Path, also: Collection[str] = ()) -> bool:
+    """Whether a folder holds prepared data, whole or not, and nothing else but files of these names."""
+    return (folder / FACTS).is_file() and {file.name for file in folder.iterdir()} <= _FILES.union(also)
 
 
 def is_intact(folder: Path) -> bool:
     """Whether every file is as it was written."""
     try:
         files: Mapping[str, str] = _facts(folder)["files"]
-        return all(checksum(folder / name) == digest for name, digest in files.items())
+        return all(file_checksum(folder / name) == digest for name, digest in files.items())
     except (OSError, ValueError, KeyError, TypeError, ModelError):
         return False
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill that takes its name when it is full, and leaves nothing if that fails."""
-    folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".draft", dir=folder.absolute().parent))
+def whole_folder(folder: Path, stays: Callable[[Path], bool] = lambda old: False) -> Iterator[Path]:
+    """A folder to fill that takes its name when it is full, and leaves nothing if that fails.
+
+    What lies there by then is replaced, unless `stays` says of it that it is as good; then the new one goes.
+    """
+    place = folder.absolute()
+    draft = place.parent / f".{place.name}.{secrets.token_hex(8)}.draft"
+    draft.mkdir(parents=True)
     try:
         yield draft
-        draft.chmod(0o777 & ~_umask())
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
+        if not stays(place):
+            _put(draft, place, stays)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _put(draft: Path, place: Path, stays: Callable[[Path], bool]) -> None:
+    """Give the draft its name; other processes may do the same at any instant."""
+    aside = draft.with_suffix(".old")
+    if place.is_dir():
+        with suppress(FileNotFoundError):
+            os.replace(place, aside)
+    try:
+        os.replace(draft, place)
+    except OSError:
+        if not stays(place):
+            if aside.is_dir() and not place.exists():
+                os.replace(aside, place)
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def render_report(prepared: Prepared) -> str:
@@ -162,11 +183,11 @@ def render_report(prepared: Prepared) -> str:
     parts = [
         "# Prepared data",
         *(f"**{note}**" for note in report.notes),
-        _table("Pairs", sizes),
-        _table("Read", {name: f"{count:,}" for name, count in report.num_read.items()}),
-        _table("Left out, or changed", counts or {"nothing": ""}),
+        table("Pairs", sizes),
+        table("Read", {name: f"{count:,}" for name, count in report.num_read.items()}),
+        table("Left out, or changed", counts or {"nothing": ""}),
         _sides(report),
-        _table("Where from (SHA-256 of files)", prepared.origin),
+        table("Where from (SHA-256 of files)", prepared.origin),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -189,14 +210,3 @@ def _sides(report: Report) -> str:
     sides = list(report.kinds)
     rows = "\n".join(f"| {name} | {' | '.join(map(cell, sides))} |" for name, cell in cells.items())
     return f"## Sides (lengths in pieces)\n\n| | {' | '.join(sides)} |\n|---|{'---:|' * len(sides)}\n{rows}"
-
-
-def _table(title: str, lines: Mapping[str, object]) -> str:
-    rows = "\n".join(f"| {name} | {value} |" for name, value in lines.items())
-    return f"## {title}\n\n| | |\n|---|---|\n{rows}"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -22,6 +22,7 @@ from regard.training.schedule import check_ending, check_optimiser
 _NEW_DATA = (
     "--data.train=[]",
     "--data.validation=[]",
+    "--data.weights=[]",
     "--training.grow_vocabulary=false",
     "--training.source_embeddings=",
     "--training.target_embeddings=",
@@ -48,10 +49,19 @@ def resolve(
         if recipe is None and config.training.init:
             check_format(Path(config.training.init))
             config = recipes.load(whole_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides])
+    if config.training.init:
+        check_not_settled(overrides, ("--tokeniser.",), "training.init, whose tokenisers are used")
     if data:
         files = [data] if isinstance(data, str | Path) else data
         config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
     return config
+
+
+def check_not_settled(overrides: Sequence[str], keys: tuple[str, ...], by: str) -> None:
+    """Raise ConfigError for an override that could not count, for something else settles its section."""
+    for override in overrides:
+        if override.startswith(keys):
+            raise ConfigError(f"{override.split('=')[0]}: settled by {by}; leave one of them out")
 
 
 def with_tokenisers_of_init(config: Config) -> Config:
@@ -63,6 +73,12 @@ def with_tokenisers_of_init(config: Config) -> Config:
         raise ConfigError(
             f"training.init: {config.training.init} was trained on files, and without new ones the embedded grammar "
             "would be learnt; give --data.train, or --resume to go on with the same data"
+        )
+    if load_tokenisers(config.training.init).source.reads_features != bool(config.data.features):
+        raise ConfigError(
+            f"data.features: the model in training.init, {config.training.init}, reads "
+            + ("none; leave data.features out" if config.data.features else "them; name their column")
+            + ", or start from another model"
         )
     return replace(config, tokeniser=saved.tokeniser)
 
@@ -85,6 +101,10 @@ def check_recipe(config: Config, resume: bool) -> None:
             *sizes,
             shared_vocabulary=config.tokeniser.shared,
             label_smoothing=config.training.label_smoothing,
+        )
+    if config.search.coverage_penalty and model.decoder.attention is None:
+        raise ConfigError(
+            "search.coverage_penalty: this model has no attention that could cover anything; set it to 0"
         )
     if config.training.init and not resume:
         check_weights_fit(model, Path(config.training.init))

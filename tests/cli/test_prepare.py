@@ -31,7 +31,7 @@ def test_what_is_prepared_is_trained_on(run: Shell, models: Trained, tmp_path: P
     assert saved.data.train == [str(file) for file in packed]
     assert saved.tokeniser.kind == "words"
     again = run("train", *MODEL, *prepared, "--data.max_pieces", 9, "--out", tmp_path / "other")
-    check_refused(again, "--data.max_pieces: settled by --prepared")
+    check_refused(again, "--data.max_pieces: settled by the prepared data")
     assert not (tmp_path / "other").exists()
 
 

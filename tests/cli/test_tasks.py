@@ -70,7 +70,7 @@ def test_a_lemma_with_features_becomes_a_form(run: Shell, tmp_path: Path) -> Non
     assert json.loads(done.out)["source_pieces"] == [*"walk", "V", "PST", "</s>"]
     refused = run("translate", model, stdin=b"walk\n")
     assert refused.status == 2
-    assert "without a tab" in refused.err
+    assert "with no tab" in refused.err
 
 
 def test_spelling_becomes_normal(run: Shell, tmp_path: Path) -> None:

@@ -145,3 +145,59 @@ def test_an_arrow_file_of_something_else_is_refused(tmp_path: Path) -> None:
         file.write_table(table)
     with pytest.raises(DataError, match=r"other\.arrow: not an encoded corpus \(its columns are text\)"):
         Corpus.load(tmp_path / "other.arrow")
+
+
+def saved(path: Path, columns: list[pa.Array]) -> Path:
+    """A file with the columns of a corpus, whatever they hold."""
+    schema = corpus_module._SCHEMA.with_metadata({"left_out": "{}"})
+    batch = pa.RecordBatch.from_arrays(columns, schema=schema)
+    with pa.ipc.new_file(str(path), schema) as file:
+        file.write_batch(batch)
+    return path
+
+
+def column(ends: list[int], values: list[int | None]) -> pa.Array:
+    """Sentences that end at these places, which the library does not come to see."""
+    offsets = np.zeros(len(ends) + 1, np.int64)
+    flat = pa.array(values, pa.int32())
+    buffers = [None, pa.py_buffer(offsets)]
+    made = pa.Array.from_buffers(pa.large_list(pa.int32()), len(ends), buffers, children=[flat])
+    offsets[1:] = ends
+    return made
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        column([10**12, 2], [A, B]),
+        column([-5, 2], [A, B]),
+        column([1, 2], [A, None]),
+        pa.array([None, [A]], pa.large_list(pa.int32())),
+    ],
+    ids=["beyond the end", "before the beginning", "no id", "no sentence"],
+)
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_would_read_beyond_the_file_is_refused(tmp_path: Path, wrong: pa.Array, side: int) -> None:
+    columns = [column([1, 2], [A, B]), column([1, 2], [A, B])]
+    file = saved(tmp_path / "train.arrow", columns)
+    assert len(Corpus.load(file)) == 2
+    columns[side] = wrong
+    with pytest.raises(DataError, match=r"train\.arrow: not an encoded corpus") as caught:
+        Corpus.load(saved(file, columns))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_corpus_without_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no pairs"):
+        Corpus.load(saved(tmp_path / "train.arrow", [column([], []), column([], [])]))
+
+
+def test_ids_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
+    corpus = encode([("abc", "b")])
+    corpus.check_ids(7, 6)
+    for sizes, words in (((6, 6), "source ids from 4 to 6"), ((7, 5), "target ids from 5 to 5")):
+        with pytest.raises(DataError, match=words):
+            corpus.check_ids(*sizes)
+    below = saved(tmp_path / "train.arrow", [column([1], [-1]), column([1], [A])])
+    with pytest.raises(DataError, match="source ids from -1"):
+        Corpus.load(below).check_ids(7, 7)

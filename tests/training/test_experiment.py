@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 import regard
 from regard import config as recipes
-from regard.checkpoint import checksum, load_config, load_model, load_tokenisers
+from regard.checkpoint import load_config, load_model, load_tokenisers
+from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError, RegardError
 from regard.records import Pair
 from regard.training import StepReport, TrainingResult, ValidationReport, measure
@@ -91,7 +92,7 @@ def test_a_run_leaves_a_model_that_translates(tmp_path: Path, files: list[Path])
     assert made.translator().translate("").text == ""
     card = (made.folder / "README.md").read_text()
     for file in files:
-        assert f"| {file} | {checksum(file)} |" in card
+        assert f"| {file} | {file_checksum(file)} |" in card
     assert "regard train this" in card
     assert "validation BLEU (greedy)" in card
     events = [json.loads(line)["kind"] for line in (made.folder / "metrics.jsonl").read_text().splitlines()]
@@ -150,6 +151,15 @@ def test_other_peoples_things_are_not_touched(tmp_path: Path, files: list[Path],
     assert "thesis" in (out if out.is_file() else out / "thesis.txt").read_text()
 
 
+def test_other_peoples_data_in_the_folder_of_a_run_stays(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=1")
+    thesis = tmp_path / "run" / "data" / "thesis.txt"
+    thesis.touch()
+    with pytest.raises(ConfigError, match=r"run/data holds something else.* choose another --out"):
+        start(tmp_path / "run", files, overwrite=True)
+    assert thesis.is_file()
+
+
 def test_an_empty_folder_is_fine(tmp_path: Path, files: list[Path]) -> None:
     (tmp_path / "run").mkdir()
     assert start(tmp_path / "run", files, "--training.max_steps=1").result.step == 1
@@ -202,6 +212,12 @@ def test_another_model_or_other_data_cannot_be_resumed(
     with pytest.raises(ConfigError, match=f"--resume: {override[2:].split('.')[0]} differs"):
         start(tmp_path / "run", files, override, resume=True)
     assert contents(tmp_path / "run") == before
+
+
+def test_a_run_goes_on_without_the_cache(tmp_path: Path, files: list[Path]) -> None:
+    start(tmp_path / "run", files, "--training.max_steps=2")
+    again = start(tmp_path / "run", files, "--training.max_steps=3", "--data.cache=false", resume=True)
+    assert again.result.step == 3
 
 
 def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) -> None:
@@ -280,6 +296,16 @@ def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) ->
     again = regard.train(None, out=tmp_path / "two", overrides=others, prepared=ready)
     last = "last/model.safetensors"
     assert parameters(made.folder / last) == parameters(again.folder / last)
+    for name in ("run", "two"):
+        assert load_config(tmp_path / name).data == ready.config.data
+    for given, words in (
+        ({"data": ["nowhere"]}, "data or prepared data, came both"),
+        ({"overrides": ["--data.max_pieces=7"]}, r"--data\.max_pieces: settled by the prepared data"),
+        ({"overrides": ["--tokeniser.size=70"]}, r"--tokeniser\.size: settled by the prepared data"),
+    ):
+        for call in (regard.train, measure):
+            with pytest.raises(ConfigError, match=words):
+                call(None, out=tmp_path / "three", prepared=ready, **given)
     with pytest.raises(ModelError, match=r"run: the prepared data cannot be read.*`regard prepare`"):
         regard.train(None, out=tmp_path / "three", overrides=others, prepared=tmp_path / "run")
 
@@ -365,14 +391,18 @@ def test_the_recipe_is_checked_before_any_text_is_read(tmp_path: Path) -> None:
         ("--training.momentum=0.9", "adam does not have it"),
         ("--training.ema=1", "training.ema"),
         ("--training.source_embeddings=none.vec", "none.vec: no such file"),
+        (
+            "--search.coverage_penalty=0.2 --model.decoder.name=plain --model.attention.score=none",
+            "coverage_pen",
+        ),
     ):
         for call in (start, _measure):
             with pytest.raises(RegardError, match=words):
-                call(tmp_path / "run", nowhere, override)
+                call(tmp_path / "run", nowhere, *override.split())
 
 
-def _measure(out: Path, files: list[Path], override: str) -> None:
-    measure(None, files, out=out, overrides=[override])
+def _measure(out: Path, files: list[Path], *overrides: str) -> None:
+    measure(None, files, out=out, overrides=overrides)
 
 
 def test_measuring_looks_at_the_place_too(tmp_path: Path, files: list[Path]) -> None:
@@ -444,6 +474,33 @@ def test_training_starts_from_a_model(tmp_path: Path, known: Path, new_files: li
         torch.testing.assert_close(weights, before.model.get_parameter(name), atol=1e-7, rtol=0)
 
 
+def test_the_weights_of_the_old_corpora_are_not_those_of_the_new(
+    tmp_path: Path, files: list[Path], new_files: list[Path]
+) -> None:
+    weighted = start(tmp_path / "known", files, "--training.max_steps=1", "--data.weights=[2]").folder
+    two = [*new_files, *files]
+    made = regard.train(data=two, init=weighted, out=tmp_path / "tuned", overrides=["--training.max_steps=1"])
+    assert load_config(made.folder).data.weights == []
+
+
+def test_what_a_model_to_start_from_settles_is_refused(tmp_path: Path, known: Path) -> None:
+    for override, words in (
+        ("--tokeniser.size=70", r"--tokeniser\.size: settled by training\.init"),
+        ("--data.features=3", "data.features: the model in training.init.* reads none"),
+    ):
+        for call in (regard.train, measure):
+            with pytest.raises(ConfigError, match=words):
+                call(data=["nowhere.tsv"], init=known, out=tmp_path / "tuned", overrides=[override])
+
+
+def test_features_of_the_model_to_start_from_need_a_column(tmp_path: Path, files: list[Path]) -> None:
+    table = tmp_path / "forms.tsv"
+    table.write_text("".join(f"word{n}\tform{n}\tV;{'PST' if n % 2 else 'PRS'}\n" for n in range(30)))
+    known = start(tmp_path / "known", [table], "--data.features=3", "--training.max_steps=1").folder
+    with pytest.raises(ConfigError, match=r"data\.features: the model .* reads them; name their column"):
+        regard.train(data=["nowhere.tsv"], init=known, out=tmp_path / "new", overrides=["--data.features="])
+
+
 def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
     tmp_path: Path, known: Path, new_files: list[Path]
 ) -> None:
@@ -476,7 +533,7 @@ def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
 def test_a_beginning_that_does_not_fit_is_refused_before_anything_is_written(
     tmp_path: Path, known: Path, files: list[Path]
 ) -> None:
-    others = prepare(recipes.load(None, [*RUN, "--data.grammar_pairs=50"]))
+    others = prepare(recipes.load(None, [*RUN, "--tokeniser.size=30", *_train_key(files)]))
     options: dict[str, Any]
     for options, words in (
         ({"recipe": "luong2015", "data": files}, r"do not fit the recipe's model.*start without a recipe"),
@@ -486,7 +543,7 @@ def test_a_beginning_that_does_not_fit_is_refused_before_anything_is_written(
             {"data": files, "overrides": ["--model.embedding_size=8"]},
             r"embedding.weight \(\d+, 16\), expected",
         ),
-        ({"data": files, "prepared": others}, "another source vocabulary"),
+        ({"prepared": others}, "another source vocabulary"),
     ):
         with pytest.raises(RegardError, match=words) as error:
             regard.train(out=tmp_path / "tuned", **{"init": known, **options})
@@ -533,9 +590,11 @@ def test_models_that_differ_have_no_mean(tmp_path: Path, files: list[Path], know
     short = ("--training.max_steps=1", "--model.dropout=0")
     other = start(tmp_path / "other", files, *short, "--model.attention.size=9").folder
     fewer = start(tmp_path / "fewer", files, *short, "--tokeniser.size=20").folder
+    upper = start(tmp_path / "upper", files, *short, "--tokeniser.lowercase=true").folder
     for models, out, words in (
         ([known, other], "mean", r"differs from .*known in model.attention.size; only models of one build"),
-        ([known, fewer], "mean", "the source vocabulary, the target vocabulary"),
+        ([known, fewer], "mean", "the source vocabulary .*, the target vocabulary "),
+        ([known, upper], "mean", "lowercase is"),
         ([known], "mean", "expected two models or more to average, got 1"),
         ([known, known], "other", "is there already: choose another --out"),
         ([known, tmp_path / "nothing"], "mean", "no such model folder"),
@@ -560,5 +619,6 @@ def test_a_shared_vocabulary_grows_on_both_sides_at_once(
 def test_prepared_data_is_measured_too(tmp_path: Path, files: list[Path]) -> None:
     regard.prepare(None, files, out=tmp_path / "ready", overrides=RUN[:1])
     told: list[str] = []
-    facts = measure(overrides=RUN, prepared=tmp_path / "ready", tell=told.append)
+    others = [line for line in RUN if not line.startswith("--tokeniser.")]
+    facts = measure(overrides=others, prepared=tmp_path / "ready", tell=told.append)
     assert (facts.num_pairs, told) == (144, [])

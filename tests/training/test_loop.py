@@ -368,6 +368,18 @@ def test_a_resumed_run_has_the_moving_average_and_checkpoints_of_the_uninterrupt
         assert not files[0].is_file() or files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_only_checkpoints_are_dropped(tmp_path):
+    theirs = [tmp_path / "checkpoints" / name for name in ("mine", ".DS_Store", "12", "3")]
+    theirs[0].mkdir(parents=True)
+    theirs[1].touch()
+    theirs[2].touch()
+    theirs[3].mkdir()
+    model = tiny_model()
+    values = [3.0, 1.0, 5.0, 2.0, 4.0, 0.0]
+    run(tmp_path, model, replace(CONFIG, average=2), evaluate=by_turns(values), keep=keeping(model))
+    assert [place.exists() for place in theirs] == [True, True, True, False]
+
+
 @pytest.mark.parametrize(("of_mean", "best_step"), [(9.0, 13), (4.0, 9)])
 def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_path, of_mean, best_step):
     model, notes = tiny_model(), Notes()

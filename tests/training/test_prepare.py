@@ -8,6 +8,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from regard.records import Pair
 from regard.training import pairs
 from regard.training.cache import cache_folder
 from regard.training.prepare import prepare
-from regard.training.prepared import Prepared, load_prepared, save_prepared
+from regard.training.prepared import Prepared, load_prepared, save_prepared, whole_folder
 
 WORDS = TokeniserConfig(kind="words")
 
@@ -155,6 +156,16 @@ def test_saved_data_that_is_gone_is_told(tmp_path: Path) -> None:
     (tmp_path / "data" / "train.arrow").unlink()
     with pytest.raises(ModelError, match=r"cannot be read.*--overwrite"):
         load_prepared(tmp_path / "data", "train anew with --overwrite")
+
+
+def test_ids_that_are_no_pieces_are_refused(tmp_path: Path) -> None:
+    save_prepared(tmp_path / "data", made(write(tmp_path, "train", numbered(10))))
+    few = made(write(tmp_path, "few", numbered(3)))
+    few.tokenisers.target.save(tmp_path / "data" / "target.tokeniser.json")
+    with pytest.raises(
+        ModelError, match=r"cannot be read \(target ids from 4 to \d+, but .*; prepare it anew"
+    ):
+        load_prepared(tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -383,6 +394,61 @@ def test_what_nobody_used_for_a_month_goes(tmp_path: Path, empty_cache: Path) ->
     made(write(tmp_path, "other", numbered(30)))
     assert len(entries()) == 1
     assert not old.exists()
+
+
+def test_nothing_but_our_own_goes(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hexadecimal = "0123456789abcdef" * 2
+    leftovers = [cache_folder() / f".{hexadecimal}.{'a' * 16}.{kind}" for kind in ("draft", "old")]
+    theirs = [empty_cache / "prepared" / "mine", cache_folder() / "mine", cache_folder() / ("z" * 32)]
+    for folder in (*leftovers, *theirs):
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    made(write(tmp_path, "train", numbered(20)))
+    assert all(folder.is_dir() for folder in theirs)
+    assert not any(folder.exists() for folder in leftovers)
+
+
+def test_of_two_who_prepare_the_same_the_first_to_end_is_kept(
+    tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write(tmp_path, "train", numbered(20))
+    seen: list[int] = []
+    encode = Corpus.encode
+
+    def meanwhile(*arguments: Any, **more: Any) -> Corpus:
+        monkeypatch.setattr(Corpus, "encode", encode)
+        made(files)
+        (entry,) = (entry for entry in entries() if not entry.name.startswith("."))
+        seen.append(entry.stat().st_ino)
+        return encode(*arguments, **more)
+
+    monkeypatch.setattr(Corpus, "encode", meanwhile)
+    assert len(trained_on(made(files))) == 18
+    assert [entry.stat().st_ino for entry in entries()] == seen
+
+
+def test_a_folder_that_another_put_there_at_the_last_instant_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    answers = iter([False, True])  # not there yet; there
+
+    with whole_folder(place, stays=lambda old: next(answers)) as draft:
+        (draft / "mine").touch()
+        monkeypatch.setattr(Path, "is_dir", lambda path: False)  # the other comes after this look
+        place.mkdir()
+        (place / "theirs").touch()
+    monkeypatch.undo()
+    assert [file.name for file in tmp_path.rglob("*")] == ["place", "theirs"]
+
+
+def test_the_old_folder_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    for name in ("old", "new"):
+        with whole_folder(place) as draft:
+            (draft / name).touch()
+            assert [file.name for file in place.glob("*")] == ([] if name == "old" else ["old"])
+    assert [file.name for file in tmp_path.rglob("*")] == ["place", "new"]
 
 
 @pytest.mark.parametrize("cache", [False, True])
