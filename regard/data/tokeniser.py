@@ -150,8 +150,8 @@ class Tokeniser:
     def encode_batch(self, texts: list[str]) -> list[list[int]]:
         """The ids of many texts. Raises DataError as `encode` does.
 
-        Words, BPE and Unigram look known words up in one thread, and only new ones are cut on all cores; characters
-        and sentencepiece models are cut on all cores.
+        Words, BPE and Unigram look words up in one thread, and cut only new ones in the library's threads, which cut
+        all text of characters and sentencepiece models.
         """
         if not self.reads_features:
             return self._encode_plain(texts)
