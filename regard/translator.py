@@ -16,7 +16,8 @@ from torch import Tensor
 from regard.alignment import words_for_unknown
 from regard.checkpoint import Tokenisers, load_model
 from regard.config import DataConfig, SearchConfig
-from regard.data import Tokeniser, sorted_batches
+from regard.data import sorted_batches
+from regard.data.words import typed_units, words_of, written_units
 from regard.errors import DataError, ModelError, SearchError
 from regard.model import Seq2Seq
 from regard.records import (
@@ -213,7 +214,7 @@ class Translator:
         found: Counter[str] = Counter()
         for text, ids in zip(texts, tokeniser.encode_batch(list(texts)), strict=True):
             if UNKNOWN in ids:
-                words = _words(tokeniser, tokeniser.normalise(text), tuple(ids))
+                words = words_of(tokeniser, tokeniser.normalise(text), tuple(ids))
                 places = {place for i, place in zip(ids, words.places, strict=True) if i == UNKNOWN}
                 found.update(words.texts[place] for place in places if place >= 0)
         return found
@@ -415,40 +416,32 @@ class Translator:
             attention=None if hypothesis.attention is None else hypothesis.attention[:, : len(source)],
             source=text,
             source_pieces=tuple(self.tokenisers.source.pieces(source)),
-            words=_words(self.tokenisers.target, written, hypothesis.ids),
-            source_words=_words(self.tokenisers.source, self.tokenisers.source.normalise(text), source),
+            words=words_of(self.tokenisers.target, written, hypothesis.ids),
+            source_words=words_of(self.tokenisers.source, self.tokenisers.source.normalise(text), source),
             log_probabilities=hypothesis.log_probabilities,
         )
 
     def _spelt(self, row: int, one: Translation, source: Ids, ids: Ids, asked: _Asked) -> Translation:
         """With its unknown words spelt out where that can be, and with the terms that it lacks."""
         tokeniser = self.tokenisers.target
-        written = _units(tokeniser, one.text, ids)
+        characters = tokeniser.config.kind == "characters"
+        written = written_units(tokeniser, one.text, ids)
         unknown = {place for i, place in zip(ids, written.places, strict=True) if i == UNKNOWN and place >= 0}
         spelt = {}
         if unknown and asked.lexicon is not None and one.attention is not None:
-            typed = _units(self.tokenisers.source, self._typed(one), source)
+            apart = characters and tokeniser.config.normalise == "NFD"
+            typed = typed_units(self.tokenisers.source, one.source, source, apart)
             spelt = words_for_unknown(one.attention, typed, written, unknown, asked.lexicon)
         if unknown and asked.restrictions.prefixes:
-            prefix = tokeniser.normalise(asked.restrictions.prefixes[row])
-            begin = prefix if tokeniser.config.kind == "characters" else prefix.split()
+            prefix = tokeniser.spelt(asked.restrictions.prefixes[row])
+            begin = prefix if characters else prefix.split()
             spelt |= {place: word for place, word in enumerate(begin) if place in unknown}
         if spelt:
             texts = [spelt.get(place, word) for place, word in enumerate(written.texts)]
-            text = ("" if tokeniser.config.kind == "characters" else " ").join(texts)
-            words = Words(tuple(texts), written.places)
-            if tokeniser.config.kind == "characters":
-                words = _words(tokeniser, text, ids)
-            one = replace(one, text=text, words=words)
+            text = tokeniser.composed(("" if characters else " ").join(texts))
+            words = Words(tuple(map(tokeniser.composed, texts)), written.places)
+            one = replace(one, text=text, words=words_of(tokeniser, text, ids) if characters else words)
         return replace(one, unmet=asked.restrictions.unmet(one.source, one.text))
-
-    def _typed(self, one: Translation) -> str:
-        """The source as it was typed, where normalising it has left its words or characters in their places."""
-        tokeniser = self.tokenisers.source
-        normalised = tokeniser.normalise(one.source)
-        if tokeniser.config.kind == "characters":
-            return one.source if len(one.source) == len(normalised) else normalised
-        return one.source if len(one.source.split()) == len(normalised.split()) else normalised
 
     def _pieces(self, ids: Sequence[int]) -> list[str]:
         return self.tokenisers.target.pieces(ids)
@@ -503,30 +496,6 @@ class _Asked:
 def _nothing(text: str) -> Translation:
     """The translation of an empty text."""
     return Translation("", 0.0, 0.0, (), None, text, ())
-
-
-def _words(tokeniser: Tokeniser, text: str, ids: Ids) -> Words:
-    """The words of a text; where its pieces make up another number of them (odd bytes), the pieces joined."""
-    places = tokeniser.word_of(ids)
-    texts = text.split()
-    if len(texts) != max(places, default=-1) + 1:
-        pieces = tokeniser.pieces(ids)
-        joined = [""] * (max(places, default=-1) + 1)
-        for piece, place in zip(pieces, places, strict=True):
-            if place >= 0:
-                joined[place] += piece
-        texts = joined
-    return Words(tuple(texts), tuple(places))
-
-
-def _units(tokeniser: Tokeniser, text: str, ids: Ids) -> Words:
-    """The words of a text, or its characters where those are the pieces."""
-    if tokeniser.config.kind != "characters":
-        return _words(tokeniser, text, ids)
-    pieces = [i for i in ids if i not in (PAD, START, END)]
-    texts = tuple(text) if len(text) == len(pieces) else tuple(tokeniser.decode([i]) for i in pieces)
-    counted = iter(range(len(pieces)))
-    return Words(texts, tuple(-1 if i in (PAD, START, END) else next(counted) for i in ids))
 
 
 def _checked_size(batch_size: int) -> int:

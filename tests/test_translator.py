@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import unicodedata
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -534,6 +535,27 @@ def test_unknown_characters_come_from_where_attention_lies() -> None:
     for place, piece in enumerate(found.pieces):
         if piece == "<unk>":
             assert found.text[place] == "die Ω"[int(found.attention[place, :-1].argmax())]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+@pytest.mark.parametrize("forms", [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_unknown_characters_are_whole_whatever_the_unicode_form(typed: str, forms: tuple[str, str]) -> None:
+    pieces = [Tokeniser.train(["dié frau"], TokeniserConfig(kind="characters", normalise=f)) for f in forms]
+    like = fresh(kind="characters")
+    model = build_model(small_config("luong", "additive"), *map(len, pieces))
+    with torch.no_grad():
+        model.head.bias[UNKNOWN] += 30
+        model.embedding.weight.mul_(9)
+    translator = Translator(model, Tokenisers(*pieces), like.search)
+    text = unicodedata.normalize(typed, "dié Ωñ가")  # type: ignore[arg-type]
+    found = translator.translate([text, "Ω", "가", "ñ"], beam=1, replace_unknown=True)
+    for one in found:
+        assert set(one.pieces) == {"<unk>"}
+        assert "<unk>" not in one.text
+        assert unicodedata.is_normalized("NFC", one.text)
+    if forms[1] == "NFC":
+        assert {*found[0].text} <= {*"dié Ωñ가"}
+        assert [{*one.text} for one in found[1:]] == [{"Ω"}, {"가"}, {"ñ"}]
 
 
 def test_an_unknown_keyword_is_refused(translator: Translator) -> None:

@@ -133,9 +133,10 @@ class Tokeniser:
         normalised: str = self._library.normalizer.normalize_str(text)
         if self.config.kind == "sentencepiece":  # whose normaliser may put a space before the first word
             normalised = self._library.decoder.decode([normalised])
-        return self._composed(normalised)
+        return self.composed(normalised)
 
-    def _composed(self, text: str) -> str:
+    def composed(self, text: str) -> str:
+        """The text as it is shown: accents on their letters again where the pieces are NFD."""
         composed: str = _NFC.normalize_str(text) if self._is_apart else text
         return composed
 
@@ -204,9 +205,9 @@ class Tokeniser:
 
     def _joined(self, texts: list[str]) -> str:
         if self.config.kind == "words":
-            return self._composed(" ".join(texts))
+            return self.composed(" ".join(texts))
         decoded: str = self._library.decoder.decode(texts)
-        return self._composed(decoded)
+        return self.composed(decoded)
 
     def word_of(self, ids: Iterable[int]) -> list[int]:
         """For each piece the place of its word in the text, words being split at white space, from 0.
