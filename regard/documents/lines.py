@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any, Literal
 
 from regard.data import Tokeniser
@@ -18,7 +19,7 @@ from regard.documents.placing import place_marks
 from regard.documents.unmet import Unmet, Warn
 from regard.errors import ConfigError, DataError, SearchError
 from regard.records import Translation
-from regard.translator import Translator
+from regard.translator import Translator, load
 
 Watch = Callable[[int], None]  # called with the number of lines just done
 _LINE_END = re.compile(r"(\r?\n)")
@@ -65,7 +66,7 @@ class Document:
 
 
 def translate_document(
-    translator: Translator,
+    model: str | Path | Translator,
     text: str,
     options: TextOptions = DEFAULT,
     *,
@@ -75,8 +76,9 @@ def translate_document(
 ) -> Document:
     """Translate a text of any number of lines and sentences, keeping its line ends, empty lines and indentation.
 
-    See `translate_lines`.
+    `model` may be the folder of one; all else as in `translate_lines`.
     """
+    translator = model if isinstance(model, Translator) else load(model)
     lines = _LINE_END.split(text)  # every second is a line end
     found = tuple(translate_lines(translator, lines[::2], options, warn=warn, watch=watch, **how))
     ends = [*lines[1::2], ""]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from regard.explain import Grid
@@ -15,10 +15,6 @@ from regard.records import Links, Translation
 PASSED_OVER, OVERUSED = 0.2, 2.0  # weight drawn over the whole sentence, from which words are named
 _MOST_NAMED = 8
 
-_SPELLED = (
-    "Shared tasks on grapheme-to-phoneme call 100 − exact match their WER; the WER here, over phonemes as words, is "
-    "their PER."
-)
 _BY_LINKS = (
     "The model was made to write each reference. Sentences stand by the error rate (AER) of the links from each word "
     "to the source word it was most attended from, against the gold links (Och & Ney 2003)."
@@ -67,6 +63,16 @@ def odd_words(text: str, others: Sequence[str]) -> list[tuple[str, bool]]:
     return marked
 
 
+def _task_note(rates: Mapping[str, float]) -> str:
+    if not rates:
+        return ""
+    said = " and ".join(f"{name} {rate:.2f} %" for name, rate in rates.items())
+    return (
+        f"As shared tasks on grapheme-to-phoneme report it: {said}. Their WER is the share of outputs with any "
+        "mistake; their PER is the WER here, over phonemes as words."
+    )
+
+
 def report_of(found: Evaluation, system: str, files: Sequence[str], worst: int) -> Report:
     """The `worst` sentences of each kind, and a title that names the system and the files."""
     on = f" on {', '.join(files)}" if files else ""
@@ -76,7 +82,7 @@ def report_of(found: Evaluation, system: str, files: Sequence[str], worst: int) 
     return Report(
         title=visible(f"{system or 'Evaluation'}{on}"),
         subtitle=f"{number:,} sentence{'' if number == 1 else 's'}",
-        figures_note=_SPELLED if found.length_unit == "characters" else "",
+        figures_note=_task_note(found.task_rates),
         found=found,
         translations=tuple(_worst_translations(found, worst)),
         attention=tuple(chosen),

@@ -40,6 +40,7 @@ from regard.records import Links, Pair, Translation, Words
 from regard.translator import How, Translator
 
 BOOTSTRAP = 1000
+_BLEU_WORDS = 4
 FIGURES = ("bleu", "chrf", "ter", "exact_match", "wer", "cer")
 
 
@@ -97,8 +98,19 @@ class Evaluation:
 
     @property
     def scores(self) -> dict[str, Score]:
-        """The figures over the whole test set, by name."""
-        return {name: getattr(self, name) for name in FIGURES}
+        """The figures over the whole test set, by name; no BLEU where no output has the four words it counts."""
+        short = all(len(text.split()) < _BLEU_WORDS for text in self.translations)
+        return {name: getattr(self, name) for name in FIGURES if not (short and name == "bleu")}
+
+    @property
+    def task_rates(self) -> dict[str, float]:
+        """WER and PER as grapheme-to-phoneme tasks report them, in per cent; empty unless sources are single words.
+
+        Their WER is the share of outputs with any mistake; their PER is the WER here, over phonemes as words.
+        """
+        if self.length_unit != "characters":
+            return {}
+        return {"WER": 100 - self.exact_match.value, "PER": self.wer.value}
 
     def figures(self) -> dict[str, Any]:
         """All figures, without the sentences, ready for JSON."""
@@ -106,6 +118,7 @@ class Evaluation:
         links = {name: getattr(self, name) for name in ("aer", "diagonal_aer")}
         return {
             **{name: asdict(score) for name, score in self.scores.items()},
+            "task_rates": self.task_rates,
             **bins,
             "length_unit": self.length_unit,
             "num_long": self.num_long,

@@ -68,9 +68,8 @@ def html_report(report: Report) -> str:
 def _sections(report: Report) -> Iterator[str]:
     found = report.found
     yield f'<ul class="figures">{"".join(_figure(name, score) for name, score in found.scores.items())}</ul>'
-    yield f"<dl>{''.join(_signature(name, score) for name, score in found.scores.items())}</dl>"
     if report.figures_note:
-        yield f'<p class="soft">{text_html(report.figures_note)}</p>'
+        yield f"<p>{text_html(report.figures_note)}</p>"
     yield "<h2>By the length of the source</h2>"
     heads = [f"source {found.length_unit}", "sentences", "BLEU", "chrF", "exact match %"]
     yield _table(
@@ -101,6 +100,8 @@ def _sections(report: Report) -> Iterator[str]:
     if any(case.gold for case in report.attention):
         note += ' Gold links are <span class="key"></span> outlined.'
     yield from _cases("Where attention looks most wrong", note, report.attention)
+    yield "<h2>Signatures</h2>"
+    yield f"<dl>{''.join(_signature(name, score) for name, score in found.scores.items())}</dl>"
 
 
 def _figure(name: str, score: Score) -> str:

@@ -27,7 +27,7 @@ def show_evaluation(found: Evaluation) -> RenderableType:
     }
     parts: list[RenderableType] = [
         figure_table(found.scores),
-        *(_signature(name, score) for name, score in found.scores.items()),
+        *([Text(task_line(found), "bold")] if found.task_rates else []),
         Text(),
         length_table(columns, bins, found.length_unit),
     ]
@@ -35,7 +35,14 @@ def show_evaluation(found: Evaluation) -> RenderableType:
         parts += [Text(), frequency_table(found.by_frequency)]
     if found.diagonal_aer is not None:
         parts += [Text(), alignment_table(found.aer, found.diagonal_aer)]
-    return Group(*parts)
+    signatures = [_signature(name, score) for name, score in found.scores.items()]
+    return Group(*parts, Text(), *signatures)
+
+
+def task_line(found: Evaluation) -> str:
+    """WER and PER as grapheme-to-phoneme tasks report them."""
+    rates = ", ".join(f"{name} {rate:.2f} %" for name, rate in found.task_rates.items())
+    return f"as G2P tasks report it: {rates} (WER: outputs with any mistake)"
 
 
 def show_comparison(found: Comparison) -> RenderableType:
@@ -48,10 +55,10 @@ def show_comparison(found: Comparison) -> RenderableType:
         rare = [Text(), recall_table(found)]
     return Group(
         comparison_table(found),
-        *(_signature(name, Score(one.value, one.signature)) for name, one in tests.items()),
-        Text(),
         length_table(bleu, bins, found.evaluations[found.baseline].length_unit),
         *rare,
+        Text(),
+        *(_signature(name, Score(one.value, one.signature)) for name, one in tests.items()),
     )
 
 
@@ -64,6 +71,8 @@ def comparison_table(found: Comparison) -> Table:
         if name in found.differences:
             table.add_column("p", justify="right")
     for figure in FIGURES:
+        if not all(figure in one.scores for one in found.evaluations.values()):
+            continue
         cells = []
         for name, one in found.evaluations.items():
             cells.append(one.scores[figure].figure())

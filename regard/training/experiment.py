@@ -86,11 +86,11 @@ def train(
     """Train a model and leave it in the folder `out`, ready for `regard.load(out)`.
 
     `recipe` is a Config, a YAML file or the name of a packaged recipe; `overrides` change it like the command
-    line's `--model.dropout=0.3`; `data` are training files in place of the recipe's. `init` is a trained model to
-    start from: its weights, its tokenisers, and where no recipe is given its recipe, but for the data. `resume`
-    goes on with the run in `out`, bit for bit, by its own recipe if none is given; `overwrite` starts anew where
-    one lies. `prepared` is data made ready before, or the folder of such data, whose data and tokeniser sections
-    then count.
+    line's `--model.dropout=0.3`, with or without dashes; `data` are training files in place of the recipe's.
+    `init` is a trained model to start from: its weights, its tokenisers, and where no recipe is given its recipe,
+    but for the data. `resume` goes on with the run in `out`, bit for bit, by its own recipe if none is given;
+    `overwrite` starts anew where one lies. `prepared` is data made ready before, or the folder of such data, whose
+    data and tokeniser sections then count.
 
     `watchers` look on and may stop the run. A function is enough: it is called with a `StepReport` after each
     step and a `ValidationReport` after each validation, and stops the run by giving a reason in words, or True:

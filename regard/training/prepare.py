@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.checkpoint import Tokenisers, holds_files, load_tokenisers
-from regard.config import Config, TokeniserConfig
+from regard.config import Config, TokeniserConfig, TrainingConfig
 from regard.data import Corpus, Tokeniser
 from regard.data.cleaning import STRIPPED
 from regard.data.sources import file_checksum
@@ -80,7 +80,7 @@ def prepare(
     if made is None:
         made = _uncached(config, sources, tell, progress)
     made = replace(made, origin=_origin(config, sources), config=config)
-    for line in _told(made.report):
+    for line in _told(made.report, config):
         tell(line)
     if folder is not None:
         save_prepared(folder, made)
@@ -167,7 +167,7 @@ def _make(config: Config, sources: Sources, folder: Path, tell: Tell, progress: 
             watch=watch,
         )
     gathered.file.path.unlink()
-    report = _report(gathered, tokenisers, corpus)
+    report = _report(gathered, tokenisers, corpus, config.training)
     return Prepared(
         tokenisers, corpus, gathered.validation, {}, config, replace(report, notes=[*notes, *report.notes])
     )
@@ -223,15 +223,17 @@ def _features(gathered: Gathered) -> list[str]:
     return sorted(counts, key=lambda feature: (-counts[feature], feature))
 
 
-def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus) -> Report:
+def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training: TrainingConfig) -> Report:
+    remedy = "raise tokeniser.size or lower min_frequency, or use bpe, which knows every text"
+    if training.init:
+        remedy = f"{training.init} does not know them; training.grow_vocabulary true adds them"
     left_out = gathered.left_out + Counter(corpus.left_out)
     changed = {STRIPPED: left_out.pop(STRIPPED)} if STRIPPED in left_out else {}
     sides = ("source", "target")
     made = (tokenisers.source, tokenisers.target)
     unknown = dict(zip(sides, corpus.unknown_shares, strict=True))
     notes = [
-        f"{100 * share:.0f} % of the {side} pieces are unknown: raise tokeniser.size or lower min_frequency, or use "
-        "bpe, which knows every text"
+        f"{100 * share:.0f} % of the {side} pieces are unknown: {remedy}"
         for side, share in unknown.items()
         if share > _MANY_UNKNOWN
     ]
@@ -266,15 +268,16 @@ def _spread(lengths: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _told(report: Report) -> list[str]:
+def _told(report: Report, config: Config) -> list[str]:
     """The report in a few lines."""
     kinds = " and ".join(dict.fromkeys(report.kinds.values()))
     sizes = report.num_pieces
     left_out, changed = counted(report.left_out), counted(report.changed)
+    held_out = "" if config.data.validation or not config.data.train else " (held out)"
     return [
         f"tokenisers: {kinds}, {sizes['source']:,} source and {sizes['target']:,} target pieces",
         *report.notes,
-        f"pairs: {report.num_training:,} to train on, {report.num_validation:,} to validate on"
+        f"pairs: {report.num_training:,} to train on, {report.num_validation:,} to validate on{held_out}"
         + (f"; left out: {left_out}" if left_out else "")
         + (f"; {changed}" if changed else ""),
     ]

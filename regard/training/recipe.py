@@ -44,6 +44,7 @@ def resolve(
         if init is not None:
             config = replace(config, training=replace(config.training, init=str(init)))
     else:
+        overrides = [each if each.startswith("--") else f"--{each}" for each in overrides]
         overrides = overrides if init is None else [*overrides, f"--training.init={init}"]
         config = recipes.load(recipe, overrides)
         if recipe is None and config.training.init:
