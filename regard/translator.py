@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, Unpack, overload
+from typing import Unpack, overload
 
 import numpy as np
 import torch
@@ -35,47 +35,10 @@ from regard.records import (
     Translation,
     Words,
 )
-from regard.search import Ensemble, Plan, Restrictions, Stepper, forced_decode
+from regard.search import Asked, Ensemble, How, Plan, Stepper, check_size, forced_decode
+from regard.search.asked import Watch
 
 Ids = tuple[int, ...]
-Watch = Callable[[int], None]  # called with the number of sentences just done
-
-
-class How(TypedDict, total=False):
-    """What may be asked of `Translator.translate` beside the text.
-
-    In place of the recipe's: `beam`, `length_penalty`, `length_form`, `coverage_penalty`, `batch_size`.
-    `num_best`: the number of translations wanted of each sentence, the others being in `alternatives`, best first.
-    `groups`: cut the beam into groups that differ, by a penalty of `diversity` nats (0.5) for each common piece.
-    `sample`: draw `num_best` translations, in the order drawn, after `temperature`, `top_k` and `top_p`; the same
-    `seed` (1) draws the same for a sentence, whatever is translated beside it.
-    `prefix`: what the translation must begin with, one text or one for each sentence.
-    `ban`: words and phrases never to be written; `glossary`: the target term for each source term (both whole words;
-    a term that could not be written is in `unmet`).
-    `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
-    says of it.
-    `watch`: called with the number of sentences just done.
-    """
-
-    beam: int
-    length_penalty: float
-    length_form: str
-    coverage_penalty: float
-    batch_size: int
-    num_best: int
-    groups: int
-    diversity: float
-    sample: bool
-    temperature: float
-    top_k: int
-    top_p: float
-    seed: int
-    prefix: str | Sequence[str]
-    ban: Sequence[str]
-    glossary: Mapping[str, str]
-    replace_unknown: bool
-    lexicon: Mapping[str, str]
-    watch: Watch | None
 
 
 class Translator:
@@ -172,7 +135,8 @@ class Translator:
         def force(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
             return [[one] for one in self._force(ids, [wanted[row] for row in rows])]
 
-        size = _checked_size(self.search.batch_size if batch_size is None else batch_size)
+        size = self.search.batch_size if batch_size is None else batch_size
+        check_size(size)
         return self._each(sources, force, size, watch)
 
     @overload
@@ -263,7 +227,7 @@ class Translator:
         search: Callable[[Sequence[int], Sequence[Ids]], list[list[Hypothesis]]],
         batch_size: int,
         watch: Watch | None,
-        asked: _Asked | None = None,
+        asked: Asked | None = None,
     ) -> list[Translation]:
         """Search in batches of sentences of like length; `search(rows, ids)` gives each row its n-best."""
         sources = [(*ids, END) for ids in self.tokenisers.source.encode_batch(list(texts))]
@@ -280,49 +244,13 @@ class Translator:
                 watch(len(rows))
         return [_nothing(text) if one is None else one for one, text in zip(found, texts, strict=True)]
 
-    def _asked(self, texts: Sequence[str], how: How) -> _Asked:
-        """What is asked for, checked and put together."""
-        if unknown := how.keys() - How.__annotations__.keys():
-            raise TypeError(
-                f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(How.__annotations__)}"
-            )
-        plan = Plan.of(self.search, how)
-        if plan.ranking.coverage_penalty and not self.attends:
-            raise SearchError(
-                "search.coverage_penalty: this model has no attention that could cover anything; set it to 0"
-            )
-        if how.get("replace_unknown") and not self.attends:
-            raise SearchError(
-                "search: replace_unknown needs attention, and this model has none; leave it out"
-            )
-        if "lexicon" in how and not how.get("replace_unknown"):
-            raise SearchError(
-                "search: lexicon says what to write for unknown words; ask for replace_unknown too"
-            )
-        return _Asked(
-            plan=plan,
-            restrictions=self._restrictions(texts, how),
-            batch_size=_checked_size(how.get("batch_size", self.search.batch_size)),
-            lexicon=how.get("lexicon", {}) if how.get("replace_unknown") else None,
-        )
-
-    def _restrictions(self, texts: Sequence[str], how: How) -> Restrictions:
-        prefix, ban = how.get("prefix", ""), how.get("ban", ())
-        prefixes = (prefix,) * len(texts) if isinstance(prefix, str) else tuple(prefix)
-        if len(prefixes) != len(texts):
-            raise SearchError(
-                f"search: expected one prefix for each text, got {len(prefixes)} for {len(texts)}"
-            )
-        return Restrictions(
-            self.tokenisers.source,
-            self.tokenisers.target,
-            prefixes if any(prefixes) else (),
-            (ban,) if isinstance(ban, str) else tuple(ban),
-            how.get("glossary", {}),
+    def _asked(self, texts: Sequence[str], how: How) -> Asked:
+        return Asked.of(
+            how, texts, self.search, self.tokenisers.source, self.tokenisers.target, attends=self.attends
         )
 
     def _search(
-        self, rows: Sequence[int], texts: Sequence[str], sources: Sequence[Ids], asked: _Asked
+        self, rows: Sequence[int], texts: Sequence[str], sources: Sequence[Ids], asked: Asked
     ) -> list[list[Hypothesis]]:
         """The n-best of each sentence; those that must contain terms are searched for by themselves."""
         wanted = [asked.restrictions.wanted(text) for text in texts]
@@ -395,7 +323,7 @@ class Translator:
         return tuple(Candidate(piece, p) for piece, p in zip(pieces, best.values.exp().tolist(), strict=True))
 
     def _translation(
-        self, row: int, text: str, source: Ids, best: Sequence[Hypothesis], asked: _Asked | None = None
+        self, row: int, text: str, source: Ids, best: Sequence[Hypothesis], asked: Asked | None = None
     ) -> Translation:
         """The best with the others as alternatives; `asked` says how unknown words are written."""
         made = [self._one_translation(text, source, hypothesis) for hypothesis in best]
@@ -421,7 +349,7 @@ class Translator:
             log_probabilities=hypothesis.log_probabilities,
         )
 
-    def _spelt(self, row: int, one: Translation, source: Ids, ids: Ids, asked: _Asked) -> Translation:
+    def _spelt(self, row: int, one: Translation, source: Ids, ids: Ids, asked: Asked) -> Translation:
         """With its unknown words spelt out where that can be, and with the terms that it lacks."""
         tokeniser = self.tokenisers.target
         characters = tokeniser.config.kind == "characters"
@@ -483,25 +411,9 @@ def table_in(data: DataConfig) -> Table:
     return Table(tuple(map(str, data.columns)), str(data.features))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """How to translate: `How`, checked. `lexicon` is None where unknown words stay unknown."""
-
-    plan: Plan
-    restrictions: Restrictions
-    batch_size: int
-    lexicon: Mapping[str, str] | None
-
-
 def _nothing(text: str) -> Translation:
     """The translation of an empty text."""
     return Translation("", 0.0, 0.0, (), None, text, ())
-
-
-def _checked_size(batch_size: int) -> int:
-    if batch_size < 1:
-        raise SearchError(f"search.batch_size: expected a number from 1 on, got {batch_size}")
-    return batch_size
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from regard.lab.evaluation import BOOTSTRAP, Evaluation, evaluate
 from regard.lab.systems import System, TestSet, own_training_text, pairs_of
 from regard.metrics import Difference, difference
 from regard.metrics.significance import TRIALS
-from regard.translator import How
+from regard.search import How
 
 
 @dataclass(frozen=True)

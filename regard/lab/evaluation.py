@@ -37,7 +37,8 @@ from regard.metrics import (
     ter_metric,
 )
 from regard.records import Links, Pair, Translation, Words
-from regard.translator import How, Translator
+from regard.search import How
+from regard.translator import Translator
 
 BOOTSTRAP = 1000
 _BLEU_WORDS = 4

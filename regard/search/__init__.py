@@ -4,6 +4,7 @@ They drive anything that can start, step and select, and know no model. What res
 words) or joins models (an ensemble) is itself a stepper around others.
 """
 
+from regard.search.asked import Asked, How, check_size
 from regard.search.banned import Banned
 from regard.search.beam import beam_search
 from regard.search.constraints import Wanted, constrained_search
@@ -20,9 +21,11 @@ from regard.search.sample import Sampling, noise, sample
 from regard.search.stepper import Stepper
 
 __all__ = [
+    "Asked",
     "Banned",
     "Ensemble",
     "Groups",
+    "How",
     "Phrases",
     "Plan",
     "Prefixed",
@@ -32,6 +35,7 @@ __all__ = [
     "Stepper",
     "Wanted",
     "beam_search",
+    "check_size",
     "constrained_search",
     "forced_decode",
     "greedy_search",

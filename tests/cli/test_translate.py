@@ -181,7 +181,7 @@ def test_a_line_of_several_sentences(run: Shell, models: Trained) -> None:
         answer = run("translate", models.attention, *options, stdin=f"{line}\n".encode())
         assert answer == (0, f"  {first} {second}\n", "")
     answer = run("translate", models.attention, "--split-sentences", "never", stdin=f"{line}\n".encode())
-    assert answer == (0, f"{both}\n", "")
+    assert answer == (0, f"  {both}\n", "")
 
 
 def test_what_is_too_long_is_named(run: Shell, models: Trained) -> None:

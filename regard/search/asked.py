@@ -1,0 +1,122 @@
+"""What may be asked of a translation, checked and put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from regard.config import SearchConfig
+from regard.data.tokeniser import Tokeniser
+from regard.errors import SearchError
+from regard.search.plan import Plan
+from regard.search.restrictions import Restrictions
+
+Watch = Callable[[int], None]  # called with the number of sentences just done
+
+
+class How(TypedDict, total=False):
+    """What may be asked of `Translator.translate` beside the text.
+
+    In place of the recipe's: `beam`, `length_penalty`, `length_form`, `coverage_penalty`, `batch_size`.
+    `num_best`: the number of translations wanted of each sentence, the others being in `alternatives`, best first.
+    `groups`: cut the beam into groups that differ, by a penalty of `diversity` nats (0.5) for each common piece.
+    `sample`: draw `num_best` translations, in the order drawn, after `temperature`, `top_k` and `top_p`; the same
+    `seed` (1) draws the same for a sentence, whatever is translated beside it.
+    `prefix`: what the translation must begin with, one text or one for each sentence.
+    `ban`: words and phrases never to be written; `glossary`: the target term for each source term (both whole words;
+    a term that could not be written is in `unmet`).
+    `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
+    says of it.
+    `watch`: called with the number of sentences just done.
+    """
+
+    beam: int
+    length_penalty: float
+    length_form: str
+    coverage_penalty: float
+    batch_size: int
+    num_best: int
+    groups: int
+    diversity: float
+    sample: bool
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+    prefix: str | Sequence[str]
+    ban: Sequence[str]
+    glossary: Mapping[str, str]
+    replace_unknown: bool
+    lexicon: Mapping[str, str]
+    watch: Watch | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to translate some texts: `How`, checked. `lexicon` is None where unknown words stay unknown."""
+
+    plan: Plan
+    restrictions: Restrictions
+    batch_size: int
+    lexicon: Mapping[str, str] | None
+
+    @staticmethod
+    def of(
+        how: How,
+        texts: Sequence[str],
+        search: SearchConfig,
+        source: Tokeniser,
+        target: Tokeniser,
+        *,
+        attends: bool,
+    ) -> Asked:
+        """What is asked for, the rest as in the recipe.
+
+        Raises TypeError for what nobody can ask for, SearchError for what does not go together or with a model that
+        does not attend.
+        """
+        if unknown := how.keys() - How.__annotations__.keys():
+            raise TypeError(
+                f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(How.__annotations__)}"
+            )
+        plan = Plan.of(search, how)
+        if not attends:
+            _check_without_attention(plan, how)
+        if "lexicon" in how and not how.get("replace_unknown"):
+            raise SearchError(
+                "search: lexicon says what to write for unknown words; ask for replace_unknown too"
+            )
+        batch_size = how.get("batch_size", search.batch_size)
+        check_size(batch_size)
+        lexicon = how.get("lexicon", {}) if how.get("replace_unknown") else None
+        return Asked(plan, _restrictions(how, texts, source, target), batch_size, lexicon)
+
+
+def check_size(batch_size: int) -> None:
+    """Raise SearchError unless a batch holds a sentence."""
+    if batch_size < 1:
+        raise SearchError(f"search.batch_size: expected a number from 1 on, got {batch_size}")
+
+
+def _check_without_attention(plan: Plan, how: How) -> None:
+    if plan.ranking.coverage_penalty:
+        raise SearchError(
+            "search.coverage_penalty: this model has no attention that could cover anything; set it to 0"
+        )
+    if how.get("replace_unknown"):
+        raise SearchError("search: replace_unknown needs attention, and this model has none; leave it out")
+
+
+def _restrictions(how: How, texts: Sequence[str], source: Tokeniser, target: Tokeniser) -> Restrictions:
+    prefix, ban = how.get("prefix", ""), how.get("ban", ())
+    prefixes = (prefix,) * len(texts) if isinstance(prefix, str) else tuple(prefix)
+    if len(prefixes) != len(texts):
+        raise SearchError(f"search: expected one prefix for each text, got {len(prefixes)} for {len(texts)}")
+    return Restrictions(
+        source,
+        target,
+        prefixes if any(prefixes) else (),
+        (ban,) if isinstance(ban, str) else tuple(ban),
+        how.get("glossary", {}),
+    )
