@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -180,8 +181,11 @@ class Tokeniser:
         return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
-        """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name."""
-        return [self._texts[i].replace(" ", "▁") for i in ids]
+        """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name.
+
+        What NFD took apart stands by itself: the letters of a Hangul syllable, an accent on a circle.
+        """
+        return [_shown(self._texts[i]) for i in ids]
 
     def spelt(self, text: str) -> str:
         """The text as its pieces spell it: normalised, and left apart where they are NFD."""
@@ -275,6 +279,22 @@ class Tokeniser:
             raise ModelError(
                 f"{path}: not a tokeniser this version can read ({error}); save the model anew"
             ) from None
+
+
+def _shown(text: str) -> str:
+    accent = len(text) == 1 and unicodedata.combining(text)
+    return "◌" + text if accent else text.replace(" ", "▁").translate(_HANGUL_LETTERS)
+
+
+def _hangul_letters() -> dict[int, str]:
+    """The letter, as it is written alone, of each part of a syllable: ㄱ of the first ᄀ and of the last ᆨ."""
+    parts = {code: unicodedata.name(chr(code)).split(" ", 2) for code in range(0x1100, 0x1200)}
+    letters = {unicodedata.name(chr(code), ""): chr(code) for code in range(0x3131, 0x318F)}
+    found = {code: letters.get(f"HANGUL LETTER {name[-1]}") for code, name in parts.items()}
+    return {code: letter for code, letter in found.items() if letter is not None}
+
+
+_HANGUL_LETTERS = _hangul_letters()
 
 
 def _spelling(text: str) -> bytes:

@@ -78,7 +78,7 @@ def translate_document(
 
     `model` may be the folder of one; all else as in `translate_lines`.
     """
-    translator = model if isinstance(model, Translator) else load(model)
+    translator = load(model) if isinstance(model, str | Path) else model
     lines = _LINE_END.split(text)  # every second is a line end
     found = tuple(translate_lines(translator, lines[::2], options, warn=warn, watch=watch, **how))
     ends = [*lines[1::2], ""]

@@ -66,7 +66,7 @@ def test_a_model_is_tuned_with_a_budget_that_is_found(run: Shell, models: Traine
     printed = run("train", "--init", models.attention, *options[:3], "--print-config").out
     (tmp_path / "tuned.yaml").write_text(printed)
     assert load(tmp_path / "tuned.yaml").model == load_config(models.attention).model
-    again = run("train", "--init", models.attention, *options, "--dry-run")
+    again = run("train", "--init", models.attention, *options)
     check_refused(again, "already holds a run")
 
 
