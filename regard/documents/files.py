@@ -67,6 +67,8 @@ def translate_file(
         lines: Iterable[bytes], first_line: int, write: Write, flush: Callable[[], object] | None = None
     ) -> None:
         for chunk in read_chunks(lines, name, first_line):
+            if first_line == 1 and tell is not None and not translator.tokenisers.source.reads_features:
+                _warn_of_tables(chunk, tell)
             for one in translated(chunk, first_line):
                 write(written(one, form) + "\n")
             unknown.tell_first()
@@ -93,6 +95,13 @@ def translate_file(
     unknown.tell_all()
     unmet.tell_rest()
     return 0
+
+
+def _warn_of_tables(lines: list[str], warn: Warn) -> None:
+    """A tab among the first lines is white space to the model, though the file may be a table."""
+    number = next((number for number, line in enumerate(lines, start=1) if "\t" in line.strip()), None)
+    if number is not None:
+        warn(f"line {number}: a tab, read as a space; if this is a table, give its source column alone (cut -f1)")
 
 
 class _Unknown:

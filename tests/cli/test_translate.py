@@ -259,6 +259,12 @@ def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: p
     assert run("translate", models.attention, stdin=f"{SENTENCES[0]}\n".encode()).err == ""
 
 
+def test_a_table_is_told_of(run: Shell, models: Trained) -> None:
+    line = f"{SENTENCES[0]}\n{SENTENCES[0]}\t{SENTENCES[1]}\n".encode()
+    told = run("translate", models.attention, stdin=line).err
+    assert "standard input, line 2: a tab, read as a space; if this is a table" in told
+
+
 def test_output_is_utf_8_whatever_the_terminal(models: Trained, tmp_path: Path) -> None:
     source = tmp_path / "in.txt"
     source.write_text("größe\n", encoding="utf-8")
