@@ -288,7 +288,7 @@ def test_the_sides_may_differ(tmp_path: Path) -> None:
     tokeniser = TokeniserConfig(kind="characters", target_kind="words", target_size=9, normalise="NFD")
     prepared = made(write(tmp_path, "train", [(f"é{i}", f"ɑ̃ k{i}") for i in range(30)]), tokeniser)
     source, target = prepared.tokenisers.source, prepared.tokenisers.target
-    assert source.pieces(source.encode("é")) == ["e", "\u0301"]
+    assert source.pieces(source.encode("é")) == ["e", "◌\u0301"]
     assert target.pieces(target.encode("ɑ̃ k1")) == ["ɑ̃", "k1"]
     assert len(target) == 9
     assert prepared.report.kinds == {"source": "characters", "target": "words"}
