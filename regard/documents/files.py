@@ -101,7 +101,9 @@ def _warn_of_tables(lines: list[str], warn: Warn) -> None:
     """A tab among the first lines is white space to the model, though the file may be a table."""
     number = next((number for number, line in enumerate(lines, start=1) if "\t" in line.strip()), None)
     if number is not None:
-        warn(f"line {number}: a tab, read as a space; if this is a table, give its source column alone (cut -f1)")
+        warn(
+            f"line {number}: a tab, read as a space; if this is a table, give its source column alone (cut -f1)"
+        )
 
 
 class _Unknown:
