@@ -18,7 +18,8 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -57,6 +58,13 @@ class Work:
         self.regard("train", recipe, *options, "--out", out, "--overwrite", *threads)
         return out, (time.perf_counter() - started) / 60
 
+    def train_all(self, recipe: str, runs: Mapping[str, Sequence[object]]) -> list[tuple[Path, float]]:
+        """Train every `name: options` of `runs`, as many at a time as `threads` leaves cores for."""
+        at_once = max((os.cpu_count() or 1) // self.threads, 1) if self.threads else 1
+        with ThreadPoolExecutor(at_once) as pool:
+            started = [pool.submit(self.train, recipe, name, *options) for name, options in runs.items()]
+            return [run.result() for run in started]
+
     def evaluate(self, model: Path, *files_and_options: object) -> dict[str, Any]:
         """The figures of a model on a test set."""
         found: dict[str, Any] = json.loads(self.regard("evaluate", model, *files_and_options, "--json"))
@@ -69,10 +77,11 @@ def multi30k(work: Work) -> list[str]:
     train = ["--data.train", data / "train.de.gz", data / "train.en.gz"]
     train += ["--data.validation", data / "val.de.gz", data / "val.en.gz"]
     test = [data / "test_2016_flickr.de.gz", data / "test_2016_flickr.en.gz", "--lowercase"]
-    with_attention, minutes = work.train("multi30k", "multi30k", *train)
     plain = ["--model.decoder.name", "plain", "--model.decoder.sentence_vector", "every_step"]
     plain += ["--model.attention.score", "none"]
-    without, minutes_without = work.train("multi30k", "multi30k_fixed_vector", *train, *plain)
+    (with_attention, minutes), (without, minutes_without) = work.train_all(
+        "multi30k", {"multi30k": train, "multi30k_fixed_vector": [*train, *plain]}
+    )
     found = {"attention": work.evaluate(with_attention, *test), "fixed vector": work.evaluate(without, *test)}
     took = {"attention": minutes, "fixed vector": minutes_without}
     lines = ["| model | BLEU | chrF | training, minutes |", "|---|---|---|---|"]
@@ -92,12 +101,22 @@ def g2p(work: Work) -> list[str]:
         "|---|---|---|---|---|",
     ]
     rates = []
-    for language, baseline in LANGUAGES.items():
-        files = {part: work.data / "g2p" / f"{language}.{part}.tsv" for part in ("train", "dev", "test")}
-        model, minutes = work.train(
-            "g2p", f"g2p_{language}", "--data.train", files["train"], "--data.validation", files["dev"]
-        )
-        figures = work.evaluate(model, files["test"])
+    files = {
+        language: {part: work.data / "g2p" / f"{language}.{part}.tsv" for part in ("train", "dev", "test")}
+        for language in LANGUAGES
+    }
+    runs = {
+        f"g2p_{language}": [
+            "--data.train",
+            files[language]["train"],
+            "--data.validation",
+            files[language]["dev"],
+        ]
+        for language in LANGUAGES
+    }
+    trained = work.train_all("g2p", runs)
+    for (language, baseline), (model, minutes) in zip(LANGUAGES.items(), trained, strict=True):
+        figures = work.evaluate(model, files[language]["test"])
         rates.append(100 - figures["exact_match"]["value"])
         phonemes = figures["wer"]["value"]
         lines.append(f"| {language} | {rates[-1]:.2f} | {phonemes:.2f} | {baseline:.2f} | {minutes:.0f} |")
@@ -113,7 +132,7 @@ def g2p(work: Work) -> list[str]:
 
 def tatoeba(work: Work) -> list[str]:
     """German to English, 20 minutes of training, on our own split."""
-    files = split_tatoeba(work.data / "tatoeba" / "deu-eng.tsv.xz", work.folder / "tatoeba")
+    files = split_tatoeba(work.data / "tatoeba" / "deu-eng.tsv.xz", work.folder / "tatoeba_split")
     options = ["--data.train", files["train"], "--data.validation", files["validation"]]
     options += ["--training.max_minutes", 20]
     model, minutes = work.train("multi30k", "tatoeba", *options)
