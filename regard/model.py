@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from regard import kernels
 from regard.decoders import Decoder
 from regard.encoders import Encoder
 from regard.records import Batch, DecoderState, Loss, Memory, Prediction, Unrolled
@@ -19,8 +20,6 @@ class Seq2Seq(nn.Module):
     """An encoder reads the source, a decoder writes the target, `head` scores the vocabulary at each step.
 
     Called with a batch it gives the loss; `encode` and `stepper` are for searching.
-    Label smoothing: Szegedy et al. 2016, section 7: its share of the target's probability is spread evenly over
-    the vocabulary.
     """
 
     def __init__(
@@ -43,14 +42,11 @@ class Seq2Seq(nn.Module):
     def forward(self, batch: Batch) -> Loss:
         """The loss over all real target tokens. The vocabulary's product is taken once, for all steps."""
         combined: Tensor = self.dropout(self.unroll(batch).combined)  # (B, T, H)
-        log_probabilities = self.log_probabilities(combined[batch.target_valid])  # (real tokens, V)
         labels = batch.target[batch.target_valid]
-        nll = F.nll_loss(log_probabilities, labels, reduction="sum")
-        total = nll
-        if self.label_smoothing:
-            spread = -log_probabilities.mean(dim=-1).sum()
-            total = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
-        return Loss(total, nll.detach(), len(labels))
+        total, nll = kernels.cross_entropy(
+            combined[batch.target_valid], self.head.weight, self.head.bias, labels, self.label_smoothing
+        )
+        return Loss(total, nll, len(labels))
 
     def unroll(self, batch: Batch) -> Unrolled:
         """Combined vectors (B, T, H) and weights (B, T, S) with the true target fed in."""

@@ -1,7 +1,8 @@
 """Recurrent cells, and how they run over a sentence: the plain form, as in the papers.
 
 What does not depend on the state, the product of the inputs with their weights, is one large product over all
-steps (`Cell.project`) and stays out of the loop. Inside `run` everything is time-major. At padding a state is
+steps (`Cell.project`, `Cell.project_steps`) and stays out of the loop; what does is one of `regard.kernels`. Inside a
+loop everything is time-major. At padding a state is
 frozen, so the last state of every row is exact however the batch was padded, in both directions.
 """
 
@@ -15,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from regard import kernels
 from regard.errors import ConfigError
 
 CellState = tuple[Tensor, ...]  # (R, H) each; the first is the hidden state, what others see
@@ -35,7 +37,7 @@ class Cell(nn.Module):
         super().__init__()
         self.hidden_size = hidden_size
         self.project = nn.Linear(input_size, self.num_gates * hidden_size)
-        self.recur = nn.Linear(hidden_size, self.num_gates * hidden_size)
+        self.recur = kernels.Linear(hidden_size, self.num_gates * hidden_size)
         nn.init.xavier_uniform_(self.project.weight)
         for gate in self.recur.weight.chunk(self.num_gates):
             nn.init.orthogonal_(gate)
@@ -46,8 +48,14 @@ class Cell(nn.Module):
         """The state before the first input, for so many rows."""
         return tuple(self.recur.bias.new_zeros(rows, self.hidden_size) for _ in self.parts)
 
-    def forward(self, projected: Float[Tensor, "R G"], state: CellState) -> CellState:
-        """The state one step later."""
+    def project_steps(self, inputs: Float[Tensor, "B T I"]) -> Sequence[Float[Tensor, "B G"]]:
+        """What `project` makes of all steps' inputs at once, a tensor a step."""
+        return self.project(inputs.transpose(0, 1)).unbind(0)  # type: ignore[no-any-return]
+
+    def forward(
+        self, projected: Float[Tensor, "R G"], state: CellState, live: Bool[Tensor, "R 1"] | None = None
+    ) -> CellState:
+        """The state one step later; rows where `live` is False keep theirs."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
 
@@ -60,9 +68,10 @@ class RNNCell(Cell):
     parts = ("hidden",)
     num_gates = 1
 
-    def forward(self, projected: Tensor, state: CellState) -> CellState:
+    def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h'`, (R, H)."""
-        return (torch.tanh(projected + _float(self.recur(state[0]))),)
+        new = torch.tanh(_float(projected) + _float(self.recur(state[0])))
+        return (new if live is None else torch.where(live, new, state[0]),)
 
 
 class GRUCell(Cell):
@@ -75,15 +84,9 @@ class GRUCell(Cell):
     parts = ("hidden",)
     num_gates = 3
 
-    def forward(self, projected: Tensor, state: CellState) -> CellState:
+    def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h'`, (R, H)."""
-        hidden = state[0]
-        size = self.hidden_size
-        projected, recurrent = _float(projected), _float(self.recur(hidden))
-        gates = torch.sigmoid(projected[:, : 2 * size] + recurrent[:, : 2 * size])
-        reset, keep = gates.chunk(2, dim=-1)
-        new = torch.tanh(torch.addcmul(projected[:, 2 * size :], reset, recurrent[:, 2 * size :]))
-        return (torch.lerp(new, hidden, keep),)
+        return (kernels.gru(_float(projected), _float(self.recur(state[0])), state[0], live),)
 
 
 class LSTMCell(Cell):
@@ -101,12 +104,9 @@ class LSTMCell(Cell):
         with torch.no_grad():
             self.project.bias[hidden_size : 2 * hidden_size] = 1.0
 
-    def forward(self, projected: Tensor, state: CellState) -> CellState:
+    def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h', c'`, (R, H) each."""
-        hidden, cell = state
-        enter, forget, candidate, leave = (projected + _float(self.recur(hidden))).chunk(4, dim=-1)
-        cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
-        return torch.sigmoid(leave) * torch.tanh(cell), cell
+        return kernels.lstm(_float(projected), _float(self.recur(state[0])), *state, live)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
@@ -142,7 +142,7 @@ class Dropout(nn.Module):
 
 def run(
     cell: Cell,
-    projected: Float[Tensor, "B T G"],
+    inputs: Float[Tensor, "B T I"],
     state: CellState,
     valid: Bool[Tensor, "B T"] | None = None,
     reverse: bool = False,
@@ -151,18 +151,17 @@ def run(
 
     Where `valid` is False the state stays as it was and the hidden state given out is 0.
     """
-    inputs = _float(projected).unbind(1)
-    padded = None if valid is None or bool(valid.all()) else valid.unsqueeze(-1).unbind(1)
-    hidden: list[Tensor] = [inputs[0]] * len(inputs)
-    order = range(len(inputs))
-    for t in reversed(order) if reverse else order:
-        new = cell(inputs[t], state)
-        if padded is not None:
-            new = tuple(torch.where(padded[t], n, old) for n, old in zip(new, state, strict=True))
-        hidden[t] = new[0]
-        state = new
+    projected = cell.project_steps(inputs)
+    padded = None if valid is None or bool(valid.all()) else valid
+    live = None if padded is None else padded.t().unsqueeze(-1).contiguous().unbind(0)
+    hidden: list[Tensor] = [projected[0]] * len(projected)
+    order = range(len(projected))
+    with kernels.steps():
+        for t in reversed(order) if reverse else order:
+            state = cell(projected[t], state, None if live is None else live[t])
+            hidden[t] = state[0]
     states = torch.stack(hidden, dim=1)
-    return (states if padded is None or valid is None else states * valid.unsqueeze(-1)), state
+    return (states if padded is None else states * padded.unsqueeze(-1)), state
 
 
 class Stack(nn.Module):
@@ -196,7 +195,7 @@ class Stack(nn.Module):
         for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
             if layer > 0:
                 inputs = self.dropout(inputs)
-            inputs, _ = run(cell, cell.project(inputs), state)
+            inputs, _ = run(cell, inputs, state)
         return inputs
 
     def masks(self, rows: int, steps: int, like: Tensor) -> Sequence[Masks]:

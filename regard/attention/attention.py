@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.attention.normalisers import Normaliser
 from regard.attention.scores import Score
 from regard.records import AttentionStep, Memory
@@ -58,7 +59,7 @@ class Attention(nn.Module):
             scores = self.score(folded, memory, seen)
             looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
             weights = self.normalise(scores, looked)
-            context = weights @ _full(memory.values)
+            context = kernels.summed(weights, _full(memory.values))
         return AttentionStep(
             scores=scores.masked_fill(~looked, -math.inf).reshape(rows, steps, positions),
             weights=weights.reshape(rows, steps, positions),

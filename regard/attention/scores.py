@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.errors import ConfigError, ShapeError
 from regard.records import Memory
 
@@ -58,7 +59,7 @@ class AdditiveScore(Score):
     def __init__(self, query_size: int, memory_size: int, size: int) -> None:
         super().__init__()
         self.query_size = query_size
-        self.W = nn.Linear(query_size, size, bias=False)
+        self.W = kernels.Linear(query_size, size, bias=False)
         self.U = nn.Linear(memory_size, size, bias=False)
         self.v = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
 
@@ -67,9 +68,8 @@ class AdditiveScore(Score):
         return self.U(values)  # type: ignore[no-any-return]
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S); holds T times S times A numbers while it works."""
-        projected = self.W(_wide(query, self.query_size)).unsqueeze(2)  # (B, T, 1, A)
-        return torch.tanh(projected + _keys(memory).unsqueeze(1)) @ self.v
+        """(B, T, S)."""
+        return kernels.additive(self.W(_wide(query, self.query_size)), _keys(memory), self.v)
 
 
 class DotScore(Score):
@@ -87,7 +87,7 @@ class DotScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
-        return _wide(query, self.query_size) @ _keys(memory).mT
+        return kernels.against(_wide(query, self.query_size), _keys(memory))
 
 
 class ScaledDotScore(Score):
@@ -106,7 +106,7 @@ class ScaledDotScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
-        return _wide(query, self.query_size) @ _keys(memory).mT / math.sqrt(self.query_size)
+        return kernels.against(_wide(query, self.query_size), _keys(memory)) / math.sqrt(self.query_size)
 
 
 class GeneralScore(Score):
@@ -129,7 +129,7 @@ class GeneralScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
-        return _wide(query, self.query_size) @ _keys(memory).mT
+        return kernels.against(_wide(query, self.query_size), _keys(memory))
 
 
 class CosineScore(Score):
@@ -154,7 +154,7 @@ class CosineScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S), between minus and plus the sharpness."""
-        cosine = _unit(_wide(query, self.query_size)) @ _keys(memory).mT
+        cosine = kernels.against(_unit(_wide(query, self.query_size)), _keys(memory))
         return self.log_sharpness.exp() * cosine
 
 
@@ -171,7 +171,7 @@ class LocationScore(Score):
     def __init__(self, query_size: int, max_positions: int) -> None:
         super().__init__()
         self.query_size = query_size
-        self.W = nn.Linear(query_size, max_positions, bias=False)
+        self.W = kernels.Linear(query_size, max_positions, bias=False)
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S), minus infinity beyond `max_positions`."""

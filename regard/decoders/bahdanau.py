@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers
 from regard.decoders.bridges import Bridge
@@ -39,7 +40,7 @@ class BahdanauDecoder(Decoder):
         self.bridge = bridge
         self.dropout = dropout
         self.cell = cell(embedding.embedding_dim, hidden_size)
-        self.context_gates = nn.Linear(memory_size, cell.num_gates * hidden_size, bias=False)
+        self.context_gates = kernels.Linear(memory_size, cell.num_gates * hidden_size, bias=False)
         self.readout = MaxoutReadout(hidden_size, embedding.embedding_dim, memory_size)
         self.combined_size = hidden_size
         self.query_size = hidden_size
@@ -61,10 +62,11 @@ class BahdanauDecoder(Decoder):
         """The input's product and the output layer are taken over all steps at once."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
         state, hidden, looks = self.start(memory), [], []
-        for projected in self.cell.project(embedded).unbind(1):
-            state, attention = self._advance(projected, state, memory)
-            hidden.append(state["layer0.hidden"])
-            looks.append(attention)
+        with kernels.steps():
+            for projected in self.cell.project_steps(embedded):
+                state, attention = self._advance(projected, state, memory)
+                hidden.append(state["layer0.hidden"])
+                looks.append(attention)
         contexts = torch.cat([look.context for look in looks], dim=1)
         combined = self.readout(torch.stack(hidden, dim=1), embedded, contexts)
         return Unrolled(combined, torch.cat([look.weights for look in looks], dim=1))

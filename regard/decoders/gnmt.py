@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
@@ -51,7 +52,7 @@ class GNMTDecoder(Decoder):
         self.dropout = dropout
         self.stack = Stack(cell, embedding.embedding_dim, hidden_size, num_layers, dropout)
         self.context_gates = nn.ModuleList(
-            nn.Linear(memory_size, cell.num_gates * hidden_size, bias=False) for _ in range(num_layers)
+            kernels.Linear(memory_size, cell.num_gates * hidden_size, bias=False) for _ in range(num_layers)
         )
         self.memory_size = memory_size
         self.current_query = query == "current"
@@ -77,10 +78,11 @@ class GNMTDecoder(Decoder):
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
-        for projected, mask in zip(self.stack.cells[0].project(embedded).unbind(1), masks, strict=True):
-            top, state, attention = self._advance(projected, state, memory, mask)
-            combined.append(top)
-            weights.append(attention.weights)
+        with kernels.steps():
+            for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
+                top, state, attention = self._advance(projected, state, memory, mask)
+                combined.append(top)
+                weights.append(attention.weights)
         return Unrolled(torch.stack(combined, dim=1), torch.cat(weights, dim=1))
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
@@ -42,9 +43,9 @@ class LuongDecoder(Decoder):
         self.bridge = bridge
         self.dropout = dropout
         self.stack = Stack(cell, embedding.embedding_dim, hidden_size, num_layers, dropout)
-        self.combine = nn.Linear(memory_size + hidden_size, hidden_size, bias=False)
+        self.combine = kernels.Linear(memory_size + hidden_size, hidden_size, bias=False)
         self.feed = (
-            nn.Linear(hidden_size, cell.num_gates * hidden_size, bias=False) if input_feeding else None
+            kernels.Linear(hidden_size, cell.num_gates * hidden_size, bias=False) if input_feeding else None
         )
         self.parts = cell.parts
         self.combined_size = hidden_size
@@ -72,12 +73,13 @@ class LuongDecoder(Decoder):
             return self._unroll_parallel(embedded, memory)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
-        for projected, mask in zip(self.stack.cells[0].project(embedded).unbind(1), masks, strict=True):
-            layers = self._move(projected, state, mask)
-            said, attention = self._look(layers[-1][0], state, memory)
-            state = self._state(layers, said, attention)
-            combined.append(said)
-            weights.append(attention.weights)
+        with kernels.steps():
+            for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
+                layers = self._move(projected, state, mask)
+                said, attention = self._look(layers[-1][0], state, memory)
+                state = self._state(layers, said, attention)
+                combined.append(said)
+                weights.append(attention.weights)
         return Unrolled(torch.stack(combined, dim=1), torch.cat(weights, dim=1))
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:

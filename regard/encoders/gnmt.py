@@ -41,14 +41,14 @@ class GNMTEncoder(Encoder):
         The bottom layer's entry in `final_layers` is its forward direction's.
         """
         rows = len(embedded)
-        states, final = run(self.cells[0], self.cells[0].project(embedded), self.cells[0].zero(rows), valid)
-        back, _ = run(self.backward, self.backward.project(embedded), self.backward.zero(rows), valid, True)
+        states, final = run(self.cells[0], embedded, self.cells[0].zero(rows), valid)
+        back, _ = run(self.backward, embedded, self.backward.zero(rows), valid, True)
         states, finals = torch.cat([states, back], dim=-1), [final]
         for layer, cell in enumerate(self.cells):
             if layer == 0:
                 continue
             inputs = self.dropout(states)
-            states, final = run(cell, cell.project(inputs), cell.zero(rows), valid)
+            states, final = run(cell, inputs, cell.zero(rows), valid)
             states = states + inputs if layer >= 2 else states
             finals.append(final)
         return Memory(states, valid, final=finals[-1][0], final_layers=tuple(finals))

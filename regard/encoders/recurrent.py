@@ -53,7 +53,7 @@ class RecurrentEncoder(Encoder):
         finals: list[CellState] = []
         for direction, reverse in enumerate(self.directions):
             cell = self.cells[layer * len(self.directions) + direction]
-            hidden, final = run(cell, cell.project(inputs), cell.zero(len(inputs)), valid, reverse)
+            hidden, final = run(cell, inputs, cell.zero(len(inputs)), valid, reverse)
             outputs.append(hidden)
             finals.append(final)
         return torch.cat(outputs, dim=-1), tuple(

@@ -1,0 +1,124 @@
+"""The product with the vocabulary and the loss, in chunks of rows, so that all logits are never held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from regard.kernels import policy
+from regard.kernels.compiled import array, kernel, prange
+
+if policy.compiled.AVAILABLE:
+    from regard.kernels.compiled import exp, f32, np
+
+ROWS = 256  # in a chunk: large enough for the matrix kernels, small enough for the cache
+
+
+def cross_entropy(
+    combined: Float[Tensor, "N H"],
+    weight: Float[Tensor, "V H"],
+    bias: Float[Tensor, " V"],
+    labels: Int[Tensor, " N"],
+    smoothing: float = 0.0,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Summed over N rows: the loss with label smoothing, which carries the gradient, and the negative log-likelihood.
+
+    The logits are `W h + b`. Label smoothing: Szegedy et al. 2016, section 7: its share of the target's probability
+    is spread evenly over the vocabulary. The fused form computes the gradient in the forward pass, chunk by chunk,
+    and keeps only its products with the weight and the rows.
+    """
+    if not policy.fused(combined, weight, bias):
+        return cross_entropy_plain(combined, weight, bias, labels, smoothing)
+    return _CrossEntropy.apply(combined, weight, bias, labels, smoothing)  # type: ignore[no-any-return]
+
+
+def cross_entropy_plain(
+    combined: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """All logits at once."""
+    logits = F.linear(combined, weight, bias)
+    log_probabilities = F.log_softmax(
+        logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32)
+    )
+    nll = F.nll_loss(log_probabilities, labels, reduction="sum")
+    spread = -log_probabilities.mean(dim=-1).sum()
+    return (1 - smoothing) * nll + smoothing * spread, nll.detach()
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, combined: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        rows, matrix = combined.to(dtype), weight.to(dtype)
+        wanted = any(ctx.needs_input_grad[:3])
+        grads = torch.zeros_like(rows), torch.zeros_like(weight), torch.zeros_like(bias)
+        losses = torch.zeros(len(rows), 2)
+        for start in range(0, len(rows), ROWS):
+            part = slice(start, start + ROWS)
+            logits = (rows[part] @ matrix.t()).float()
+            _softmax_minus_target(
+                array(logits), array(bias), array(labels[part]), smoothing, array(losses[part])
+            )
+            if wanted:
+                d_logits = logits.to(dtype)
+                torch.mm(d_logits, matrix, out=grads[0][part])
+                _add_product(grads[1], d_logits.t(), rows[part])
+                grads[2].add_(logits.sum(dim=0))
+        ctx.smoothing = smoothing
+        ctx.save_for_backward(combined, weight, bias, labels, *grads)
+        total, nll = losses.double().sum(dim=0).float()
+        ctx.mark_non_differentiable(nll)
+        return total, nll
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        *inputs, labels, d_combined, d_weight, d_bias = ctx.saved_tensors
+        if torch.is_grad_enabled():  # gradients of gradients
+            leaves = [tensor.view_as(tensor) for tensor in inputs]
+            needed = [leaf for leaf in leaves if leaf.requires_grad]
+            total, _nll = cross_entropy_plain(*leaves, labels, ctx.smoothing)
+            found = iter(torch.autograd.grad(total, needed, grad, create_graph=True))
+            return *(next(found) if leaf.requires_grad else None for leaf in leaves), None, None
+        return (d_combined * grad).to(inputs[0].dtype), d_weight * grad, d_bias * grad, None, None
+
+
+def _add_product(total: Tensor, one: Tensor, other: Tensor) -> None:
+    if one.dtype == total.dtype:
+        total.addmm_(one, other)
+    else:
+        total.add_(one @ other)
+
+
+@kernel
+def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ignore[no-untyped-def]
+    """Losses with and without smoothing of every row; the logits become their gradient."""
+    rows, size = logits.shape
+    even = f32(smoothing) / f32(size)
+    for r in prange(rows):
+        most, logits_sum = f32(-3.0e38), f32(0)
+        for v in range(size):
+            x = logits[r, v] + bias[v]
+            logits[r, v] = x
+            logits_sum += x
+            most = max(most, x)
+        target = logits[r, labels[r]]
+        total = f32(0)
+        for v in range(size):
+            e = exp(logits[r, v] - most)
+            logits[r, v] = e
+            total += e
+        log_total = f32(np.log(total)) + most
+        nll = log_total - target
+        spread = log_total - logits_sum / f32(size)
+        losses[r, 0] = (f32(1) - f32(smoothing)) * nll + f32(smoothing) * spread
+        losses[r, 1] = nll
+        scale = f32(1) / total
+        for v in range(size):
+            logits[r, v] = logits[r, v] * scale - even
+        logits[r, labels[r]] -= f32(1) - f32(smoothing)

@@ -1,0 +1,281 @@
+"""Products with a weight inside a time loop: the weight packed once, its gradient formed once.
+
+Two things make the textbook's loop slow. A product of few rows lays the weight out anew at every call; here a weight
+is laid out for the machine's matrix kernels when it is first needed and again when it has changed (`packed`). And
+every step forms a gradient as large as the weight and adds it up; inside `steps()` only the step's input and the
+gradient of its output are kept, and all of them are multiplied at once when the last step has been gone back over.
+The same goes for products with a memory, whose "weight" belongs to a sentence.
+
+The plain form is the ordinary product; it also takes over for gradients of gradients.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.weak import WeakIdKeyDictionary
+
+from regard.kernels import policy
+
+MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
+
+
+class Linear(nn.Linear):
+    """`W x + b`, as in torch, for products that are taken step by step."""
+
+    def forward(self, input: Float[Tensor, "... I"]) -> Float[Tensor, "... O"]:
+        """The product; inside `steps()` the weight's gradient waits for the last step."""
+        weight, bias = self.weight, self.bias
+        if not policy.fused(input, weight):
+            return F.linear(input, weight, bias)
+        dtype = _autocast_dtype(input)
+        rows = input.reshape(-1, input.shape[-1]).to(dtype)
+        loop = _loops.current
+        if loop is not None and torch.is_grad_enabled() and weight.requires_grad:
+            made = loop.linear(rows, weight, bias)
+        elif torch.is_grad_enabled() and (weight.requires_grad or input.requires_grad):
+            return F.linear(input, weight, bias)
+        else:
+            made = _product(rows, weight, bias, dtype)
+        return made.reshape(*input.shape[:-1], weight.shape[0])
+
+
+def against(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
+    """The dot product of every query with every key, `q · k`."""
+    loop = _loops.current
+    if loop is None or not (torch.is_grad_enabled() and keys.requires_grad) or not policy.fused(query, keys):
+        return query @ keys.mT
+    return loop.memory(query, keys, transposed=True)
+
+
+def summed(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> Float[Tensor, "B T M"]:
+    """The weighted sum of the values for every row of weights."""
+    loop = _loops.current
+    if loop is None or not (torch.is_grad_enabled() and values.requires_grad) or not policy.fused(weights, values):
+        return weights @ values
+    return loop.memory(weights, values, transposed=False)
+
+
+@contextmanager
+def steps() -> Iterator[None]:
+    """Inside, products belong to the steps of one loop, whose weight gradients are formed together."""
+    before = _loops.current
+    _loops.current = Loop()
+    try:
+        yield
+    finally:
+        _loops.current = before
+
+
+Form = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
+
+
+class Slots:
+    """For each step of a loop its input, and the gradient of its output with the backward pass that brought it.
+
+    `form` makes the gradients of what all steps share from the inputs and gradients of each. In slots, not in a list
+    that grows: a graph may be gone back over more than once.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self._inputs: list[Tensor] = []
+        self._grads: list[tuple[int, Tensor] | None] = []
+
+    def take(self, given: Tensor) -> int:
+        """Keep a step's input; its number."""
+        self._inputs.append(given.detach())
+        self._grads.append(None)
+        return len(self._inputs) - 1
+
+    def put(self, number: int, grad: Tensor) -> None:
+        """Keep the gradient of a step's output."""
+        self._grads[number] = (_backward_pass(), grad)
+
+    def formed(self) -> tuple[Tensor, ...] | None:
+        """The gradients from the steps that this backward pass came through; None if there were none."""
+        now, inputs, grads = _backward_pass(), [], []
+        for given, kept in zip(self._inputs, self._grads, strict=True):
+            if kept is not None and kept[0] == now:
+                inputs.append(given)
+                grads.append(kept[1])
+        self._grads = [None] * len(self._grads)
+        return self._form(inputs, grads) if grads else None
+
+
+class Loop:
+    """The weights and memories that one loop has met, each behind a gate that forms its gradient last."""
+
+    def __init__(self) -> None:
+        self._gates: dict[tuple[object, ...], tuple[tuple[Tensor, ...], tuple[Tensor, ...], Any]] = {}
+
+    def linear(self, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """A step's product with a weight."""
+        if bias is None:
+            (gated,), slots = self.gate((weight,), lambda: Slots(_of_weight))
+            return _LinearStep.apply(rows, slots, gated)  # type: ignore[no-any-return]
+        gated_both, slots = self.gate((weight, bias), lambda: Slots(_of_weight_and_bias))
+        return _LinearStep.apply(rows, slots, *gated_both)  # type: ignore[no-any-return]
+
+    def memory(self, given: Tensor, memory: Tensor, transposed: bool) -> Tensor:
+        """A step's product with a memory."""
+        form = _of_keys if transposed else _of_values
+        (gated,), slots = self.gate((memory,), lambda: Slots(form), transposed)
+        return _MemoryStep.apply(given, slots, gated, transposed)  # type: ignore[no-any-return]
+
+    def gate(
+        self, parts: tuple[Tensor, ...], make: Callable[[], Any], *use: object
+    ) -> tuple[tuple[Tensor, ...], Any]:
+        """The parts behind a gate for this use of them, the same at every step, and what forms their gradients."""
+        key = (*use, *map(id, parts))
+        if key not in self._gates:
+            slots = make()
+            self._gates[key] = (parts, _Gate.apply(slots, *parts), slots)
+        _, gated, slots = self._gates[key]
+        return gated, slots
+
+
+def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+    return ((torch.cat(grads).t() @ torch.cat(inputs)).float(),)
+
+
+def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
+    grad = torch.cat(grads)
+    return (grad.t() @ torch.cat(inputs)).float(), grad.sum(dim=0, dtype=torch.float32)
+
+
+def _of_keys(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+    return (torch.cat(grads, dim=1).mT @ torch.cat(inputs, dim=1),)
+
+
+def _of_values(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+    return (torch.cat(inputs, dim=1).mT @ torch.cat(grads, dim=1),)
+
+
+class _Current(threading.local):
+    current: Loop | None = None
+
+
+_loops = _Current()
+
+
+def current_loop() -> Loop | None:
+    """The loop whose steps are being taken, if gradients will be wanted of it."""
+    return _loops.current if torch.is_grad_enabled() else None
+
+
+class _Gate(torch.autograd.Function):
+    """Passes tensors on to the steps; going back, it is reached after all of them and forms their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, slots: Slots, *parts: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        ctx.slots = slots
+        ctx.set_materialize_grads(False)
+        return tuple(part.view_as(part) for part in parts)
+
+    @staticmethod
+    def backward(ctx: Any, *direct: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        formed = ctx.slots.formed()
+        if formed is None:
+            return None, *direct
+        return None, *(
+            one if other is None else one + other for one, other in zip(formed, direct, strict=True)
+        )
+
+
+class _LinearStep(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        ctx.slots, ctx.number = slots, slots.take(rows)
+        ctx.save_for_backward(rows, weight)
+        ctx.biased = bias is not None
+        return _product(rows, weight, bias, rows.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        rows, weight = ctx.saved_tensors
+        if torch.is_grad_enabled():  # gradients of gradients
+            direct = (grad.t() @ rows).float(), *([grad.float().sum(dim=0)] if ctx.biased else [])
+            return grad @ weight.to(grad.dtype), None, *direct
+        ctx.slots.put(ctx.number, grad)
+        back = _product(grad, weight, None, grad.dtype, transposed=True) if ctx.needs_input_grad[0] else None
+        return back, None, *([None] * (1 + ctx.biased))
+
+
+class _MemoryStep(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:  # type: ignore[override]
+        ctx.slots, ctx.number, ctx.transposed = slots, slots.take(given), transposed
+        ctx.save_for_backward(given, memory)
+        return given @ (memory.mT if transposed else memory)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        given, memory = ctx.saved_tensors
+        back = grad @ (memory if ctx.transposed else memory.mT)
+        if torch.is_grad_enabled():  # gradients of gradients
+            return back, None, (grad.mT @ given if ctx.transposed else given.mT @ grad), None
+        ctx.slots.put(ctx.number, grad)
+        return back, None, None, None
+
+
+def _backward_pass() -> int:
+    """The number of the backward pass that is running."""
+    return torch._C._current_graph_task_id()  # type: ignore[no-any-return, attr-defined]
+
+
+@dataclass
+class _Packed:
+    version: int
+    place: int
+    layouts: dict[tuple[bool, torch.dtype], Tensor] = field(default_factory=dict)
+
+
+_packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Packed
+
+
+def _product(
+    rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, transposed: bool = False
+) -> Tensor:
+    """`rows · Wᵀ + b`, or `rows · W` if `transposed`, by a packed weight where that helps."""
+    if len(rows) > MOST_PACKED_ROWS or len(rows) == 0 or not _can_pack(dtype):
+        matrix = weight.detach().to(dtype)
+        made = rows @ (matrix if transposed else matrix.t())
+        return made if bias is None else made + bias.detach().to(dtype)
+    bias = None if bias is None else bias.detach().to(dtype)
+    layout = _layout(weight, transposed, dtype, len(rows))
+    return torch.ops.mkldnn._linear_pointwise(rows.contiguous(), layout, bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
+    """The weight as the matrix kernels want it, made anew when the weight has changed."""
+    owner = weight if weight._base is None else weight._base  # a gate passes on a view
+    kept = _packed.get(owner)
+    if kept is None or (kept.version, kept.place) != (owner._version, owner.data_ptr()):
+        kept = _packed[owner] = _Packed(owner._version, owner.data_ptr())
+    key = (transposed, dtype)
+    if key not in kept.layouts:
+        matrix = owner.detach().to(dtype)
+        matrix = matrix.t().contiguous() if transposed else matrix.contiguous()
+        kept.layouts[key] = torch.ops.mkldnn._reorder_linear_weight(matrix, rows)
+    return kept.layouts[key]
+
+
+def _can_pack(dtype: torch.dtype) -> bool:
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # type: ignore[no-any-return]
+
+
+def _autocast_dtype(given: Tensor) -> torch.dtype:
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else given.dtype
