@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from regard import kernels
 from regard.attention import NORMALISERS, SCORES, Attention
 from regard.config import DecoderConfig, ModelConfig
 from regard.decoders import BRIDGES, DECODERS, Decoder
@@ -52,7 +53,7 @@ def build_model(
         source_embedding = target_embedding
     encoder = _encoder(config, dropout)
     decoder = _decoder(config, target_embedding, encoder, dropout)
-    head = nn.Linear(decoder.combined_size, target_size)
+    head = kernels.Linear(decoder.combined_size, target_size)
     if config.tie != "none":
         if decoder.combined_size != config.embedding_size:
             raise ConfigError(

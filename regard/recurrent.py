@@ -36,7 +36,7 @@ class Cell(nn.Module):
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.hidden_size = hidden_size
-        self.project = nn.Linear(input_size, self.num_gates * hidden_size)
+        self.project = kernels.Linear(input_size, self.num_gates * hidden_size)
         self.recur = kernels.Linear(hidden_size, self.num_gates * hidden_size)
         nn.init.xavier_uniform_(self.project.weight)
         for gate in self.recur.weight.chunk(self.num_gates):

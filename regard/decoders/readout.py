@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from regard import kernels
+
 
 class MaxoutReadout(nn.Module):
     """`t̃ = U s + V E y + C c`, of which the larger of every two neighbours goes on.
@@ -16,9 +18,9 @@ class MaxoutReadout(nn.Module):
 
     def __init__(self, hidden_size: int, embedding_size: int, context_size: int) -> None:
         super().__init__()
-        self.U = nn.Linear(hidden_size, 2 * hidden_size)
-        self.V = nn.Linear(embedding_size, 2 * hidden_size, bias=False)
-        self.C = nn.Linear(context_size, 2 * hidden_size, bias=False)
+        self.U = kernels.Linear(hidden_size, 2 * hidden_size)
+        self.V = kernels.Linear(embedding_size, 2 * hidden_size, bias=False)
+        self.C = kernels.Linear(context_size, 2 * hidden_size, bias=False)
 
     def forward(
         self,

@@ -136,84 +136,98 @@ def _alive(live: Live, rows: int) -> Tensor:
     return torch.ones(rows, dtype=torch.bool) if live is None else live.reshape(rows).contiguous()
 
 
+# Each loop below touches few arrays, so that the compiler can tell them apart and use vector instructions.
+
+
 @kernel
 def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell):  # type: ignore[no-untyped-def]
     rows, size = cell.shape
     for r in prange(rows):
-        if alive[r]:
-            for j in range(size):
-                enter = sigmoid(projected[r, j] + recurrent[r, j])
-                forget = sigmoid(projected[r, size + j] + recurrent[r, size + j])
-                candidate = tanh(projected[r, 2 * size + j] + recurrent[r, 2 * size + j])
-                leave = sigmoid(projected[r, 3 * size + j] + recurrent[r, 3 * size + j])
-                c = forget * cell[r, j] + enter * candidate
-                gates[r, j], gates[r, size + j] = enter, forget
-                gates[r, 2 * size + j], gates[r, 3 * size + j] = candidate, leave
-                new_cell[r, j] = c
-                new_hidden[r, j] = leave * tanh(c)
-        else:
-            for j in range(size):
-                new_cell[r, j], new_hidden[r, j] = cell[r, j], hidden[r, j]
+        c, h, g = new_cell[r], new_hidden[r], gates[r]
+        if not alive[r]:
+            c[:], h[:] = cell[r], hidden[r]
+            continue
+        x, u, old = projected[r], recurrent[r], cell[r]
+        for j in range(2 * size):
+            g[j] = sigmoid(x[j] + u[j])
+        for j in range(2 * size, 3 * size):
+            g[j] = tanh(x[j] + u[j])
+        for j in range(3 * size, 4 * size):
+            g[j] = sigmoid(x[j] + u[j])
+        for j in range(size):
+            c[j] = g[size + j] * old[j] + g[j] * g[2 * size + j]
+        for j in range(size):
+            h[j] = g[3 * size + j] * tanh(c[j])
 
 
 @kernel
 def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_old):  # type: ignore[no-untyped-def]
     rows, size = old.shape
     for r in prange(rows):
-        if alive[r]:
-            for j in range(size):
-                enter, forget = gates[r, j], gates[r, size + j]
-                candidate, leave = gates[r, 2 * size + j], gates[r, 3 * size + j]
-                t = tanh(new[r, j])
-                d = d_hidden[r, j]
-                dc = d_cell[r, j] + d * leave * (f32(1) - t * t)
-                d_gates[r, j] = dc * candidate * enter * (f32(1) - enter)
-                d_gates[r, size + j] = dc * old[r, j] * forget * (f32(1) - forget)
-                d_gates[r, 2 * size + j] = dc * enter * (f32(1) - candidate * candidate)
-                d_gates[r, 3 * size + j] = d * t * leave * (f32(1) - leave)
-                d_old[r, j] = dc * forget
-                d_kept[r, j] = f32(0)
-        else:
-            for j in range(size):
-                d_gates[r, j] = d_gates[r, size + j] = f32(0)
-                d_gates[r, 2 * size + j] = d_gates[r, 3 * size + j] = f32(0)
-                d_old[r, j], d_kept[r, j] = d_cell[r, j], d_hidden[r, j]
+        g, dg, dc, dk = gates[r], d_gates[r], d_old[r], d_kept[r]
+        if not alive[r]:
+            dg[:] = f32(0)
+            dc[:], dk[:] = d_cell[r], d_hidden[r]
+            continue
+        dk[:] = f32(0)
+        dh, d_after, before, after = d_hidden[r], d_cell[r], old[r], new[r]
+        for j in range(size):
+            t = tanh(after[j])
+            leave = g[3 * size + j]
+            dg[3 * size + j] = dh[j] * t * leave * (f32(1) - leave)
+            dc[j] = dh[j] * leave * (f32(1) - t * t)
+        for j in range(size):
+            dc[j] += d_after[j]
+        for j in range(size):
+            enter, candidate = g[j], g[2 * size + j]
+            dg[j] = dc[j] * candidate * enter * (f32(1) - enter)
+            dg[2 * size + j] = dc[j] * enter * (f32(1) - candidate * candidate)
+        for j in range(size):
+            forget = g[size + j]
+            dg[size + j] = dc[j] * before[j] * forget * (f32(1) - forget)
+            dc[j] *= forget
 
 
 @kernel
 def _gru_forward(projected, recurrent, hidden, alive, gates, new):  # type: ignore[no-untyped-def]
     rows, size = hidden.shape
     for r in prange(rows):
-        if alive[r]:
-            for j in range(size):
-                reset = sigmoid(projected[r, j] + recurrent[r, j])
-                keep = sigmoid(projected[r, size + j] + recurrent[r, size + j])
-                candidate = tanh(projected[r, 2 * size + j] + reset * recurrent[r, 2 * size + j])
-                gates[r, j], gates[r, size + j], gates[r, 2 * size + j] = reset, keep, candidate
-                new[r, j] = candidate + keep * (hidden[r, j] - candidate)
-        else:
-            for j in range(size):
-                new[r, j] = hidden[r, j]
+        h, g, old = new[r], gates[r], hidden[r]
+        if not alive[r]:
+            h[:] = old
+            continue
+        x, u = projected[r], recurrent[r]
+        for j in range(2 * size):
+            g[j] = sigmoid(x[j] + u[j])
+        for j in range(size):
+            g[2 * size + j] = tanh(x[2 * size + j] + g[j] * u[2 * size + j])
+        for j in range(size):
+            candidate = g[2 * size + j]
+            h[j] = candidate + g[size + j] * (old[j] - candidate)
 
 
 @kernel
 def _gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, d_old):  # type: ignore[no-untyped-def]
     rows, size = old.shape
     for r in prange(rows):
-        if alive[r]:
-            for j in range(size):
-                reset, keep, candidate = gates[r, j], gates[r, size + j], gates[r, 2 * size + j]
-                d = d_new[r, j]
-                dn = d * (f32(1) - keep) * (f32(1) - candidate * candidate)
-                dr = dn * products[r, 2 * size + j] * reset * (f32(1) - reset)
-                dz = d * (old[r, j] - candidate) * keep * (f32(1) - keep)
-                d_projected[r, j] = d_recurrent[r, j] = dr
-                d_projected[r, size + j] = d_recurrent[r, size + j] = dz
-                d_projected[r, 2 * size + j] = dn
-                d_recurrent[r, 2 * size + j] = dn * reset
-                d_old[r, j] = d * keep
-        else:
-            for j in range(3 * size):
-                d_projected[r, j] = d_recurrent[r, j] = f32(0)
-            for j in range(size):
-                d_old[r, j] = d_new[r, j]
+        g, dx, du, dh = gates[r], d_projected[r], d_recurrent[r], d_old[r]
+        if not alive[r]:
+            dx[:], du[:] = f32(0), f32(0)
+            dh[:] = d_new[r]
+            continue
+        u, before, d = products[r], old[r], d_new[r]
+        for j in range(size):
+            keep, candidate = g[size + j], g[2 * size + j]
+            dx[2 * size + j] = d[j] * (f32(1) - keep) * (f32(1) - candidate * candidate)
+        for j in range(size):
+            reset = g[j]
+            dx[j] = dx[2 * size + j] * u[2 * size + j] * reset * (f32(1) - reset)
+        for j in range(size):
+            keep, candidate = g[size + j], g[2 * size + j]
+            dx[size + j] = d[j] * (before[j] - candidate) * keep * (f32(1) - keep)
+        for j in range(2 * size):
+            du[j] = dx[j]
+        for j in range(size):
+            du[2 * size + j] = dx[2 * size + j] * g[j]
+        for j in range(size):
+            dh[j] = d[j] * g[size + j]

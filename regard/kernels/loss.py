@@ -15,7 +15,7 @@ from regard.kernels.compiled import array, kernel, prange
 if policy.compiled.AVAILABLE:
     from regard.kernels.compiled import exp, f32, np
 
-ROWS = 256  # in a chunk: large enough for the matrix kernels, small enough for the cache
+LOGITS = 8_000_000  # in a chunk: rows enough for the matrix kernels, and little memory whatever the vocabulary
 
 
 def cross_entropy(
@@ -59,8 +59,9 @@ class _CrossEntropy(torch.autograd.Function):
         wanted = any(ctx.needs_input_grad[:3])
         grads = torch.zeros_like(rows), torch.zeros_like(weight), torch.zeros_like(bias)
         losses = torch.zeros(len(rows), 2)
-        for start in range(0, len(rows), ROWS):
-            part = slice(start, start + ROWS)
+        size = max(LOGITS // len(matrix), 128)
+        for start in range(0, len(rows), size):
+            part = slice(start, start + size)
             logits = (rows[part] @ matrix.t()).float()
             _softmax_minus_target(
                 array(logits), array(bias), array(labels[part]), smoothing, array(losses[part])
