@@ -232,6 +232,7 @@ class TrainingConfig:
         seed: seed of weights, order and dropout
         device: auto, cpu, cuda or cuda:1
         precision: auto, float32 or bfloat16
+        kernels: auto, fused (compiled loops, where they run) or plain (as in the papers; for comparison)
         threads: CPU threads; 0: all cores
         tensorboard: also write TensorBoard event files (extra: tensorboard)
     """
@@ -267,6 +268,7 @@ class TrainingConfig:
     seed: int = 1
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    kernels: Literal["auto", "fused", "plain"] = "auto"
     threads: int = 0
     tensorboard: bool = False
 

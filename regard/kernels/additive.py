@@ -21,8 +21,8 @@ def additive(
 ) -> Float[Tensor, "B T S"]:
     """The score of every projected query against every key.
 
-    The fused form keeps neither the sums nor their tanh: going back, it computes them again. Inside a loop's `steps()`
-    the gradient of the keys is added up in place.
+    The fused form keeps neither the sums nor their tanh: going back, it computes them again. Inside `steps()` the
+    gradient of the keys is added up in place.
     """
     if not policy.fused(query, keys, v):
         return additive_plain(query, keys, v)

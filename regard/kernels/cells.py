@@ -76,10 +76,12 @@ class _LSTM(torch.autograd.Function):
         rows, size = cell.shape
         inputs = [tensor.contiguous() for tensor in (projected, recurrent, hidden, cell)]
         alive = _alive(live, rows)
-        gates, new_hidden, new_cell = cell.new_empty(rows, 4 * size), torch.empty_like(cell), torch.empty_like(cell)
-        _lstm_forward(
-            *map(array, inputs), array(alive), array(gates), array(new_hidden), array(new_cell)
+        gates, new_hidden, new_cell = (
+            cell.new_empty(rows, 4 * size),
+            torch.empty_like(cell),
+            torch.empty_like(cell),
         )
+        _lstm_forward(*map(array, inputs), array(alive), array(gates), array(new_hidden), array(new_cell))
         ctx.save_for_backward(projected, recurrent, hidden, cell, live, gates, inputs[3], new_cell, alive)
         return new_hidden, new_cell
 
@@ -121,7 +123,9 @@ class _GRU(torch.autograd.Function):
         return d_projected, d_recurrent, d_old, None
 
 
-def _again(plain: Any, inputs: tuple[Tensor, ...], live: Live, grads: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _again(
+    plain: Any, inputs: tuple[Tensor, ...], live: Live, grads: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
     """The gradients by way of the plain form, with a graph of their own."""
     with torch.enable_grad():
         leaves = [tensor.view_as(tensor) for tensor in inputs]
@@ -144,10 +148,13 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
     rows, size = cell.shape
     for r in prange(rows):
         c, h, g = new_cell[r], new_hidden[r], gates[r]
+        x, u, old, kept = projected[r], recurrent[r], cell[r], hidden[r]
         if not alive[r]:
-            c[:], h[:] = cell[r], hidden[r]
+            for j in range(size):
+                c[j] = old[j]
+            for j in range(size):
+                h[j] = kept[j]
             continue
-        x, u, old = projected[r], recurrent[r], cell[r]
         for j in range(2 * size):
             g[j] = sigmoid(x[j] + u[j])
         for j in range(2 * size, 3 * size):
@@ -165,12 +172,17 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
     rows, size = old.shape
     for r in prange(rows):
         g, dg, dc, dk = gates[r], d_gates[r], d_old[r], d_kept[r]
-        if not alive[r]:
-            dg[:] = f32(0)
-            dc[:], dk[:] = d_cell[r], d_hidden[r]
-            continue
-        dk[:] = f32(0)
         dh, d_after, before, after = d_hidden[r], d_cell[r], old[r], new[r]
+        if not alive[r]:
+            for j in range(4 * size):
+                dg[j] = f32(0)
+            for j in range(size):
+                dc[j] = d_after[j]
+            for j in range(size):
+                dk[j] = dh[j]
+            continue
+        for j in range(size):
+            dk[j] = f32(0)
         for j in range(size):
             t = tanh(after[j])
             leave = g[3 * size + j]
@@ -194,7 +206,8 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new):  # type: igno
     for r in prange(rows):
         h, g, old = new[r], gates[r], hidden[r]
         if not alive[r]:
-            h[:] = old
+            for j in range(size):
+                h[j] = old[j]
             continue
         x, u = projected[r], recurrent[r]
         for j in range(2 * size):
@@ -211,11 +224,15 @@ def _gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, 
     rows, size = old.shape
     for r in prange(rows):
         g, dx, du, dh = gates[r], d_projected[r], d_recurrent[r], d_old[r]
-        if not alive[r]:
-            dx[:], du[:] = f32(0), f32(0)
-            dh[:] = d_new[r]
-            continue
         u, before, d = products[r], old[r], d_new[r]
+        if not alive[r]:
+            for j in range(3 * size):
+                dx[j] = f32(0)
+            for j in range(3 * size):
+                du[j] = f32(0)
+            for j in range(size):
+                dh[j] = d[j]
+            continue
         for j in range(size):
             keep, candidate = g[size + j], g[2 * size + j]
             dx[2 * size + j] = d[j] * (f32(1) - keep) * (f32(1) - candidate * candidate)

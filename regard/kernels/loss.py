@@ -15,7 +15,9 @@ from regard.kernels.compiled import array, kernel, prange
 if policy.compiled.AVAILABLE:
     from regard.kernels.compiled import exp, f32, np
 
-LOGITS = 8_000_000  # in a chunk: rows enough for the matrix kernels, and little memory whatever the vocabulary
+LOGITS = (
+    8_000_000  # in a chunk: rows enough for the matrix kernels, and little memory whatever the vocabulary
+)
 
 
 def cross_entropy(
@@ -41,9 +43,7 @@ def cross_entropy_plain(
 ) -> tuple[Tensor, Tensor]:
     """All logits at once."""
     logits = F.linear(combined, weight, bias)
-    log_probabilities = F.log_softmax(
-        logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32)
-    )
+    log_probabilities = F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
     nll = F.nll_loss(log_probabilities, labels, reduction="sum")
     spread = -log_probabilities.mean(dim=-1).sum()
     return (1 - smoothing) * nll + smoothing * spread, nll.detach()

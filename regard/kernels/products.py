@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
 from regard.kernels import policy
@@ -59,7 +60,11 @@ def against(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Floa
 def summed(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> Float[Tensor, "B T M"]:
     """The weighted sum of the values for every row of weights."""
     loop = _loops.current
-    if loop is None or not (torch.is_grad_enabled() and values.requires_grad) or not policy.fused(weights, values):
+    if (
+        loop is None
+        or not (torch.is_grad_enabled() and values.requires_grad)
+        or not policy.fused(weights, values)
+    ):
         return weights @ values
     return loop.memory(weights, values, transposed=False)
 
@@ -242,6 +247,14 @@ class _Packed:
 
 
 _packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Packed
+
+
+def _forget(*_: object) -> None:
+    """Optimisers may write weights without a trace in their version (fused ones do)."""
+    _packed.clear()
+
+
+register_optimizer_step_post_hook(_forget)
 
 
 def _product(

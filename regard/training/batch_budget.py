@@ -13,6 +13,7 @@ from torch import nn
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
+from regard.kernels import forced
 from regard.records import Batch
 from regard.training.corpus import Corpus
 from regard.training.device_memory import PeakMemory, free_bytes, let_go
@@ -48,7 +49,10 @@ def find_batch_budget(
     """
     wanted = _wanted(corpus, config)
     fabric = make_fabric(config, precision)
-    with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
+    with (
+        forced(precision.form),
+        torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []),
+    ):
         update = Update(fabric, copy.deepcopy(model).train(), config)
         update([corpus.batch(np.zeros(1, np.int64))], config.learning_rate)  # makes gradients and moments
         find = _fitting_on_cpu if fabric.device.type == "cpu" else _fitting_by_trying

@@ -14,6 +14,7 @@ from torch import nn
 
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
+from regard.kernels import forced
 from regard.training.batch_budget import batch_budget
 from regard.training.corpus import Corpus
 from regard.training.device_memory import PeakMemory
@@ -71,7 +72,10 @@ def dry_run(
     lengths = corpus.source_lengths, corpus.target_lengths
     by_size = sorted(rows, key=lambda r: len(r) * sum(int(side[r].max()) for side in lengths))
     batch = corpus.batch(by_size[-1])
-    with torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []):
+    with (
+        forced(precision.form),
+        torch.random.fork_rng([fabric.device] if fabric.device.type == "cuda" else []),
+    ):
         update = Update(fabric, copy.deepcopy(model).train(), config)
         update([corpus.batch(by_size[0])], config.learning_rate)  # makes gradients and moments
         peak = PeakMemory(fabric.device)

@@ -265,7 +265,8 @@ def _model(config: Config, prepared: Prepared) -> tuple[Seq2Seq, Precision]:
         label_smoothing=config.training.label_smoothing,
     )
     device = choose_device(config.training.device)
-    return model, choose_precision(config.training.precision, device, config.model.decoder.hidden_size)
+    width = config.model.decoder.hidden_size
+    return model, choose_precision(config.training.precision, device, width, config.training.kernels)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from torch import nn
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
+from regard.kernels import Kernels, forced
 from regard.metrics import MEASURES
 from regard.training.averaging import MovingAverage, check_decay, exchanged, mean_weights
 from regard.training.batch_budget import batch_budget
@@ -77,15 +78,25 @@ def run_loop(
     check_ending(config)
     check_decay(config.ema)
     saved = read_state(folder / LAST) if resume else None
-    if saved is not None and config.precision == "auto":
-        precision = Precision(saved.precision, "as before the interruption")
+    if saved is not None:
+        precision = _as_before(saved, config, precision)
     run = _Run(model, corpus, config, folder, precision, evaluate, keep, watchers)
-    with ExitStack() as at_end:
+    with ExitStack() as at_end, forced(precision.form):
         for watcher in watchers:
             at_end.callback(watcher.close)
         if saved is not None:
             run.go_on_from(saved)
         return run.until_stopped()
+
+
+def _as_before(saved: SavedState, config: TrainingConfig, now: Precision) -> Precision:
+    """The precision and kernels that a run began with, where the recipe leaves them open."""
+    before = "as before the interruption"
+    if config.precision == "auto":
+        now = Precision(saved.precision, before, now.kernels)
+    if config.kernels == "auto" and saved.kernels is not None:
+        now = replace(now, kernels=Kernels(saved.kernels, before))
+    return now
 
 
 class _Run:
@@ -333,7 +344,9 @@ class _Run:
         """Save the training state and tell."""
         self.progress = replace(self.progress, elapsed_s=self.elapsed_s())
         if self.fabric.is_global_zero:
-            state = SavedState(self.progress, self.precision.dtype, self.what_fixes_the_plan())
+            state = SavedState(
+                self.progress, self.precision.dtype, self.what_fixes_the_plan(), self.precision.form
+            )
             average = self.moving.weights if self.moving else None
             save_state(self.last, state, self.model, self.update.optimiser, average)
         for watcher in self.watchers:

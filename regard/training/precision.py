@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
+from regard.kernels import Form, Kernels, choose_kernels
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -21,16 +22,22 @@ CPU_BFLOAT16_WIDTH = 256
 
 @dataclass(frozen=True)
 class Precision:
-    """The type that matrix products run in, and why, in words.
+    """The type that matrix products run in, and why, in words; and the kernels, None for whichever suit.
 
     With bfloat16 the weights, their gradients and the optimiser stay in float32 (mixed precision).
     """
 
     dtype: Dtype
     reason: str
+    kernels: Kernels | None = None
 
     def __str__(self) -> str:
-        return f"{self.dtype} ({self.reason})"
+        return f"{self.dtype} ({self.reason})" + (f", kernels {self.kernels}" if self.kernels else "")
+
+    @property
+    def form(self) -> Form | None:
+        """The form of the kernels."""
+        return self.kernels.form if self.kernels else None
 
 
 def choose_device(name: str) -> torch.device:
@@ -53,7 +60,12 @@ def choose_device(name: str) -> torch.device:
     )
 
 
-def choose_precision(wanted: str, device: torch.device, width: int) -> Precision:
+def choose_precision(wanted: str, device: torch.device, width: int, kernels: str = "auto") -> Precision:
+    """The precision and kernels for a device and a model; `kernels` as `training.kernels` says."""
+    return replace(_choose_dtype(wanted, device, width), kernels=choose_kernels(kernels, device))
+
+
+def _choose_dtype(wanted: str, device: torch.device, width: int) -> Precision:
     """The precision for a model whose recurrent states are `width` wide; `wanted` overrules unless it is auto.
 
     A GPU with bfloat16 units uses them. A CPU does where it has AMX-BF16 or AVX512-BF16 and `width` is at

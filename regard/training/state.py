@@ -24,6 +24,7 @@ from torch import Tensor, nn, optim
 
 from regard.checkpoint import WEIGHTS, read_weights, whole_file, write_whole
 from regard.errors import ConfigError, ModelError
+from regard.kernels import Form
 from regard.training.precision import Dtype
 from regard.training.schedule import Plateau
 
@@ -74,11 +75,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class SavedState:
-    """What `state.json` says: the progress, the precision used, and the settings that fixed the epoch plans."""
+    """What `state.json` says: progress, precision and kernels, and the settings that fixed the epoch plans."""
 
     progress: Progress
     precision: Dtype
     plan: Mapping[str, int | str]
+    kernels: Form | None = None
 
 
 def save_state(
@@ -119,7 +121,7 @@ def read_state(folder: Path) -> SavedState:
         progress = content["progress"]
         progress["plateau"] = Plateau(**progress["plateau"])
         progress["kept"] = tuple(Validated(**kept) for kept in progress.get("kept", ()))
-        return SavedState(Progress(**progress), content["precision"], content["plan"])
+        return SavedState(Progress(**progress), content["precision"], content["plan"], content.get("kernels"))
     except (KeyError, TypeError) as error:
         raise ModelError(f"{file}: broken training state ({error}); start anew with --overwrite") from None
 

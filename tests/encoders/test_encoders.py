@@ -114,7 +114,7 @@ def gnmt_by_layers(encoder: GNMTEncoder, embedded: Tensor) -> Tensor:
     """Wu et al. 2016, sections 3.1 and 3.2, layer by layer: x is what enters a layer, m what its cell gives."""
 
     def layer(cell: Cell, inputs: Tensor, reverse: bool = False) -> Tensor:
-        return run(cell, cell.project(inputs), cell.zero(len(inputs)), reverse=reverse)[0]
+        return run(cell, inputs, cell.zero(len(inputs)), reverse=reverse)[0]
 
     bottom = torch.cat([layer(encoder.cells[0], embedded), layer(encoder.backward, embedded, True)], dim=-1)
     second = layer(encoder.cells[1], bottom)

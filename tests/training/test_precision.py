@@ -12,7 +12,8 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
 def test_what_is_asked_for_is_done(wanted):
-    assert str(choose_precision(wanted, CPU, 1)) == f"{wanted} (as the recipe says)"
+    chosen = choose_precision(wanted, CPU, 1, "plain")
+    assert str(chosen) == f"{wanted} (as the recipe says), kernels plain (as the recipe says)"
 
 
 def test_an_unknown_name_is_refused():
