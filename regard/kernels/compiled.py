@@ -33,7 +33,7 @@ except ImportError:
     prange = range
 
 Kernel = Callable[..., Any]
-_HELPER = {"contract", "nnan", "ninf", "nsz"}
+_HELPER = {"contract", "nsz"}
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -126,7 +126,7 @@ if AVAILABLE:
     def tanh(x: Any) -> Any:
         """A polynomial below 0.625, 1 - 2 / (e^2x + 1) from there on; coefficients: Moshier, Cephes, tanhf."""
         size = _absolute(x)
-        capped = _if_less(size, f32(15.0), size, f32(15.0))
+        capped = _if_less(f32(15.0), size, f32(15.0), size)
         z = x * x
         p = f32(-5.70498872745e-3)
         p = p * z + f32(2.06390887954e-2)
