@@ -106,7 +106,8 @@ class LSTMCell(Cell):
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h', c'`, (R, H) each."""
-        return kernels.lstm(_float(projected), _float(self.recur(state[0])), *state, live)
+        hidden, cell = state
+        return kernels.lstm(_float(projected), _float(self.recur(hidden)), hidden, cell, live)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}

@@ -9,11 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, kernel, prange
-from regard.kernels.products import current_loop
-
-if policy.compiled.AVAILABLE:
-    from regard.kernels.compiled import f32, tanh
+from regard.kernels.compiled import array, f32, kernel, prange, tanh
+from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.products import backward_pass, current_loop
 
 
 def additive(
@@ -47,7 +45,7 @@ class _Total:
 
     def so_far(self) -> Tensor:
         """What to add to, zero at first."""
-        now = torch._C._current_graph_task_id()  # type: ignore[attr-defined]
+        now = backward_pass()
         if self._of is None or self._of[0] != now:
             self._of = (now, torch.zeros(self._shape))
         return self._of[1]
@@ -55,13 +53,13 @@ class _Total:
     def formed(self) -> tuple[Tensor] | None:
         """The sum, once."""
         kept, self._of = self._of, None
-        now = torch._C._current_graph_task_id()  # type: ignore[attr-defined]
+        now = backward_pass()
         return (kept[1],) if kept is not None and kept[0] == now else None
 
 
 class _Additive(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, query: Tensor, keys: Tensor, v: Tensor, total: _Total | None) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, query: Tensor, keys: Tensor, v: Tensor, total: _Total | None) -> Tensor:
         given = query.float().contiguous(), keys.float().contiguous(), v.float().contiguous()
         scores = torch.empty(query.shape[0], query.shape[1], keys.shape[1])
         _forward(*map(array, given), array(scores))
@@ -70,22 +68,14 @@ class _Additive(torch.autograd.Function):
         return scores
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, keys, v, *given = ctx.saved_tensors
-        if torch.is_grad_enabled():  # gradients of gradients
-            return *_again(query, keys, v, grad), None
+        if wanted_again():
+            return *through(additive_plain, (query, keys, v), (grad,)), None
         d_query, d_v = torch.empty_like(given[0]), torch.zeros(len(query), v.shape[0])
         d_keys = torch.zeros_like(given[1]) if ctx.total is None else ctx.total.so_far()
         _backward(*map(array, (*given, grad.contiguous(), d_query, d_keys, d_v)))
         return d_query, (d_keys if ctx.total is None else None), d_v.sum(dim=0), None
-
-
-def _again(query: Tensor, keys: Tensor, v: Tensor, grad: Tensor) -> tuple[Tensor | None, ...]:
-    """The gradients by way of the plain form, with a graph of their own."""
-    leaves = [tensor.view_as(tensor) for tensor in (query, keys, v)]
-    needed = [leaf for leaf in leaves if leaf.requires_grad]
-    found = iter(torch.autograd.grad(additive_plain(*leaves), needed, grad, create_graph=True))
-    return tuple(next(found) if leaf.requires_grad else None for leaf in leaves)
 
 
 @kernel

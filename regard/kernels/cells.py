@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,10 +13,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, kernel, prange
-
-if policy.compiled.AVAILABLE:
-    from regard.kernels.compiled import f32, sigmoid, tanh
+from regard.kernels.compiled import array, f32, kernel, prange, sigmoid, tanh
+from regard.kernels.derivatives import through, wanted_again
 
 Live = Tensor | None
 
@@ -70,7 +69,7 @@ def _kept(live: Live, new: Tensor, old: Tensor) -> Tensor:
 
 class _LSTM(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
     ) -> tuple[Tensor, Tensor]:
         rows, size = cell.shape
@@ -86,10 +85,11 @@ class _LSTM(torch.autograd.Function):
         return new_hidden, new_cell
 
     @staticmethod
-    def backward(ctx: Any, d_hidden: Tensor, d_cell: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_hidden: Tensor, d_cell: Tensor) -> tuple[Tensor | None, ...]:
         projected, recurrent, hidden, cell, live, gates, old, new, alive = ctx.saved_tensors
-        if torch.is_grad_enabled():  # gradients of gradients
-            return *_again(lstm_plain, (projected, recurrent, hidden, cell), live, (d_hidden, d_cell)), None
+        if wanted_again():
+            inputs = projected, recurrent, hidden, cell
+            return *through(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
         d_gates, d_kept, d_old = torch.empty_like(gates), torch.empty_like(old), torch.empty_like(old)
         grads = (d_hidden.contiguous(), d_cell.contiguous())
         _lstm_backward(
@@ -100,7 +100,7 @@ class _LSTM(torch.autograd.Function):
 
 class _GRU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> Tensor:
         rows, size = hidden.shape
         inputs = [tensor.contiguous() for tensor in (projected, recurrent, hidden)]
         alive = _alive(live, rows)
@@ -110,10 +110,11 @@ class _GRU(torch.autograd.Function):
         return new
 
     @staticmethod
-    def backward(ctx: Any, d_new: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_new: Tensor) -> tuple[Tensor | None, ...]:
         projected, recurrent, hidden, live, gates, products, old, alive = ctx.saved_tensors
-        if torch.is_grad_enabled():  # gradients of gradients
-            return *_again(gru_plain, (projected, recurrent, hidden), live, (d_new,)), None
+        if wanted_again():
+            inputs = projected, recurrent, hidden
+            return *through(partial(gru_plain, live=live), inputs, (d_new,)), None
         d_projected, d_recurrent = torch.empty_like(gates), torch.empty_like(gates)
         d_old = torch.empty_like(old)
         _gru_backward(
@@ -121,19 +122,6 @@ class _GRU(torch.autograd.Function):
             *map(array, (d_projected, d_recurrent, d_old)),
         )
         return d_projected, d_recurrent, d_old, None
-
-
-def _again(
-    plain: Any, inputs: tuple[Tensor, ...], live: Live, grads: tuple[Tensor, ...]
-) -> tuple[Tensor, ...]:
-    """The gradients by way of the plain form, with a graph of their own."""
-    with torch.enable_grad():
-        leaves = [tensor.view_as(tensor) for tensor in inputs]
-        needed = [leaf for leaf in leaves if leaf.requires_grad]
-        made = plain(*leaves, live)
-        outputs = made if isinstance(made, tuple) else (made,)
-        found = iter(torch.autograd.grad(outputs, needed, grads, create_graph=True))
-    return tuple(next(found) if leaf.requires_grad else None for leaf in leaves)  # type: ignore[misc]
 
 
 def _alive(live: Live, rows: int) -> Tensor:

@@ -23,16 +23,20 @@ from torch import Tensor
 try:
     import numba
     from llvmlite import ir
-    from numba import prange, types
+    from numba import types
     from numba.extending import intrinsic
-    from numba.np.ufunc import omppool  # noqa: F401  the layer that lives beside torch's threads
+    from numba.np.ufunc import omppool  # type: ignore[attr-defined]  # noqa: F401  beside torch's threads
 
     AVAILABLE = True
 except ImportError:
     AVAILABLE = False
-    prange = range
 
 Kernel = Callable[..., Any]
+prange: Any = numba.prange if AVAILABLE else range
+f32: Any = np.float32
+exp: Any
+tanh: Any
+sigmoid: Any
 _HELPER = {"contract", "nsz"}
 
 
@@ -45,7 +49,7 @@ def kernel(function: Kernel) -> Kernel:
 
 def array(tensor: Tensor) -> NDArray[Any]:
     """A tensor's memory as numpy sees it."""
-    return tensor.detach().numpy()  # type: ignore[no-any-return]
+    return tensor.detach().numpy()
 
 
 def match_threads() -> None:
@@ -60,9 +64,10 @@ def match_threads() -> None:
 
 _threads = 0
 
-if AVAILABLE:
+if not AVAILABLE:
+    exp = tanh = sigmoid = None
+else:
     _helper = numba.njit(forceinline=True, fastmath=_HELPER, error_model="numpy")
-    f32 = np.float32
 
     def _bits(builder: Any, value: Any) -> Any:
         return builder.bitcast(value, ir.IntType(32))

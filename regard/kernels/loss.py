@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, kernel, prange
-
-if policy.compiled.AVAILABLE:
-    from regard.kernels.compiled import exp, f32, np
+from regard.kernels.compiled import array, exp, f32, kernel, prange
+from regard.kernels.derivatives import through, wanted_again
 
 LOGITS = (
     8_000_000  # in a chunk: rows enough for the matrix kernels, and little memory whatever the vocabulary
@@ -34,7 +34,8 @@ def cross_entropy(
     and keeps only its products with the weight and the rows.
     """
     if not policy.fused(combined, weight, bias):
-        return cross_entropy_plain(combined, weight, bias, labels, smoothing)
+        total, nll = cross_entropy_plain(combined, weight, bias, labels, smoothing)
+        return total, nll.detach()
     return _CrossEntropy.apply(combined, weight, bias, labels, smoothing)  # type: ignore[no-any-return]
 
 
@@ -46,12 +47,12 @@ def cross_entropy_plain(
     log_probabilities = F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
     nll = F.nll_loss(log_probabilities, labels, reduction="sum")
     spread = -log_probabilities.mean(dim=-1).sum()
-    return (1 - smoothing) * nll + smoothing * spread, nll.detach()
+    return (1 - smoothing) * nll + smoothing * spread, nll
 
 
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, combined: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
@@ -78,14 +79,12 @@ class _CrossEntropy(torch.autograd.Function):
         return total, nll
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, labels, d_combined, d_weight, d_bias = ctx.saved_tensors
-        if torch.is_grad_enabled():  # gradients of gradients
-            leaves = [tensor.view_as(tensor) for tensor in inputs]
-            needed = [leaf for leaf in leaves if leaf.requires_grad]
-            total, _nll = cross_entropy_plain(*leaves, labels, ctx.smoothing)
-            found = iter(torch.autograd.grad(total, needed, grad, create_graph=True))
-            return *(next(found) if leaf.requires_grad else None for leaf in leaves), None, None
+        if wanted_again():
+            plain = partial(cross_entropy_plain, labels=labels, smoothing=ctx.smoothing)
+            nothing = torch.zeros_like(grad)  # of the negative log-likelihood
+            return *through(plain, inputs, (grad, nothing)), None, None
         return (d_combined * grad).to(inputs[0].dtype), d_weight * grad, d_bias * grad, None, None
 
 

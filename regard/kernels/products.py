@@ -25,6 +25,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
 from regard.kernels import policy
+from regard.kernels.derivatives import wanted_again
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
 
@@ -103,11 +104,11 @@ class Slots:
 
     def put(self, number: int, grad: Tensor) -> None:
         """Keep the gradient of a step's output."""
-        self._grads[number] = (_backward_pass(), grad)
+        self._grads[number] = (backward_pass(), grad)
 
     def formed(self) -> tuple[Tensor, ...] | None:
         """The gradients from the steps that this backward pass came through; None if there were none."""
-        now, inputs, grads = _backward_pass(), [], []
+        now, inputs, grads = backward_pass(), [], []
         for given, kept in zip(self._inputs, self._grads, strict=True):
             if kept is not None and kept[0] == now:
                 inputs.append(given)
@@ -181,13 +182,13 @@ class _Gate(torch.autograd.Function):
     """Passes tensors on to the steps; going back, it is reached after all of them and forms their gradients."""
 
     @staticmethod
-    def forward(ctx: Any, slots: Slots, *parts: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+    def forward(ctx: Any, slots: Slots, *parts: Tensor) -> tuple[Tensor, ...]:
         ctx.slots = slots
         ctx.set_materialize_grads(False)
         return tuple(part.view_as(part) for part in parts)
 
     @staticmethod
-    def backward(ctx: Any, *direct: Tensor | None) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *direct: Tensor | None) -> tuple[Tensor | None, ...]:
         formed = ctx.slots.formed()
         if formed is None:
             return None, *direct
@@ -198,18 +199,16 @@ class _Gate(torch.autograd.Function):
 
 class _LinearStep(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None = None
-    ) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ctx.slots, ctx.number = slots, slots.take(rows)
         ctx.save_for_backward(rows, weight)
         ctx.biased = bias is not None
         return _product(rows, weight, bias, rows.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         rows, weight = ctx.saved_tensors
-        if torch.is_grad_enabled():  # gradients of gradients
+        if wanted_again():
             direct = (grad.t() @ rows).float(), *([grad.float().sum(dim=0)] if ctx.biased else [])
             return grad @ weight.to(grad.dtype), None, *direct
         ctx.slots.put(ctx.number, grad)
@@ -219,24 +218,24 @@ class _LinearStep(torch.autograd.Function):
 
 class _MemoryStep(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:
         ctx.slots, ctx.number, ctx.transposed = slots, slots.take(given), transposed
         ctx.save_for_backward(given, memory)
         return given @ (memory.mT if transposed else memory)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         given, memory = ctx.saved_tensors
         back = grad @ (memory if ctx.transposed else memory.mT)
-        if torch.is_grad_enabled():  # gradients of gradients
+        if wanted_again():
             return back, None, (grad.mT @ given if ctx.transposed else given.mT @ grad), None
         ctx.slots.put(ctx.number, grad)
         return back, None, None, None
 
 
-def _backward_pass() -> int:
+def backward_pass() -> int:
     """The number of the backward pass that is running."""
-    return torch._C._current_graph_task_id()  # type: ignore[no-any-return, attr-defined]
+    return torch._C._current_graph_task_id()
 
 
 @dataclass
@@ -281,13 +280,14 @@ def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> 
         matrix = owner.detach().to(dtype)
         matrix = matrix.t().contiguous() if transposed else matrix.contiguous()
         kept.layouts[key] = torch.ops.mkldnn._reorder_linear_weight(matrix, rows)
-    return kept.layouts[key]
+    layout: Tensor = kept.layouts[key]
+    return layout
 
 
 def _can_pack(dtype: torch.dtype) -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
-    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()  # type: ignore[no-any-return]
+    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _autocast_dtype(given: Tensor) -> torch.dtype:

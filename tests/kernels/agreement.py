@@ -1,0 +1,55 @@
+"""How a fused operation is held against its plain form: values, gradients, gradients of gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regard import kernels
+
+CLOSE = {"atol": 1e-5, "rtol": 1e-5}  # float32 sums of a few hundred terms in another order
+
+
+def leaves(*shapes: Sequence[int], dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Random tensors that want gradients."""
+    return [torch.randn(*shape, dtype=dtype).requires_grad_() for shape in shapes]
+
+
+def weighted(outputs: Any) -> Tensor:
+    """A number that depends on everything given out, each part in another way."""
+    parts = outputs if isinstance(outputs, tuple) else (outputs,)
+    wanted = [part for part in parts if part.requires_grad]
+    return sum(
+        (part * torch.linspace(-1, 2, part.numel()).reshape(part.shape)).sin().sum() for part in wanted
+    )  # type: ignore[return-value]
+
+
+def check_agreement(operation: Callable[..., Any], inputs: Sequence[Tensor], *more: Any) -> None:
+    """The operation gives the same in both forms, and so do its first and second derivatives."""
+    found = {}
+    for form in kernels.FORMS:
+        with kernels.forced(form):
+            outputs = operation(*inputs, *more)
+            wanted = [tensor for tensor in inputs if tensor.requires_grad]
+            first = torch.autograd.grad(weighted(outputs), wanted, allow_unused=True, create_graph=True)
+            steepness = sum(g.square().sum() for g in first if g is not None)
+            second = torch.autograd.grad(steepness, wanted, allow_unused=True)
+            outputs = operation(*inputs, *more)
+            direct = torch.autograd.grad(weighted(outputs), wanted, allow_unused=True)
+        parts = outputs if isinstance(outputs, tuple) else (outputs,)
+        found[form] = [*parts, *first, *direct], list(second)
+    for order, allowed in enumerate((1e-5, 1e-4)):  # of the largest number in a tensor
+        for fused, plain in zip(found["fused"][order], found["plain"][order], strict=True):
+            expected = _or_zero(plain, fused)
+            scale = float(expected.abs().amax()) if expected.numel() else 0.0
+            torch.testing.assert_close(_or_zero(fused, plain), expected, atol=allowed * (1 + scale), rtol=0)
+
+
+def _or_zero(one: Tensor | None, other: Tensor | None) -> Tensor:
+    """No gradient is a gradient of zero."""
+    if one is not None:
+        return one.detach()
+    return torch.zeros(()) if other is None else torch.zeros_like(other)

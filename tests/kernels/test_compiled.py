@@ -1,0 +1,56 @@
+"""The functions that kernels are written with, against float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from regard.kernels import compiled
+
+pytestmark = pytest.mark.skipif(not compiled.AVAILABLE, reason="numba or its OpenMP layer is not installed")
+
+
+@pytest.fixture(scope="module")
+def applied():
+    """Applies exp, tanh and sigmoid to an array."""
+    exp, tanh, sigmoid = compiled.exp, compiled.tanh, compiled.sigmoid
+
+    @compiled.numba.njit
+    def apply(x, made):
+        for i in range(len(x)):
+            made[0, i], made[1, i], made[2, i] = exp(x[i]), tanh(x[i]), sigmoid(x[i])
+
+    def run(x):
+        made = np.empty((3, len(x)), np.float32)
+        apply(x, made)
+        return made
+
+    return run
+
+
+def units_off(found: np.ndarray, exact: np.ndarray) -> float:
+    """The largest error, in units in the last place."""
+    return float(np.max(np.abs(found - exact) / np.spacing(np.abs(exact).astype(np.float32))))
+
+
+def test_they_are_good_to_a_few_units_in_the_last_place(applied) -> None:
+    x = np.linspace(-20, 20, 400_001, dtype=np.float32)
+    exact = x.astype(np.float64)
+    exp, tanh, sigmoid = applied(x)
+    assert units_off(exp, np.exp(exact)) < 2
+    inside = x != 0
+    assert units_off(tanh[inside], np.tanh(exact)[inside]) < 3
+    assert units_off(sigmoid, 1 / (1 + np.exp(-exact))) < 4
+
+
+def test_they_keep_their_bounds_far_out(applied) -> None:
+    exp, tanh, sigmoid = applied(np.array([-1e30, -200, 0, 80, 200, 1e30], np.float32))
+    assert np.isfinite(exp[:4]).all()
+    assert exp[0] == pytest.approx(0, abs=1e-37)
+    assert tanh.tolist() == [-1, -1, 0, 1, 1, 1]
+    assert sigmoid[[2, 3, 4, 5]].tolist() == [0.5, 1, 1, 1]
+    assert sigmoid[0] == pytest.approx(0, abs=1e-37)
+
+
+def test_what_is_not_a_number_stays_so(applied) -> None:
+    assert np.isnan(applied(np.array([np.nan], np.float32))).all()

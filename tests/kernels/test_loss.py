@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from regard import kernels
+from regard.kernels import loss
+from tests.kernels.agreement import check_agreement, leaves
+
+SMOOTHING = pytest.mark.parametrize("smoothing", [0.0, 0.1])
+
+
+@SMOOTHING
+@pytest.mark.parametrize(("rows", "width", "size"), [(1, 1, 2), (5, 3, 7), (300, 8, 33)])
+def test_it_is_its_plain_form(
+    rows: int, width: int, size: int, smoothing: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss, "LOGITS", 1)  # the smallest chunks there are: 128 rows
+    combined, weight, bias = leaves((rows, width), (size, width), (size,))
+    labels = torch.randint(0, size, (rows,))
+    scale = 1 / rows  # the loss is a sum
+
+    def mean_loss(*tensors: torch.Tensor) -> torch.Tensor:
+        return kernels.cross_entropy(*tensors, labels, smoothing)[0] * scale
+
+    check_agreement(mean_loss, [combined, weight, bias])
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_by_hand(form: kernels.Form) -> None:
+    # logits 0 and ln 3: probabilities 1/4 and 3/4; smoothed by 0.2: 0.8 · ln 4 + 0.2 · (ln 4 + ln 4/3) / 2
+    combined, weight = torch.ones(1, 1), torch.tensor([[0.0], [math.log(3)]])
+    with kernels.forced(form):
+        total, nll = kernels.cross_entropy(combined, weight, torch.zeros(2), torch.tensor([0]), 0.2)
+    assert nll.item() == pytest.approx(math.log(4))
+    assert total.item() == pytest.approx(0.8 * math.log(4) + 0.1 * (math.log(4) + math.log(4 / 3)))
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_is_told(form: kernels.Form, bad: float) -> None:
+    combined = torch.full((2, 3), bad)
+    with kernels.forced(form):
+        total, nll = kernels.cross_entropy(combined, torch.ones(4, 3), torch.zeros(4), torch.tensor([0, 1]))
+    assert not total.isfinite()
+    assert not nll.isfinite()
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_no_rows_cost_nothing(form: kernels.Form) -> None:
+    with kernels.forced(form):
+        total, nll = kernels.cross_entropy(
+            torch.ones(0, 3), torch.ones(4, 3), torch.zeros(4), torch.zeros(0, dtype=torch.long)
+        )
+    assert total.item() == nll.item() == 0
+
+
+def test_large_logits_do_not_overflow() -> None:
+    combined, weight, bias = torch.ones(1, 1), torch.tensor([[300.0], [-300.0]]), torch.zeros(2)
+    for form in kernels.FORMS:
+        with kernels.forced(form):
+            total, _ = kernels.cross_entropy(combined, weight, bias, torch.tensor([1]))
+        assert total.item() == pytest.approx(600)
+
+
+def test_all_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss, "LOGITS", 1)
+    seen: list[int] = []
+    original = loss._softmax_minus_target
+    monkeypatch.setattr(
+        loss,
+        "_softmax_minus_target",
+        lambda logits, *more: (seen.append(len(logits)), original(logits, *more)),
+    )
+    combined, weight, bias = leaves((300, 4), (9, 4), (9,))
+    with kernels.forced("fused"):
+        total, _ = kernels.cross_entropy(combined, weight, bias, torch.zeros(300, dtype=torch.long))
+        total.backward()
+    assert seen == [128, 128, 44]

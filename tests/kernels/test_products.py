@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from regard import kernels
+from tests.kernels.agreement import CLOSE, leaves
+
+
+def rolled(layer: nn.Module, start: Tensor, length: int = 5) -> Tensor:
+    """A small recurrence."""
+    state = start
+    with kernels.steps():
+        for _ in range(length):
+            state = torch.tanh(layer(state))
+    return state
+
+
+def in_both(make: Callable[[], list[Tensor]]) -> None:
+    """What is made agrees in both forms."""
+    found = {}
+    for form in kernels.FORMS:
+        with kernels.forced(form):
+            found[form] = make()
+    for fused, plain in zip(found["fused"], found["plain"], strict=True):
+        torch.testing.assert_close(fused, plain, **CLOSE)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("rows", [1, 3, 64])
+def test_a_loop_gets_the_gradients_of_all_steps(rows: int, bias: bool) -> None:
+    layer, (start,) = kernels.Linear(17, 17, bias=bias), leaves((rows, 17))
+
+    def make() -> list[Tensor]:
+        value = rolled(layer, start).square().sum()
+        return [value, *torch.autograd.grad(value, [start, *layer.parameters()])]
+
+    in_both(make)
+
+
+def test_a_graph_may_be_gone_back_over_twice() -> None:
+    layer, (start,) = kernels.Linear(4, 4), leaves((2, 4))
+
+    def make() -> list[Tensor]:
+        value = rolled(layer, start).square().sum()
+        first = torch.autograd.grad(value, list(layer.parameters()), retain_graph=True)
+        layer.zero_grad()
+        value.backward()
+        assert layer.weight.grad is not None
+        return [*first, layer.weight.grad.clone()]
+
+    in_both(make)
+
+
+def test_what_an_earlier_pass_left_is_not_counted() -> None:
+    layer, (start,) = kernels.Linear(4, 4), leaves((2, 4))
+
+    def make() -> list[Tensor]:
+        with kernels.steps():
+            one = layer(start)
+            two = layer(one.tanh())
+        torch.autograd.grad(
+            two.sum(), start, retain_graph=True
+        )  # comes through both steps, asks for no weight
+        return list(torch.autograd.grad(one.sin().sum(), list(layer.parameters())))
+
+    in_both(make)
+
+
+def test_gradients_of_gradients() -> None:
+    layer, (start,) = kernels.Linear(4, 4), leaves((3, 4))
+
+    def make() -> list[Tensor]:
+        (slope,) = torch.autograd.grad(rolled(layer, start).sum(), start, create_graph=True)
+        return list(torch.autograd.grad(slope.square().sum(), [start, *layer.parameters()]))
+
+    in_both(make)
+
+
+def test_gradient_times_input() -> None:
+    layer, (start,) = kernels.Linear(4, 4), leaves((3, 4))
+
+    def make() -> list[Tensor]:
+        (slope,) = torch.autograd.grad(rolled(layer, start).sum(), start)
+        return [slope * start]
+
+    in_both(make)
+
+
+def test_a_frozen_weight_gets_no_gradient() -> None:
+    layer, (start,) = kernels.Linear(4, 4), leaves((3, 4))
+    layer.requires_grad_(False)
+    rolled(layer, start).sum().backward()
+    assert start.grad is not None
+    assert layer.weight.grad is None
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_a_memory_gets_the_gradients_of_all_steps(transposed: bool) -> None:
+    memory, given = leaves((2, 5, 3), (2, 4, 3 if transposed else 5))
+    product = kernels.against if transposed else kernels.summed
+
+    def make() -> list[Tensor]:
+        with kernels.steps():
+            made = torch.cat([product(one.unsqueeze(1), memory) for one in given.unbind(1)], dim=1)
+        value = made.sin().sum()
+        return [value, *torch.autograd.grad(value, [memory, given], retain_graph=True), made]
+
+    in_both(make)
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+@pytest.mark.parametrize("fused_optimiser", [True, False])
+def test_a_step_of_an_optimiser_is_seen(form: kernels.Form, fused_optimiser: bool) -> None:
+    # a fused optimiser leaves no trace in the version of a weight
+    layer = kernels.Linear(3, 3)
+    optimiser = torch.optim.Adam(layer.parameters(), lr=1.0, fused=fused_optimiser)
+    given = torch.ones(2, 3)
+    with kernels.forced(form):
+        with torch.no_grad():
+            before = layer(given)
+        rolled(layer, given).sum().backward()
+        optimiser.step()
+        with torch.no_grad():
+            after = layer(given)
+    assert not torch.allclose(before, after)
+    torch.testing.assert_close(after, nn.functional.linear(given, layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_a_weight_written_over_is_seen(form: kernels.Form) -> None:
+    layer, given = kernels.Linear(3, 3), torch.ones(2, 3)
+    with kernels.forced(form), torch.inference_mode():
+        layer(given)
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(3))
+        layer.bias.zero_()
+    with kernels.forced(form), torch.inference_mode():
+        assert torch.equal(layer(given), given)
+    layer.load_state_dict({"weight": 2 * torch.eye(3), "bias": torch.zeros(3)})
+    with kernels.forced(form), torch.inference_mode():
+        assert torch.equal(layer(given), 2 * given)
+
+
+def test_training_after_decoding_and_the_other_way_round() -> None:
+    layer, given = kernels.Linear(3, 3), torch.randn(2, 3)
+    with kernels.forced("fused"):
+        with torch.inference_mode():
+            layer(given)
+        rolled(layer, given).sum().backward()
+        with torch.inference_mode():
+            layer(given)
+    assert layer.weight.grad is not None
+
+
+def test_shapes_with_more_than_rows() -> None:
+    layer, (given,) = kernels.Linear(3, 5), leaves((2, 4, 3))
+
+    def make() -> list[Tensor]:
+        with kernels.steps():
+            made = layer(given)
+        assert made.shape == (2, 4, 5)
+        return [made, *torch.autograd.grad(made.sin().sum(), [given, *layer.parameters()])]
+
+    in_both(make)
+
+
+def test_bfloat16_under_autocast() -> None:
+    layer, (start,) = kernels.Linear(16, 16), leaves((4, 16))
+    found = {}
+    for form in kernels.FORMS:
+        with kernels.forced(form), torch.autocast("cpu", torch.bfloat16):
+            value = rolled(layer, start).float().square().sum()
+        found[form] = torch.autograd.grad(value, [start, *layer.parameters()])
+    for fused, plain in zip(found["fused"], found["plain"], strict=True):
+        assert fused.dtype == torch.float32
+        torch.testing.assert_close(fused, plain, atol=5e-2, rtol=5e-2)
