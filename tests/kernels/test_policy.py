@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -40,3 +43,15 @@ def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown name 'quick'; known names: auto, fused, plain"):
         kernels.choose_kernels("quick", CPU)
+
+
+def test_kernels_leave_the_number_of_threads_alone() -> None:
+    script = (
+        "import torch; torch.set_num_threads(1); from regard import kernels; x = torch.zeros(2, 4);"
+        "kernels.lstm(x, x, x[:, :1], x[:, :1]); y = torch.rand(400, 400); y @ y;"
+        "import os; print(len(os.listdir('/proc/self/task')))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before = "import torch; torch.set_num_threads(1); import numba, os; print(len(os.listdir('/proc/self/task')))"
+    alone = subprocess.run([sys.executable, "-c", before], capture_output=True, text=True, check=True)
+    assert run.stdout == alone.stdout
