@@ -28,6 +28,7 @@ VERBS = {
     "compare": "systems side by side, and whether they truly differ",
     "explain": "show what attention did, step by step, for one sentence",
     "data": "generate the embedded corpus; describe any corpus",
+    "info": "what there is to compute with, and what a model is",
 }
 
 _EXAMPLES = """\

@@ -59,7 +59,7 @@ def match_threads() -> None:
     if wanted != _threads:
         numba.config.THREADING_LAYER = "omp"
         numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
-        torch.set_num_threads(wanted)  # numba's layer, which starts here, shares torch's threads and sets their number
+        torch.set_num_threads(wanted)  # starting, numba set it: they share their threads
         _threads = wanted
 
 

@@ -52,6 +52,8 @@ def test_kernels_leave_the_number_of_threads_alone() -> None:
         "import os; print(len(os.listdir('/proc/self/task')))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    before = "import torch; torch.set_num_threads(1); import numba, os; print(len(os.listdir('/proc/self/task')))"
+    before = (
+        "import torch; torch.set_num_threads(1); import numba, os; print(len(os.listdir('/proc/self/task')))"
+    )
     alone = subprocess.run([sys.executable, "-c", before], capture_output=True, text=True, check=True)
     assert run.stdout == alone.stdout
