@@ -4,7 +4,7 @@ from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.loss import cross_entropy
 from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, use
-from regard.kernels.products import Linear, against, steps, summed
+from regard.kernels.products import Linear, against, int8, steps, summed
 
 __all__ = [
     "FORMS",
@@ -17,6 +17,7 @@ __all__ = [
     "cross_entropy",
     "forced",
     "gru",
+    "int8",
     "lstm",
     "steps",
     "summed",

@@ -72,56 +72,61 @@ class _LSTM(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
     ) -> tuple[Tensor, Tensor]:
-        rows, size = cell.shape
-        inputs = [tensor.contiguous() for tensor in (projected, recurrent, hidden, cell)]
-        alive = _alive(live, rows)
-        gates, new_hidden, new_cell = (
-            cell.new_empty(rows, 4 * size),
-            torch.empty_like(cell),
-            torch.empty_like(cell),
-        )
-        _lstm_forward(*map(array, inputs), array(alive), array(gates), array(new_hidden), array(new_cell))
-        ctx.save_for_backward(projected, recurrent, hidden, cell, live, gates, inputs[3], new_cell, alive)
-        return new_hidden, new_cell
+        made = _lstm(projected, recurrent, hidden, cell, live)
+        ctx.save_for_backward(projected, recurrent, hidden, cell, live, *made)
+        return made[:2]
 
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor, d_cell: Tensor) -> tuple[Tensor | None, ...]:
-        projected, recurrent, hidden, cell, live, gates, old, new, alive = ctx.saved_tensors
+        projected, recurrent, hidden, cell, live, _, new, gates, alive = ctx.saved_tensors
         if wanted_again():
             inputs = projected, recurrent, hidden, cell
             return *through(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
-        d_gates, d_kept, d_old = torch.empty_like(gates), torch.empty_like(old), torch.empty_like(old)
-        grads = (d_hidden.contiguous(), d_cell.contiguous())
-        _lstm_backward(
-            *map(array, (gates, old, new, alive, *grads)), array(d_gates), array(d_kept), array(d_old)
-        )
+        d_gates, d_kept, d_old = torch.empty_like(gates), torch.empty_like(new), torch.empty_like(new)
+        given = gates, cell.contiguous(), new, alive, d_hidden.contiguous(), d_cell.contiguous()
+        _lstm_backward(*map(array, given), *map(array, (d_gates, d_kept, d_old)))
         return d_gates, d_gates, (None if live is None else d_kept), d_old, None
 
 
 class _GRU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> Tensor:
-        rows, size = hidden.shape
-        inputs = [tensor.contiguous() for tensor in (projected, recurrent, hidden)]
-        alive = _alive(live, rows)
-        gates, new = hidden.new_empty(rows, 3 * size), torch.empty_like(inputs[2])
-        _gru_forward(*map(array, inputs), array(alive), array(gates), array(new))
-        ctx.save_for_backward(projected, recurrent, hidden, live, gates, inputs[1], inputs[2], alive)
+        new, gates, alive = _gru(projected, recurrent, hidden, live)
+        ctx.save_for_backward(projected, recurrent, hidden, live, gates, alive)
         return new
 
     @staticmethod
     def backward(ctx: Any, d_new: Tensor) -> tuple[Tensor | None, ...]:
-        projected, recurrent, hidden, live, gates, products, old, alive = ctx.saved_tensors
+        projected, recurrent, hidden, live, gates, alive = ctx.saved_tensors
         if wanted_again():
             inputs = projected, recurrent, hidden
             return *through(partial(gru_plain, live=live), inputs, (d_new,)), None
         d_projected, d_recurrent = torch.empty_like(gates), torch.empty_like(gates)
-        d_old = torch.empty_like(old)
-        _gru_backward(
-            *map(array, (gates, products, old, alive, d_new.contiguous())),
-            *map(array, (d_projected, d_recurrent, d_old)),
-        )
+        d_old = torch.empty(hidden.shape)
+        given = gates, recurrent.contiguous(), hidden.contiguous(), alive, d_new.contiguous()
+        _gru_backward(*map(array, given), *map(array, (d_projected, d_recurrent, d_old)))
         return d_projected, d_recurrent, d_old, None
+
+
+def _lstm(
+    projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """New hidden state and cell, the gates, and which rows live."""
+    rows, size = cell.shape
+    gates, alive = torch.empty(rows, 4 * size), _alive(live, rows)
+    new_hidden, new_cell = torch.empty(rows, size), torch.empty(rows, size)
+    given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, cell, alive))
+    _lstm_forward(*map(array, given), array(gates), array(new_hidden), array(new_cell))
+    return new_hidden, new_cell, gates, alive
+
+
+def _gru(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> tuple[Tensor, Tensor, Tensor]:
+    """The new hidden state, the gates, and which rows live."""
+    rows, size = hidden.shape
+    gates, new, alive = torch.empty(rows, 3 * size), torch.empty(rows, size), _alive(live, rows)
+    given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, alive))
+    _gru_forward(*map(array, given), array(gates), array(new))
+    return new, gates, alive
 
 
 def _alive(live: Live, rows: int) -> Tensor:

@@ -28,6 +28,7 @@ from regard.kernels import policy
 from regard.kernels.derivatives import wanted_again
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
+LEAST_INT8_WIDTH = 128  # narrower weights gain nothing
 
 
 class Linear(nn.Linear):
@@ -82,6 +83,19 @@ def steps() -> Iterator[None]:
 
 
 Form = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
+
+
+@contextmanager
+def int8() -> Iterator[None]:
+    """Inside, products without gradients take weights and inputs in 8 bits, the inputs scaled by their largest.
+
+    What a row gives then depends a little on the rows beside it. Narrow weights stay as they are.
+    """
+    before, _loops.in_int8 = _loops.in_int8, True
+    try:
+        yield
+    finally:
+        _loops.in_int8 = before
 
 
 class Slots:
@@ -168,6 +182,7 @@ def _of_values(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 class _Current(threading.local):
     current: Loop | None = None
+    in_int8: bool = False
 
 
 _loops = _Current()
@@ -242,7 +257,7 @@ def backward_pass() -> int:
 class _Packed:
     version: int
     place: int
-    layouts: dict[tuple[bool, torch.dtype], Tensor] = field(default_factory=dict)
+    layouts: dict[tuple[bool, torch.dtype], Any] = field(default_factory=dict)
 
 
 _packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Packed
@@ -260,6 +275,14 @@ def _product(
     rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, transposed: bool = False
 ) -> Tensor:
     """`rows · Wᵀ + b`, or `rows · W` if `transposed`, by a packed weight where that helps."""
+    if (
+        _loops.in_int8
+        and not torch.is_grad_enabled()
+        and len(rows) > 0
+        and min(weight.shape) >= LEAST_INT8_WIDTH
+    ):
+        made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
+        return made if bias is None else made + bias
     if len(rows) > MOST_PACKED_ROWS or len(rows) == 0 or not _can_pack(dtype):
         matrix = weight.detach().to(dtype)
         made = rows @ (matrix if transposed else matrix.t())
@@ -272,16 +295,34 @@ def _product(
 def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
     """The weight as the matrix kernels want it, made anew when the weight has changed."""
     owner = weight if weight._base is None else weight._base  # a gate passes on a view
-    kept = _packed.get(owner)
-    if kept is None or (kept.version, kept.place) != (owner._version, owner.data_ptr()):
-        kept = _packed[owner] = _Packed(owner._version, owner.data_ptr())
-    key = (transposed, dtype)
+    kept, key = _kept(owner), (transposed, dtype)
     if key not in kept.layouts:
         matrix = owner.detach().to(dtype)
         matrix = matrix.t().contiguous() if transposed else matrix.contiguous()
         kept.layouts[key] = torch.ops.mkldnn._reorder_linear_weight(matrix, rows)
     layout: Tensor = kept.layouts[key]
     return layout
+
+
+def _int8(weight: Tensor) -> Any:
+    """The weight in 8 bits, every row by a scale of its own, as the matrix kernels want it."""
+    kept, key = _kept(weight), (False, torch.qint8)
+    if key not in kept.layouts:
+        matrix = weight.detach().float()
+        scales = matrix.abs().amax(dim=1).clamp(min=1e-8) / 127
+        places = torch.zeros(len(matrix), dtype=torch.long)
+        rounded = (matrix / scales.unsqueeze(1)).round().to(torch.int8)
+        quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), places, 0)
+        kept.layouts[key] = torch.ops.quantized.linear_prepack(quantised, None)
+    return kept.layouts[key]
+
+
+def _kept(weight: Tensor) -> _Packed:
+    """What was laid out of a weight as it is now."""
+    kept: _Packed | None = _packed.get(weight)
+    if kept is None or (kept.version, kept.place) != (weight._version, weight.data_ptr()):
+        kept = _packed[weight] = _Packed(weight._version, weight.data_ptr())
+    return kept
 
 
 def _can_pack(dtype: torch.dtype) -> bool:

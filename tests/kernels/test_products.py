@@ -178,3 +178,26 @@ def test_bfloat16_under_autocast() -> None:
     for fused, plain in zip(found["fused"], found["plain"], strict=True):
         assert fused.dtype == torch.float32
         torch.testing.assert_close(fused, plain, atol=5e-2, rtol=5e-2)
+
+
+def test_int8_is_close_and_only_without_gradients() -> None:
+    layer, given = kernels.Linear(256, 300), torch.randn(20, 256)
+    with torch.no_grad():
+        layer.bias.fill_(3.0)
+    with kernels.forced("fused"), kernels.int8():
+        exact = layer(given)  # gradients are wanted
+        with torch.inference_mode():
+            close = layer(given)
+    torch.testing.assert_close(exact, nn.functional.linear(given, layer.weight, layer.bias))
+    assert not torch.equal(exact, close)
+    # a product of 256 rounded numbers: inputs off by at most max / 254 each, weights likewise
+    step = float(given.abs().max() / 127 + layer.weight.abs().max() / 127)
+    assert float((exact - close).abs().max()) < step * 4
+
+
+def test_narrow_weights_stay_as_they_are_in_int8() -> None:
+    layer, given = kernels.Linear(16, 16), torch.randn(4, 16)
+    with kernels.forced("fused"), torch.inference_mode():
+        expected = layer(given)
+        with kernels.int8():
+            assert torch.equal(layer(given), expected)
