@@ -12,6 +12,7 @@ The plain form is the ordinary product; it also takes over for gradients of grad
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -275,12 +276,8 @@ def _product(
     rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, transposed: bool = False
 ) -> Tensor:
     """`rows · Wᵀ + b`, or `rows · W` if `transposed`, by a packed weight where that helps."""
-    if (
-        _loops.in_int8
-        and not torch.is_grad_enabled()
-        and len(rows) > 0
-        and min(weight.shape) >= LEAST_INT8_WIDTH
-    ):
+    made: Tensor
+    if _loops.in_int8 and not torch.is_grad_enabled() and len(rows) and min(weight.shape) >= LEAST_INT8_WIDTH:
         made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
         return made if bias is None else made + bias
     if len(rows) > MOST_PACKED_ROWS or len(rows) == 0 or not _can_pack(dtype):
@@ -289,7 +286,8 @@ def _product(
         return made if bias is None else made + bias.detach().to(dtype)
     bias = None if bias is None else bias.detach().to(dtype)
     layout = _layout(weight, transposed, dtype, len(rows))
-    return torch.ops.mkldnn._linear_pointwise(rows.contiguous(), layout, bias, "none", [], "")  # type: ignore[no-any-return]
+    made = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), layout, bias, "none", [], "")
+    return made
 
 
 def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
@@ -312,7 +310,11 @@ def _int8(weight: Tensor) -> Any:
         scales = matrix.abs().amax(dim=1).clamp(min=1e-8) / 127
         places = torch.zeros(len(matrix), dtype=torch.long)
         rounded = (matrix / scales.unsqueeze(1)).round().to(torch.int8)
-        quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), places, 0)
+        with (
+            warnings.catch_warnings()
+        ):  # such tensors will go; the bound on torch in pyproject.toml keeps them
+            warnings.simplefilter("ignore", UserWarning)
+            quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), places, 0)
         kept.layouts[key] = torch.ops.quantized.linear_prepack(quantised, None)
     return kept.layouts[key]
 
