@@ -12,6 +12,7 @@ last place (tests/kernels/test_compiled.py).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -52,18 +53,22 @@ def array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().numpy()
 
 
+class _Matched(threading.local):
+    threads = 0
+
+
+_matched = _Matched()
+
+
 def match_threads() -> None:
-    """Let kernels use as many threads as torch does."""
-    global _threads
+    """Let kernels use as many threads as torch does, in the thread that asks."""
     wanted = torch.get_num_threads()
-    if wanted != _threads:
+    if wanted != _matched.threads:
         numba.config.THREADING_LAYER = "omp"
         numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
         torch.set_num_threads(wanted)  # starting, numba set it: they share their threads
-        _threads = wanted
+        _matched.threads = wanted
 
-
-_threads = 0
 
 if not AVAILABLE:
     exp = tanh = sigmoid = None
