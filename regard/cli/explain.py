@@ -21,6 +21,7 @@ examples:
   regard explain --example
   regard explain runs/demo 'die alte frau lacht .'
   regard explain runs/demo 'die alte frau lacht .' --plot picture.pdf
+  regard explain runs/demo 'die alte frau lacht .' --trace trace.json
   regard explain runs/demo 'die alte frau .' --target 'the old man .'"""
 
 
@@ -33,6 +34,18 @@ def main(arguments: Sequence[str]) -> int:
     add("--example", action="store_true", help="the worked example; needs no model")
     add("--target", help="explain this translation in place of the model's own")
     add("--plot", type=Path, metavar="FILE", help="also draw the weight matrix: .png, .pdf or .svg")
+    add(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="also write the numbers: .json (all of them), .npz (NumPy), .csv (a line for each weight), "
+        ".pharaoh or .align (word links), .softalign (pieces and weights as SoftAlignments and Nematus have them)",
+    )
+    add(
+        "--alignment",
+        action="store_true",
+        help="with --trace .json or .npz: also each state times its weight",
+    )
     add("--top", type=int, default=5, help="scores and next words shown at each step (default: 5)")
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
@@ -52,17 +65,26 @@ def main(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from regard.data.sentences import cut_sentences
-    from regard.explain import HeatMap, font_advice, plot_attention, show_trace
+    from regard.explain import HeatMap, check_trace_file, font_advice, plot_attention, show_trace, write_trace
     from regard.explain.plot import check_suffix
 
     if options.plot:
         check_suffix(options.plot)
+    if options.trace:
+        check_trace_file(options.trace)
+    elif options.alignment:
+        parser.error("--alignment: says what --trace writes; name its file too, or leave it out")
     translator = load_model(options)
     if options.plot and translator.model.decoder.attention is None:
         parser.error("--plot: this model has no attention to draw; choose a model with a score function")
     if len(cut_sentences(sentence)) > 1:
         print("several sentences are explained as one; `regard translate` cuts them apart", file=sys.stderr)
-    trace = translator.trace(sentence, options.target, num_candidates=options.top)
+    trace = translator.trace(
+        sentence, options.target, num_candidates=options.top, alignment=options.alignment
+    )
+    if options.trace:
+        write_trace(trace, options.trace)
+        print(f"written: {options.trace}", file=sys.stderr)
     translation = trace.translation
     console = Console(highlight=False)
     if options.matrix_only:
