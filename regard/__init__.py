@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from regard.lab.demo import Demo, demo
     from regard.lab.evaluation import Evaluation, Judged, evaluate
     from regard.lab.grammar_files import write_grammar
+    from regard.lab.info import machine_facts, model_facts
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
     from regard.records import (
@@ -92,6 +93,7 @@ _HOMES = {
     "regard.lab.demo": ("Demo", "demo"),
     "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
     "regard.lab.grammar_files": ("write_grammar",),
+    "regard.lab.info": ("machine_facts", "model_facts"),
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
     "regard.records": (
@@ -156,7 +158,9 @@ __all__ = [
     "evaluate",
     "load",
     "load_ensemble",
+    "machine_facts",
     "measure",
+    "model_facts",
     "plot_attention",
     "plot_bleu_by_length",
     "prepare",

@@ -41,6 +41,7 @@ CALLS = {
     "explain": "show_trace",
     "data grammar": "write_grammar",
     "data stats": "corpus_stats",
+    "info": "machine_facts",
 }
 
 
