@@ -42,7 +42,7 @@ def whole_file(path: Path, draft: Path | None = None) -> Iterator[IO[bytes]]:
         return
     draft = draft or path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     try:
-        with draft.open("wb") as raw, _packing(raw, path.suffix) as packed:
+        with _opened(draft, path) as raw, _packing(raw, path.suffix) as packed:
             yield packed
         os.replace(draft, path)
     finally:
@@ -50,11 +50,23 @@ def whole_file(path: Path, draft: Path | None = None) -> Iterator[IO[bytes]]:
 
 
 def check_place(path: Path) -> None:
-    """Raise DataError for a file that cannot be written, because it is a folder or its folder is missing."""
+    """Raise DataError for a file that cannot be written: it is a folder, or its folder is missing or read-only."""
+    folder = path.absolute().parent
     if path.is_dir():
         raise DataError(f"{path}: is a folder; name a file in it")
-    if not path.absolute().parent.is_dir():
-        raise DataError(f"{path}: there is no folder {path.absolute().parent} to write into; make it first")
+    if not folder.is_dir():
+        raise DataError(f"{path}: there is no folder {folder} to write into; make it first")
+    is_device = path.exists() and not path.is_file()
+    if not is_device and not os.access(folder, os.W_OK):
+        raise DataError(f"{path}: nothing may be written into {folder}; name another place")
+
+
+def _opened(draft: Path, path: Path) -> IO[bytes]:
+    """The draft of a file. Raises DataError in the file's own name."""
+    try:
+        return draft.open("wb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); name another place") from None
 
 
 @contextmanager

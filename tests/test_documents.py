@@ -64,7 +64,7 @@ def test_the_example_that_stops_early_stops(capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_and_pictures_are_there(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r'(?:\]\(|src=")([^)"#\s]+)[)"]', page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from regard.errors import DataError
-from regard.output import whole_output
+from regard.output import check_place, whole_output
 
 TEXT = "größe\n\u2028\r\nzwei\n"
 
@@ -62,4 +62,19 @@ def test_a_place_there_must_be(tmp_path: Path) -> None:
         pytest.raises(DataError, match=r"there is no folder .* to write into"),
         whole_output(tmp_path / "no" / "out"),
     ):
+        pass
+
+
+def test_a_folder_one_may_not_write_into_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *asked: False)
+    with pytest.raises(DataError, match=r"out\.txt: nothing may be written into .*; name another place"):
+        check_place(tmp_path / "out.txt")
+    check_place(Path(os.devnull))
+
+
+def test_what_cannot_be_written_is_told_in_its_own_name(tmp_path: Path) -> None:
+    long = tmp_path / ("x" * 250)
+    with pytest.raises(DataError, match=r"x: cannot be written \(File name too long\)"), whole_output(long):
         pass

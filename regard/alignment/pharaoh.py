@@ -48,7 +48,8 @@ def read_links(path: str | Path, *, one_indexed: bool = False, flipped: bool = F
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected a text file of links, got: {error}; check the path") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise DataError(f"{path}: expected a text file of links: {reason}; check the path") from None
     return [
         _parse_line(path, number, line, one_indexed, flipped) for number, line in enumerate(lines, start=1)
     ]

@@ -138,6 +138,10 @@ class Tsv(Source):
         header = next(read_lines(self.file)).split("\t") if self._has_header else []
         places = []
         for column in self._columns.wanted:
+            if header.count(column) > 1:
+                raise DataError(
+                    f"{self.file}, line 1: {header.count(column)} columns are named {column!r}; rename all but one"
+                )
             if column in header:
                 places.append(header.index(column))
             elif column.isdecimal() and int(column) > 0:
@@ -184,7 +188,7 @@ class JsonLines(Source):
     def _parse(self, line: str, where: str) -> dict[str, Any]:
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # brackets within brackets without end
             raise DataError(f"{where}: broken JSON ({error}); expected one object on each line") from None
         if not isinstance(row, dict):
             raise DataError(

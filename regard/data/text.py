@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _BLOCK_SIZE = 1 << 20
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
 _OTHER_ARCHIVES = {
     b"PK\x03\x04": "zip",
@@ -35,11 +36,11 @@ def open_text(path: str | Path) -> BinaryIO:
     """Open a text file as bytes: the one door through which every corpus file is read.
 
     gzip and xz are unpacked on the way; the first bytes tell, not the name. Raises DataError where there is no such
-    file, naming one with a similar name if there is one; and, there or while reading, for a broken archive.
+    file, naming one with a similar name if there is one, for UTF-16, and, also while reading, for a broken archive.
     """
     path = Path(path)
     if path.is_file():
-        return _unpacked(path)
+        return _not_utf_16(path, _unpacked(path))
     if path.is_dir():
         raise DataError(f"{path}: expected a text file, came a folder; name the file in it")
     if path.exists():
@@ -120,7 +121,21 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _unpacked(path: Path) -> BinaryIO:
+def _not_utf_16(path: Path, file: io.BufferedReader) -> io.BufferedReader:
+    """The file, unless its first bytes say that it is UTF-16, whose lines cannot even be counted."""
+    try:
+        if not file.peek(2).startswith(_UTF_16):
+            return file
+    except DataError:
+        file.close()
+        raise
+    file.close()
+    raise DataError(
+        f"{path}: is UTF-16; expected UTF-8: convert it, for example: iconv -f UTF-16 -t UTF-8 {path}"
+    )
+
+
+def _unpacked(path: Path) -> io.BufferedReader:
     with path.open("rb") as file:
         start = file.read(10)
     if start.startswith((_GZIP, _XZ)):
@@ -141,14 +156,10 @@ def _decode(raw: bytes, path: str | Path, number: int, position: int) -> str:
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}, line {number}: byte 0x{raw[error.start]:02X} at offset {position + error.start} is not UTF-8; "
-            f"convert the file, for example: iconv -f {_likely_encoding(raw)} -t UTF-8 {path}"
+            f"convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 {path}"
         ) from None
     text = text.removesuffix("\n").removesuffix("\r")
     return text.removeprefix("\ufeff") if number == 1 else text
-
-
-def _likely_encoding(raw: bytes) -> str:
-    return "UTF-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "WINDOWS-1252"
 
 
 def _suggestion(path: Path) -> str:

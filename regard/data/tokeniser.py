@@ -36,6 +36,7 @@ _MARKS = frozenset((PAD, START, END))  # the specials that stand for no text; an
 _SPACE_BYTES = b" \t\n\v\f\r"
 # a fallback's text holds no white space of one byte but the space itself, so a decoded line never breaks in two
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256) if byte not in _SPACE_BYTES]
+_HALF = re.compile("[\ud800-\udfff]")
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _WITH_BYTES = ("bpe", "unigram")
 # a sign, or letters and digits with the apostrophe before them (don't: don + 't), each with the space before it
@@ -43,6 +44,10 @@ _SIGN_OR_LETTERS = r" ?['’]?[\p{L}\p{M}\p{N}]+| ?[\p{P}\p{S}]"
 _NFC = normalizers.NFC()
 _SCORE_STEP = 1e-4
 _MOST_WORDS = 500_000  # whose ids are remembered
+_LONGEST_WORD = (
+    1000  # characters that are learnt from together: longer is data, not words, and takes the square of it
+)
+_LONG_WORD = re.compile(rf"\S{{{_LONGEST_WORD}}}")
 
 
 class Tokeniser:
@@ -177,9 +182,13 @@ class Tokeniser:
             )
 
     def _encode_plain(self, texts: list[str]) -> list[list[int]]:
-        if self._words is not None:
-            return self._words.encode(texts)
-        return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
+        try:
+            if self._words is not None:
+                return self._words.encode(texts)
+            return [encoding.ids for encoding in self._library.encode_batch_fast(texts)]
+        except (UnicodeEncodeError, TypeError):  # the library says the one or the other
+            _check_halves(texts)
+            raise
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name.
@@ -290,6 +299,15 @@ class Tokeniser:
             ) from None
 
 
+def _check_halves(texts: Iterable[str]) -> None:
+    """Raise DataError for half a character, which no text file can hold."""
+    for text in texts:
+        if half := _HALF.search(text):
+            raise DataError(
+                f"half a character, \\u{ord(half[0]):x}, in {text[:40]!r}; expected whole ones, as in UTF-8"
+            )
+
+
 def _shown(text: str) -> str:
     accent = len(text) == 1 and unicodedata.combining(text)
     return "◌" + text if accent else text.replace(" ", "▁").translate(_HANGUL_LETTERS)
@@ -391,7 +409,7 @@ def _learn_bpe(texts: Iterable[str], config: TokeniserConfig, room: int) -> Toke
         limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    library.train_from_iterator(texts, trainer)
+    library.train_from_iterator(_cut(texts), trainer)
     return _library_from(json.loads(library.to_str()) | {"added_tokens": []})
 
 
@@ -408,13 +426,20 @@ def _learn_unigram(texts: Iterable[str], config: TokeniserConfig, room: int) -> 
             vocab_size=room + 1, unk_token=unknown, special_tokens=[unknown], show_progress=False
         )
         library.model = models.Unigram()
-        library.train_from_iterator((text.translate(kept) for text in _normalised(library, texts)), trainer)
+        library.train_from_iterator(
+            (text.translate(kept) for text in _normalised(library, _cut(texts))), trainer
+        )
         learnt = json.loads(library.to_str())["model"]["vocab"]
     fixed = [(piece, 0.0) for piece in [*_STORED_SPECIALS, *_BYTES]]
     pieces = _settled({piece: score for piece, score in learnt if piece != unknown}, alphabet, room)
     library = _new_fallback_library(config)  # the trainer has told the old one that unknown is special
     library.model = models.Unigram([*fixed, *pieces], unk_id=UNKNOWN, byte_fallback=True)
     return library
+
+
+def _cut(texts: Iterable[str]) -> Iterator[str]:
+    """The texts with what has no space for long cut in parts."""
+    return (_LONG_WORD.sub(r"\g<0> ", text) if len(text) > _LONGEST_WORD else text for text in texts)
 
 
 class _Only(dict[int, int]):

@@ -54,7 +54,7 @@ def translate_file(
     translator = model if isinstance(model, Translator) else load(model)
     name = str(source) if isinstance(source, str | Path) else "standard input"
     tell = None if warn is None else lambda message: warn(f"{name}, {message}")
-    unknown, unmet = _Unknown(warn), Unmet(tell)
+    unknown, unmet = _Unknown(warn, bool(how.get("replace_unknown"))), Unmet(tell)
 
     def translated(lines: list[str], first_line: int) -> Iterator[Translation]:
         given = {"warn": tell, "watch": watch, "unknown": unknown.words, "unmet": unmet, **how}
@@ -109,9 +109,10 @@ def _warn_of_tables(lines: list[str], warn: Warn) -> None:
 class _Unknown:
     """The source words a vocabulary does not have: told when the first are met, and again at the end if more came."""
 
-    def __init__(self, warn: Warn | None) -> None:
+    def __init__(self, warn: Warn | None, replaced: bool) -> None:
         self.words: Counter[str] = Counter()
         self._warn, self._told = warn, 0
+        self._remedy = "" if replaced else ", or see --replace-unknown"
 
     def tell_first(self) -> None:
         """Tell what has come so far, once."""
@@ -125,7 +126,7 @@ class _Unknown:
             most = ", ".join(repr(word) for word, _ in self.words.most_common(_EXAMPLES))
             self._warn(
                 f"{number:,} source word{'s' if number > 1 else ''} unknown to the model, such as {most}; write "
-                "words as in its training text (case, spaces before full stops), or see --replace-unknown"
+                f"words as in its training text (case, spaces before full stops){self._remedy}"
             )
             self._told = number
 

@@ -28,7 +28,7 @@ nav a {{ color: inherit; margin-right: 1.25rem; }}
   margin: 1.75rem 0 1rem; padding: 0; list-style: none; }}
 .figures li {{ background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem .9rem; }}
 .figures b {{ display: block; font-size: 1.75rem; line-height: 1.2; font-variant-numeric: tabular-nums; }}
-.figures small {{ color: var(--soft); font-size: .8rem; font-weight: 400; }}
+.figures small {{ color: var(--soft); font-size: .8rem; font-weight: 400; white-space: nowrap; }}
 dl {{ display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem 1rem; margin: .5rem 0; }}
 dd {{ margin: 0; overflow-wrap: anywhere; white-space: pre-wrap; }}
 code {{ font: .8rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }}

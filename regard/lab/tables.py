@@ -42,7 +42,7 @@ def show_evaluation(found: Evaluation) -> RenderableType:
 def task_line(found: Evaluation) -> str:
     """WER and PER as grapheme-to-phoneme tasks report them."""
     rates = ", ".join(f"{name} {rate:.2f} %" for name, rate in found.task_rates.items())
-    return f"as G2P tasks report it: {rates} (WER: outputs with any mistake)"
+    return f"as G2P tasks report it: {rates} (WER: outputs with any mistake; PER: the WER above)"
 
 
 def show_comparison(found: Comparison) -> RenderableType:

@@ -23,8 +23,8 @@ MEASURES = {
     "bleu": Measure("BLEU", "runs of 1 to 4 words in common"),
     "chrf": Measure("chrF", "runs of 1 to 6 characters in common"),
     "ter": Measure("TER", "edits and shifts for each reference word", lower_is_better=True),
-    "exact_match": Measure("exact match", "exactly right; G2P tasks' WER is 100 − this"),
-    "wer": Measure("WER", "edits for each reference word (phonemes: PER)", True),
+    "exact_match": Measure("exact match", "exactly as a reference has it"),
+    "wer": Measure("WER", "edits for each reference word", True),
     "per": Measure("PER", "edits for each reference phoneme", True),
     "cer": Measure("CER", "edits for each reference character", lower_is_better=True),
 }

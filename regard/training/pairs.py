@@ -168,6 +168,10 @@ def gather(config: DataConfig, sources: Sources, folder: Path, progress: Progres
         held_out = checksums <= _bound(checksums, config.holdout_pairs)
         validation = tuple(file.pairs(held_out.astype(np.int64)))
     left_out = Counter(cleaner.counts)
+    if not len(checksums):
+        raise DataError(
+            f"no sentence pair to train on: {counted(left_out)}; check the files and what data leaves out"
+        )
     if not validation:
         raise DataError(
             "data.validation: no pair with text on both sides; give other files, or raise data.holdout_pairs"

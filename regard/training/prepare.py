@@ -49,6 +49,7 @@ from regard.training.recipe import resolve, with_tokenisers_of_init
 
 _MOST_TEXTS = 2_000_000  # BPE and Unigram learn no more from more
 _MANY_UNKNOWN = 0.05
+_FEW = 0.01  # of the validation sources
 
 
 def prepare(
@@ -239,8 +240,12 @@ def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training
     ]
     if gathered.num_shared:
         notes.append(
-            f"{plural(gathered.num_shared, 'validation source')} of {len(gathered.validation):,} also in training: "
-            "validation will look too good"
+            f"{plural(gathered.num_shared, 'validation source')} of {len(gathered.validation):,} also in training"
+            + (
+                ": validation will look too good"
+                if gathered.num_shared > _FEW * len(gathered.validation)
+                else ""
+            )
         )
     return Report(
         num_read=gathered.num_read,

@@ -257,6 +257,8 @@ def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: p
     told = run("translate", models.attention, stdin=stdin + b"Haus\n").err
     assert told.splitlines()[1].startswith("regard translate: 3 source words unknown to the model")
     assert run("translate", models.attention, stdin=f"{SENTENCES[0]}\n".encode()).err == ""
+    told = run("translate", models.attention, "--replace-unknown", stdin=stdin).err
+    assert told.endswith("(case, spaces before full stops)\n")
 
 
 def test_a_table_is_told_of(run: Shell, models: Trained) -> None:

@@ -103,6 +103,8 @@ def test_each_file_has_its_checksum(tmp_path: Path) -> None:
         ("a.tsv", "a\tb\n", {"columns": [0, 1]}, "line 1: no column '0', columns are counted from 1"),
         ("a.tsv", "de\ten\na\tb\n", {"columns": ["de", "fr"]}, "line 1: no column 'fr', its columns are de, en"),
         ("a.tsv", "de\ten\n", {"columns": ["de", "en"]}, "expected lines after the header"),
+        ("a.tsv", "de\tde\ten\na\tb\tc\n", {"columns": ["de", "en"]}, "line 1: 2 columns are named 'de'; rename"),
+        ("a.jsonl", "[" * 100_000 + "\n", {}, "line 1: broken JSON"),
         ("a.tsv", "a\tb\n", {"columns": [1, 2, 3]}, "data.columns: expected two, .* came 3"),
         ("a.tsv", "a\tb\nü\tb\n".encode("latin-1"), {}, "a.tsv, line 2: byte 0xFC at offset 4 is not UTF-8"),
         ("a.tsv.gz", "a\tb\nü\tb\n".encode("latin-1"), {}, "a.tsv.gz, line 2: byte 0xFC at offset 4"),

@@ -103,9 +103,13 @@ def test_bytes_that_are_not_utf8_are_named_with_place_and_remedy(tmp_path: Path)
     file = write(tmp_path / "a.txt", "ok\nschön\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"a\.txt, line 2: byte 0xF6 at offset 6 is not UTF-8.*WINDOWS-1252"):
         list(read_lines(file))
-    utf16 = write(tmp_path / "b.txt", "ok\n".encode("utf-16"))
-    with pytest.raises(DataError, match=r"line 1: byte 0xFF at offset 0 .*UTF-16"):
-        list(read_lines(utf16))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_utf_16_is_named_before_its_lines_are_counted(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    file = write(tmp_path / "b.txt", pack("ok\n".encode("utf-16")))
+    with pytest.raises(DataError, match=r"b\.txt: is UTF-16; expected UTF-8.*iconv -f UTF-16"):
+        count_lines(file)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress])

@@ -54,6 +54,14 @@ def test_the_first_pieces_are_the_specials(kind: str) -> None:
     assert train(kind).pieces(range(4)) == list(SPECIALS)
 
 
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_what_has_no_space_for_long_is_learnt_from_in_parts(kind: str) -> None:
+    endless = "x" * 5000
+    learnt = train(kind, [*TEXTS, endless])
+    assert max(len(piece.strip()) for piece in learnt.spellings()) <= 1000
+    assert learnt.decode(learnt.encode(endless)) == endless
+
+
 @given(text=hard_texts)
 @example(text="".join(HARD_PARTS))
 @example(text=" ".join(HARD_PARTS))
@@ -430,3 +438,9 @@ def test_a_difference_is_named(settings: dict, expected: str) -> None:
 def test_a_difference_of_pieces_is_named() -> None:
     one, other = train("words", ["a a b"]), train("words", ["a a c"])
     assert one.difference(other) == "piece 5 is 'b' and 'c'"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_a_character_is_told(kind: str) -> None:
+    with pytest.raises(DataError, match=r"half a character, \\ud800, in"):
+        train(kind).encode("die \ud800 frau")

@@ -173,7 +173,8 @@ def test_ids_that_are_no_pieces_are_refused(tmp_path: Path) -> None:
     [
         (["a b"], {}, "no sentence pair to train on"),
         (["a b", " ", "c d"], {"max_pieces": 1}, "no sentence pair to train on"),
-        ([""], {}, "no pair with text on both sides"),
+        ([""], {}, "no sentence pair to train on: 1 empty; check the files and what data leaves out"),
+        (["a", "b"], {"drop_equal": True}, "no sentence pair to train on: 2 source equals target"),
     ],
 )
 def test_a_corpus_that_leaves_nothing_is_refused(
@@ -304,6 +305,12 @@ def test_validation_sources_seen_in_training_are_told(tmp_path: Path) -> None:
     validation = write(tmp_path, "validation", [("satz S1", "x"), ("ganz neu", "y")])
     told = told_of(write(tmp_path, "train", numbered(20)), validation=validation)
     assert "1 validation source of 2 also in training: validation will look too good" in told
+
+
+def test_a_few_of_many_are_told_without_alarm(tmp_path: Path) -> None:
+    validation = write(tmp_path, "validation", [("satz S1", "x"), *((f"neu {i}", "y") for i in range(199))])
+    told = told_of(write(tmp_path, "train", numbered(20)), validation=validation)
+    assert "1 validation source of 200 also in training" in told
 
 
 def test_many_sentences_are_sampled_for_the_tokeniser(
