@@ -41,8 +41,9 @@ def whole_file(path: Path, draft: Path | None = None) -> Iterator[IO[bytes]]:
             yield file
         return
     draft = draft or path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
+    opened = _opened(draft, path)
     try:
-        with _opened(draft, path) as raw, _packing(raw, path.suffix) as packed:
+        with opened as raw, _packing(raw, path.suffix) as packed:
             yield packed
         os.replace(draft, path)
     finally:
