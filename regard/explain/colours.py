@@ -39,7 +39,9 @@ def colour_rules() -> str:
     """Style rules that give every name its colour: light, dark if the reader's system is dark, or as chosen."""
     light, dark = (";".join(f"--{name}:{pair[theme]}" for name, pair in COLOURS.items()) for theme in (0, 1))
     chosen = f':root[data-theme="dark"]{{color-scheme:dark;{dark}}}'
-    system = f'@media (prefers-color-scheme:dark){{:root:not([data-theme="light"]){{color-scheme:dark;{dark}}}}}'
+    system = (
+        f'@media (prefers-color-scheme:dark){{:root:not([data-theme="light"]){{color-scheme:dark;{dark}}}}}'
+    )
     return f":root{{color-scheme:light;{light}}}{system}{chosen}"
 
 

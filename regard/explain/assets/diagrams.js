@@ -149,7 +149,7 @@ function gather(view) {
   if (step > 0 || !bridge || bridge === "zero") return [];
   const taken = rows.filter((_, number) => takenByBridge(trace, number, rows.length));
   const seen = span(time, 0.1, 0.25) * (1 - 0.8 * span(time, 1, 1.3));
-  const x = place.state.x - 7;
+  const x = place.state.x - 8;
   const ys = [...taken.map((row) => row.y), place.wide ? 56 : place.bottom + 8];
   const line = outline("gather", `M${short(x)} ${short(Math.min(...ys))}V${short(Math.max(...ys))}`, { class: "gather", opacity: seen });
   const dots = taken.map((row, number) => ({ key: `gather.${number}`, tag: "circle", cx: x, cy: row.y, r: 3, class: "gather-dot", opacity: seen }));
@@ -187,7 +187,7 @@ function bahdanauDiagram(view) {
     wire(view.place.wide ? "cell.r" : "cell.b", view.place.wide ? "after.l" : "after.t", [5.3, 5.42], { kind: "decoder-flow" }),
     wire(view.place.wide ? "after.b" : "after.r", view.place.wide ? "out.t" : "out.l", [5.45, 5.56], { kind: "decoder-flow" }),
     wire(view.place.wide ? "context.r" : "context.b", view.place.wide ? "out.l" : "out.t", [5.2, 5.56], { kind: "context-flow", leave: view.place.wide ? 14 : 12 }),
-    wire(view.place.wide ? "word.r" : "word.b", view.place.wide ? "out.b" : "out.b", [5.2, 5.56], { kind: "word-flow", leave: view.place.wide ? 0 : -10 }),
+    wire(view.place.wide ? "word.r" : "word.b", "out.b", [5.2, 5.56], view.place.wide ? { kind: "word-flow" } : { kind: "word-flow", leave: -12, over: view.place.decoder.y + 182 }),
   ];
   return { nodes: withQuery(view, nodes), wires: [...queryWire(view, "before", [0.5, 0.85]), ...wires], first: "before", last: "out" };
 }

@@ -112,7 +112,7 @@ function widePlaces(width, memory, looks) {
   const strip = memory <= 4 ? 32 * Math.max(memory, 1) : 86;
   const free = Math.max(0, width - 1000);
   const word = { x: 4, width: 110 + free * 0.12 };
-  const state = { x: word.x + word.width + 10, width: strip };
+  const state = { x: word.x + word.width + 15, width: strip };
   const score = { x: state.x + strip + 22, width: 74 };
   const weight = { x: score.x + score.width + 14, width: 112 + free * 0.14 };
   const weighted = { x: weight.x + weight.width + 10, width: strip };
@@ -140,7 +140,7 @@ function tallPlaces(width, memory, looks) {
   const margin = 10;
   const wordWidth = Math.min(140, (width - margin) * 0.2);
   const word = { x: margin, width: looks ? wordWidth : 110 };
-  const state = { x: word.x + word.width + 7, width: strip };
+  const state = { x: word.x + word.width + 11, width: strip };
   const score = { x: state.x + strip + 8, width: width < 480 ? 38 : 60 };
   const weighted = { x: width - 34 - strip, width: strip };
   const weight = { x: score.x + score.width + 8, width: weighted.x - score.x - score.width - 16 };
