@@ -68,8 +68,9 @@ def example_page(title: str = "Attention by hand") -> str:
     )
 
 
-def example_trace(example: WorkedExample, score: ExampleScore, decoder: str = "bahdanau") -> dict[str, Any]:
-    """The worked example under a score function in the form of a trace's JSON; there is no next word."""
+def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> dict[str, Any]:
+    """The worked example under a score function (without one: dot) as a trace's JSON; there is no next word."""
+    score = score or next(one for one in example_scores(example.query, example.values) if one.name == "dot")
     weights = score.weights
     pieces = [f"encoder\u00a0{place}" for place in range(1, len(example.values) + 1)]
     step = {
@@ -85,7 +86,7 @@ def example_trace(example: WorkedExample, score: ExampleScore, decoder: str = "b
         "intervention": None,
     }
     model = {
-        "decoder": decoder,
+        "decoder": "bahdanau",
         "score": score.name,
         "formula": score.formula,
         "score_source": score.source,
@@ -93,9 +94,9 @@ def example_trace(example: WorkedExample, score: ExampleScore, decoder: str = "b
         "context": "goes on into the decoder",
         "bridge": None,
         "cell": None,
-        "num_layers": 2 if decoder == "gnmt" else 1,
+        "num_layers": 1,
         "input_feeding": True,
-        "gnmt_query": "previous" if decoder == "gnmt" else None,
+        "gnmt_query": None,
     }
     side = {"text": "", "pieces": pieces, "words": pieces, "places": list(range(len(pieces)))}
     target = {"text": "", "pieces": [""], "words": [""], "places": [0]}
@@ -193,4 +194,5 @@ def drawing_script() -> str:
 
 
 def asset(name: str) -> str:
+    """A file of the page's parts: script, style or frame."""
     return (files("regard.explain") / "assets" / name).read_text(encoding="utf-8")
