@@ -9,6 +9,7 @@ from typing import TypedDict
 from regard.config import SearchConfig
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
+from regard.records import Intervention
 from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
 
@@ -28,6 +29,8 @@ class How(TypedDict, total=False):
     a term that could not be written is in `unmet`).
     `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
     says of it.
+    `intervene`: `Attend`, `Weights` and `Force`, for one text: what comes before the first of them is written as
+    without them, then the model goes on.
     `watch`: called with the number of sentences just done.
     """
 
@@ -49,6 +52,7 @@ class How(TypedDict, total=False):
     glossary: Mapping[str, str]
     replace_unknown: bool
     lexicon: Mapping[str, str]
+    intervene: Sequence[Intervention]
     watch: Watch | None
 
 
@@ -60,6 +64,7 @@ class Asked:
     restrictions: Restrictions
     batch_size: int
     lexicon: Mapping[str, str] | None
+    interventions: tuple[Intervention, ...] = ()
 
     @staticmethod
     def of(
@@ -90,7 +95,12 @@ class Asked:
         batch_size = how.get("batch_size", search.batch_size)
         check_size(batch_size)
         lexicon = how.get("lexicon", {}) if how.get("replace_unknown") else None
-        return Asked(plan, _restrictions(how, texts, source, target), batch_size, lexicon)
+        interventions = tuple(how.get("intervene", ()))
+        if interventions and (len(texts) != 1 or not texts[0].strip()):
+            raise SearchError(
+                f"search: intervene changes one text; expected one with words, got {list(texts)}"
+            )
+        return Asked(plan, _restrictions(how, texts, source, target), batch_size, lexicon, interventions)
 
 
 def check_size(batch_size: int) -> None:
