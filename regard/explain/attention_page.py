@@ -140,7 +140,7 @@ def _packed_step(step: Mapping[str, Any], states: np.ndarray | None) -> dict[str
 
 
 def _packed_node(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: round(value, 4) if isinstance(value, float) else value for key, value in node.items()}
+    return {key: round(value, 6) if isinstance(value, float) else value for key, value in node.items()}
 
 
 def _packed(numbers: Sequence[float] | np.ndarray) -> str:

@@ -170,7 +170,7 @@ function gather(view) {
 }
 
 function takenByBridge(trace, number, count) {
-  const both = /both|bidirectional/.test(trace.model.encoder_description || "");
+  const both = trace.model.encoder === "recurrent" && /both directions/.test(trace.model.encoder_description || "");
   return trace.model.bridge === "mean" || number === count - 1 || (both && number === 0);
 }
 

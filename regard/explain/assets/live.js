@@ -66,7 +66,6 @@ function translate(text) {
     });
     const trace = await (await ask("/v1/trace", { text })).json();
     showTrace(unpackTrace(trace));
-    live.parts.stream.textContent = trace.target.text;
   });
 }
 
@@ -162,6 +161,7 @@ function showLive() {
   live.shown = step;
   live.row = app.trace.steps[step].weights && [...app.trace.steps[step].weights];
   if (document.activeElement !== live.parts.input) live.parts.input.value = app.trace.source.text;
+  live.parts.stream.textContent = app.trace.target.text;
   showMade();
   showCompare();
   showWeights(step);
