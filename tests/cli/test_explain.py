@@ -108,6 +108,27 @@ def test_a_trace_of_json_is_the_one_of_python(run: Shell, models: Trained, tmp_p
     assert regard.read_trace(path).translation.attention is None
 
 
+def test_a_page_is_written(run: Shell, models: Trained, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    answer = run("explain", models.attention, SENTENCE, "--html", page)
+    assert answer.out.strip() == regard.load(models.attention).translate(SENTENCE).text
+    assert answer.err == f"written: {page}\n"
+    text = page.read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in text
+    assert SENTENCE in text
+    assert run("explain", models.fixed_vector, SENTENCE, "--html", page).status == 0
+
+
+def test_the_worked_example_is_a_page_and_a_film(run: Shell, tmp_path: Path) -> None:
+    pytest.importorskip("quickjs")
+    page, film = tmp_path / "page.html", tmp_path / "film.svg"
+    answer = run("explain", "--example", "--html", page, "--animate", film)
+    assert (answer.status, answer.out) == (0, "")
+    assert answer.err == f"written: {page}\ndrawn: {film}\n"
+    assert "Attention by hand" in page.read_text(encoding="utf-8")
+    assert "<animate" in film.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -123,6 +144,14 @@ def test_a_trace_of_json_is_the_one_of_python(run: Shell, models: Trained, tmp_p
         (["{model}", "die frau", "--trace", "{folder}/no/x.json"], ["there is no folder"]),
         (["{fixed}", "die frau", "--trace", "{folder}/x.csv"], ["there is no attention to write as .csv"]),
         (["{model}", "die frau", "--alignment"], ["says what --trace writes"]),
+        (["{model}", "die frau", "--step", "2"], ["--step: says what --animate draws"]),
+        (["{model}", "die frau", "--animate", "{folder}/x.mp4"], [".svg or .gif", "'x.mp4'"]),
+        (
+            ["{model}", "die frau", "--animate", "{folder}/x.svg", "--step", "0"],
+            ["--step: expected a number from 1"],
+        ),
+        (["{model}", "die frau", "--html", "{folder}/none/x.html"], ["there is no folder"]),
+        (["--example", "--animate", "{folder}/x.svg", "--step", "2"], ["from 1 to 1", "got 2"]),
         (["{folder}/none", "die frau"], ["no such model folder"]),
     ],
 )
