@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from regard.lab.comparison import Comparison, compare
     from regard.lab.demo import Demo, demo
     from regard.lab.evaluation import Evaluation, Judged, evaluate
+    from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
+    from regard.lab.faithful.terminal import show_faithfulness
     from regard.lab.grammar_files import write_grammar
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
@@ -71,6 +73,8 @@ _HOMES = {
     "regard.lab.comparison": ("Comparison", "compare"),
     "regard.lab.demo": ("Demo", "demo"),
     "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
+    "regard.lab.faithful.faithfulness": ("Faithfulness", "faithfulness"),
+    "regard.lab.faithful.terminal": ("show_faithfulness",),
     "regard.lab.grammar_files": ("write_grammar",),
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
@@ -92,6 +96,7 @@ __all__ = [
     "Demo",
     "Document",
     "Evaluation",
+    "Faithfulness",
     "Judged",
     "Links",
     "Memory",
@@ -118,6 +123,7 @@ __all__ = [
     "corpus_stats",
     "demo",
     "evaluate",
+    "faithfulness",
     "load",
     "load_ensemble",
     "measure",
@@ -126,6 +132,7 @@ __all__ = [
     "prepare",
     "read_test_set",
     "show_example",
+    "show_faithfulness",
     "show_trace",
     "softer_example",
     "train",

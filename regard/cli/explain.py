@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli import Parser
+from regard.cli.faithful import EXAMPLES, add_faithful_options, show_faithfulness_of
 from regard.cli.options import add_machine_options, is_text, load_model
 
 _DESCRIPTION = """\
@@ -14,14 +15,20 @@ Translate one sentence and show how: for each output word the steps of attention
 with the model's own numbers (0 encoder states, 1 scores, 2 weights, 3 weighted
 states, 4 context, 5 next words), then the weight matrix. With --example: the
 same steps on numbers small enough to work out by hand, under every score
-function."""
+function. With --faithful: whether attention explains this model at all, measured
+over a corpus.
 
-_EXAMPLES = """\
+Over a corpus, the weights are compared with what really moves the output (words
+erased, gradients), exchanged for others, and judged; baselines stand beside every
+figure (Jain & Wallace 2019; Wiegreffe & Pinter 2019)."""
+
+_EXAMPLES = f"""\
 examples:
   regard explain --example
   regard explain runs/demo 'die alte frau lacht .'
   regard explain runs/demo 'die alte frau lacht .' --plot picture.pdf
-  regard explain runs/demo 'die alte frau .' --target 'the old man .'"""
+  regard explain runs/demo 'die alte frau .' --target 'the old man .'
+{EXAMPLES}"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,11 +43,14 @@ def main(arguments: Sequence[str]) -> int:
     add("--top", type=int, default=5, help="scores and next words shown at each step (default: 5)")
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
+    add_faithful_options(parser)
     options = parser.parse_intermixed_args(arguments)
     if options.example:
         return _example()
+    if options.faithful:
+        return show_faithfulness_of(parser, options)
     if options.model is None or not options.sentence:
-        parser.error("expected MODEL and SENTENCE, or --example")
+        parser.error("expected MODEL and SENTENCE, or --example, or MODEL --faithful FILE")
     sentence = " ".join(options.sentence)
     if not sentence.strip():
         parser.error("SENTENCE is empty; give the sentence to translate, in quotes")
