@@ -52,7 +52,7 @@ def test_every_figure_is_shown_somewhere_but_what_only_the_verdict_needs(found: 
 
 
 def test_the_terminal_shows_all_with_the_verdict(found: Faithfulness) -> None:
-    text = screen(show_faithfulness(found), 120)
+    text = screen(show_faithfulness(found), 120).replace("\N{NO-BREAK SPACE}", " ")
     for figure in shown(found):
         assert figure in text
     assert found.verdict.words in text
