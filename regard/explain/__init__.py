@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from regard.explain.animation import animate, check_animation
+from regard.explain.attention_page import Live, attention_page, example_page
 from regard.explain.example import (
     ExampleScore,
     WorkedExample,
@@ -13,12 +15,19 @@ from regard.explain.grid import Grid, source_units
 from regard.explain.heat_map import HeatMap
 from regard.explain.plot import font_advice, plot_attention, plot_bleu_by_length
 from regard.explain.terminal import show_example, show_trace
+from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
 
 __all__ = [
+    "SCHEMA",
     "ExampleScore",
     "Grid",
     "HeatMap",
+    "Live",
     "WorkedExample",
+    "animate",
+    "attention_page",
+    "check_animation",
+    "example_page",
     "example_scores",
     "font_advice",
     "plot_attention",
@@ -27,5 +36,7 @@ __all__ = [
     "show_trace",
     "softer_example",
     "source_units",
+    "trace_from_json",
+    "trace_to_json",
     "worked_example",
 ]
