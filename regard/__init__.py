@@ -82,6 +82,7 @@ _HOMES = {
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
+_GIVE_RECORDS = {"regard.documents", "regard.records", "regard.translator"}  # whose results show themselves
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -148,7 +149,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    home = import_module(_HOME_OF[name])
+    if home.__name__ in _GIVE_RECORDS:
+        import_module("regard.explain.display")
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:
