@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from regard.lab.comparison import Comparison, compare
     from regard.lab.demo import Demo, demo
     from regard.lab.evaluation import Evaluation, Judged, evaluate
+    from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
+    from regard.lab.faithful.terminal import show_faithfulness
     from regard.lab.grammar_files import write_grammar
     from regard.lab.info import machine_facts, model_facts
     from regard.lab.report import write_report
@@ -92,6 +94,8 @@ _HOMES = {
     "regard.lab.comparison": ("Comparison", "compare"),
     "regard.lab.demo": ("Demo", "demo"),
     "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
+    "regard.lab.faithful.faithfulness": ("Faithfulness", "faithfulness"),
+    "regard.lab.faithful.terminal": ("show_faithfulness",),
     "regard.lab.grammar_files": ("write_grammar",),
     "regard.lab.info": ("machine_facts", "model_facts"),
     "regard.lab.report": ("write_report",),
@@ -112,6 +116,7 @@ _HOMES = {
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
+_GIVE_RECORDS = {"regard.documents", "regard.records", "regard.translator"}  # whose results show themselves
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -128,6 +133,7 @@ __all__ = [
     "Demo",
     "Document",
     "Evaluation",
+    "Faithfulness",
     "Force",
     "Judged",
     "Links",
@@ -156,6 +162,7 @@ __all__ = [
     "corpus_stats",
     "demo",
     "evaluate",
+    "faithfulness",
     "load",
     "load_ensemble",
     "machine_facts",
@@ -167,6 +174,7 @@ __all__ = [
     "read_test_set",
     "read_trace",
     "show_example",
+    "show_faithfulness",
     "show_trace",
     "softer_example",
     "trace_from_json",
@@ -185,7 +193,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    home = import_module(_HOME_OF[name])
+    if home.__name__ in _GIVE_RECORDS:
+        import_module("regard.explain.display")
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

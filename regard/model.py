@@ -55,7 +55,10 @@ class Seq2Seq(nn.Module):
 
     def encode(self, source: Int[Tensor, "B S"], valid: Bool[Tensor, "B S"]) -> Memory:
         """The memory of each sentence, with the keys of the attention."""
-        embedded = self.dropout(self.embedding(source))
+        return self.encode_embedded(self.dropout(self.embedding(source)), valid)
+
+    def encode_embedded(self, embedded: Float[Tensor, "B S E"], valid: Bool[Tensor, "B S"]) -> Memory:
+        """The same of pieces that are embedded already: whoever asks for gradients begins here."""
         memory: Memory = self.encoder(embedded, valid)
         return self.decoder.prepare(memory)
 

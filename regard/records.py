@@ -17,8 +17,9 @@ Everything is batch-major; T is kept as 1 when stepping. In a matrix of attentio
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -250,7 +251,36 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Translation:
+class Display:
+    """How a record shows itself: `html` for a notebook, None if it cannot; `terminal` as a rich renderable."""
+
+    html: Callable[[Any], str | None]
+    terminal: Callable[[Any], Any]
+
+
+class Displayed:
+    """A record that shows itself in a notebook (`_repr_html_`) and on a rich console (`__rich__`).
+
+    Records know no renderer: the room `explain` teaches them with `show_as` when it is imported, and the
+    package sees to that when a model is loaded. Untaught, a record is shown by its repr.
+    """
+
+    _display: ClassVar[Display | None] = None
+
+    @classmethod
+    def show_as(cls, display: Display) -> None:
+        """From now on records of this class are shown so."""
+        cls._display = display
+
+    def _repr_html_(self) -> str | None:
+        return None if self._display is None else self._display.html(self)
+
+    def __rich__(self) -> Any:
+        return repr(self) if self._display is None else self._display.terminal(self)
+
+
+@dataclass(frozen=True)
+class Translation(Displayed):
     """A translated sentence: text out, and everything needed to see how it came about.
 
     `pieces` and `source_pieces` end in `</s>`; attention (T, S) has a row per piece, a column per source
@@ -397,7 +427,7 @@ class BeamTree:
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(Displayed):
     """Everything shown for one sentence: the translation, the encoder states (S, M), and each output step.
 
     The translation's weights and log-probabilities are those of the steps; all arrays are float32. `description`

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regard.cli import Parser
+from regard.cli.faithful import EXAMPLES, add_faithful_options, show_faithfulness_of
 from regard.cli.options import add_machine_options, is_text, load_model
 
 _DESCRIPTION = """\
@@ -15,9 +16,14 @@ Translate one sentence and show how: for each output word the steps of attention
 with the model's own numbers (0 encoder states, 1 scores, 2 weights, 3 weighted
 states, 4 context, 5 next words), then the weight matrix. With --example: the
 same steps on numbers small enough to work out by hand, under every score
-function. With --html: all of it as one page, moving; with --animate: as a film."""
+function. With --html: all of it as one page, moving; with --animate: as a film.
+With --faithful: whether attention explains this model at all, over a corpus.
 
-_EXAMPLES = """\
+Over a corpus, the weights are compared with what really moves the output (words
+erased, gradients), exchanged for others, and judged; baselines stand beside every
+figure (Jain & Wallace 2019; Wiegreffe & Pinter 2019)."""
+
+_EXAMPLES = f"""\
 examples:
   regard explain --example
   regard explain runs/demo 'die alte frau lacht .'
@@ -25,7 +31,8 @@ examples:
   regard explain runs/demo 'die alte frau lacht .' --html page.html
   regard explain runs/demo 'die alte frau lacht .' --animate word2.svg --step 2
   regard explain runs/demo 'die alte frau lacht .' --trace trace.json
-  regard explain runs/demo 'die alte frau .' --target 'the old man .'"""
+  regard explain runs/demo 'die alte frau .' --target 'the old man .'
+{EXAMPLES}"""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,13 +64,16 @@ def main(arguments: Sequence[str]) -> int:
     add("--top", type=int, default=5, help="scores and next words shown at each step (default: 5)")
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
+    add_faithful_options(parser)
     options = parser.parse_intermixed_args(arguments)
     if options.step is not None and not options.animate:
         parser.error("--step: says what --animate draws; name its file too, or leave it out")
     if options.example:
         return _example(options.html, options.animate, options.step)
+    if options.faithful:
+        return show_faithfulness_of(parser, options)
     if options.model is None or not options.sentence:
-        parser.error("expected MODEL and SENTENCE, or --example")
+        parser.error("expected MODEL and SENTENCE, or --example, or MODEL --faithful FILE")
     sentence = " ".join(options.sentence)
     if not sentence.strip():
         parser.error("SENTENCE is empty; give the sentence to translate, in quotes")

@@ -11,7 +11,7 @@ from regard.explain.example import (
     softer_example,
     worked_example,
 )
-from regard.explain.grid import Grid
+from regard.explain.grid import Grid, source_units
 from regard.explain.heat_map import HeatMap
 from regard.explain.plot import font_advice, plot_attention, plot_bleu_by_length
 from regard.explain.terminal import show_example, show_trace
@@ -38,6 +38,7 @@ __all__ = [
     "show_example",
     "show_trace",
     "softer_example",
+    "source_units",
     "trace_from_json",
     "trace_to_json",
     "worked_example",

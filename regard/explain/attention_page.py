@@ -23,9 +23,9 @@ import numpy as np
 
 from regard.explain.colours import colour_rules
 from regard.explain.example import ExampleScore, WorkedExample, example_scores, softer_example, worked_example
-from regard.explain.trace_json import SCHEMA, trace_to_json
+from regard.explain.trace_json import SCHEMA, side_to_json, trace_to_json
 from regard.explain.words import visible
-from regard.records import Trace
+from regard.records import Trace, Translation
 
 DRAWING = ("numbers.js", "draw.js", "diagrams.js", "words.js")  # pure; `animation` runs them too
 PAGE = ("tree.js", "page.js", "player.js", "matrix.js", "beam.js", "example.js", "live.js", "start.js")
@@ -41,13 +41,35 @@ class Live:
 
 def attention_page(trace: Trace, *, title: str = "", live: Live | None = None) -> str:
     """The whole page of a trace as HTML text. With `live`, sentences can be typed and attention changed."""
-    one = trace.translation
-    title = title or f"\u2068{visible(one.source)}\u2069 → \u2068{visible(one.text)}\u2069"
+    title = title or _title(trace.translation)
     data = {
         "trace": packed_trace(trace_to_json(trace)),
         "live": None if live is None else {"base": live.base},
     }
     return _page(title, data, connects=live is not None)
+
+
+def matrix_page(translation: Translation) -> str:
+    """The page with the matrix alone, linked with both sentences: all that a translation without a trace has to show.
+
+    Its attention must not be None.
+    """
+    assert translation.attention is not None
+    data = {
+        "model": {"decoder": "", "score": ""},
+        "source": side_to_json(translation.source, translation.source_pieces, translation.source_words),
+        "target": side_to_json(translation.text, translation.pieces, translation.words),
+        "states": None,
+        "steps": [
+            {"query": None, "scores": None, "context": None, "weights": _packed(row)}
+            for row in translation.attention
+        ],
+    }
+    return _page(_title(translation), {"matrix": data})
+
+
+def _title(one: Translation) -> str:
+    return f"\u2068{visible(one.source)}\u2069 → \u2068{visible(one.text)}\u2069"
 
 
 def example_page(title: str = "Attention by hand") -> str:

@@ -36,10 +36,7 @@ class Grid:
         """The grid of a translation; None without attention or without a word."""
         if translation.attention is None:
             return None
-        plain, features = split_features(translation.source)
-        source = _readable(
-            translation.source_words, translation.source_pieces, bool(features) and _is_word(plain)
-        )
+        source = source_units(translation)
         target = _readable(translation.words, translation.pieces)
         if not source.texts or not target.texts:
             return None
@@ -51,8 +48,11 @@ class Grid:
         return cls(matrix, labels, target.texts, ends)
 
 
-def _is_word(text: str) -> bool:
-    return len(text.split()) == 1
+def source_units(translation: Translation) -> Words:
+    """What of the source is looked at by people: its words, or the pieces where it is a single word."""
+    plain, features = split_features(translation.source)
+    is_word = len(plain.split()) == 1
+    return _readable(translation.source_words, translation.source_pieces, bool(features) and is_word)
 
 
 def _readable(words: Words, pieces: tuple[str, ...], with_features: bool = False) -> Words:

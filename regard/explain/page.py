@@ -42,13 +42,14 @@ def text_html(text: str) -> str:
     return escape(visible(text))
 
 
-def heat_html(grid: Grid, gold: Collection[tuple[int, int]] = ()) -> str:
+def heat_html(grid: Grid, gold: Collection[tuple[int, int]] = (), gold_is: str = "a gold link") -> str:
     """The grid as a table: weights in percent on cells as dark as they are large, `gold` (column, row) outlined.
 
+    `gold_is` says what an outline means where somebody points at it.
     Style it with HEAT_STYLE under a rule that sets HEAT_COLOURS.
     """
     heads = "".join(map(_head_html, grid.source_words))
-    rows = "".join(_row_html(grid, row, gold) for row in range(len(grid.target_words)))
+    rows = "".join(_row_html(grid, row, gold, gold_is) for row in range(len(grid.target_words)))
     head = f'<thead><tr><td class="corner"></td>{heads}</tr></thead>'
     return f'<table class="heat">{head}<tbody>{rows}</tbody></table>'
 
@@ -59,23 +60,27 @@ def _head_html(word: str) -> str:
     return f'<th scope="col"><span dir="auto"{short}>{text_html(word)}</span></th>'
 
 
-def _row_html(grid: Grid, row: int, gold: Collection[tuple[int, int]]) -> str:
+def _row_html(grid: Grid, row: int, gold: Collection[tuple[int, int]], gold_is: str) -> str:
     weights = grid.matrix[row]
     word = text_html(grid.target_words[row])
     cells = "".join(
-        _cell_html(weights, column, f"{word} ← {text_html(source)}", (column, row) in gold)
+        _cell_html(weights, column, f"{word} ← {text_html(source)}", gold_is if (column, row) in gold else "")
         for column, source in enumerate(grid.source_words)
     )
     return f'<tr><th scope="row" dir="auto">{word}</th>{cells}</tr>'
 
 
-def _cell_html(weights: np.ndarray, column: int, words: str, is_gold: bool) -> str:
+def _cell_html(weights: np.ndarray, column: int, words: str, gold_is: str) -> str:
     weight = float(weights[column])
-    marks = {"strong": weight >= _STRONG, "most": weight > 0 and weight == weights.max(), "gold": is_gold}
+    marks = {
+        "strong": weight >= _STRONG,
+        "most": weight > 0 and weight == weights.max(),
+        "gold": bool(gold_is),
+    }
     names = " ".join(name for name, given in marks.items() if given)
     named = f' class="{names}"' if names else ""
     if weight < FAINTEST:
         return f"<td{named}></td>"
     percent = f"{100 * weight:.0f}"
-    link = ", a gold link" if is_gold else ""
+    link = f", {gold_is}" if gold_is else ""
     return f'<td{named} style="--w:{weight:.2f}" title="{words}: {percent} %{link}">{percent}</td>'

@@ -21,8 +21,8 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "model": dict(trace.description),
-        "source": _side(one.source, one.source_pieces, one.source_words),
-        "target": _side(one.text, one.pieces, one.words),
+        "source": side_to_json(one.source, one.source_pieces, one.source_words),
+        "target": side_to_json(one.text, one.pieces, one.words),
         "log_probability": _number(one.log_probability),
         "score": _number(one.score),
         "states": _numbers(trace.states),
@@ -46,7 +46,8 @@ def trace_from_json(data: Mapping[str, Any]) -> Trace:
         ) from None
 
 
-def _side(text: str, pieces: tuple[str, ...], words: Words) -> dict[str, Any]:
+def side_to_json(text: str, pieces: tuple[str, ...], words: Words) -> dict[str, Any]:
+    """One side of a sentence pair."""
     return {"text": text, "pieces": list(pieces), "words": list(words.texts), "places": list(words.places)}
 
 

@@ -73,14 +73,18 @@ def _task_note(rates: Mapping[str, float]) -> str:
     )
 
 
+def title_of(system: str, files: Sequence[str]) -> str:
+    """What a report stands under: the system and what it was measured on."""
+    return visible(system + (f" on {', '.join(files)}" if files else ""))
+
+
 def report_of(found: Evaluation, system: str, files: Sequence[str], worst: int) -> Report:
     """The `worst` sentences of each kind, and a title that names the system and the files."""
-    on = f" on {', '.join(files)}" if files else ""
     number = len(found.sentences)
     by_links = any(one.aer is not None for one in found.sentences)
     chosen = _worst_links(found, worst) if by_links else _worst_coverage(found, worst)
     return Report(
-        title=visible(f"{system or 'Evaluation'}{on}"),
+        title=title_of(system or "Evaluation", files),
         subtitle=f"{number:,} sentence{'' if number == 1 else 's'}",
         figures_note=_task_note(found.task_rates),
         found=found,

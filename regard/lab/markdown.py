@@ -23,10 +23,10 @@ def markdown_report(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     found = report.found
-    yield f"# {_escaped(report.title)}"
+    yield f"# {escaped(report.title)}"
     yield f"\n{report.subtitle}\n"
     scores = found.scores.items()
-    yield from _table(
+    yield from table_markdown(
         ["figure", "%", "signature"], [[name_of(n), s.figure(), f"`{s.signature}`"] for n, s in scores]
     )
     if report.figures_note:
@@ -36,13 +36,13 @@ def _lines(report: Report) -> Iterator[str]:
     rows = [
         [r.label, f"{r.num_sentences:,}", *_decimals(r.bleu, r.chrf, r.exact_match)] for r in found.by_length
     ]
-    yield from _table(heads, rows)
+    yield from table_markdown(heads, rows)
     if found.by_frequency:
         yield "\n## By how often training saw a word\n"
         heads = ["times in training", "words", "recall", "precision"]
         rare = found.by_frequency
         rows = [[r.label, f"{r.num_words:,}", share(r.recall), share(r.precision)] for r in rare]
-        yield from _table(heads, rows)
+        yield from table_markdown(heads, rows)
     if found.diagonal_aer is not None:
         yield "\n## Word links\n"
         both = {"attention": found.aer, "the diagonal": found.diagonal_aer}
@@ -51,7 +51,7 @@ def _lines(report: Report) -> Iterator[str]:
             for name, s in both.items()
             if s
         ]
-        yield from _table(["word links", "AER", "precision", "recall"], rows)
+        yield from table_markdown(["word links", "AER", "precision", "recall"], rows)
     yield from _cases("The worst translations", "Those with the lowest chrF.", report.translations)
     yield from _cases("Where attention looks most wrong", report.attention_note, report.attention)
 
@@ -66,10 +66,11 @@ def _cases(title: str, note: str, cases: Sequence[Case]) -> Iterator[str]:
         texts = [("source", one.source), *(("reference", text) for text in one.references)]
         lines = [f"{name:<12} {visible(text)}" for name, text in [*texts, ("translation", one.translation)]]
         lines += [visible(remark) for remark in case.remarks]
-        yield _fenced("\n".join(lines) + ("" if case.grid is None else f"\n\n{_heat_text(case.grid)}"))
+        yield fenced("\n".join(lines) + ("" if case.grid is None else f"\n\n{heat_text(case.grid)}"))
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table_markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table: its first column to the left, the others to the right."""
     yield f"| {' | '.join(heads)} |"
     yield "|---|" + "---:|" * (len(heads) - 1)
     for row in rows:
@@ -80,19 +81,19 @@ def _decimals(*figures: float) -> list[str]:
     return [f"{figure:.1f}" for figure in figures]
 
 
-def _fenced(text: str) -> str:
+def fenced(text: str) -> str:
     """A block of code whose fence is longer than any run of backticks within."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text of which Markdown makes nothing."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", text)
 
 
-def _heat_text(grid: Grid) -> str:
+def heat_text(grid: Grid) -> str:
     """The grid as plain text."""
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
     with console.capture() as shown:

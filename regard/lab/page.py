@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 
 from regard.explain.page import HEAT_COLOURS, HEAT_COLOURS_DARK, HEAT_STYLE, heat_html, text_html
@@ -36,6 +36,7 @@ code {{ font: .8rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; ove
 .plain th, .plain td {{ padding: .3rem .75rem; text-align: right; font-weight: 400;
   border-bottom: 1px solid var(--line); }}
 .plain thead th {{ color: var(--soft); font-size: .9rem; }}
+.plain td small {{ display: block; color: var(--soft); white-space: nowrap; }}
 .plain th:first-child {{ text-align: left; padding-left: 0; white-space: nowrap; }}
 .plain td.bar {{ min-width: 7rem;
   background: linear-gradient(to right, var(--bar) calc(var(--v) * 1%), transparent 0); }}
@@ -45,6 +46,14 @@ article h3 {{ font-size: .95rem; margin: 0; display: flex; justify-content: spac
 article h3 span:last-child {{ font-variant-numeric: tabular-nums; }}
 article h3 span:first-child, .remark {{ color: var(--soft); font-weight: 400; }}
 article p.remark {{ margin: .25rem 0; font-size: .9rem; max-width: none; }}
+.verdict {{ background: var(--card); border: 1px solid var(--line); border-left: 6px solid var(--answer);
+  border-radius: 10px; padding: 1rem 1.25rem; margin: 1.75rem 0; }}
+.verdict p, .verdict ul {{ margin: .25rem 0 .75rem; }}
+.verdict ul {{ list-style: none; padding: 0; }}
+.verdict li {{ border-left: 3px solid var(--answer); padding-left: .75rem; margin: .75rem 0; }}
+.yes {{ --answer: #0f8a5f; }}
+.partly {{ --answer: #d98e00; }}
+.no {{ --answer: var(--odd); }}
 .odd {{ color: var(--odd); text-decoration: underline dotted; text-underline-offset: .2em; }}
 .scroll {{ overflow-x: auto; margin-top: .75rem; }}
 .key {{ display: inline-block; width: 1em; height: 1em; border-radius: 3px; vertical-align: -.15em;
@@ -54,13 +63,18 @@ article p.remark {{ margin: .25rem 0; font-size: .9rem; max-width: none; }}
 
 def html_report(report: Report) -> str:
     """The whole page; all text out of files is escaped."""
-    title = text_html(report.title)
+    return html_page(report.title, report.subtitle, _sections(report))
+
+
+def html_page(title: str, subtitle: str, sections: Iterable[str]) -> str:
+    """A page under a title, which is text; the sections are HTML."""
+    title = text_html(title)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-        f'<p class="soft">{report.subtitle} · regard {version("regard")}</p>\n'
-        + "\n".join(_sections(report))
+        f'<p class="soft">{text_html(subtitle)} · regard {version("regard")}</p>\n'
+        + "\n".join(sections)
         + "\n</main>\n</body>\n</html>\n"
     )
 
@@ -120,12 +134,17 @@ def _signature(name: str, score: Score) -> str:
 
 def _table(heads: Sequence[str], rows: Sequence[tuple[str, int, Sequence[float | None]]]) -> str:
     """A row for each name: how many, and percentages as bars."""
-    head = "".join(f'<th scope="col">{text_html(name)}</th>' for name in heads)
-    body = "".join(
+    body = [
         f'<tr><th scope="row">{text_html(label)}</th><td>{number:,}</td>{"".join(map(_bar, figures))}</tr>'
         for label, number, figures in rows
-    )
-    table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    ]
+    return table_html(heads, body)
+
+
+def table_html(heads: Sequence[str], rows: Iterable[str]) -> str:
+    """A table with these headings, which are text; the rows are HTML."""
+    head = "".join(f'<th scope="col">{text_html(name)}</th>' for name in heads)
+    table = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
     return f'<div class="scroll"><table class="plain">{table}</table></div>'
 
 

@@ -1,4 +1,4 @@
-"""An evaluation to read and to pass on: one HTML page, or Markdown, with the worst sentences and their attention."""
+"""What was found, to read and to pass on: one HTML page, or Markdown, with sentences to look at."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.errors import ConfigError
-from regard.lab.cases import report_of
+from regard.lab.cases import report_of, title_of
 from regard.lab.evaluation import Evaluation
+from regard.lab.faithful.faithfulness import Faithfulness
+from regard.lab.faithful.markdown import markdown_faithfulness
+from regard.lab.faithful.page import html_faithfulness
 from regard.lab.markdown import markdown_report
 from regard.lab.page import html_report
 from regard.output import whole_output
@@ -17,20 +20,25 @@ SUFFIXES = (".html", ".htm", ".md")
 
 
 def write_report(
-    found: Evaluation,
+    found: Evaluation | Faithfulness,
     path: str | Path,
     system: str | Path = "",
     test_set: Sequence[str | Path] = (),
     worst: int = NUM_WORST,
 ) -> None:
-    """Write an evaluation with its `worst` sentences to one file, HTML or Markdown by its suffix.
+    """Write an evaluation, or how faithful attention is, with the `worst` sentences to one file, HTML or Markdown.
 
-    The page needs nothing beside itself. `system` and `test_set` are names for its title. Raises ConfigError for
-    another suffix, DataError for a folder that is not there.
+    Its suffix says which. The page needs nothing beside itself. `system` and `test_set` are names for its
+    title. Raises ConfigError for another suffix, DataError for a folder that is not there.
     """
     path = check_report(path, worst)
-    report = report_of(found, str(system), [Path(file).name for file in test_set], worst)
-    text = markdown_report(report) if path.suffix.lower() == ".md" else html_report(report)
+    is_markdown = path.suffix.lower() == ".md"
+    names = [Path(file).name for file in test_set]
+    if isinstance(found, Faithfulness):
+        title = title_of(f"Does attention explain {system or 'this model'}", names) + "?"
+        text = (markdown_faithfulness if is_markdown else html_faithfulness)(found, title, worst)
+    else:
+        text = (markdown_report if is_markdown else html_report)(report_of(found, str(system), names, worst))
     with whole_output(path) as write:
         write(text)
 

@@ -10,6 +10,7 @@ from regard.alignment import read_links
 from regard.checkpoint import load_config
 from regard.data import read_lines, read_pairs
 from regard.data.sources import is_table
+from regard.data.text import count_filled_lines
 from regard.errors import ConfigError, DataError, ModelError
 from regard.metrics import count_words
 from regard.records import Links, Pair, Table
@@ -47,6 +48,17 @@ def read_test_set(
     for number, (pair, links_of_pair) in enumerate(zip(pairs, gold, strict=True), start=1):
         _check_links(f"{links}, line {number}", pair, links_of_pair)
     return [Pair(pair.source, pair.target, its_links) for pair, its_links in zip(pairs, gold, strict=True)]
+
+
+def is_source_alone(files: Sequence[str | Path]) -> bool:
+    """Whether these are a single file that holds no targets, judged by its name."""
+    return len(files) == 1 and not is_table(files[0])
+
+
+def read_sources(file: str | Path) -> list[Pair]:
+    """The lines of a file as sources whose targets are not known, so empty. Raises DataError for an empty file."""
+    count_filled_lines(file)
+    return [Pair(line, "") for line in read_lines(file)]
 
 
 def table_of(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from regard.metrics.agreement import kendall_tau, same_top
 from regard.metrics.coverage import coverage_deviation
 from regard.metrics.frequency import FrequencyBin, by_frequency, count_words
 from regard.metrics.length import LengthBin, by_length
+from regard.metrics.mean import Mean, mean_over
 from regard.metrics.measures import MEASURES, Measure
 from regard.metrics.rates import ErrorRate, ExactMatch, cer, exact_match, wer
 from regard.metrics.significance import Difference, difference
@@ -26,6 +28,7 @@ __all__ = [
     "ExactMatch",
     "FrequencyBin",
     "LengthBin",
+    "Mean",
     "Measure",
     "Metric",
     "References",
@@ -44,6 +47,9 @@ __all__ = [
     "coverage_deviation",
     "difference",
     "exact_match",
+    "kendall_tau",
+    "mean_over",
+    "same_top",
     "ter",
     "ter_metric",
     "wer",

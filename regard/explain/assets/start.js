@@ -3,6 +3,12 @@
 function start() {
   const data = JSON.parse(byId("data").textContent);
   addTools();
+  if (data.matrix) {
+    addMatrix();
+    for (const part of ["steps", "model"]) byId(part).hidden = true;
+    showTrace(unpackTrace(data.matrix));
+    return;
+  }
   addCard();
   addPlayer();
   addMatrix();

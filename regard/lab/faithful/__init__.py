@@ -1,0 +1,1 @@
+"""Does attention explain a model? Its weights against what really moves the output, over a corpus."""
