@@ -285,6 +285,7 @@ class SearchConfig:
         max_ratio: output length limit, times the source length in pieces
         max_extra: and this many pieces more
         batch_size: sentences translated together
+        precision: of matrix products: float32, or int8 (CPU; faster, and a little different with every batch)
     """
 
     beam: int = 5
@@ -294,6 +295,7 @@ class SearchConfig:
     max_ratio: float = 2.0
     max_extra: int = 20
     batch_size: int = 64
+    precision: Literal["float32", "int8"] = "float32"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack, overload
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from regard import kernels
 from regard.alignment import words_for_unknown
 from regard.attention import NoScore
 from regard.build import describe_model
@@ -108,7 +110,8 @@ class Translator:
         asked = self._asked(text, how)
 
         def search(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
-            return self._search(rows, [text[row] for row in rows], ids, asked)
+            with self._products(asked.precision):
+                return self._search(rows, [text[row] for row in rows], ids, asked)
 
         return self._each(text, search, asked.batch_size, how.get("watch"), asked)
 
@@ -316,6 +319,17 @@ class Translator:
             for place, hypotheses in zip(places, best, strict=True):
                 found[place] = hypotheses
         return found
+
+    def _products(self, precision: str) -> AbstractContextManager[None]:
+        """Matrix products in this precision; what is shown or measured step by step is always in float32."""
+        if precision == "float32":
+            return nullcontext()
+        if self.device.type != "cpu":
+            raise SearchError(
+                f"search.precision {precision}: is for models on the CPU, and this one is on {self.device}; "
+                "leave it out"
+            )
+        return kernels.int8()
 
     def _force(
         self, sources: Sequence[Ids], targets: Sequence[Ids], changes: Changes = _UNCHANGED

@@ -23,6 +23,7 @@ from regard.data import Tokeniser
 from regard.data.grammar import generate
 from regard.data.phrases import stands
 from regard.errors import DataError, ModelError, SearchError
+from regard.kernels import products
 from regard.records import END, UNKNOWN, Scored, Translation
 from regard.translator import Translator
 from tests.small import small_config
@@ -561,3 +562,20 @@ def test_unknown_characters_are_whole_whatever_the_unicode_form(typed: str, form
 def test_an_unknown_keyword_is_refused(translator: Translator) -> None:
     with pytest.raises(TypeError, match="unknown bean; known: beam"):
         translator.translate("die frau lacht .", bean=3)  # type: ignore[call-overload]
+
+
+def test_int8_translates_nearly_alike(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "LEAST_INT8_WIDTH", 1)  # so that a small model takes part
+    exact = translator.translate(SENTENCES[:20])
+    close = translator.translate(SENTENCES[:20], precision="int8")
+    assert sum(one.text == other.text for one, other in zip(exact, close, strict=True)) > 10
+    assert {one.log_probability for one in exact}.isdisjoint(other.log_probability for other in close)
+    again = translator.translate(SENTENCES[:20])
+    assert [one.log_probability for one in again] == [one.log_probability for one in exact]
+
+
+def test_an_unknown_precision_is_refused(translator: Translator) -> None:
+    with pytest.raises(
+        SearchError, match=r"search.precision: unknown name 'int4'; known names: float32, int8"
+    ):
+        translator.translate(SENTENCES[0], precision="int4")

@@ -52,6 +52,11 @@ def add_search_options(parser: Parser) -> None:
     search(
         "--coverage-penalty", type=float, help="how much source pieces without attention count (the recipe)"
     )
+    search(
+        "--precision",
+        choices=("float32", "int8"),
+        help="of the matrix products; int8 is faster on the CPU and differs a little (default: the recipe)",
+    )
     search("--batch-size", type=int, metavar="N", help="sentences decoded together (default: the recipe)")
     search(
         "--groups", type=int, metavar="N", help="cut the beam into so many groups that differ from each other"
@@ -115,6 +120,7 @@ _GIVEN = (
     "length_form",
     "coverage_penalty",
     "batch_size",
+    "precision",
     "groups",
     "diversity",
     "temperature",

@@ -13,13 +13,15 @@ from regard.records import Intervention
 from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
 
+PRECISIONS = ("float32", "int8")
 Watch = Callable[[int], None]  # called with the number of sentences just done
 
 
 class How(TypedDict, total=False):
     """What may be asked of `Translator.translate` beside the text.
 
-    In place of the recipe's: `beam`, `length_penalty`, `length_form`, `coverage_penalty`, `batch_size`.
+    In place of the recipe's: `beam`, `length_penalty`, `length_form`, `coverage_penalty`, `batch_size`,
+    `precision`.
     `num_best`: the number of translations wanted of each sentence, the others being in `alternatives`, best first.
     `groups`: cut the beam into groups that differ, by a penalty of `diversity` nats (0.5) for each common piece.
     `sample`: draw `num_best` translations, in the order drawn, after `temperature`, `top_k` and `top_p`; the same
@@ -39,6 +41,7 @@ class How(TypedDict, total=False):
     length_form: str
     coverage_penalty: float
     batch_size: int
+    precision: str
     num_best: int
     groups: int
     diversity: float
@@ -65,6 +68,7 @@ class Asked:
     batch_size: int
     lexicon: Mapping[str, str] | None
     interventions: tuple[Intervention, ...] = ()
+    precision: str = "float32"
 
     @staticmethod
     def of(
@@ -100,7 +104,13 @@ class Asked:
             raise SearchError(
                 f"search: intervene changes one text; expected one with words, got {list(texts)}"
             )
-        return Asked(plan, _restrictions(how, texts, source, target), batch_size, lexicon, interventions)
+        precision = how.get("precision", search.precision)
+        if precision not in PRECISIONS:
+            raise SearchError(
+                f"search.precision: unknown name {precision!r}; known names: {', '.join(PRECISIONS)}"
+            )
+        restrictions = _restrictions(how, texts, source, target)
+        return Asked(plan, restrictions, batch_size, lexicon, interventions, precision)
 
 
 def check_size(batch_size: int) -> None:
