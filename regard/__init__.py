@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
     from regard.records import Links, Memory, Pair, Scored, Table, Trace, Translation
+    from regard.serving import Limits, create_app, serve
     from regard.training import Prepared, Trained, Watcher, average, measure, train
     from regard.training.prepare import prepare
     from regard.translator import Translator, load, load_ensemble
@@ -75,6 +76,7 @@ _HOMES = {
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
     "regard.records": ("Links", "Memory", "Pair", "Scored", "Table", "Trace", "Translation"),
+    "regard.serving": ("Limits", "create_app", "serve"),
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
@@ -93,6 +95,7 @@ __all__ = [
     "Document",
     "Evaluation",
     "Judged",
+    "Limits",
     "Links",
     "Memory",
     "ModelError",
@@ -116,6 +119,7 @@ __all__ = [
     "average",
     "compare",
     "corpus_stats",
+    "create_app",
     "demo",
     "evaluate",
     "load",
@@ -125,6 +129,7 @@ __all__ = [
     "plot_bleu_by_length",
     "prepare",
     "read_test_set",
+    "serve",
     "show_example",
     "show_trace",
     "softer_example",

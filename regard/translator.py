@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack, overload
 
@@ -34,9 +35,11 @@ from regard.records import (
     TraceStep,
     Translation,
     Words,
+    Written,
 )
-from regard.search import Asked, Ensemble, How, Plan, Stepper, check_size, forced_decode
+from regard.search import Asked, Ensemble, How, Plan, Stepper, check_size, follow_search, forced_decode
 from regard.search.asked import Watch
+from regard.search.followed import Tell
 
 Ids = tuple[int, ...]
 
@@ -262,6 +265,9 @@ class Translator:
         ]
         stepper = asked.restrictions.apply(self._stepper(sources), rows, limits, self.device)
         free = [place for place, one in enumerate(wanted) if one is None]
+        if asked.follow is not None:
+            run = partial(asked.plan.run, limits=limits, sources=sources)
+            return follow_search(run, stepper, self._teller(asked.follow))
         if len(free) == len(rows):
             return asked.plan.run(stepper, limits, sources)
         found: list[list[Hypothesis]] = [[] for _ in rows]
@@ -274,6 +280,17 @@ class Translator:
             for place, hypotheses in zip(places, best, strict=True):
                 found[place] = hypotheses
         return found
+
+    def _teller(self, follow: Callable[[Written], None]) -> Tell:
+        """What tells `follow` of pieces, given their ids."""
+        ids: list[int] = []
+
+        def tell(piece: int, log_probability: float, look: NDArray[np.float32] | None) -> None:
+            ids.append(piece)
+            text = self.tokenisers.target.decode(ids)
+            follow(Written(self._pieces([piece])[0], log_probability, look, text))
+
+        return tell
 
     def _force(self, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Hypothesis]:
         plan = Plan.of(self.search, {})

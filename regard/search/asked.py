@@ -9,6 +9,7 @@ from typing import TypedDict
 from regard.config import SearchConfig
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
+from regard.records import Written
 from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
 
@@ -29,6 +30,8 @@ class How(TypedDict, total=False):
     `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
     says of it.
     `watch`: called with the number of sentences just done.
+    `follow`: called, while one text is translated, with each piece of its translation as soon as no hypothesis has
+    another in that place: at once if the beam is 1. What it raises ends the search.
     """
 
     beam: int
@@ -50,6 +53,7 @@ class How(TypedDict, total=False):
     replace_unknown: bool
     lexicon: Mapping[str, str]
     watch: Watch | None
+    follow: Callable[[Written], None]
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Asked:
     restrictions: Restrictions
     batch_size: int
     lexicon: Mapping[str, str] | None
+    follow: Callable[[Written], None] | None
 
     @staticmethod
     def of(
@@ -90,7 +95,12 @@ class Asked:
         batch_size = how.get("batch_size", search.batch_size)
         check_size(batch_size)
         lexicon = how.get("lexicon", {}) if how.get("replace_unknown") else None
-        return Asked(plan, _restrictions(how, texts, source, target), batch_size, lexicon)
+        restrictions = _restrictions(how, texts, source, target)
+        if "follow" in how and len(texts) != 1:
+            raise SearchError(
+                f"search: one text can be followed, not {len(texts)}; translate them one by one"
+            )
+        return Asked(plan, restrictions, batch_size, lexicon, how.get("follow"))
 
 
 def check_size(batch_size: int) -> None:
