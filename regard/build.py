@@ -19,7 +19,7 @@ from regard.decoders import BRIDGES, DECODERS, Decoder
 from regard.encoders import ENCODERS, Encoder
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
-from regard.recurrent import CELLS, Dropout
+from regard.recurrent import CELLS, Cell, Dropout
 
 Part = TypeVar("Part")
 
@@ -62,6 +62,39 @@ def build_model(
             )
         head.weight = target_embedding.weight
     return Seq2Seq(source_embedding, encoder, decoder, head, dropout, label_smoothing)
+
+
+def describe_model(model: Seq2Seq) -> dict[str, str | int | bool | None]:
+    """How a model is built, in the recipe's names and in words; what it does not have is None.
+
+    encoder, encoder_description, decoder, cell and num_layers of the decoder, bridge, input_feeding, gnmt_query
+    (previous or current); score, its formula and score_source; query (where it comes from), context (where it goes).
+    """
+    encoder, decoder = model.encoder, model.decoder
+    score = None if decoder.attention is None else decoder.attention.score
+    cells = [type(part) for part in decoder.modules() if isinstance(part, Cell)]
+    layers = f"{encoder.num_layers} layer{'s' if encoder.num_layers > 1 else ''}"
+    return {
+        "encoder": name_of(ENCODERS, type(encoder)),
+        "encoder_description": f"{layers} of {name_of(CELLS, encoder.cell)} cells, {encoder.reading}; "
+        f"{encoder.memory_size} numbers for each source piece",
+        "decoder": name_of(DECODERS, type(decoder)),
+        "cell": name_of(CELLS, cells[0]),
+        "num_layers": len(cells),
+        "bridge": name_of(BRIDGES, type(decoder.bridge)),
+        "input_feeding": decoder.input_feeding,
+        "gnmt_query": decoder.query_step,
+        "score": "none" if score is None else name_of(SCORES, type(score)),
+        "formula": None if score is None else score.formula,
+        "score_source": None if score is None else score.source,
+        "query": decoder.query_source,
+        "context": decoder.context_use,
+    }
+
+
+def name_of(table: Mapping[str, type[Part]], part: type[Part]) -> str:
+    """The first name that a part has in its table; that of its class if it is not there."""
+    return next((name for name, known in table.items() if known is part), part.__name__)
 
 
 def pick(table: Mapping[str, type[Part]], name: str, key: str) -> type[Part]:

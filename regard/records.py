@@ -319,29 +319,97 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class TraceStep:
-    """Steps 1 to 5 of one output word: scores (S,), weights (S,), context (M,), query (Q,), best candidates.
+class Attend:
+    """An intervention: while output piece `step` (from 0) is written, look only at these source pieces, evenly."""
 
-    Without attention `scores`, `weights`, `context` and `query` are None.
+    step: int
+    to: int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """An intervention: while output piece `step` is written, look by this row; it is scaled to sum to 1.
+
+    `row` has a number from 0 on for every source piece, end-of-sentence counted: (S,).
+    """
+
+    step: int
+    row: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Force:
+    """An intervention: write this as output piece `step`, whatever the model would have written."""
+
+    step: int
+    piece: str
+
+
+Intervention = Attend | Weights | Force
+
+
+@dataclass(frozen=True)
+class TraceStep:
+    """Steps 1 to 5 of one output word: query (Q,), scores (S,), weights (S,), context (M,), best candidates.
+
+    `id` is the piece's in the target vocabulary. `alignment` (S, M), every encoder state times its weight, is there
+    only when asked for. Without attention `query`, `scores`, `weights` and `context` are None. `intervention` says
+    what was changed from outside at this step: attend, weights, force, attend+force or weights+force.
     """
 
     piece: str
+    id: int
     log_probability: float
     candidates: tuple[Candidate, ...]
     query: np.ndarray | None
     scores: np.ndarray | None
     weights: np.ndarray | None
     context: np.ndarray | None
+    alignment: np.ndarray | None = None
+    intervention: str | None = None
+
+
+@dataclass(frozen=True)
+class BeamNode:
+    """One continuation that a search considered: its piece, and the node it continues (-1: the start symbol).
+
+    `log_probability` is that of the whole beginning in nats, `score` what the search ranks such a beginning by.
+    `kept`: it got a slot; `finished`: nothing comes after it, as it is `</s>`; `best`: it is on the path returned.
+    """
+
+    id: int
+    parent: int
+    step: int
+    piece: str
+    log_probability: float
+    score: float
+    kept: bool
+    finished: bool
+    best: bool
+
+
+@dataclass(frozen=True)
+class BeamTree:
+    """All that a search with so many slots considered: for each slot its best continuations, kept or dropped.
+
+    A node's `id` is its place in `nodes`, parents stand before children. Greedy search has one slot.
+    """
+
+    beam: int
+    nodes: tuple[BeamNode, ...]
 
 
 @dataclass(frozen=True)
 class Trace:
     """Everything shown for one sentence: the translation, the encoder states (S, M), and each output step.
 
-    `description` says in words how the model is built: where the query comes from and where the context goes.
+    The translation's weights and log-probabilities are those of the steps; all arrays are float32. `description`
+    says how the model is built, as `Translator.describe` does. `states` is None where they were left out, `beam`
+    where nothing was searched for.
     """
 
     translation: Translation
-    states: np.ndarray
+    states: np.ndarray | None
     steps: tuple[TraceStep, ...]
-    description: Mapping[str, str]
+    description: Mapping[str, str | int | bool | None]
+    beam: BeamTree | None = None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.alignment import words_for_unknown
+from regard.build import describe_model
 from regard.checkpoint import Tokenisers, load_model
 from regard.config import DataConfig, SearchConfig
 from regard.data import sorted_batches
@@ -212,17 +213,9 @@ class Translator:
             description=self.describe(),
         )
 
-    def describe(self) -> dict[str, str]:
-        """How the model is built, in words: score function, where the query comes from, where the context goes."""
-        decoder = self.model.decoder
-        score = None if decoder.attention is None else decoder.attention.score
-        return {
-            "encoder": type(self.model.encoder).__name__,
-            "decoder": type(decoder).__name__,
-            "score": "none" if score is None else f"{score.formula} ({score.source})",
-            "query": decoder.query_source,
-            "context": decoder.context_use,
-        }
+    def describe(self) -> dict[str, str | int | bool | None]:
+        """How the model (of an ensemble the first) is built, in names and words; see `build.describe_model`."""
+        return describe_model(self.model)
 
     def _each(
         self,
@@ -325,6 +318,7 @@ class Translator:
             look = step.attention
             yield TraceStep(
                 piece=self._pieces([wanted])[0],
+                id=wanted,
                 log_probability=float(log_probabilities[wanted]),
                 candidates=self._candidates(log_probabilities, num_candidates),
                 query=None if look is None else _array(decoder.query_of(state, step)[0]),

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.attention import Attention
+from regard.decoders.bridges import Bridge
 from regard.records import DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import CellState, Dropout
 
@@ -21,12 +22,16 @@ class Decoder(nn.Module):
     uses. With dropout off they give the same, and so do their gradients; `step` never drops.
 
     `combined_size` is H, the width of what goes to the vocabulary. `query_source` and `context_use` say in
-    words where the query comes from and where the context goes.
+    words where the query comes from and where the context goes; `input_feeding` and `query_step` (previous or
+    current) are for the decoders where this can be chosen.
     """
 
     query_source: ClassVar[str]
     context_use: ClassVar[str]
     combined_size: int
+    input_feeding: bool = False
+    query_step: str | None = None
+    bridge: Bridge
     attention: Attention | None
     embedding: nn.Embedding
     dropout: Dropout

@@ -54,7 +54,7 @@ class GNMTDecoder(Decoder):
             nn.Linear(memory_size, cell.num_gates * hidden_size, bias=False) for _ in range(num_layers)
         )
         self.memory_size = memory_size
-        self.current_query = query == "current"
+        self.query_step = query
         self.parts = cell.parts
         self.combined_size = hidden_size
         self.query_size = hidden_size
@@ -63,7 +63,7 @@ class GNMTDecoder(Decoder):
         """The bridge's states; with the current query, also the context of no step, zeros."""
         layers = name_layers(self.bridge(memory), self.parts)
         nothing = memory.final.new_zeros(len(memory.final), self.memory_size)
-        context = {"context": nothing} if self.current_query else {}
+        context = {"context": nothing} if self.query_step == "current" else {}
         return DecoderState(layers | context | name_attention(self.attention.start(memory)))
 
     def step(self, token: Tensor, state: DecoderState, memory: Memory) -> DecoderStep:
@@ -85,13 +85,13 @@ class GNMTDecoder(Decoder):
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
         """The bottom state, before or after the step."""
-        return (step.state if self.current_query else state)["layer0.hidden"]
+        return (step.state if self.query_step == "current" else state)["layer0.hidden"]
 
     def _advance(
         self, projected: Tensor, state: DecoderState, memory: Memory, mask: Masks
     ) -> tuple[Tensor, DecoderState, AttentionStep]:
         layers = read_layers(state, len(self.stack.cells), self.parts)
-        if self.current_query:
+        if self.query_step == "current":
             bottom = self.stack.cells[0](projected + self.context_gates[0](state["context"]), layers[0])
             attention = self._attend(bottom[0], state, memory)
             context = attention.context.squeeze(1)

@@ -46,6 +46,7 @@ class LuongDecoder(Decoder):
         self.feed = (
             nn.Linear(hidden_size, cell.num_gates * hidden_size, bias=False) if input_feeding else None
         )
+        self.input_feeding = input_feeding
         self.parts = cell.parts
         self.combined_size = hidden_size
         self.query_size = hidden_size

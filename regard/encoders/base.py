@@ -12,12 +12,14 @@ from regard.recurrent import Cell
 class Encoder(nn.Module):
     """Turns embedded source pieces into a memory: a state per piece and the last state, the sentence vector.
 
-    `memory_size` is M, the width of its states; `num_layers` and `cell` say what `Memory.final_layers` holds.
+    `memory_size` is M, the width of its states; `num_layers` and `cell` say what `Memory.final_layers` holds,
+    `reading` in words which way its layers read.
     """
 
     memory_size: int
     num_layers: int
     cell: type[Cell]
+    reading: str
 
     def forward(self, embedded: Float[Tensor, "B S E"], valid: Bool[Tensor, "B S"]) -> Memory:
         """The memory of each sentence, exact whatever the padding."""

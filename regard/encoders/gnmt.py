@@ -18,6 +18,8 @@ class GNMTEncoder(Encoder):
     M is `hidden_size`. Raises ConfigError for fewer than 2 layers.
     """
 
+    reading = "the bottom one in both directions, the others forwards"
+
     def __init__(
         self, cell: type[Cell], input_size: int, hidden_size: int, num_layers: int, dropout: Dropout
     ) -> None:

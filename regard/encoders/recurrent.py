@@ -31,6 +31,13 @@ class RecurrentEncoder(Encoder):
     ) -> None:
         super().__init__()
         self.directions = (False, True) if bidirectional else (backward,)
+        self.reading = (
+            "in both directions"
+            if bidirectional
+            else "from the last piece to the first"
+            if backward
+            else "forwards"
+        )
         self.cell = cell
         self.num_layers = num_layers
         self.memory_size = hidden_size * len(self.directions)

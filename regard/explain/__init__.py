@@ -13,8 +13,10 @@ from regard.explain.grid import Grid
 from regard.explain.heat_map import HeatMap
 from regard.explain.plot import font_advice, plot_attention, plot_bleu_by_length
 from regard.explain.terminal import show_example, show_trace
+from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
 
 __all__ = [
+    "SCHEMA",
     "ExampleScore",
     "Grid",
     "HeatMap",
@@ -26,5 +28,7 @@ __all__ = [
     "show_example",
     "show_trace",
     "softer_example",
+    "trace_from_json",
+    "trace_to_json",
     "worked_example",
 ]

@@ -128,10 +128,12 @@ def _trace_head(trace: Trace) -> Iterator[RenderableType]:
     yield _pair("source", translation.source)
     yield _pair("translation", translation.text)
     yield _pair("log-probability", f"{translation.log_probability:.3f} nats")
-    for name, words in trace.description.items():
-        yield _pair(name, words)
-    count, width = trace.states.shape
-    yield Text(f"Step 0: {count} encoder states of {width} numbers, one for each source piece")
+    for name, value in trace.description.items():
+        if value not in (None, False):
+            yield _pair(name.replace("_", " "), "yes" if value is True else str(value))
+    if trace.states is not None:
+        count, width = trace.states.shape
+        yield Text(f"Step 0: {count} encoder states of {width} numbers, one for each source piece")
 
 
 def _trace_steps(trace: Trace, top: int) -> Iterator[RenderableType]:
@@ -155,9 +157,9 @@ def _looked_at(trace: Trace, step: TraceStep, weights: np.ndarray, top: int) -> 
     table = _table("source piece", "1 score", "2 weight", "", "3 norm of weight × state")
     for place in best:
         score = "" if step.scores is None else f"{step.scores[place]:.3f}"
-        norm = weights[place] * np.linalg.norm(trace.states[place])
+        norm = "" if trace.states is None else f"{weights[place] * np.linalg.norm(trace.states[place]):.3f}"
         piece = f"{place + 1} {_shown(trace.translation.source_pieces[place])}"
-        _add_row(table, piece, score, f"{weights[place]:.4f}", _bar(weights[place]), f"{norm:.3f}")
+        _add_row(table, piece, score, f"{weights[place]:.4f}", _bar(weights[place]), norm)
     yield table
     if best.size < weights.size:
         rest = np.delete(weights, best)

@@ -24,6 +24,7 @@ def trace(source: str = "die Frau", piece: str = "woman", attention: bool = True
     steps = tuple(
         TraceStep(
             piece=shown,
+            id=4,
             log_probability=float(np.log(0.5)),
             candidates=(Candidate(shown, 0.5), Candidate("girl", 0.25), Candidate("[b]x[/b]", 0.125)),
             query=np.array([0.6, 0.8]) if attention else None,

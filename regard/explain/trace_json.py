@@ -1,0 +1,140 @@
+"""A trace as JSON, for pages and other programs, and back without loss. `docs/trace.md` describes the format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from regard.errors import DataError
+from regard.records import BeamNode, BeamTree, Candidate, Trace, TraceStep, Translation, Words
+
+SCHEMA = "regard-trace/1"
+
+
+def trace_to_json(trace: Trace) -> dict[str, Any]:
+    """The trace as lists and dicts that `json.dumps` takes; None stands for minus infinity."""
+    one = trace.translation
+    return {
+        "schema": SCHEMA,
+        "model": dict(trace.description),
+        "source": _side(one.source, one.source_pieces, one.source_words),
+        "target": _side(one.text, one.pieces, one.words),
+        "log_probability": _number(one.log_probability),
+        "score": _number(one.score),
+        "states": _numbers(trace.states),
+        "steps": [_step(step) for step in trace.steps],
+        "beam": None if trace.beam is None else _beam(trace.beam),
+    }
+
+
+def trace_from_json(data: Mapping[str, Any]) -> Trace:
+    """The trace of `trace_to_json`. Raises DataError for anything else, such as another version of the schema."""
+    found = data.get("schema") if isinstance(data, Mapping) else None
+    if found != SCHEMA:
+        raise DataError(
+            f"expected a trace of schema {SCHEMA!r}, got {found!r}; write it anew with this version of regard"
+        )
+    try:
+        return _trace(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"not a whole trace of schema {SCHEMA!r}: {type(error).__name__}: {error}; write it anew"
+        ) from None
+
+
+def _side(text: str, pieces: tuple[str, ...], words: Words) -> dict[str, Any]:
+    return {"text": text, "pieces": list(pieces), "words": list(words.texts), "places": list(words.places)}
+
+
+def _step(step: TraceStep) -> dict[str, Any]:
+    return {
+        "piece": step.piece,
+        "id": step.id,
+        "log_probability": _number(step.log_probability),
+        "candidates": [asdict(candidate) for candidate in step.candidates],
+        "query": _numbers(step.query),
+        "scores": _numbers(step.scores),
+        "weights": _numbers(step.weights),
+        "context": _numbers(step.context),
+        "alignment": _numbers(step.alignment),
+        "intervention": step.intervention,
+    }
+
+
+def _beam(tree: BeamTree) -> dict[str, Any]:
+    nodes = [
+        asdict(node) | {"log_probability": _number(node.log_probability), "score": _number(node.score)}
+        for node in tree.nodes
+    ]
+    return {"beam": tree.beam, "nodes": nodes}
+
+
+def _numbers(values: np.ndarray | None) -> list[Any] | None:
+    """Nested lists; each number in the fewest digits that tell it from every other float32."""
+    if values is None:
+        return None
+    if values.ndim > 1:
+        return [_numbers(row) for row in values]
+    return [_number(float(digits)) for digits in values.astype(np.float32).astype(str)]
+
+
+def _number(value: float) -> float | None:
+    if math.isnan(value) or value == math.inf:
+        raise DataError(f"a trace holds {value}, which no model should give; check its weights")
+    return None if value == -math.inf else value
+
+
+def _trace(data: Mapping[str, Any]) -> Trace:
+    steps = tuple(_read_step(step) for step in data["steps"])
+    source, target, beam = data["source"], data["target"], data["beam"]
+    weights = [step.weights for step in steps if step.weights is not None]
+    translation = Translation(
+        text=target["text"],
+        log_probability=_read_number(data["log_probability"]),
+        score=_read_number(data["score"]),
+        pieces=tuple(target["pieces"]),
+        attention=np.stack(weights) if weights else None,
+        source=source["text"],
+        source_pieces=tuple(source["pieces"]),
+        words=Words(tuple(target["words"]), tuple(target["places"])),
+        source_words=Words(tuple(source["words"]), tuple(source["places"])),
+        log_probabilities=tuple(step.log_probability for step in steps),
+    )
+    tree = None if beam is None else BeamTree(beam["beam"], tuple(map(_read_node, beam["nodes"])))
+    return Trace(translation, _read_numbers(data["states"]), steps, dict(data["model"]), tree)
+
+
+def _read_step(data: Mapping[str, Any]) -> TraceStep:
+    return TraceStep(
+        piece=data["piece"],
+        id=data["id"],
+        log_probability=_read_number(data["log_probability"]),
+        candidates=tuple(Candidate(**candidate) for candidate in data["candidates"]),
+        query=_read_numbers(data["query"]),
+        scores=_read_numbers(data["scores"]),
+        weights=_read_numbers(data["weights"]),
+        context=_read_numbers(data["context"]),
+        alignment=_read_numbers(data["alignment"]),
+        intervention=data["intervention"],
+    )
+
+
+def _read_node(data: Mapping[str, Any]) -> BeamNode:
+    numbers = {key: _read_number(data[key]) for key in ("log_probability", "score")}
+    return BeamNode(**{**data, **numbers})
+
+
+def _read_numbers(values: list[Any] | None) -> np.ndarray | None:
+    if values is None:
+        return None
+    array = np.array(values, dtype=np.float32)  # None becomes NaN
+    array[np.isnan(array)] = -np.inf
+    return array
+
+
+def _read_number(value: float | None) -> float:
+    return -math.inf if value is None else float(value)
