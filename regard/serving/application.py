@@ -29,7 +29,7 @@ from regard.serving.messages import (
     TranslateAnswer,
     TranslateRequest,
 )
-from regard.serving.refusals import RefusedError, refused_for
+from regard.serving.refusals import MISTAKE, RefusedError, refused_for
 from regard.serving.service import Service
 from regard.translator import Translator
 
@@ -184,11 +184,13 @@ def _add_failures(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(HTTPException)
     async def unknown(_: Request, error: HTTPException) -> Response:
-        return answer(RefusedError(error.status_code, str(error.detail)))
+        response = answer(RefusedError(error.status_code, str(error.detail)))
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:  # uvicorn prints the traceback
-        return answer(RefusedError(500, "a mistake of the server's; its log says more"))
+        return answer(RefusedError(500, MISTAKE))
 
 
 async def _lines(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:

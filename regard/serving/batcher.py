@@ -60,7 +60,7 @@ class Batcher:
     async def submit(self, work: Work, items: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
         """The result for each item, so many pieces long.
 
-        Raises RefusedError where there is no room or no time left, or where the server is closing; what the work raises.
+        Raises RefusedError where there is no room or no time left, or where the server closes; what the work raises.
         What is given up, because of its time or by being cancelled, leaves the queue.
         """
         assert self._task is not None, "the lifespan of the application has not been started"

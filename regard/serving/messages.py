@@ -122,7 +122,7 @@ class HealthAnswer(Told):
     status: str = Field(examples=["ready", "stopping"])
     version: str = Field(description="Of regard.")
     model: dict[str, Any] = Field(description="How the model is built.")
-    limits: dict[str, float] = Field(description="Bounds of requests.")
+    limits: dict[str, int | float] = Field(description="Bounds of requests.")
 
 
 class ErrorDetail(Told):
@@ -130,7 +130,7 @@ class ErrorDetail(Told):
 
     field: str | None = Field(description="Where in the request.", examples=["text[3]"])
     message: str = Field(examples=["text[3]: expected at most 2000 characters, got 2301"])
-    limit: float | None = Field(None, description="The bound that was passed.", examples=[2000])
+    limit: int | float | None = Field(None, description="The bound that was passed.", examples=[2000])
 
 
 class ErrorAnswer(Told):

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from regard.errors import RegardError
 
 RETRY_AFTER_S = 1
+MISTAKE = "a mistake of the server's; its log says more"
 
 
 class RefusedError(Exception):
@@ -43,16 +44,15 @@ class RefusedError(Exception):
 
 
 def refused_for(errors: Sequence[Mapping[str, Any]], body: object) -> RefusedError:
-    """The first of what pydantic found wrong in a body."""
-    first = errors[0]
-    if first["type"] == "json_invalid":
-        return RefusedError(422, f"expected JSON; {first['ctx']['error']} at character {first['loc'][-1]}")
-    return RefusedError(422, _sentence(first), _field(first["loc"][1:], body) or None)
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    message = str(error["msg"])
-    return message[:1].lower() + message[1:]
+    """What pydantic found wrong in a body; of several the one that lies deepest, which a union is sure of."""
+    named = [(_field(error["loc"][1:], body), error) for error in errors]
+    field, error = max(named, key=lambda one: one[0].count("[") + one[0].count("."))
+    if error["type"] == "json_invalid":
+        return RefusedError(422, f"expected JSON; {error['ctx']['error']} at character {error['loc'][-1]}")
+    message = error["msg"][:1].lower() + error["msg"][1:]
+    return RefusedError(
+        422, f"{field}: {message}" if field else f"expected an object; {message}", field or None
+    )
 
 
 def _field(places: Sequence[str | int], body: object) -> str:

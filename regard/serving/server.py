@@ -70,6 +70,7 @@ def serve(
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=math.ceil(limits.timeout_s) + 1,
+            proxy_headers=False,
             ws="none",
         )
         if host not in LOOPBACK:
@@ -96,14 +97,15 @@ def check_installed() -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A socket on which connections may already wait. Raises ConfigError if it cannot be had."""
+    if not 0 <= port < 2**16:
+        raise ConfigError(f"port: expected a number from 0 to 65535, got {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
-    except (OSError, OverflowError) as error:
-        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    except OSError as error:
+        why = "no such host" if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0).lower()
         raise ConfigError(
-            f"cannot listen on {host} port {port}: {why.lower()}; choose another --host or --port "
-            "(--port 0 takes any that is free)"
+            f"cannot listen on {host} port {port}: {why}; choose another host or port (0: any that is free)"
         ) from None
 
 

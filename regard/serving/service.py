@@ -133,7 +133,10 @@ class Service:
                 422, f"{field}: expected at most {most} characters, got {len(text)}", field, most
             )
         try:
+            text.encode()
             size = len(tokeniser.encode(text))
+        except UnicodeEncodeError:  # JSON can hold half a character, as in "\ud800"
+            raise RefusedError(422, f"{field}: expected text, got half of a surrogate pair", field) from None
         except RegardError as error:
             raise RefusedError.of(error, field) from None
         most = self.limits.num_pieces

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from regard.records import Written
-from regard.serving.refusals import RefusedError
+from regard.serving.refusals import MISTAKE, RefusedError
 
 
 class AbandonedError(Exception):
@@ -33,7 +33,7 @@ class Stream:
     ) -> AsyncIterator[dict[str, Any]]:
         """The events, once the first is there: what fails before raises, what fails later is the last event."""
         task = asyncio.ensure_future(work)
-        task.add_done_callback(lambda _: self._told.put_nowait(None))
+        task.add_done_callback(self._end)
         try:
             first = await self._told.get()
         except asyncio.CancelledError:
@@ -53,10 +53,19 @@ class Stream:
                 written = await self._told.get()
             try:
                 yield {"done": show(task.result()[0])}
-            except RefusedError as refusal:
-                yield refusal.body()
+            except RefusedError as refused:
+                yield refused.body()
+            except Exception:
+                yield RefusedError(500, MISTAKE).body()
+                raise
         finally:
             self._give_up(task)
+
+    def _end(self, task: asyncio.Future[list[Any]]) -> None:
+        """Tell who listens; an error that nobody listens to is no news."""
+        if not task.cancelled():
+            task.exception()
+        self._told.put_nowait(None)
 
     def _give_up(self, task: asyncio.Future[list[Any]]) -> None:
         self._abandoned = True
