@@ -41,12 +41,13 @@ class Batcher:
         self.meter = meter
         self.closing = False
         self._waiting: list[_Job] = []
-        self._arrived = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="regard-model")
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work, in the running event loop."""
+        """Begin to work, in the running event loop; also again, after `close`."""
+        self.closing = False
+        self._arrived = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="regard-model")
         self._task = asyncio.create_task(self._work())
 
     async def close(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import socket
 import threading
@@ -103,7 +102,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
-        why = "no such host" if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0).lower()
+        why = str(error.strerror).partition(" (")[0].lower()
         raise ConfigError(
             f"cannot listen on {host} port {port}: {why}; choose another host or port (0: any that is free)"
         ) from None

@@ -60,6 +60,13 @@ def test_one_text(client: TestClient, translator: regard.Translator) -> None:
     assert found["alternatives"] == []
 
 
+def test_an_application_may_begin_again(translator: regard.Translator) -> None:
+    app = create_app(translator)
+    for _ in range(2):
+        with TestClient(app, base_url=HERE) as client:
+            assert client.post("/v1/translate", json={"text": "a"}).status_code == 200
+
+
 def test_texts_in_order_with_their_next_best(client: TestClient, translator: regard.Translator) -> None:
     asked = {"text": SENTENCES, "beam": 4, "num_best": 3}
     found = client.post("/v1/translate", json=asked).json()["translations"]

@@ -230,7 +230,7 @@ def test_a_taken_port_is_told(start: Start, translator: regard.Translator) -> No
     [
         ("127.0.0.1", 70_000, "0 to 65535, got 70000"),
         ("203.0.113.1", 0, "cannot listen on 203.0.113.1 port 0: cannot assign"),
-        ("no host", 0, "cannot listen on no host port 0: no such host; choose another"),
+        ("no host", 0, "cannot listen on no host port 0: name or service not known; choose another"),
     ],
 )
 def test_an_address_that_cannot_be_is_told(
