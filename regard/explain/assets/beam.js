@@ -1,0 +1,49 @@
+// The beam tree on the page: what the search considered and what it dropped.
+
+const beamView = { dropped: true };
+
+function addBeam() {
+  listen("trace", () => {
+    const { beam } = app.trace;
+    byId("beam").hidden = !beam || !beam.nodes.length;
+    if (!byId("beam").hidden) buildBeam(beam);
+  });
+}
+
+function buildBeam(beam) {
+  const holder = make("div", { class: "scroll tree", role: "region", tabindex: 0, "aria-label": "Beam tree" });
+  const draw = () => {
+    holder.innerHTML = drawTree(beam, { dropped: beamView.dropped ? Math.max(3, beam.beam) : 0 });
+    const svg = holder.firstChild;
+    svg.style.width = `${svg.viewBox.baseVal.width * app.zoom}px`;
+    const first = holder.querySelector("[data-node]");
+    if (first) first.setAttribute("tabindex", "0");
+  };
+  const dropped = make("input", { type: "checkbox", checked: beamView.dropped, onchange: () => { beamView.dropped = dropped.checked; draw(); } });
+  byId("beam").replaceChildren(
+    make("h2", {}, "What the search considered"),
+    make("p", { class: "lead" }, beamWords(beam)),
+    make("div", { class: "controls" }, make("label", { class: "labelled" }, dropped, make("span", {}, "show what was dropped"))),
+    holder);
+  explainParts(holder, "node", (id) => describeNode(beam, beam.nodes[id]));
+  rove(holder, "[data-node]");
+  draw();
+}
+
+function beamWords(beam) {
+  const kept = beam.nodes.filter((node) => node.kept).length;
+  const slots = beam.beam === 1 ? "one beginning (greedy search)" : `${beam.beam} beginnings`;
+  return `At every word the search keeps ${slots}. Here it looked at ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages: how probable a piece is after what stands before it.`;
+}
+
+function describeNode(beam, node) {
+  return {
+    title: nodeBeginning(beam, node).join(" "),
+    text: node.best ? "On the path that was returned." : node.kept ? "It got a slot and was continued, but did not win." : "It got no slot: better beginnings took them all.",
+    formulas: [
+      `p of this piece = ${exactNumber(nodeProbability(beam, node))}`,
+      `log p of the whole beginning = ${exactNumber(node.log_probability)} nats`,
+      `score = ${exactNumber(node.score)}`,
+    ],
+  };
+}

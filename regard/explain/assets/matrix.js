@@ -1,0 +1,170 @@
+// The whole matrix: a row for each target word, a column for each source word, linked with both sentences.
+
+const matrix = { unit: "words", threshold: 0, parts: {}, grid: null };
+
+/** Attention between words: the sum over a source word's pieces, the mean over a target word's. */
+function foldedGrid(trace, unit) {
+  const source = groupsOf(trace.source, unit);
+  const target = groupsOf(trace.target, unit);
+  const weights = target.map((row) => source.map((column) => {
+    const sums = row.pieces.map((piece) => column.pieces.reduce((sum, place) => sum + trace.steps[piece].weights[place], 0));
+    return sums.reduce((sum, value) => sum + value, 0) / sums.length;
+  }));
+  return { source, target, weights };
+}
+
+/** The words of a side with the places of their pieces; what belongs to no word stands by itself. */
+function groupsOf(side, unit) {
+  if (unit === "pieces" || side.words.length < 2) return side.pieces.map((piece, place) => ({ text: piece, pieces: [place] }));
+  const groups = [];
+  const seen = new Map();
+  side.places.forEach((place, piece) => {
+    if (place >= 0 && seen.has(place)) return groups[seen.get(place)].pieces.push(piece);
+    if (place >= 0) seen.set(place, groups.length);
+    return groups.push({ text: place >= 0 ? side.words[place] : side.pieces[piece], pieces: [piece] });
+  });
+  return groups;
+}
+
+function hasWords(trace) {
+  return [trace.source, trace.target].some((side) => groupsOf(side, "words").length !== side.pieces.length);
+}
+
+function addMatrix() {
+  listen("trace", () => {
+    const shown = attends(app.trace) && app.trace.target.pieces.some(Boolean);
+    byId("matrix").hidden = !shown;
+    if (shown) buildMatrix();
+  });
+  listen("moment", ({ step }) => markRow(step));
+}
+
+function buildMatrix() {
+  const { parts } = matrix;
+  if (!hasWords(app.trace)) matrix.unit = "pieces";
+  parts.source = make("p", { class: "sentence", role: "group", "aria-label": "Source words" });
+  parts.target = make("p", { class: "sentence", role: "group", "aria-label": "Target words" });
+  parts.table = make("table", { class: "heat" });
+  parts.told = make("p", { class: "told", role: "status" });
+  const threshold = make("input", { type: "range", min: 0, max: 0.5, step: 0.01, value: matrix.threshold, "aria-label": "Hide weights below", oninput: () => {
+    matrix.threshold = Number(threshold.value);
+    shown.textContent = percent(matrix.threshold);
+    fillCells();
+  } });
+  const shown = make("output", {}, percent(matrix.threshold));
+  const unit = hasWords(app.trace) && pick([["words", "words"], ["pieces", "pieces"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or pieces");
+  byId("matrix").replaceChildren(
+    make("h2", {}, "The whole matrix"),
+    make("p", { class: "lead" }, "A row is a target word: its weights over the source. Point at a word on either side, and see where it looked, or who looked at it."),
+    make("div", { class: "controls" }, unit ? labelled("between", unit) : null, labelled("hide below", threshold), shown),
+    make("div", { class: "pair" }, parts.source, parts.target), parts.told,
+    make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table),
+    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. “End of sentence” is a piece of its own, </s>."));
+  rove(parts.source, "span");
+  rove(parts.target, "span");
+  for (const [side, holder] of [["source", parts.source], ["target", parts.target]]) linkWords(holder, side);
+  parts.table.addEventListener("pointerover", (event) => { if (event.target.closest("td[data-row]")) light({ row: Number(event.target.closest("td").dataset.row), column: Number(event.target.closest("td").dataset.column) }); });
+  parts.table.addEventListener("pointerleave", () => light({}));
+  buildGrid();
+}
+
+function buildGrid() {
+  matrix.grid = foldedGrid(app.trace, matrix.unit);
+  const { grid, parts } = matrix;
+  const words = (groups, side) => groups.map((group, number) => make("span", { role: "button", tabindex: number ? -1 : 0, "data-side": side, "data-number": number, class: group.text === END ? "end" : "" }, shownPiece(group.text)));
+  for (const side of ["source", "target"]) {
+    parts[side].replaceChildren(...words(grid[side], side).flatMap((word) => [word, " "]));
+    parts[side].dir = directionOf(grid[side].map((group) => group.text));
+  }
+  parts.table.dir = directionOf(grid.source.map((group) => group.text));
+  parts.table.classList.toggle("many", grid.source.length > 18);
+  parts.table.replaceChildren(make("thead", {}, headRow(grid)), make("tbody", {}, ...grid.target.map((group, row) => bodyRow(grid, group, row))), make("tfoot", {}, footRow(grid)));
+  fillCells();
+}
+
+function headRow(grid) {
+  const heads = grid.source.map((group, column) => {
+    const text = shownPiece(group.text);
+    return make("th", { scope: "col", "data-column": column }, make("span", { class: textWidth(text) <= 2.4 ? "short" : "", dir: "auto" }, text));
+  });
+  return make("tr", {}, make("td"), ...heads, make("th", { scope: "col", class: "sum" }, make("span", { class: "short", title: "sum of the row" }, "Σ")), make("th", { scope: "col", class: "sum" }, make("span", { class: "short", title: "entropy of the row in bits" }, "H")));
+}
+
+function bodyRow(grid, group, row) {
+  const cells = grid.weights[row].map((_, column) => make("td", { "data-row": row, "data-column": column }));
+  const sum = grid.weights[row].reduce((total, value) => total + value, 0);
+  return make("tr", { "data-row": row }, make("th", { scope: "row", dir: "auto", class: group.text === END ? "end" : "" }, shownPiece(group.text)), ...cells, make("td", { class: "sum" }, sum.toFixed(2)), make("td", { class: "sum" }, entropy(grid.weights[row]).toFixed(2)));
+}
+
+function footRow(grid) {
+  const sums = grid.source.map((_, column) => grid.weights.reduce((total, row) => total + row[column], 0));
+  return make("tr", {}, make("th", { scope: "row" }, "Σ"), ...sums.map((sum, column) => make("td", { class: "sum", "data-column": column }, sum.toFixed(sum < 9.95 ? 1 : 0))), make("td"), make("td"));
+}
+
+/** Colours and numbers of the cells: weights below the threshold are left blank. */
+function fillCells() {
+  const { grid, parts, threshold } = matrix;
+  for (const cell of parts.table.querySelectorAll("td[data-row]")) {
+    const weight = grid.weights[cell.dataset.row][cell.dataset.column];
+    const shown = weight >= Math.max(threshold, 0.005);
+    cell.style.setProperty("--w", shown ? `${Math.round(100 * weight)}%` : "0%");
+    cell.classList.toggle("strong", shown && weight >= 0.5);
+    cell.textContent = shown ? String(Math.round(100 * weight)) : "";
+  }
+}
+
+function linkWords(holder, side) {
+  const enter = (event) => {
+    const word = event.target.closest("span[data-number]");
+    if (word) light(side === "target" ? { row: Number(word.dataset.number) } : { column: Number(word.dataset.number) });
+  };
+  holder.addEventListener("pointerover", enter);
+  holder.addEventListener("focusin", enter);
+  holder.addEventListener("click", enter);
+  holder.addEventListener("pointerleave", () => light({}));
+  holder.addEventListener("focusout", () => light({}));
+}
+
+/** Lights a row, a column or one cell, and shades the words of the other side by their weights. */
+function light({ row, column }) {
+  const { grid, parts } = matrix;
+  for (const cell of parts.table.querySelectorAll("[data-column], tbody th")) {
+    const cellRow = cell.closest("tr").dataset.row;
+    const inRow = row !== undefined && cellRow === String(row);
+    const inColumn = column !== undefined && cell.dataset.column === String(column);
+    cell.classList.toggle("lit", row !== undefined && column !== undefined ? inRow || inColumn : inRow || inColumn);
+  }
+  shade(parts.source, (number) => (row !== undefined ? grid.weights[row][number] : number === column ? 1 : 0), column);
+  shade(parts.target, (number) => (row === undefined && column !== undefined ? grid.weights[number][column] : number === row ? 1 : 0), row);
+  parts.told.textContent = toldAbout(grid, row, column);
+}
+
+function shade(holder, weightOf, chosen) {
+  for (const word of holder.querySelectorAll("span")) {
+    const number = Number(word.dataset.number);
+    word.classList.toggle("chosen", number === chosen);
+    word.style.setProperty("--w", `${Math.round(70 * weightOf(number))}%`);
+  }
+}
+
+function toldAbout(grid, row, column) {
+  const target = row !== undefined && quoted(shownPiece(grid.target[row].text));
+  const source = column !== undefined && quoted(shownPiece(grid.source[column].text));
+  if (target && source) return `${target} looked at ${source} with ${percent(grid.weights[row][column])}.`;
+  if (target) return `${target} looked at ${strongest(grid.weights[row], grid.source)}.`;
+  return source ? `${source} was looked at by ${strongest(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
+}
+
+function strongest(weights, groups) {
+  const order = weights.map((_, place) => place).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((place) => weights[place] >= 0.01);
+  return order.map((place) => `${quoted(shownPiece(groups[place].text))} ${percent(weights[place])}`).join(", ") || "nothing much";
+}
+
+/** The row of the word that the steps show. */
+function markRow(step) {
+  if (!matrix.grid || byId("matrix").hidden) return;
+  matrix.grid.target.forEach((group, row) => {
+    const line = matrix.parts.table.querySelector(`tbody tr[data-row="${row}"]`);
+    if (line) line.classList.toggle("now", group.pieces.includes(step));
+  });
+}

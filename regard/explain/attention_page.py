@@ -1,0 +1,195 @@
+"""One file that shows all of a trace: the steps moving, the matrix, the beam; nothing else is needed to open it.
+
+Style and script are inlined, and a Content-Security-Policy lets in nothing but these by their hashes. The trace lies in
+the page as data; all of it is shown as text.
+
+The idea of watching the steps of attention one after another is Raimi Karim's (*Attn: Illustrated Attention*, 2019);
+that of a page which runs with a real model's numbers is the Transformer Explainer's (Cho et al. 2024).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from regard.explain.colours import colour_rules
+from regard.explain.example import ExampleScore, WorkedExample, example_scores, softer_example, worked_example
+from regard.explain.trace_json import SCHEMA, trace_to_json
+from regard.explain.words import visible
+from regard.records import Trace
+
+DRAWING = ("numbers.js", "draw.js", "diagrams.js", "words.js")  # pure; `animation` runs them too
+PAGE = ("tree.js", "page.js", "player.js", "matrix.js", "beam.js", "example.js", "live.js", "start.js")
+_SAME = 1e-4  # a context nearer than this to the sum of the weighted states need not be in the page
+
+
+@dataclass(frozen=True)
+class Live:
+    """The page is served and may ask the server: `base` stands before /v1/trace, empty for the same place."""
+
+    base: str = ""
+
+
+def attention_page(trace: Trace, *, title: str = "", live: Live | None = None) -> str:
+    """The whole page of a trace as HTML text. With `live`, sentences can be typed and attention changed."""
+    text = f"“{trace.translation.source}” → “{trace.translation.text}”"
+    data = {
+        "trace": packed_trace(trace_to_json(trace)),
+        "live": None if live is None else {"base": live.base},
+    }
+    return _page(title or f"How attention wrote it: {text}", data, connects=live is not None)
+
+
+def example_page(title: str = "Attention by hand") -> str:
+    """The worked example as a page: every score function, large and small states, each decoder's drawing."""
+    variants = [
+        {
+            "score": score.name,
+            "parameters": score.parameters,
+            "size": example.title,
+            "trace": example_trace(example, score),
+        }
+        for example in (worked_example(), softer_example())
+        for score in example_scores(example.query, example.values)
+    ]
+    start = next(place for place, variant in enumerate(variants) if variant["score"] == "dot")
+    return _page(
+        title, {"trace": variants[start]["trace"], "example": {"variants": variants, "start": start}}
+    )
+
+
+def example_trace(example: WorkedExample, score: ExampleScore, decoder: str = "bahdanau") -> dict[str, Any]:
+    """The worked example under a score function in the form of a trace's JSON; there is no next word."""
+    weights = score.weights
+    pieces = [f"encoder {place}" for place in range(1, len(example.values) + 1)]
+    step = {
+        "piece": "",
+        "id": -1,
+        "log_probability": None,
+        "candidates": [],
+        "query": example.query.tolist(),
+        "scores": score.scores.tolist(),
+        "weights": weights.tolist(),
+        "context": (weights @ example.values).tolist(),
+        "alignment": None,
+        "intervention": None,
+    }
+    model = {
+        "decoder": decoder,
+        "score": score.name,
+        "formula": score.formula,
+        "score_source": score.source,
+        "query": "the decoder's hidden state",
+        "context": "goes on into the decoder",
+        "bridge": None,
+        "cell": "cell",
+        "num_layers": 2 if decoder == "gnmt" else 1,
+        "input_feeding": True,
+        "gnmt_query": "previous" if decoder == "gnmt" else None,
+    }
+    side = {"text": "", "pieces": pieces, "words": pieces, "places": list(range(len(pieces)))}
+    target = {"text": "", "pieces": [""], "words": [""], "places": [0]}
+    return {
+        "schema": SCHEMA,
+        "model": model,
+        "source": side,
+        "target": target,
+        "log_probability": None,
+        "score": None,
+        "states": example.values.tolist(),
+        "steps": [step],
+        "beam": None,
+    }
+
+
+def packed_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
+    """The trace's JSON with its vectors as base64 of float32, and without what the page computes by itself.
+
+    A context is left out where it is the sum of the weighted states, alignment vectors always.
+    """
+    states = None if trace["states"] is None else np.array(trace["states"], dtype=np.float32)
+    steps = [_packed_step(step, states) for step in trace["steps"]]
+    beam = trace["beam"] and {
+        **trace["beam"],
+        "nodes": [_packed_node(node) for node in trace["beam"]["nodes"]],
+    }
+    packed = None if states is None else [_packed(row) for row in states]
+    return {**trace, "states": packed, "steps": steps, "beam": beam}
+
+
+def _packed_step(step: Mapping[str, Any], states: np.ndarray | None) -> dict[str, Any]:
+    packed = {key: value for key, value in step.items() if key not in ("id", "alignment")}
+    for key in ("query", "weights", "context"):
+        packed[key] = None if step[key] is None else _packed(step[key])
+    if states is not None and step["weights"] is not None:
+        summed = np.array(step["weights"], dtype=np.float64) @ states
+        if np.abs(summed - np.array(step["context"])).max(initial=0) < _SAME:
+            del packed["context"]
+    return packed
+
+
+def _packed_node(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in node.items()}
+
+
+def _packed(numbers: Sequence[float] | np.ndarray) -> str:
+    return base64.b64encode(np.asarray(numbers, dtype="<f4").tobytes()).decode()
+
+
+def _page(title: str, data: Mapping[str, Any], *, connects: bool = False) -> str:
+    style, script = _style(), _script()
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        f"connect-src {chr(39)}{'self' if connects else 'none'}{chr(39)}; base-uri 'none'; form-action 'none'"
+    )
+    shell = _asset("page.html")
+    parts = {
+        "policy": policy,
+        "title": escape(visible(title)),
+        "style": style,
+        "data": _json_in_page(data),
+        "script": script,
+    }
+    head, *rest = shell.split("{{")
+    return head + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+
+
+def _json_in_page(data: Mapping[str, Any]) -> str:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@cache
+def _style() -> str:
+    return "\n".join([colour_rules(), _asset("draw.css"), _asset("page.css")])
+
+
+@cache
+def _script() -> str:
+    return '(() => {\n"use strict";\n' + drawing_script() + "\n".join(map(_asset, PAGE)) + "})();\n"
+
+
+@cache
+def drawing_script() -> str:
+    """The pure part of the script: a trace and a moment in, SVG text out."""
+    return "\n".join(map(_asset, DRAWING))
+
+
+def _asset(name: str) -> str:
+    return (files("regard.explain") / "assets" / name).read_text(encoding="utf-8")
