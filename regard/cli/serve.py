@@ -20,9 +20,12 @@ examples:
   regard serve runs/demo --port 0 --device cuda
   regard serve runs/demo --host 0.0.0.0 --allow-host translate.example.org
 
-  curl http://127.0.0.1:8000/v1/translate --json '{"text": "die alte frau lacht ."}'
-  curl -N http://127.0.0.1:8000/v1/translate --json '{"text": "die alte frau lacht .", "stream": true}'
-  curl http://127.0.0.1:8000/v1/score --json '{"source": "die frau .", "target": "the woman ."}'
+  curl http://127.0.0.1:8000/v1/translate -H content-type:application/json \\
+    -d '{"text": "die alte frau lacht ."}'
+  curl -N http://127.0.0.1:8000/v1/translate -H content-type:application/json \\
+    -d '{"text": "die alte frau lacht .", "beam": 1, "stream": true}'
+  curl http://127.0.0.1:8000/v1/score -H content-type:application/json \\
+    -d '{"source": "die alte frau .", "target": "the old woman ."}'
   curl http://127.0.0.1:8000/healthz"""
 
 
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         metavar="NAME",
         help="a further name that requests may be sent to, as behind a proxy; may be repeated",
     )
+    add("--sentence", default="", help="what the page begins with (default: a validation sentence)")
     _add_limits(parser)
     add_ensemble_option(add)
     add_machine_options(parser)
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     from regard.serving.server import check_installed
 
     check_installed()
+    from regard.serving.front_page import first_sentence
+
     limits = Limits(
         num_texts=options.max_texts,
         num_characters=options.max_characters,
@@ -66,6 +72,7 @@ def main(arguments: Sequence[str]) -> int:
         options.port,
         limits=limits,
         hosts=options.allow_host,
+        sentence=options.sentence or first_sentence(options.model),
         tell=partial(print, file=sys.stderr, flush=True),
     )
     return 0

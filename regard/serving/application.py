@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from regard.serving.front_page import front_page, policy_of
 from regard.serving.guard import HEADERS, Guard
@@ -25,6 +25,7 @@ from regard.serving.messages import (
     HealthAnswer,
     PairRequest,
     ScoreAnswer,
+    TraceAnswer,
     TraceRequest,
     TranslateAnswer,
     TranslateRequest,
@@ -51,8 +52,13 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build_application(translator: Translator, limits: Limits, hosts: Collection[str] | None) -> FastAPI:
-    """The application; `hosts` are those that requests may be sent to, None for any."""
+def build_application(
+    translator: Translator, limits: Limits, hosts: Collection[str] | None, sentence: str
+) -> FastAPI:
+    """The application; `hosts` are those that requests may be sent to, None for any.
+
+    The page begins with `sentence`.
+    """
     service = Service(translator, limits)
 
     @asynccontextmanager
@@ -73,6 +79,7 @@ def build_application(translator: Translator, limits: Limits, hosts: Collection[
     _add_failures(app, service)
     _add_model(app, service)
     _add_watching(app, service)
+    _add_page(app, front_page(translator, sentence))
     app.add_middleware(Guard, hosts=hosts, limits=limits)
     return app
 
@@ -105,12 +112,10 @@ def _add_model(app: FastAPI, service: Service) -> None:
         tags=["model"],
         summary="Show every step",
         description=f"Scores, weights, context and next words of each step of one translation. {bounds}",
-        responses=_FAILURES,
+        responses={**_FAILURES, 200: {"model": TraceAnswer}},
     )
-    async def trace(asked: TraceRequest) -> JSONResponse:
-        from regard.explain import trace_to_json
-
-        return JSONResponse(trace_to_json(await service.trace(asked)))
+    async def trace(asked: TraceRequest) -> Response:
+        return Response(await service.trace(asked), media_type="application/json")
 
     @app.post(
         "/v1/align",
@@ -134,13 +139,7 @@ def _add_model(app: FastAPI, service: Service) -> None:
 
 
 def _add_watching(app: FastAPI, service: Service) -> None:
-    page = front_page()
-    policy = {"Content-Security-Policy": policy_of(page)}
     translator, limits = service.translator, asdict(service.limits)
-
-    @app.get("/", include_in_schema=False)
-    async def front() -> HTMLResponse:
-        return HTMLResponse(page, headers=policy)
 
     @app.get(
         "/healthz",
@@ -167,6 +166,14 @@ def _add_watching(app: FastAPI, service: Service) -> None:
     @app.get("/metrics", tags=["server"], summary="Figures for Prometheus", response_class=Response)
     async def metrics() -> Response:
         return Response(generate_latest(service.meter.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_page(app: FastAPI, page: str) -> None:
+    policy = {"Content-Security-Policy": policy_of(page)}
+
+    @app.get("/", include_in_schema=False)
+    async def front() -> HTMLResponse:
+        return HTMLResponse(page, headers=policy)
 
 
 def _add_failures(app: FastAPI, service: Service) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +31,47 @@ Sentence = Annotated[
 Target = Annotated[str, Field(description="Its translation.", examples=["the old woman laughs ."])]
 
 
+Step = Annotated[int, Field(ge=0, lt=10_000, description="The output piece, from 0, at which this happens.")]
+
+
+class AttendMessage(Asked):
+    """Look only at these source pieces, evenly, while one output piece is written."""
+
+    kind: Literal["attend"]
+    step: Step
+    to: list[Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="Places of source pieces, from 0.", examples=[[2]]
+    )
+
+
+class WeightsMessage(Asked):
+    """Look by these weights while one output piece is written; they are scaled to sum to 1."""
+
+    kind: Literal["weights"]
+    step: Step
+    row: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        min_length=1,
+        description="A weight for each source piece, end-of-sentence counted.",
+        examples=[[0, 0, 1, 0, 0, 0]],
+    )
+
+
+class ForceMessage(Asked):
+    """Write this piece, whatever the model would write."""
+
+    kind: Literal["force"]
+    step: Step
+    piece: str = Field(description="A piece of the target vocabulary.", examples=["woman"])
+
+
+Interventions = Annotated[
+    list[Annotated[AttendMessage | WeightsMessage | ForceMessage, Field(discriminator="kind")]],
+    Field(
+        description="What to change. The pieces before the first change stay as without it; then the model goes on."
+    ),
+]
+
+
 class TranslateRequest(Asked):
     """Texts to translate; each is taken as one sentence."""
 
@@ -42,6 +83,7 @@ class TranslateRequest(Asked):
     num_best: int = Field(
         1, ge=1, description="Translations wanted of each text; all but the best are in `alternatives`."
     )
+    interventions: Interventions = []
     stream: bool = Field(False, description="Send the translation of one text piece by piece, as events.")
 
 
@@ -51,6 +93,11 @@ class TraceRequest(Asked):
     text: Sentence
     target: str | None = Field(
         None, description="Show how the model would write this, in place of its own translation."
+    )
+    beam: BeamWidth = None
+    interventions: Interventions = []
+    alignment: bool = Field(
+        False, description="Also every encoder state times its weight; for short texts only, as it is large."
     )
 
 
@@ -92,6 +139,74 @@ class TranslateAnswer(Told):
     """A translation for each text, in order."""
 
     translations: list[TranslationMessage]
+
+
+class Side(Told):
+    """One side of a trace."""
+
+    text: str
+    pieces: list[str]
+    words: list[str]
+    places: list[int] = Field(description="For each piece the place of its word, from 0; -1 for none.")
+
+
+class Candidate(Told):
+    """A piece that could have come."""
+
+    piece: str
+    probability: float
+
+
+class StepMessage(Told):
+    """One output piece. S source pieces, M numbers of an encoder state, Q of the query; null without attention."""
+
+    piece: str
+    id: int = Field(description="In the target vocabulary.")
+    log_probability: float | None = Field(description="In nats; null for minus infinity.")
+    candidates: list[Candidate] = Field(description="The most probable pieces.")
+    query: list[float] | None = Field(description="(Q)")
+    scores: list[float | None] | None = Field(description="(S); null for minus infinity.")
+    weights: list[float] | None = Field(description="(S)")
+    context: list[float] | None = Field(description="(M)")
+    alignment: Matrix | None = Field(
+        description="(S, M): every encoder state times its weight; if asked for."
+    )
+    intervention: str | None = Field(description="What was changed here.")
+
+
+class NodeMessage(Told):
+    """A beginning that the search considered."""
+
+    id: int
+    parent: int = Field(description="The node it continues; -1 for the start.")
+    step: int
+    piece: str
+    log_probability: float | None
+    score: float | None
+    kept: bool
+    finished: bool
+    best: bool
+
+
+class TreeMessage(Told):
+    """What the search considered."""
+
+    beam: int
+    nodes: list[NodeMessage]
+
+
+class TraceAnswer(Told):
+    """Everything about one translation, in the form that `regard explain --trace` writes."""
+
+    format: Literal["regard-trace/1"] = Field(alias="schema")
+    model: dict[str, Any] = Field(description="How the model is built.")
+    source: Side
+    target: Side
+    log_probability: float | None
+    score: float | None
+    states: Matrix | None = Field(description="(S, M): the encoder states.")
+    steps: list[StepMessage]
+    beam: TreeMessage | None = Field(description="Null where a target was given.")
 
 
 class AlignAnswer(Told):

@@ -25,16 +25,20 @@ ANY = ("", "0.0.0.0", "::")
 
 
 def create_app(
-    translator: Translator, limits: Limits | None = None, hosts: Collection[str] | None = LOOPBACK
+    translator: Translator,
+    limits: Limits | None = None,
+    hosts: Collection[str] | None = LOOPBACK,
+    sentence: str = "",
 ) -> FastAPI:
-    """An ASGI application that serves a translator; run its lifespan with one event loop.
+    """An ASGI application that serves a translator; its lifespan must be run.
 
-    Requests must be sent to one of `hosts`, None for any. Raises ConfigError if the extra `serve` is not installed.
+    Requests must be sent to one of `hosts`, None for any. The page begins with `sentence`. Raises ConfigError if the
+    extra `serve` is not installed.
     """
     check_installed()
     from regard.serving.application import build_application
 
-    return build_application(translator, limits or Limits(), hosts)
+    return build_application(translator, limits or Limits(), hosts, sentence)
 
 
 def serve(
@@ -44,12 +48,14 @@ def serve(
     *,
     limits: Limits | None = None,
     hosts: Collection[str] = (),
+    sentence: str = "",
     tell: Callable[[str], None] = print,
 ) -> None:
     """Serve a model folder, or a translator, until Ctrl-C or SIGTERM; then finish what is in flight.
 
     Port 0 is any free one. `hosts` are more names by which requests may call this server; those who listen on every
-    address (0.0.0.0) without naming any are called by any. `tell` is given lines for the user. Raises ConfigError if
+    address (0.0.0.0) without naming any are called by any. The page begins with `sentence`, or with one that the
+    folder keeps. `tell` is given lines for the user. Raises ConfigError if
     the address is taken or the extra `serve` is not installed, ModelError for a folder that is not whole.
     """
     check_installed()
@@ -59,12 +65,14 @@ def serve(
     listening = _listen(host, port)
     with listening:
         if isinstance(model, (str, Path)):
+            from regard.serving.front_page import first_sentence
             from regard.translator import load
 
+            sentence = sentence or first_sentence(model)
             model = load(model)
         known = None if host in ANY and not hosts else {*LOOPBACK, host, *hosts}
         config = uvicorn.Config(
-            create_app(model, limits, known),
+            create_app(model, limits, known, sentence),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -80,7 +88,7 @@ def serve(
         tell(f"serving at {_address(listening)} (Ctrl-C stops)")
         with _calm_end():
             uvicorn.Server(config).run([listening])
-    tell("stopped; everything in flight was finished")
+    tell("stopped")
 
 
 def check_installed() -> None:

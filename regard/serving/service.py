@@ -9,8 +9,9 @@ from typing import Any
 from regard.alignment import format_links, links_from_attention
 from regard.data.tokeniser import Tokeniser
 from regard.errors import RegardError
-from regard.records import Scored, Trace, Translation
+from regard.records import Scored, Translation
 from regard.serving.batcher import Batcher
+from regard.serving.interventions import interventions_of
 from regard.serving.limits import Limits
 from regard.serving.messages import (
     AlignAnswer,
@@ -28,6 +29,8 @@ from regard.serving.stream import Stream
 from regard.serving.work import Aligning, Following, Scoring, Tracing, Translating, Work
 from regard.translator import Translator
 
+MOST_NUMBERS = 2_000_000  # of one trace
+
 
 class Service:
     """A translator that answers messages. Every method raises RefusedError for what it does not take."""
@@ -41,27 +44,29 @@ class Service:
     async def translate(self, asked: TranslateRequest) -> TranslateAnswer:
         """Its texts together with those of other requests."""
         texts, sizes = self._texts(asked)
-        work = Translating(asked.beam, asked.num_best)
-        found = await self._do(work, texts, sizes)
+        changes = interventions_of(asked.interventions)
+        found = await self._do(Translating(asked.beam, asked.num_best, changes), texts, sizes)
         return TranslateAnswer(translations=[_translation(one) for one in found])
 
     async def stream(self, asked: TranslateRequest) -> AsyncIterator[dict[str, Any]]:
         """The events of one text, once the first is there: pieces, then the translation."""
         texts, sizes = self._texts(asked)
-        if isinstance(asked.text, list):
-            raise RefusedError(
-                422, "stream: one text can be streamed, not a list; send text as a string", "stream"
-            )
         stream = Stream()
-        work = Following(stream.tell, asked.beam, asked.num_best)
+        changes = interventions_of(asked.interventions)
+        work = Following(stream.tell, asked.beam, asked.num_best, changes)
         return await stream.follow(self._do(work, texts, sizes), lambda one: _translation(one).model_dump())
 
-    async def trace(self, asked: TraceRequest) -> Trace:
-        """Everything about one translation."""
+    async def trace(self, asked: TraceRequest) -> str:
+        """Everything about one translation, as JSON."""
+        self._check_width("beam", asked.beam)
         size = self._size("text", asked.text, self.translator.tokenisers.source)
         if asked.target is not None:
             self._size("target", asked.target, self.translator.tokenisers.target)
-        found: Trace = (await self._do(Tracing(), [(asked.text, asked.target)], [size]))[0]
+        if asked.alignment:
+            self._check_alignment(size)
+        changes = interventions_of(asked.interventions)
+        work = Tracing(asked.target, asked.beam, changes, asked.alignment)
+        found: str = (await self._do(work, [asked.text], [size]))[0]
         return found
 
     async def align(self, asked: PairRequest) -> AlignAnswer:
@@ -101,14 +106,13 @@ class Service:
         try:
             return await self.batcher.submit(work, items, sizes)
         except RegardError as error:
-            raise RefusedError.of(error) from None
+            field = "interventions" if getattr(work, "interventions", ()) else None
+            raise RefusedError.of(error, field) from None
 
     def _texts(self, asked: TranslateRequest) -> tuple[list[str], list[int]]:
         """The texts and their sizes, checked with the rest."""
-        beam = self.limits.beam
-        for field, number in (("beam", asked.beam), ("num_best", asked.num_best)):
-            if number is not None and number > beam:
-                raise RefusedError(422, f"{field}: expected at most {beam}, got {number}", field, beam)
+        self._check_width("beam", asked.beam)
+        self._check_width("num_best", asked.num_best)
         if asked.beam is not None and asked.num_best > asked.beam:
             raise RefusedError(
                 422,
@@ -118,12 +122,33 @@ class Service:
         source = self.translator.tokenisers.source
         if isinstance(asked.text, str):
             return [asked.text], [self._size("text", asked.text, source)]
+        for field in ("stream", "interventions"):
+            if getattr(asked, field):
+                raise RefusedError(422, f"{field}: for one text, not a list; send text as a string", field)
         most = self.limits.num_texts
         if not 1 <= len(asked.text) <= most:
             raise RefusedError(422, f"text: expected 1 to {most} texts, got {len(asked.text)}", "text", most)
         return asked.text, [
             self._size(f"text[{place}]", text, source) for place, text in enumerate(asked.text)
         ]
+
+    def _check_width(self, field: str, number: int | None) -> None:
+        most = self.limits.beam
+        if number is not None and number > most:
+            raise RefusedError(422, f"{field}: expected at most {most}, got {number}", field, most)
+
+    def _check_alignment(self, size: int) -> None:
+        """A number for each source piece, output piece and place of a state."""
+        search, width = self.translator.search, self.translator.model.encoder.memory_size
+        numbers = (size + 1) * ((size + 1) * search.max_ratio + search.max_extra) * width
+        if numbers > MOST_NUMBERS:
+            raise RefusedError(
+                422,
+                f"alignment: may come to {numbers:.0f} numbers for a text of {size} pieces; shorten it, or leave "
+                "alignment out and multiply states by weights",
+                "alignment",
+                MOST_NUMBERS,
+            )
 
     def _size(self, field: str, text: str, tokeniser: Tokeniser) -> int:
         """How many pieces a text has; refuses what is too long, or no text of this tokeniser."""

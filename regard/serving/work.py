@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from regard.records import Scored, Trace, Translation, Written
+from regard.explain.trace_json import trace_to_json
+from regard.records import Intervention, Scored, Translation, Written
 from regard.translator import Translator
 
 Pair = tuple[str, str]
+Interventions = tuple[Intervention, ...]
 
 
 class Work(Protocol):
     """One kind of work, hashable: what differs between two that may not be done together is in it.
 
-    `alone`: its items are done one by one. `name` is its label in the metrics.
+    `name` is its label in the metrics.
     """
 
     name: ClassVar[str]
-    alone: ClassVar[bool]
+
+    @property
+    def alone(self) -> bool:
+        """Whether its items are done one by one."""
 
     def run(self, translator: Translator, items: Sequence[Any]) -> Sequence[Any]:
         """A result for each item."""
@@ -31,12 +37,18 @@ class Translating:
 
     beam: int | None = None
     num_best: int = 1
+    interventions: Interventions = ()
     name: ClassVar = "translate"
-    alone: ClassVar = False
+
+    @property
+    def alone(self) -> bool:
+        """Interventions change one text."""
+        return bool(self.interventions)
 
     def run(self, translator: Translator, items: Sequence[str]) -> list[Translation]:
         """All in one batch."""
-        return translator.translate(list(items), batch_size=len(items), **_how(self.beam, self.num_best))
+        how = _how(self.beam, self.interventions)
+        return translator.translate(list(items), batch_size=len(items), num_best=self.num_best, **how)
 
 
 @dataclass(frozen=True)
@@ -46,24 +58,32 @@ class Following:
     tell: Callable[[Written], None]
     beam: int | None = None
     num_best: int = 1
+    interventions: Interventions = ()
     name: ClassVar = "stream"
     alone: ClassVar = True
 
     def run(self, translator: Translator, items: Sequence[str]) -> list[Translation]:
         """One text."""
-        return translator.translate(list(items), follow=self.tell, **_how(self.beam, self.num_best))
+        how = _how(self.beam, self.interventions)
+        return translator.translate(list(items), follow=self.tell, num_best=self.num_best, **how)
 
 
 @dataclass(frozen=True)
 class Tracing:
-    """A text, with a translation or without, to its trace."""
+    """A text, or one with a given translation, to the JSON of its trace."""
 
+    target: str | None = None
+    beam: int | None = None
+    interventions: Interventions = ()
+    alignment: bool = False
     name: ClassVar = "trace"
     alone: ClassVar = True
 
-    def run(self, translator: Translator, items: Sequence[tuple[str, str | None]]) -> list[Trace]:
-        """One by one."""
-        return [translator.trace(text, target) for text, target in items]
+    def run(self, translator: Translator, items: Sequence[str]) -> list[str]:
+        """One text."""
+        how = _how(self.beam, self.interventions)
+        traces = [translator.trace(text, self.target, alignment=self.alignment, **how) for text in items]
+        return [json.dumps(trace_to_json(trace)) for trace in traces]
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,7 @@ class Scoring:
         return translator.score(sources, targets, batch_size=len(items))
 
 
-def _how(beam: int | None, num_best: int) -> Any:
-    """As `Translator.translate` takes it; a beam not asked for is the recipe's."""
-    return {"num_best": num_best} if beam is None else {"num_best": num_best, "beam": beam}
+def _how(beam: int | None, interventions: Interventions) -> Any:
+    """As the translator takes it; what was not asked for is left out."""
+    asked = {"beam": beam, "intervene": interventions}
+    return {name: value for name, value in asked.items() if value}
