@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from regard.cli import Parser
 from regard.cli.options import add_machine_options, is_text, load_model
@@ -14,13 +15,15 @@ Translate one sentence and show how: for each output word the steps of attention
 with the model's own numbers (0 encoder states, 1 scores, 2 weights, 3 weighted
 states, 4 context, 5 next words), then the weight matrix. With --example: the
 same steps on numbers small enough to work out by hand, under every score
-function."""
+function. With --html: all of it as one page, moving; with --animate: as a film."""
 
 _EXAMPLES = """\
 examples:
   regard explain --example
   regard explain runs/demo 'die alte frau lacht .'
   regard explain runs/demo 'die alte frau lacht .' --plot picture.pdf
+  regard explain runs/demo 'die alte frau lacht .' --html page.html
+  regard explain runs/demo 'die alte frau lacht .' --animate word2.svg --step 2
   regard explain runs/demo 'die alte frau .' --target 'the old man .'"""
 
 
@@ -33,12 +36,19 @@ def main(arguments: Sequence[str]) -> int:
     add("--example", action="store_true", help="the worked example; needs no model")
     add("--target", help="explain this translation in place of the model's own")
     add("--plot", type=Path, metavar="FILE", help="also draw the weight matrix: .png, .pdf or .svg")
+    add("--html", type=Path, metavar="FILE", help="write one page that shows all, moving, in place of text")
+    add(
+        "--animate", type=Path, metavar="FILE", help="write the steps as a film, .svg or .gif (extra animate)"
+    )
+    add("--step", type=int, metavar="N", help="with --animate: only the N-th piece written, from 1")
     add("--top", type=int, default=5, help="scores and next words shown at each step (default: 5)")
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
     options = parser.parse_intermixed_args(arguments)
+    if options.step is not None and not options.animate:
+        parser.error("--step: says what --animate draws; name its file too, or leave it out")
     if options.example:
-        return _example()
+        return _example(options.html, options.animate, options.step)
     if options.model is None or not options.sentence:
         parser.error("expected MODEL and SENTENCE, or --example")
     sentence = " ".join(options.sentence)
@@ -52,11 +62,22 @@ def main(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from regard.data.sentences import cut_sentences
-    from regard.explain import HeatMap, font_advice, plot_attention, show_trace
+    from regard.explain import (
+        HeatMap,
+        attention_page,
+        check_animation,
+        font_advice,
+        plot_attention,
+        show_trace,
+        trace_to_json,
+    )
     from regard.explain.plot import check_suffix
 
     if options.plot:
         check_suffix(options.plot)
+    _check_places(options.html, options.animate)
+    if options.animate:
+        check_animation(options.animate, step=options.step)
     translator = load_model(options)
     if options.plot and translator.model.decoder.attention is None:
         parser.error("--plot: this model has no attention to draw; choose a model with a score function")
@@ -65,7 +86,11 @@ def main(arguments: Sequence[str]) -> int:
     trace = translator.trace(sentence, options.target, num_candidates=options.top)
     translation = trace.translation
     console = Console(highlight=False)
-    if options.matrix_only:
+    if options.html or options.animate:
+        console.print(translation.text, markup=False)
+        _write(options.html, lambda: attention_page(trace))
+        _animate(options.animate, trace_to_json(trace), options.step)
+    elif options.matrix_only:
         console.print(translation.text, markup=False)
         if translation.attention is not None:
             console.print(HeatMap(translation.attention, translation.source_pieces, translation.pieces))
@@ -81,12 +106,43 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _example() -> int:
+def _example(page: Path | None, film: Path | None, step: int | None) -> int:
     from rich.console import Console
 
-    from regard.explain import show_example, softer_example, worked_example
+    from regard.explain import example_page, show_example, softer_example, worked_example
+    from regard.explain.attention_page import example_trace
 
+    if page or film:
+        _check_places(page, film)
+        _write(page, example_page)
+        _animate(film, example_trace(softer_example()), step)
+        return 0
     console = Console(highlight=False)
     console.print(show_example(worked_example()))
     console.print(show_example(softer_example()))
     return 0
+
+
+def _check_places(*files: Path | None) -> None:
+    from regard.output import check_place
+
+    for file in files:
+        if file:
+            check_place(file)
+
+
+def _write(file: Path | None, make: Callable[[], str]) -> None:
+    from regard.output import whole_output
+
+    if file:
+        with whole_output(file) as write:
+            write(make())
+        print(f"written: {file}", file=sys.stderr)
+
+
+def _animate(file: Path | None, trace: Mapping[str, Any], step: int | None) -> None:
+    from regard.explain import animate
+
+    if file:
+        animate(trace, file, step=step)
+        print(f"drawn: {file}", file=sys.stderr)

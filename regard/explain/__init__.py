@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from regard.explain.animation import animate, check_animation
+from regard.explain.attention_page import Live, attention_page, example_page
 from regard.explain.example import (
     ExampleScore,
     WorkedExample,
@@ -20,7 +22,12 @@ __all__ = [
     "ExampleScore",
     "Grid",
     "HeatMap",
+    "Live",
     "WorkedExample",
+    "animate",
+    "attention_page",
+    "check_animation",
+    "example_page",
     "example_scores",
     "font_advice",
     "plot_attention",

@@ -1,7 +1,7 @@
 """One file that shows all of a trace: the steps moving, the matrix, the beam; nothing else is needed to open it.
 
-Style and script are inlined, and a Content-Security-Policy lets in nothing but these by their hashes. The trace lies in
-the page as data; all of it is shown as text.
+Style and script are inlined, and a Content-Security-Policy lets in nothing but these, by their hashes. The trace lies
+in the page as data; all of it is shown as text.
 
 The idea of watching the steps of attention one after another is Raimi Karim's (*Attn: Illustrated Attention*, 2019);
 that of a page which runs with a real model's numbers is the Transformer Explainer's (Cho et al. 2024).
@@ -13,7 +13,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -41,12 +41,13 @@ class Live:
 
 def attention_page(trace: Trace, *, title: str = "", live: Live | None = None) -> str:
     """The whole page of a trace as HTML text. With `live`, sentences can be typed and attention changed."""
-    text = f"“{trace.translation.source}” → “{trace.translation.text}”"
+    one = trace.translation
+    title = title or f"\u2068{visible(one.source)}\u2069 → \u2068{visible(one.text)}\u2069"
     data = {
         "trace": packed_trace(trace_to_json(trace)),
         "live": None if live is None else {"base": live.base},
     }
-    return _page(title or f"How attention wrote it: {text}", data, connects=live is not None)
+    return _page(title, data, connects=live is not None)
 
 
 def example_page(title: str = "Attention by hand") -> str:
@@ -67,10 +68,11 @@ def example_page(title: str = "Attention by hand") -> str:
     )
 
 
-def example_trace(example: WorkedExample, score: ExampleScore, decoder: str = "bahdanau") -> dict[str, Any]:
-    """The worked example under a score function in the form of a trace's JSON; there is no next word."""
+def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> dict[str, Any]:
+    """The worked example under a score function (without one: dot) as a trace's JSON; there is no next word."""
+    score = score or next(one for one in example_scores(example.query, example.values) if one.name == "dot")
     weights = score.weights
-    pieces = [f"encoder {place}" for place in range(1, len(example.values) + 1)]
+    pieces = [f"encoder\u00a0{place}" for place in range(1, len(example.values) + 1)]
     step = {
         "piece": "",
         "id": -1,
@@ -84,17 +86,17 @@ def example_trace(example: WorkedExample, score: ExampleScore, decoder: str = "b
         "intervention": None,
     }
     model = {
-        "decoder": decoder,
+        "decoder": "bahdanau",
         "score": score.name,
         "formula": score.formula,
         "score_source": score.source,
         "query": "the decoder's hidden state",
         "context": "goes on into the decoder",
         "bridge": None,
-        "cell": "cell",
-        "num_layers": 2 if decoder == "gnmt" else 1,
+        "cell": None,
+        "num_layers": 1,
         "input_feeding": True,
-        "gnmt_query": "previous" if decoder == "gnmt" else None,
+        "gnmt_query": None,
     }
     side = {"text": "", "pieces": pieces, "words": pieces, "places": list(range(len(pieces)))}
     target = {"text": "", "pieces": [""], "words": [""], "places": [0]}
@@ -151,10 +153,10 @@ def _page(title: str, data: Mapping[str, Any], *, connects: bool = False) -> str
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         f"connect-src {chr(39)}{'self' if connects else 'none'}{chr(39)}; base-uri 'none'; form-action 'none'"
     )
-    shell = _asset("page.html")
+    shell = asset("page.html")
     parts = {
         "policy": policy,
-        "title": escape(visible(title)),
+        "title": escape(title),
         "style": style,
         "data": _json_in_page(data),
         "script": script,
@@ -177,19 +179,20 @@ def _hash(text: str) -> str:
 
 @cache
 def _style() -> str:
-    return "\n".join([colour_rules(), _asset("draw.css"), _asset("page.css")])
+    return "\n".join([colour_rules(), asset("draw.css"), asset("page.css")])
 
 
 @cache
 def _script() -> str:
-    return '(() => {\n"use strict";\n' + drawing_script() + "\n".join(map(_asset, PAGE)) + "})();\n"
+    return '(() => {\n"use strict";\n' + drawing_script() + "\n".join(map(asset, PAGE)) + "})();\n"
 
 
 @cache
 def drawing_script() -> str:
     """The pure part of the script: a trace and a moment in, SVG text out."""
-    return "\n".join(map(_asset, DRAWING))
+    return "\n".join(map(asset, DRAWING))
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A file of the page's parts: script, style or frame."""
     return (files("regard.explain") / "assets" / name).read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """The colours of the page and of the animations: light and dark, told apart by the colour-blind.
 
-Blues, greens and vermilions are of the palette of Okabe & Ito (2008), darkened or lightened until text on them, and they
-on the page, have enough contrast.
+Blues, greens and vermilions are those of Okabe & Ito (2008), darkened or lightened until text on them, and they on
+the page, have enough contrast.
 """
 
 from __future__ import annotations

@@ -30,12 +30,24 @@ function panel(view) {
   const diagram = build(view);
   addFirstState(view, diagram);
   const base = diagram.wires.flatMap((wire, number) => wireShapes(view, diagram, wire, number));
+  moveOn(view, diagram.nodes);
   const nodes = Object.entries(diagram.nodes).flatMap(([name, node]) => nodeShapes(view, name, node));
   const words = candidateList(view, diagram);
   const hits = Object.entries(diagram.nodes)
     .filter(([, node]) => node.part)
     .map(([, node]) => ({ part: node.part, x: node.x - node.width / 2, y: node.y - node.height / 2, width: node.width, height: node.height }));
   return { shapes: [...base, ...nodes, ...words.shapes], hits: [...hits, ...words.hits] };
+}
+
+/** As the next word begins, what was new becomes what was before. */
+function moveOn(view, nodes) {
+  if (view.step === 0) return;
+  const moved = span(view.time, 0, 0.35);
+  for (const [name, origin] of [["before", "after"], ["fed", "combined"]]) {
+    const [node, from] = [nodes[name], nodes[origin]];
+    if (!node || !from) continue;
+    nodes[name] = { ...node, x: from.x + (node.x - from.x) * moved, y: from.y + (node.y - from.y) * moved };
+  }
 }
 
 // ---- nodes
@@ -54,7 +66,8 @@ const stateNode = (at, text, part, lit) => ({ ...at, kind: "state", width: 52, h
 const cellNode = (at, text, part, lit) => ({ ...at, kind: "cell", width: 62, height: 38, text, part, lit });
 
 function wordNode(view, at) {
-  const before = view.step > 0 ? shownPiece(view.trace.steps[view.step - 1].piece) : "start";
+  const first = view.now.piece ? "start" : "word";
+  const before = view.step > 0 ? shownPiece(view.trace.steps[view.step - 1].piece) : first;
   return { ...at, kind: "word", width: 62, height: 25, text: fitText(before, 54, 13), part: "previous", lit: 0, under: symbolsOf(view.trace, view.step).word };
 }
 
@@ -70,7 +83,7 @@ function nodeShapes(view, name, node) {
   const shape = node.kind === "state" || node.kind === "combined"
     ? hexagon(`node.${name}`, node.x, node.y, node.width, node.height, box)
     : rect(`node.${name}`, node.x - node.width / 2, node.y - node.height / 2, node.width, node.height, { ...box, rx: node.kind === "cell" ? 6 : node.height / 2 });
-  const text = label(`node.${name}=${node.text}`, node.x, node.y + 4.5, isolated(node.text), {
+  const text = label(`node.${name}`, node.x, node.y + 4.5, isolated(node.text), {
     class: `node-name ${node.kind}-name`, "text-anchor": "middle", "font-size": node.size || 14, opacity: 0.35 + 0.65 * seen,
   });
   const below = node.above ? -5 - node.height / 2 : 13 + node.height / 2;
@@ -149,10 +162,10 @@ function gather(view) {
   if (step > 0 || !bridge || bridge === "zero") return [];
   const taken = rows.filter((_, number) => takenByBridge(trace, number, rows.length));
   const seen = span(time, 0.1, 0.25) * (1 - 0.8 * span(time, 1, 1.3));
-  const x = place.state.x - 8;
+  const x = place.state.x - 7;
   const ys = [...taken.map((row) => row.y), place.wide ? 56 : place.bottom + 8];
   const line = outline("gather", `M${short(x)} ${short(Math.min(...ys))}V${short(Math.max(...ys))}`, { class: "gather", opacity: seen });
-  const dots = taken.map((row, number) => ({ key: `gather.${number}`, tag: "circle", cx: x, cy: row.y, r: 3, class: "gather-dot", opacity: seen }));
+  const dots = taken.map((row, number) => ({ key: `gather.${number}`, tag: "circle", cx: x, cy: row.y, r: 2.6, class: "gather-dot", opacity: seen }));
   return [line, ...dots];
 }
 
@@ -405,8 +418,8 @@ function candidateRow(view, candidate, number, x, y, width, seen) {
   return [
     rect(`candidate.back.${number}`, x, y, room, CANDIDATES.row - 4, { class: "track", rx: 3, opacity: seen }),
     rect(`candidate.bar.${number}`, x, y, Math.max(1, room * candidate.probability * seen), CANDIDATES.row - 4, { class: `candidate${name}`, rx: 3, opacity: seen }),
-    label(`candidate.${number}=${text}`, x + 7, y + 15.5, isolated(text), { class: `word${name}${candidate.piece === END ? " end" : ""}`, "font-size": 14, opacity: 0.1 + 0.9 * seen }),
-    label(`candidate.share.${number}=${share}`, x + room + 6, y + 15, share, { class: `number${name}`, "font-size": 12.5, opacity: seen, part: `candidate:${number}` }),
+    label(`candidate.${number}`, x + 7, y + 15.5, isolated(text), { class: `word${name}${candidate.piece === END ? " end" : ""}`, "font-size": 14, opacity: seen }),
+    label(`candidate.share.${number}`, x + room + 6, y + 15, share, { class: `number${name}`, "font-size": 12.5, opacity: seen, part: `candidate:${number}` }),
   ];
 }
 

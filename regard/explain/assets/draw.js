@@ -7,7 +7,7 @@ const PHASES = {
   attention: ["Prepare", "Score", "Softmax", "Multiply", "Sum", "Feed"],
   plain: ["Squeeze", "Write"],
 };
-const ROW = { full: 27, thin: 7, readable: 17 };
+const ROW = { full: 27, large: 22, thin: 5, readable: 17, numbers: 36 };
 const SUM_THICKNESS = { wide: 64, tall: 22 };
 
 /** The names of the phases of each word. */
@@ -88,12 +88,22 @@ function heightsAt(trace, step, options) {
   const count = trace.source.pieces.length;
   const budget = options.height || 460;
   const weights = trace.steps[step].weights;
-  const even = Math.min(ROW.full, budget / count);
+  const even = Math.min(isSmall(trace) ? ROW.numbers : ROW.full, Math.max(budget / count, options.unfolded ? ROW.readable : 0));
   if (even >= ROW.readable || !weights) return Array(count).fill(Math.max(even, ROW.readable - 3));
-  const full = Math.max(4, Math.floor((budget - count * ROW.thin) / (ROW.full - ROW.thin)));
+  const full = Math.max(4, Math.floor((budget - count * ROW.thin) / (ROW.large - ROW.thin)));
   const order = weights.map((_, place) => place).sort((a, b) => weights[b] - weights[a]);
   const large = new Set(order.slice(0, full));
-  return weights.map((_, place) => (large.has(place) ? ROW.full - 2 : ROW.thin));
+  return weights.map((_, place) => (large.has(place) ? ROW.large : ROW.thin));
+}
+
+/** Whether the rows of a long sentence do not all fit: then only those that matter now are shown in full. */
+function isFolded(trace, options) {
+  return attends(trace) && (options.height || 460) / trace.source.pieces.length < ROW.readable;
+}
+
+/** Vectors of so few numbers that these are written into their cells. */
+function isSmall(trace) {
+  return Boolean(trace.states) && trace.states[0].length <= 4;
 }
 
 /** Places of columns, decoder and context: side by side where there is room, else one above the other. */
@@ -123,12 +133,12 @@ function widePlaces(width, memory, looks) {
 }
 
 function endWide(place, trace) {
-  const height = Math.max(place.rowsHeight, trace.model.decoder === "plain" ? 260 : 320);
+  const height = Math.max(place.rowsHeight, trace.model.decoder === "plain" ? 260 : 310);
   place.decoder.y = place.top - 6;
   place.decoder.height = height;
   place.context.height = 78;
-  place.context.y = place.top + Math.min(place.rowsHeight, height) * 0.5 - 39;
-  place.context.y = Math.max(place.context.y, place.top + 80);
+  const least = trace.model.decoder === "luong" ? 140 : 86;
+  place.context.y = place.top + Math.max(place.rowsHeight * 0.5 - 39, least);
   place.query = { x: place.score.x + place.score.width / 2, y: 44 };
   place.height = place.top + Math.max(height, place.rowsHeight + 36) + 6;
   return place;
@@ -136,16 +146,16 @@ function endWide(place, trace) {
 
 function tallPlaces(width, memory, looks) {
   const cells = memory <= 4 ? memory : width < 480 ? 5 : 10;
-  const strip = memory <= 4 ? 17 * Math.max(memory, 1) : width < 480 ? 46 : 90;
+  const strip = memory <= 4 ? 17 * Math.max(memory, 1) : width < 480 ? 40 : 90;
   const margin = 10;
-  const wordWidth = Math.min(140, (width - margin) * 0.2);
+  const wordWidth = Math.min(140, (width - margin) * 0.19);
   const word = { x: margin, width: looks ? wordWidth : 110 };
-  const state = { x: word.x + word.width + 11, width: strip };
-  const score = { x: state.x + strip + 8, width: width < 480 ? 38 : 60 };
-  const weighted = { x: width - 34 - strip, width: strip };
-  const weight = { x: score.x + score.width + 8, width: weighted.x - score.x - score.width - 16 };
+  const state = { x: word.x + word.width + 12, width: strip };
+  const score = { x: state.x + strip + 8, width: width < 480 ? 36 : 60 };
+  const weighted = { x: width - 32 - strip, width: strip };
+  const weight = { x: score.x + score.width + 8, width: weighted.x - score.x - score.width - 14 };
   const context = { x: width - strip - 18, width: strip + 16 };
-  return { wide: false, numbers: 36, width, top: 34, cells, word, state, score, weight, weighted, context };
+  return { wide: false, numbers: 32, width, top: 34, cells, word, state, score, weight, weighted, context };
 }
 
 function endTall(place, trace) {
@@ -162,7 +172,7 @@ function endTall(place, trace) {
 // ---- shapes
 
 const rect = (key, x, y, width, height, rest) => ({ key, tag: "rect", x, y, width, height, ...rest });
-const label = (key, x, y, text, rest) => ({ key, tag: "text", x, y, text, ...rest });
+const label = (key, x, y, text, rest) => ({ key: `${key}=${text}`, tag: "text", x, y, text, ...rest });
 const outline = (key, d, rest) => ({ key, tag: "path", d, ...rest });
 
 /** Smoothly from 0 to 1 while `time` goes from one to the other. */
@@ -266,7 +276,7 @@ function strip(key, vector, x, y, width, height, view, factor = 1, opacity = 1) 
     });
     if (!written) return [cell];
     const text = shortNumber(value * factor);
-    const number = label(`${key}.${place}=${text}`, left + size / 2, y + 4, text, {
+    const number = label(`${key}.${place}`, left + size / 2, y + 4, text, {
       class: `cell-number${strength > 0.6 ? " on" : ""}`, "text-anchor": "middle", opacity,
     });
     return [cell, number];
@@ -340,14 +350,20 @@ function rowWord(view, row, number) {
   })];
 }
 
+/** A small row has only a line for its state: a capsule with its cells would be a blot. */
+function capsuleHeight(view, row) {
+  return row.small ? Math.min(3, row.height - 2) : Math.min(isSmall(view.trace) ? 28 : 20, row.height - 4);
+}
+
 function rowState(view, row, number, seen) {
   const { state } = view.place;
-  const height = Math.min(20, row.height - (row.height < 10 ? 1 : 5));
+  const height = capsuleHeight(view, row);
+  if (row.small) return [rect(`state.thin.${number}`, state.x - 4, row.y - height / 2, state.width + 8, height, { class: "encoder thin", rx: 1.5, opacity: seen })];
   const capsule = rect(`state.${number}`, state.x - 4, row.y - height / 2, state.width + 8, height, {
     class: "encoder", rx: height / 2, opacity: seen,
   });
   const vector = view.trace.states && view.trace.states[number];
-  return [capsule, ...strip(`cell.${number}`, vector, state.x + 2, row.y, state.width - 4, Math.max(2, height - 6), view, 1, seen)];
+  return [capsule, ...strip(`cell.${number}`, vector, state.x + 2, row.y, state.width - 4, height - 6, view, 1, seen)];
 }
 
 /** The query on its way down the scores: it meets one encoder state after the other. */
@@ -365,7 +381,7 @@ function bus(view) {
     const met = metAt(view, row);
     const left = place.state.x + place.state.width + 5;
     shapes.push(outline(`meet.${number}`, `M${short(left)} ${short(row.y)}H${short(x)}`, { class: "key-line", opacity: met * faded }));
-    shapes.push({ key: `dot.${number}`, tag: "circle", cx: x, cy: row.y, r: row.small ? 1.4 : 3, class: "query-dot", opacity: met * faded });
+    shapes.push({ key: `dot.${number}`, tag: "circle", cx: x, cy: row.y, r: row.small ? 1 : 3, class: "query-dot", opacity: met * faded });
   });
   return shapes;
 }
@@ -393,14 +409,14 @@ function scoreColumn(view) {
     if (bar && value !== null) {
       const length = (Math.abs(value) / largest) * (bar / 2);
       const zero = score.x + bar / 2;
-      const height = row.small ? 3 : 9;
+      const height = row.small ? 2 : 9;
       shapes.push(rect(`score.bar.${number}`, value < 0 ? zero - length * seen : zero, row.y - height / 2, Math.max(0.5, length * seen), height, {
         class: value < 0 ? "score below-bar" : "score", opacity: seen, rx: 1,
       }));
     }
     if (!row.small) {
       const text = fixedNumber(value, decimals);
-      shapes.push(label(`score.${number}=${text}`, score.x + score.width, row.y + 4.5, text, {
+      shapes.push(label(`score.${number}`, score.x + score.width, row.y + 4.5, text, {
         class: "number score-number", "font-size": place.wide ? 13 : 12, "text-anchor": "end", part: `score:${number}`, opacity: seen,
       }));
     }
@@ -426,14 +442,14 @@ function weightColumn(view) {
   rows.forEach((row, number) => {
     const value = now.weights[number];
     const size = span(time, 2.05, 2.6);
-    const height = row.small ? Math.max(2, row.height - 4) : 14;
+    const height = row.small ? 2.5 : 14;
     shapes.push(rect(`weight.track.${number}`, weight.x, row.y - height / 2, room, height, { class: "track", rx: 2, opacity: span(time, 2, 2.2) }));
     shapes.push(rect(`weight.bar.${number}`, weight.x, row.y - height / 2, Math.max(0.5, room * value * size), height, {
       class: "weight", rx: 2, opacity: span(time, 2, 2.1),
     }));
     if (!row.small) {
       const text = shareNumber(value, place.wide ? 3 : 2);
-      shapes.push(label(`weight.${number}=${text}`, weight.x + room + 4, row.y + 4.5, text, {
+      shapes.push(label(`weight.${number}`, weight.x + room + 4, row.y + 4.5, text, {
         class: `number${number === best && value > 0 ? " most" : ""}`, "font-size": place.wide ? 13 : 12, part: `weight:${number}`, opacity: span(time, 2.4, 2.7),
       }));
     }
@@ -460,7 +476,7 @@ function summary(view) {
   return [
     rect("sum.track", weight.x, y, room, 7, { class: "track", opacity: span(time, 2, 2.2) }),
     ...parts,
-    label(`sum=${text}`, weight.x + room + 4, y + 8, text, { class: "number", "font-size": 12, opacity: seen, part: "sum" }),
+    label(`sum`, weight.x + room + 4, y + 8, text, { class: "number", "font-size": 12, opacity: seen, part: "sum" }),
   ];
 }
 
@@ -474,13 +490,17 @@ function weightedColumn(view) {
     const weight = now.weights[number];
     const vector = trace.states && trace.states[number];
     const x = place.state.x + (place.weighted.x - place.state.x) * moved;
-    const height = Math.min(20, row.height - (row.height < 10 ? 1 : 5));
+    const height = capsuleHeight(view, row);
     const factor = 1 + (weight - 1) * (moved >= 1 ? 1 : moved);
     const opacity = begun * (0.25 + 0.75 * Math.max(1 - moved, Math.sqrt(weight)));
+    hits.push({ part: `aligned:${number}`, x: place.weighted.x - 5, y: row.y - row.height / 2, width: place.weighted.width + 10, height: row.height });
+    if (row.small) {
+      shapes.push(rect(`weighted.thin.${number}`, x - 4, row.y - height / 2, place.state.width + 8, height, { class: "encoder thin", rx: 1.5, opacity: opacity * 0.6 }));
+      return;
+    }
     shapes.push(rect(`weighted.${number}`, x - 4, row.y - height / 2, place.state.width + 8, height, { class: "encoder aligned", rx: height / 2, opacity }));
     const still = vector && vector.length <= 4 && moved < 1 ? 1 : factor;
-    shapes.push(...strip(`weighted.cell.${number}`, vector, x + 2, row.y, place.state.width - 4, Math.max(2, height - 6), view, still, begun));
-    hits.push({ part: `aligned:${number}`, x: place.weighted.x - 5, y: row.y - row.height / 2, width: place.weighted.width + 10, height: row.height });
+    shapes.push(...strip(`weighted.cell.${number}`, vector, x + 2, row.y, place.state.width - 4, height - 6, view, still, begun));
   });
   return { shapes, hits };
 }
@@ -527,9 +547,12 @@ function contextNode(view) {
   const symbol = symbolsOf(trace, step).context;
   const head = place.wide ? `context ${symbol}` : symbol;
   const middle = x + width / 2;
+  const named = { "text-anchor": "middle", "font-size": place.wide ? 14 : 13 };
   const shapes = [
-    rect("context", x, y, width, height, { class: "context", rx: 5, opacity: 0.25 + 0.75 * seen }),
-    label("context.name", middle, y + (place.wide ? 24 : 18), head, { class: "node-name on-context", "text-anchor": "middle", "font-size": place.wide ? 14 : 13, opacity: 0.5 + 0.5 * seen }),
+    rect("context.empty", x, y, width, height, { class: "context-empty", rx: 5, opacity: 1 - seen }),
+    label("context.awaited", middle, y + (place.wide ? 24 : 18), head, { class: "node-name faint", ...named, opacity: 0.8 * (1 - seen) }),
+    rect("context", x, y, width, height, { class: "context", rx: 5, opacity: seen }),
+    label("context.name", middle, y + (place.wide ? 24 : 18), head, { class: "node-name on-context", ...named, opacity: seen }),
     rect("context.bed", x + 6, y + height - (place.wide ? 41 : 29), width - 12, 24, { class: "bed", rx: 3, opacity: seen }),
     ...strip("context.cell", now.context, x + 9, y + height - (place.wide ? 29 : 17), width - 18, 18, view, 1, seen),
   ];

@@ -57,9 +57,10 @@ function buildMatrix() {
     make("h2", {}, "The whole matrix"),
     make("p", { class: "lead" }, "A row is a target word: its weights over the source. Point at a word on either side, and see where it looked, or who looked at it."),
     make("div", { class: "controls" }, unit ? labelled("between", unit) : null, labelled("hide below", threshold), shown),
-    make("div", { class: "pair" }, parts.source, parts.target), parts.told,
-    make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table),
-    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. “End of sentence” is a piece of its own, </s>."));
+    make("div", { class: "beside" },
+      make("div", { class: "linked" }, parts.source, parts.target, parts.told),
+      make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table)),
+    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a piece of its own, </s>, here “end”."));
   rove(parts.source, "span");
   rove(parts.target, "span");
   for (const [side, holder] of [["source", parts.source], ["target", parts.target]]) linkWords(holder, side);
@@ -84,8 +85,9 @@ function buildGrid() {
 
 function headRow(grid) {
   const heads = grid.source.map((group, column) => {
-    const text = shownPiece(group.text);
-    return make("th", { scope: "col", "data-column": column }, make("span", { class: textWidth(text) <= 2.4 ? "short" : "", dir: "auto" }, text));
+    const text = group.text === END ? "end" : shownPiece(group.text);
+    const name = shownPiece(group.text);
+    return make("th", { scope: "col", "data-column": column, title: name, "aria-label": name, class: group.text === END ? "end" : "" }, make("span", { class: textWidth(text) <= 2.4 ? "short" : "", dir: "auto" }, text));
   });
   return make("tr", {}, make("td"), ...heads, make("th", { scope: "col", class: "sum" }, make("span", { class: "short", title: "sum of the row" }, "Σ")), make("th", { scope: "col", class: "sum" }, make("span", { class: "short", title: "entropy of the row in bits" }, "H")));
 }
@@ -93,7 +95,7 @@ function headRow(grid) {
 function bodyRow(grid, group, row) {
   const cells = grid.weights[row].map((_, column) => make("td", { "data-row": row, "data-column": column }));
   const sum = grid.weights[row].reduce((total, value) => total + value, 0);
-  return make("tr", { "data-row": row }, make("th", { scope: "row", dir: "auto", class: group.text === END ? "end" : "" }, shownPiece(group.text)), ...cells, make("td", { class: "sum" }, sum.toFixed(2)), make("td", { class: "sum" }, entropy(grid.weights[row]).toFixed(2)));
+  return make("tr", { "data-row": row }, make("th", { scope: "row", class: group.text === END ? "end" : "" }, make("bdi", {}, shownPiece(group.text))), ...cells, make("td", { class: "sum" }, sum.toFixed(2)), make("td", { class: "sum" }, entropy(grid.weights[row]).toFixed(2)));
 }
 
 function footRow(grid) {

@@ -45,7 +45,7 @@ function textWidth(text) {
     else if (/\p{Lu}/u.test(character)) width += 0.68;
     else width += 0.57;
   }
-  return width;
+  return 1.05 * width;
 }
 
 /** The text, cut with an ellipsis where it would be wider than `room` (in the unit of `size`). */

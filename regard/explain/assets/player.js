@@ -1,7 +1,7 @@
 // The steps, moving: a time line of words and their phases, its controls, and the drawing of the moment.
 
 const PHASE_MS = 1500;
-const player = { position: 0, playing: false, speed: 1, goal: null, last: 0, parts: {}, said: "" };
+const player = { position: 0, playing: false, speed: 1, unfolded: false, goal: null, last: 0, parts: {}, said: "" };
 
 function addPlayer() {
   const { parts } = player;
@@ -48,6 +48,8 @@ function transport() {
     event.preventDefault();
     glide(way);
   });
+  const unfold = make("input", { type: "checkbox", onchange: () => { player.unfolded = unfold.checked; render(); } });
+  parts.unfold = make("label", { class: "labelled" }, unfold, make("span", {}, "all words in full"));
   const speed = pick([["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["4", "4 ×"]], "1", (value) => { player.speed = Number(value); }, "Speed");
   return make("div", { class: "transport" },
     button("⏮", "To the beginning (Home)", () => { pause(); jump(0); }),
@@ -55,7 +57,7 @@ function transport() {
     parts.play,
     button("▶│", "One phase on (right arrow)", () => glide(1)),
     button("⏭", "To the end (End)", () => { pause(); jump(total()); }),
-    parts.scrubber, speed);
+    parts.scrubber, speed, parts.unfold);
 }
 
 function keysHelp() {
@@ -169,8 +171,8 @@ function drawingSize() {
   const scale = Math.min(1.7, Math.max(app.zoom, (room / 1220) * Math.max(1, app.zoom)));
   const width = room < 700 ? Math.max(320, room / Math.min(scale, room / 320)) : room / scale;
   const wide = width >= 1000;
-  const height = wide ? Math.min(620, Math.max(300, window.innerHeight / scale - 420)) : 400;
-  return { width, height };
+  const height = wide ? Math.min(620, Math.max(330, window.innerHeight / scale - 400)) : 400;
+  return { width, height, unfolded: player.unfolded };
 }
 
 function render() {
@@ -178,7 +180,9 @@ function render() {
   const { parts } = player;
   const { step, time } = moment();
   const focused = parts.drawing.contains(document.activeElement) && document.activeElement.dataset.part;
-  parts.drawing.innerHTML = drawStep(app.trace, step, time, { ...drawingSize(), interactive: true, label: partsLabel(step) });
+  const size = drawingSize();
+  parts.unfold.hidden = !isFolded(app.trace, size);
+  parts.drawing.innerHTML = drawStep(app.trace, step, time, { ...size, interactive: true, label: partsLabel(step) });
   const first = parts.drawing.querySelector(focused ? `[data-part="${focused}"]` : "[data-part]");
   if (first) first.setAttribute("tabindex", "0");
   if (focused && first) first.focus({ preventScroll: true });
@@ -203,12 +207,12 @@ function showControls(step, time) {
     button.classList.toggle("done", number < phase);
   });
   parts.scrubber.value = player.position;
-  const place = `Word ${step + 1} of ${app.trace.steps.length}, ${names[phase].toLowerCase()}`;
+  const place = (app.trace.steps.length > 1 ? `Word ${step + 1} of ${app.trace.steps.length}, ` : "") + names[phase].toLowerCase();
   parts.scrubber.setAttribute("aria-valuetext", place);
   parts.play.textContent = player.playing ? "❚❚" : "▶";
   parts.play.setAttribute("aria-label", player.playing ? "Pause" : "Play");
   const said = captionOf(app.trace, step, time);
-  if (said !== player.said) parts.caption.replaceChildren(make("b", {}, `${place}. `), said);
+  if (said !== player.said) parts.caption.replaceChildren(make("b", {}, `${place[0].toUpperCase()}${place.slice(1)}. `), said);
   parts.caption.setAttribute("aria-live", player.playing ? "off" : "polite");
   player.said = said;
   if (parts.details.open && step !== parts.table.step) showTable();

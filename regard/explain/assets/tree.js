@@ -1,6 +1,6 @@
 // The beam tree as a drawing. Pure: (beam, options) -> SVG text.
 
-const TREE = { column: 118, row: 27, width: 92, height: 22, top: 34, left: 74 };
+const TREE = { column: 132, row: 27, width: 104, height: 22, top: 34, left: 74 };
 
 /** The tree; `dropped` is how many of the dropped continuations each step shows. */
 function drawTree(beam, { dropped = 4, label = "Beam tree" } = {}) {

@@ -9,7 +9,8 @@ const BRIDGES = {
 
 const rowOf = (part) => Number(part.split(":")[1]);
 const pieceOf = (trace, part) => shownPiece(trace.source.pieces[rowOf(part)]);
-const quoted = (text) => `“${text}”`;
+/** In quotation marks, keeping its own direction among words of another. */
+const quoted = (text) => `“\u2068${text}\u2069”`;
 
 /** A short name, for a screen reader and for the head of the inspector. */
 function partName(trace, step, part) {
@@ -91,7 +92,7 @@ const TELLERS = {
     text: rowOf(part) === 0 ? "The bottom layer reads the word before; its state is the query." : rowOf(part) >= 2 ? "It gets the context and the layer below, and adds what came from below to its output (a residual connection)." : "It gets the context and the state of the layer below.",
   }),
   previous: (trace, step) => ({
-    text: step > 0 ? `The decoder reads the word it has just written: ${quoted(shownPiece(trace.steps[step - 1].piece))}.` : "Nothing has been written yet: the decoder reads the start symbol.",
+    text: step > 0 ? `The decoder reads the word it has just written: ${quoted(shownPiece(trace.steps[step - 1].piece))}.` : trace.steps[0].piece ? "Nothing has been written yet: the decoder reads the start symbol." : "The word written before this one.",
   }),
   "context-before": (trace, step) => ({
     text: "With the current query the bottom layer moves before attention, so all it knows is the context of the word before.",

@@ -1,0 +1,190 @@
+// The same drawing as a film without a player: one SVG whose shapes move by themselves, or frame after frame.
+//
+// No script is in the file: every attribute that changes gets an <animate> with the moments at which it turns.
+
+const FILM = { head: 74, tallHead: 112, lines: 20, margin: 12 };
+
+/** The moments of a film in [position, seconds from the start] and how long it takes: each phase moves, then rests. */
+function filmMoments(trace, { step = null, secondsPerPhase = 1.6, samples = 8 } = {}) {
+  const length = phasesOf(trace).length;
+  const [from, to] = step === null ? [0, trace.steps.length * length] : [step * length, (step + 1) * length];
+  const moments = [];
+  for (let phase = from; phase < to; phase++) {
+    for (let sample = 0; sample < samples; sample++) {
+      const share = (0.9 * sample) / (samples - 1);
+      moments.push([Math.max(phase + share, phase + 0.001), (phase - from + 0.75 * share) * secondsPerPhase]);
+    }
+  }
+  return { moments, seconds: (to - from) * secondsPerPhase + 1.5 };
+}
+
+/** All shapes of a moment of a film: what is written so far and what happens, above the drawing. */
+function filmScene(trace, position, options) {
+  const { step, time } = momentOf(trace, position);
+  const inner = options.width - 2 * FILM.margin;
+  const scene = sceneOf(trace, step, time, { ...options, width: inner });
+  const head = options.width >= 1000 ? FILM.head : FILM.tallHead;
+  return { head: headShapes(trace, step, time, inner), body: scene.shapes, width: options.width, height: scene.height + head + FILM.margin, top: head };
+}
+
+function headShapes(trace, step, time, width) {
+  const done = time >= phasesOf(trace).length - 0.3;
+  const pieces = trace.steps.slice(0, step + (done ? 1 : 0)).map((one) => shownPiece(one.piece));
+  const title = trace.target.text ? pieces.join(" ") || "…" : "Attention by hand";
+  const lines = wrapText(`${phaseAt(time)}  ${captionOf(trace, step, time)}`, width, 14);
+  return [
+    label("so-far", FILM.margin, 28, isolated(fitEnd(title, width, 17)), { class: "so-far" }),
+    ...lines.map((line, number) => label(`said.${number}`, FILM.margin, 50 + FILM.lines * number, line, { class: "said", "font-size": 14 })),
+  ];
+}
+
+/** The end of a text that is too long. */
+function fitEnd(text, room, size) {
+  if (textWidth(text) * size <= room) return text;
+  const words = text.split(" ");
+  while (words.length > 1 && textWidth(`… ${words.join(" ")}`) * size > room) words.shift();
+  return `… ${words.join(" ")}`;
+}
+
+function wrapText(text, room, size) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = lines[lines.length - 1] ? `${lines[lines.length - 1]} ${word}` : word;
+    if (textWidth(longer) * size <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** A single frame, with its style, as a whole SVG. */
+function filmFrame(trace, position, options) {
+  const scene = filmScene(trace, position, options);
+  return filmSvg(scene, scene.height, scene.head.map(shapeText).join(""), scene.body.map(shapeText).join(""), options);
+}
+
+function filmSvg(scene, height, head, body, options) {
+  const paper = shapeText(rect("", 0, 0, scene.width, height, { class: "paper", rx: 8 }));
+  const moved = `<g transform="translate(${FILM.margin} ${scene.top})">${body}</g>`;
+  const style = `<style>${options.style}</style>`;
+  return svgText(scene.width, height, `${paper}${head}${moved}`, { label: options.label, head: style });
+}
+
+/** The whole film as one SVG that plays by itself, without end. */
+function animatedSvg(trace, options) {
+  const { moments, seconds } = filmMoments(trace, options);
+  const scenes = moments.map(([position]) => filmScene(trace, position, options));
+  const times = moments.map(([, second]) => second / seconds);
+  const part = (name) => tracksOf(scenes.map((scene) => scene[name])).map((track) => trackText(track, times, seconds)).join("");
+  const height = Math.max(...scenes.map((scene) => scene.height));
+  return filmSvg(scenes[0], height, part("head"), part("body"), options);
+}
+
+/** For each shape that ever appears, what it was like at each moment; in the order in which shapes lie on each other. */
+function tracksOf(scenes) {
+  const tracks = new Map();
+  const order = [];
+  scenes.forEach((shapes, moment) => {
+    let below = null;
+    for (const shape of shapes) {
+      const id = `${shape.key}|${shape.class || ""}`;
+      if (!tracks.has(id)) {
+        tracks.set(id, { states: Array(scenes.length).fill(null) });
+        order.splice(order.indexOf(below) + 1, 0, id);
+      }
+      tracks.get(id).states[moment] = shape;
+      below = id;
+    }
+  });
+  return order.map((id) => tracks.get(id));
+}
+
+function trackText({ states }, times, seconds) {
+  const first = states.find(Boolean);
+  const names = Object.keys(first).filter((name) => !SPECIAL.has(name) && name !== "opacity");
+  const still = {};
+  const moving = [];
+  for (const name of names) {
+    const values = filled(states, name);
+    if (values.every((value) => value === values[0])) still[name] = values[0];
+    else moving.push(animateText(name, values, times, seconds));
+  }
+  const opacities = states.map((state) => (state ? state.opacity ?? 1 : 0)).map((value) => Math.round(value * 100) / 100);
+  if (opacities.every((value) => value === 0)) return "";
+  if (opacities.every((value) => value === opacities[0])) still.opacity = opacities[0] === 1 ? undefined : opacities[0];
+  else moving.push(animateText("opacity", opacities, times, seconds));
+  const inside = (first.text === undefined ? "" : escapeText(first.text)) + moving.join("");
+  const shape = { ...still, key: "", tag: first.tag, text: undefined };
+  const opened = shapeText(shape);
+  return inside ? `${opened.slice(0, -2)}>${inside}</${first.tag}>` : opened;
+}
+
+/** An attribute at every moment; where the shape is away, as it was last, or as it will be first. */
+function filled(states, name) {
+  let last = states.find(Boolean)[name];
+  return states.map((state) => {
+    if (state) last = state[name];
+    return typeof last === "number" ? Math.round(last * 100) / 100 : last;
+  });
+}
+
+function animateText(name, values, times, seconds) {
+  const read = new Map(values.map((value) => [value, null]));
+  for (const value of read.keys()) read.set(value, { numbers: numbersIn(value), pattern: pattern(value) });
+  const blinks = name === "opacity" && read.size === 2 && read.has(0);
+  const first = read.get(values[0]);
+  const linear = !blinks && [...read.values()].every((one) => one.numbers && one.pattern === first.pattern);
+  const kept = linear ? turningPoints(values.map((value) => read.get(value).numbers), times) : changesOf(values);
+  const shown = kept.map((place) => attributeText(values[place]));
+  const marks = kept.map((place) => String(Math.round(times[place] * 1e4) / 1e4));
+  marks[0] = "0";
+  if (linear && marks[marks.length - 1] !== "1") {
+    marks.push("1");
+    shown.push(shown[shown.length - 1]);
+  }
+  const mode = linear ? "" : ' calcMode="discrete"';
+  return `<animate attributeName="${name}" dur="${short(seconds)}s" repeatCount="indefinite"${mode} keyTimes="${marks.join(";")}" values="${shown.join(";")}"/>`;
+}
+
+const pattern = (value) => String(value).replace(/-?\d+(\.\d+)?/g, "#");
+
+function numbersIn(value) {
+  if (typeof value === "number") return [value];
+  const found = String(value).match(/-?\d+(\.\d+)?/g);
+  return found && found.map(Number);
+}
+
+function changesOf(values) {
+  return values.map((_, place) => place).filter((place) => place === 0 || values[place] !== values[place - 1]);
+}
+
+/** The moments that a line from the one before to the one after would miss; the first and the last. */
+function turningPoints(numbers, times) {
+  const kept = [0];
+  const split = (from, to) => {
+    let worst = 0;
+    let at = -1;
+    for (let place = from + 1; place < to; place++) {
+      const share = (times[place] - times[from]) / (times[to] - times[from]);
+      const size = missed(numbers[from], numbers[to], numbers[place], share);
+      if (size > worst) [worst, at] = [size, place];
+    }
+    if (worst <= 1) return;
+    split(from, at);
+    kept.push(at);
+    split(at, to);
+  };
+  split(0, numbers.length - 1);
+  kept.push(numbers.length - 1);
+  return kept;
+}
+
+/** How far off, in units of what one may not see: small numbers are shares, large ones are units of length. */
+function missed(from, to, value, share) {
+  let worst = 0;
+  for (let place = 0; place < value.length; place++) {
+    const off = Math.abs(from[place] + (to[place] - from[place]) * share - value[place]);
+    const small = Math.max(Math.abs(from[place]), Math.abs(to[place]), Math.abs(value[place])) <= 1;
+    worst = Math.max(worst, off / (small ? 0.06 : 0.8));
+  }
+  return worst;
+}
