@@ -38,9 +38,9 @@ from regard.records import (
     Words,
     Written,
 )
-from regard.search import Asked, Ensemble, How, Plan, Stepper, check_size, follow_search, forced_decode
+from regard.search import Asked, Ensemble, How, Plan, Stepper, check_size, forced_decode
 from regard.search.asked import Watch
-from regard.search.followed import Tell
+from regard.search.followed import Tell, follow_search
 
 Ids = tuple[int, ...]
 
@@ -274,17 +274,6 @@ class Translator:
                 found[place] = hypotheses
         return found
 
-    def _teller(self, follow: Callable[[Written], None]) -> Tell:
-        """What tells `follow` of pieces, given their ids."""
-        ids: list[int] = []
-
-        def tell(piece: int, log_probability: float, look: NDArray[np.float32] | None) -> None:
-            ids.append(piece)
-            text = self.tokenisers.target.decode(ids)
-            follow(Written(self._pieces([piece])[0], log_probability, look, text))
-
-        return tell
-
     def _force(self, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Hypothesis]:
         plan = Plan.of(self.search, {})
         return forced_decode(self._stepper(sources), targets, plan.ranking_of(sources))
@@ -384,6 +373,17 @@ class Translator:
 
     def _pieces(self, ids: Sequence[int]) -> list[str]:
         return self.tokenisers.target.pieces(ids)
+
+    def _teller(self, follow: Callable[[Written], None]) -> Tell:
+        """What tells `follow` of pieces, given their ids."""
+        ids: list[int] = []
+
+        def tell(piece: int, log_probability: float, look: NDArray[np.float32] | None) -> None:
+            ids.append(piece)
+            text = self.tokenisers.target.decode(ids)
+            follow(Written(self._pieces([piece])[0], log_probability, look, text))
+
+        return tell
 
 
 def load(path: str | Path, device: str = "cpu") -> Translator:
