@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TEST_WORKERS ?= 2
 
-.PHONY: help demo test slow check format clean
+.PHONY: help demo test test-browser slow check format clean
 help:            ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
 
 $(READY): pyproject.toml
 	@echo "setting up $(VENV) (once, a minute or two)"
@@ -20,6 +20,15 @@ demo: $(READY)   ## train a fixed-vector and an attention model on the embedded 
 
 test: $(READY)   ## the default tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
+
+test-browser: $(READY) ## the page in a browser; needs Chromium, and npm for the accessibility check
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	  { echo "no Chromium is installed; on Debian, as root: apt-get install chromium"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.50'
+	@test -d .browser/node_modules/axe-core || npm install --silent --no-audit --no-fund --prefix .browser axe-core@4 || \
+	  echo "without npm and axe-core the accessibility check is skipped"
+	$(BIN)/python -m pytest -m browser
+	@echo "pictures to look at: .browser/screens"
 
 slow: $(READY)   ## the long tests: trained models, learning, real data
 	$(BIN)/python -m pytest -m slow

@@ -30,10 +30,14 @@ if TYPE_CHECKING:
         WorkedExample,
         plot_attention,
         plot_bleu_by_length,
+        read_trace,
         show_example,
         show_trace,
         softer_example,
+        trace_from_json,
+        trace_to_json,
         worked_example,
+        write_trace,
     )
     from regard.lab.comparison import Comparison, compare
     from regard.lab.demo import Demo, demo
@@ -41,7 +45,19 @@ if TYPE_CHECKING:
     from regard.lab.grammar_files import write_grammar
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
-    from regard.records import Links, Memory, Pair, Scored, Table, Trace, Translation
+    from regard.records import (
+        Attend,
+        BeamTree,
+        Force,
+        Links,
+        Memory,
+        Pair,
+        Scored,
+        Table,
+        Trace,
+        Translation,
+        Weights,
+    )
     from regard.serving import Limits, create_app, serve
     from regard.training import Prepared, Trained, Watcher, average, measure, train
     from regard.training.prepare import prepare
@@ -64,10 +80,14 @@ _HOMES = {
         "WorkedExample",
         "plot_attention",
         "plot_bleu_by_length",
+        "read_trace",
         "show_example",
         "show_trace",
         "softer_example",
+        "trace_from_json",
+        "trace_to_json",
         "worked_example",
+        "write_trace",
     ),
     "regard.lab.comparison": ("Comparison", "compare"),
     "regard.lab.demo": ("Demo", "demo"),
@@ -75,7 +95,19 @@ _HOMES = {
     "regard.lab.grammar_files": ("write_grammar",),
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
-    "regard.records": ("Links", "Memory", "Pair", "Scored", "Table", "Trace", "Translation"),
+    "regard.records": (
+        "Attend",
+        "BeamTree",
+        "Force",
+        "Links",
+        "Memory",
+        "Pair",
+        "Scored",
+        "Table",
+        "Trace",
+        "Translation",
+        "Weights",
+    ),
     "regard.serving": ("Limits", "create_app", "serve"),
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
@@ -85,7 +117,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "NORMALISERS",
     "SCORES",
+    "Attend",
     "Attention",
+    "BeamTree",
     "Comparison",
     "Config",
     "ConfigError",
@@ -94,6 +128,7 @@ __all__ = [
     "Demo",
     "Document",
     "Evaluation",
+    "Force",
     "Judged",
     "Limits",
     "Links",
@@ -115,6 +150,7 @@ __all__ = [
     "Translation",
     "Translator",
     "Watcher",
+    "Weights",
     "WorkedExample",
     "average",
     "compare",
@@ -129,10 +165,13 @@ __all__ = [
     "plot_bleu_by_length",
     "prepare",
     "read_test_set",
+    "read_trace",
     "serve",
     "show_example",
     "show_trace",
     "softer_example",
+    "trace_from_json",
+    "trace_to_json",
     "train",
     "translate_document",
     "translate_file",
@@ -140,6 +179,7 @@ __all__ = [
     "worked_example",
     "write_grammar",
     "write_report",
+    "write_trace",
 ]
 
 

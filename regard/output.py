@@ -1,4 +1,4 @@
-"""Text files that appear under their names only when they are whole, compressed if the name says so."""
+"""Files that appear under their names only when they are whole, compressed if the name says so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,17 @@ Write = Callable[[str], object]
 
 @contextmanager
 def whole_output(path: Path, draft: Path | None = None) -> Iterator[Write]:
-    """A file that appears under its name only when it is whole; yields what writes text into it.
+    """A text file that appears under its name only when it is whole, as `whole_file`; yields what writes into it."""
+    with whole_file(path, draft) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        yield text.write
+        text.flush()
+        text.detach()
+
+
+@contextmanager
+def whole_file(path: Path, draft: Path | None = None) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is whole; yields it, open to be written.
 
     A name ending in `.gz` or `.xz` is written compressed. Until it is whole it is `draft`, or has a hidden
     name of its own. What is no plain file, such as /dev/null, is written directly. Raises DataError as
@@ -27,16 +37,13 @@ def whole_output(path: Path, draft: Path | None = None) -> Iterator[Write]:
     """
     check_place(path)
     if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            yield file.write
+        with path.open("wb") as file:
+            yield file
         return
     draft = draft or path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
     try:
         with draft.open("wb") as raw, _packing(raw, path.suffix) as packed:
-            text = io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
-            yield text.write
-            text.flush()
-            text.detach()
+            yield packed
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

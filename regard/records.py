@@ -17,7 +17,7 @@ Everything is batch-major; T is kept as 1 when stepping. In a matrix of attentio
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -323,7 +323,11 @@ class Attend:
     """An intervention: while output piece `step` (from 0) is written, look only at these source pieces, evenly."""
 
     step: int
-    to: int | tuple[int, ...]
+    to: int | Sequence[int]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.to, int):
+            object.__setattr__(self, "to", tuple(map(int, self.to)))
 
 
 @dataclass(frozen=True)
@@ -334,7 +338,10 @@ class Weights:
     """
 
     step: int
-    row: tuple[float, ...]
+    row: Sequence[float] | np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "row", tuple(map(float, self.row)))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.alignment import words_for_unknown
+from regard.attention import NoScore
 from regard.build import describe_model
 from regard.checkpoint import Tokenisers, load_model
 from regard.config import DataConfig, SearchConfig
@@ -29,6 +30,7 @@ from regard.records import (
     UNKNOWN,
     Candidate,
     Hypothesis,
+    Intervention,
     Memory,
     Scored,
     Table,
@@ -38,11 +40,24 @@ from regard.records import (
     Words,
     Written,
 )
-from regard.search import Asked, Ensemble, How, Plan, Stepper, check_size, forced_decode
+from regard.search import (
+    Asked,
+    Changes,
+    Considered,
+    Ensemble,
+    How,
+    Intervened,
+    Plan,
+    Stepper,
+    check_size,
+    forced_decode,
+    overridden,
+)
 from regard.search.asked import Watch
 from regard.search.followed import Tell, follow_search
 
 Ids = tuple[int, ...]
+_UNCHANGED = Changes()
 
 
 class Translator:
@@ -88,7 +103,8 @@ class Translator:
         """Translate a sentence, or a list of them; the keywords are those of `How`.
 
         Raises SearchError for keywords that say nothing or the contrary beside others, such as a beam narrower than
-        `num_best`, and for numbers that cannot be.
+        `num_best`, for numbers that cannot be, and for interventions that cannot: at a step that is not written, in
+        what there is not, in the weights of a model without attention, in an ensemble.
         """
         if isinstance(text, str):
             return self.translate([text], **how)[0]
@@ -194,23 +210,43 @@ class Translator:
         final = self._memory(self.model, [(*self.tokenisers.source.encode(text), END)]).final[0]
         return final.float().cpu().numpy()
 
-    def trace(self, text: str, target: str | None = None, *, num_candidates: int = 5) -> Trace:
+    def trace(
+        self,
+        text: str,
+        target: str | None = None,
+        *,
+        num_candidates: int = 5,
+        intervene: Sequence[Intervention] = (),
+        beam: int | None = None,
+        beam_tree: bool = True,
+        alignment: bool = False,
+    ) -> Trace:
         """All that happens while `text` is translated or, given a `target`, while that is forced.
 
-        Each step holds query, scores, weights, context and the `num_candidates` most probable next pieces.
+        Each step holds query, scores, weights, context and the `num_candidates` most probable next pieces; with
+        `alignment` also every encoder state times its weight. The tree of what the search considered has as many
+        continuations of each beginning; there is none of a forced target. `intervene` and `beam` are those of
+        `translate`; a forced target takes no `Force`. Raises SearchError as `translate` does.
         """
         self._check_alone("trace")
+        how: How = {"intervene": intervene} if beam is None else {"intervene": intervene, "beam": beam}
+        asked = self._asked([text], how)
         source = (*self.tokenisers.source.encode(text), END)
-        if target is None:
-            best = self._search([0], [text], [source], self._asked([text], {}))[0][0]
+        changes = self._changes(source, asked.interventions)
+        considered = None
+        if target is not None:
+            best = self._force([source], [(*self.tokenisers.target.encode(target), END)], changes)[0]
         else:
-            best = self._force([source], [(*self.tokenisers.target.encode(target), END)])[0]
+            considered = Considered(asked.plan.ranking_of([source]), num_candidates) if beam_tree else None
+            best = self._search([0], [text], [source], asked, considered)[0][0]
         memory = self._memory(self.model, [source])
+        steps = tuple(self._trace_steps(memory, best.ids, num_candidates, changes, alignment))
         return Trace(
-            translation=self._translation(0, text, source, [best]),
-            states=memory.values[0].float().cpu().numpy(),
-            steps=tuple(self._trace_steps(memory, best.ids, num_candidates)),
+            translation=_with_steps(self._translation(0, text, source, [best]), steps),
+            states=_array(memory.values[0]),
+            steps=steps,
             description=self.describe(),
+            beam=None if considered is None else considered.tree(best.ids, self._pieces),
         )
 
     def describe(self) -> dict[str, str | int | bool | None]:
@@ -246,7 +282,12 @@ class Translator:
         )
 
     def _search(
-        self, rows: Sequence[int], texts: Sequence[str], sources: Sequence[Ids], asked: Asked
+        self,
+        rows: Sequence[int],
+        texts: Sequence[str],
+        sources: Sequence[Ids],
+        asked: Asked,
+        considered: Considered | None = None,
     ) -> list[list[Hypothesis]]:
         """The n-best of each sentence; those that must contain terms are searched for by themselves."""
         wanted = [asked.restrictions.wanted(text) for text in texts]
@@ -256,14 +297,22 @@ class Translator:
             + (0 if one is None else one.num_steps)
             for row, ids, one in zip(rows, sources, wanted, strict=True)
         ]
-        stepper = asked.restrictions.apply(self._stepper(sources), rows, limits, self.device)
+        stepper, changes = self._stepper(sources), _UNCHANGED
+        if asked.interventions:
+            changes = self._changes(sources[0], asked.interventions)
+            untouched = replace(asked, interventions=(), follow=None, plan=replace(asked.plan, num_best=1))
+            written = self._search(rows, texts, sources, untouched)[0][0].ids
+            stepper = Intervened.of(stepper, changes, written, len(sources[0]), limits[0], self.device)
+        stepper = asked.restrictions.apply(stepper, rows, limits, self.device)
         free = [place for place, one in enumerate(wanted) if one is None]
-        if asked.follow is not None:
-            run = partial(asked.plan.run, limits=limits, sources=sources)
-            return follow_search(run, stepper, self._teller(asked.follow))
         if len(free) == len(rows):
-            return asked.plan.run(stepper, limits, sources)
-        found: list[list[Hypothesis]] = [[] for _ in rows]
+            search = partial(asked.plan.run, limits=limits, sources=sources, observe=considered)
+            if asked.follow is not None:
+                search = partial(follow_search, search, tell=self._teller(asked.follow))
+            found = search(stepper)
+            changes.check_reached(len(found[0][0].ids))
+            return found
+        found = [[] for _ in rows]
         bound = [place for place, one in enumerate(wanted) if one is not None]
         for places in filter(None, (free, bound)):
             part = stepper.select(torch.tensor(places, dtype=torch.long, device=self.device))
@@ -274,9 +323,35 @@ class Translator:
                 found[place] = hypotheses
         return found
 
-    def _force(self, sources: Sequence[Ids], targets: Sequence[Ids]) -> list[Hypothesis]:
-        plan = Plan.of(self.search, {})
-        return forced_decode(self._stepper(sources), targets, plan.ranking_of(sources))
+    def _force(
+        self, sources: Sequence[Ids], targets: Sequence[Ids], changes: Changes = _UNCHANGED
+    ) -> list[Hypothesis]:
+        """Known targets; a single one may be written while the weights are changed."""
+        if changes.pieces:
+            raise SearchError(
+                f"intervene at step {min(changes.pieces)} (force): the target says already what is written; "
+                "leave out one of them"
+            )
+        stepper = self._stepper(sources)
+        if changes.rows:
+            length = len(targets[0])
+            changes.check_reached(length)
+            stepper = Intervened.of(stepper, changes, (), len(sources[0]), length, self.device)
+        return forced_decode(stepper, targets, Plan.of(self.search, {}).ranking_of(sources))
+
+    def _changes(self, source: Ids, interventions: Sequence[Intervention]) -> Changes:
+        """The interventions, checked for this model and a source."""
+        if interventions:
+            self._check_alone("intervene")
+        changes = Changes.of(interventions, len(source), self.tokenisers.target)
+        attention = self.model.decoder.attention
+        if changes.rows and (attention is None or isinstance(attention.score, NoScore)):
+            why = "the plain decoder has none" if attention is None else "its score is none, it looks nowhere"
+            raise SearchError(
+                f"intervene at step {min(changes.rows)}: no weights of attention to change, for {why}; "
+                "only Force can be asked of this model"
+            )
+        return changes
 
     @torch.inference_mode()
     def _stepper(self, sources: Sequence[Ids]) -> Stepper:
@@ -294,14 +369,19 @@ class Translator:
     def _check_alone(self, verb: str) -> None:
         if len(self.models) > 1:
             raise SearchError(
-                f"{verb}: shows one model from inside, and this is an ensemble of {len(self.models)}"
+                f"{verb}: works inside one model, and this is an ensemble of {len(self.models)}"
             )
 
     @torch.inference_mode()
-    def _trace_steps(self, memory: Memory, ids: Ids, num_candidates: int) -> Iterator[TraceStep]:
+    def _trace_steps(
+        self, memory: Memory, ids: Ids, num_candidates: int, changes: Changes, alignment: bool
+    ) -> Iterator[TraceStep]:
         decoder = self.model.decoder
         state = decoder.start(memory)
-        for previous, wanted in zip((START, *ids), ids, strict=False):
+        for number, (previous, wanted) in enumerate(zip((START, *ids), ids, strict=False)):
+            if number in changes.rows:
+                row = changes.row(number, memory.values.shape[1], self.device)
+                state = overridden(state, row.unsqueeze(0))
             step = decoder.step(torch.tensor([previous], device=self.device), state, memory)
             log_probabilities = self.model.log_probabilities(step.combined)[0, 0]
             look = step.attention
@@ -314,6 +394,8 @@ class Translator:
                 scores=None if look is None else _array(look.scores[0, 0]),
                 weights=None if look is None else _array(look.weights[0, 0]),
                 context=None if look is None else _array(look.context[0, 0]),
+                alignment=_array(look.alignment(memory)[0, 0]) if look is not None and alignment else None,
+                intervention=changes.kinds.get(number),
             )
             state = step.state
 
@@ -425,6 +507,16 @@ def table_in(data: DataConfig) -> Table:
 def _nothing(text: str) -> Translation:
     """The translation of an empty text."""
     return Translation("", 0.0, 0.0, (), None, text, ())
+
+
+def _with_steps(translation: Translation, steps: Sequence[TraceStep]) -> Translation:
+    """The translation with the steps' weights and log-probabilities, which the search had from other batches."""
+    weights = [step.weights for step in steps if step.weights is not None]
+    return replace(
+        translation,
+        attention=np.stack(weights) if weights else None,
+        log_probabilities=tuple(step.log_probability for step in steps),
+    )
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from regard.attention import NORMALISERS, SCORES
-from regard.build import build_model, construct, pick
+from regard.build import build_model, construct, describe_model, pick
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, load, packaged_recipes
 from regard.decoders import BRIDGES, DECODERS
 from regard.encoders import ENCODERS
@@ -235,6 +235,43 @@ def test_the_source_is_read_from_its_end() -> None:
     config = change(reverse_source=True, encoder__bidirectional=False)
     assert build_model(config, 11, 11).encoder.directions == (True,)
     assert build_model(change(encoder__bidirectional=False), 11, 11).encoder.directions == (False,)
+
+
+@pytest.mark.parametrize("recipe", packaged_recipes())
+def test_a_model_is_described_as_its_recipe_says(recipe: str) -> None:
+    config = load(recipe)
+    found = describe_model(build_model(config.model, 50, 50, shared_vocabulary=config.tokeniser.shared))
+    model = config.model
+    decoder = model.decoder
+    assert (found["encoder"], found["decoder"], found["bridge"]) == (
+        model.encoder.name,
+        decoder.name,
+        decoder.bridge,
+    )
+    assert (found["cell"], found["num_layers"]) == (decoder.cell, decoder.num_layers)
+    assert found["score"] == model.attention.score.replace("concat", "additive")
+    assert found["input_feeding"] == (decoder.name == "luong" and decoder.input_feeding)
+    assert found["gnmt_query"] == (decoder.query if decoder.name == "gnmt" else None)
+    assert (found["formula"] is None) == (decoder.name == "plain")
+
+
+def test_an_encoder_is_described_in_words() -> None:
+    words = [
+        str(describe_model(build_model(config, 11, 11))["encoder_description"])
+        for config in (
+            BASE,
+            change(encoder__bidirectional=False, encoder__cell="gru", encoder__num_layers=2),
+            change(encoder__bidirectional=False, reverse_source=True),
+            change(encoder__name="gnmt", encoder__num_layers=3),
+        )
+    ]
+    assert words == [
+        "1 layer of lstm cells, in both directions; 6 numbers for each source piece",
+        "2 layers of gru cells, forwards; 3 numbers for each source piece",
+        "1 layer of lstm cells, from the last piece to the first; 3 numbers for each source piece",
+        "3 layers of lstm cells, the bottom one in both directions, the others forwards; "
+        "3 numbers for each source piece",
+    ]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

@@ -457,7 +457,7 @@ def test_an_ensemble_of_itself_is_the_model(models: Trained, translator: Transla
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
         np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
     for call in (together.trace, together.embed):
-        with pytest.raises(SearchError, match="shows one model from inside, and this is an ensemble of 2"):
+        with pytest.raises(SearchError, match="works inside one model, and this is an ensemble of 2"):
             call(SENTENCES[0])
     assert together.attends
 

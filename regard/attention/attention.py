@@ -49,7 +49,10 @@ class Attention(nn.Module):
     def step(
         self, query: Float[Tensor, "R T Q"], memory: Memory, state: Mapping[str, Tensor]
     ) -> AttentionStep:
-        """Attend with every query. R is B, or a whole multiple of it: the rows of a sentence stand together."""
+        """Attend with every query. R is B, or a whole multiple of it: the rows of a sentence stand together.
+
+        A row (R, S) of `override` in the state that is not NaN takes the place of the weights, for this step alone.
+        """
         rows, steps, _ = query.shape
         sentences, positions = memory.valid.shape
         with torch.autocast(query.device.type, enabled=False):
@@ -57,7 +60,7 @@ class Attention(nn.Module):
             seen = {name: tensor.reshape(sentences, -1, positions) for name, tensor in state.items()}
             scores = self.score(folded, memory, seen)
             looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
-            weights = self.normalise(scores, looked)
+            weights = _override(self.normalise(scores, looked), seen.get("override"))
             context = weights @ _full(memory.values)
         return AttentionStep(
             scores=scores.masked_fill(~looked, -math.inf).reshape(rows, steps, positions),
@@ -71,6 +74,11 @@ class Attention(nn.Module):
             return {}
         assert weights.shape[1] == 1, "a sequential attention takes one step at a time"
         return {"previous": weights.squeeze(1), "coverage": state["coverage"] + weights.squeeze(1)}
+
+
+def _override(weights: Tensor, given: Tensor | None) -> Tensor:
+    """The weights, replaced in the rows that somebody gives; a row of NaN is not given."""
+    return weights if given is None else torch.where(given.isnan(), weights, given)
 
 
 def _full(tensor: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ examples:
   regard explain runs/demo 'die alte frau lacht .' --plot picture.pdf
   regard explain runs/demo 'die alte frau lacht .' --html page.html
   regard explain runs/demo 'die alte frau lacht .' --animate word2.svg --step 2
+  regard explain runs/demo 'die alte frau lacht .' --trace trace.json
   regard explain runs/demo 'die alte frau .' --target 'the old man .'"""
 
 
@@ -41,6 +42,18 @@ def main(arguments: Sequence[str]) -> int:
         "--animate", type=Path, metavar="FILE", help="write the steps as a film, .svg or .gif (extra animate)"
     )
     add("--step", type=int, metavar="N", help="with --animate: only the N-th piece written, from 1")
+    add(
+        "--trace",
+        type=Path,
+        metavar="FILE",
+        help="also write the numbers: .json (all of them), .npz (NumPy), .csv (a line for each weight), "
+        ".pharaoh or .align (word links), .softalign (pieces and weights as SoftAlignments and Nematus have them)",
+    )
+    add(
+        "--alignment",
+        action="store_true",
+        help="with --trace .json or .npz: also each state times its weight",
+    )
     add("--top", type=int, default=5, help="scores and next words shown at each step (default: 5)")
     add("--matrix-only", action="store_true", help="only the translation and the weight matrix")
     add_machine_options(parser)
@@ -66,10 +79,12 @@ def main(arguments: Sequence[str]) -> int:
         HeatMap,
         attention_page,
         check_animation,
+        check_trace_file,
         font_advice,
         plot_attention,
         show_trace,
         trace_to_json,
+        write_trace,
     )
     from regard.explain.plot import check_suffix
 
@@ -78,12 +93,21 @@ def main(arguments: Sequence[str]) -> int:
     _check_places(options.html, options.animate)
     if options.animate:
         check_animation(options.animate, step=options.step)
+    if options.trace:
+        check_trace_file(options.trace)
+    elif options.alignment:
+        parser.error("--alignment: says what --trace writes; name its file too, or leave it out")
     translator = load_model(options)
     if options.plot and translator.model.decoder.attention is None:
         parser.error("--plot: this model has no attention to draw; choose a model with a score function")
     if len(cut_sentences(sentence)) > 1:
         print("several sentences are explained as one; `regard translate` cuts them apart", file=sys.stderr)
-    trace = translator.trace(sentence, options.target, num_candidates=options.top)
+    trace = translator.trace(
+        sentence, options.target, num_candidates=options.top, alignment=options.alignment
+    )
+    if options.trace:
+        write_trace(trace, options.trace)
+        print(f"written: {options.trace}", file=sys.stderr)
     translation = trace.translation
     console = Console(highlight=False)
     if options.html or options.animate:

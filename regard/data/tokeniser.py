@@ -18,6 +18,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,14 @@ class Tokeniser:
         What NFD took apart stands by itself: the letters of a Hangul syllable, an accent on a circle.
         """
         return [_shown(self._texts[i]) for i in ids]
+
+    def id_of(self, piece: str) -> int | None:
+        """The id of a piece given as `pieces` shows it, the first of those that look alike; None if there is none."""
+        return self._ids_by_shown.get(piece)
+
+    @cached_property
+    def _ids_by_shown(self) -> dict[str, int]:
+        return {_shown(text): i for i, text in reversed(list(enumerate(self._texts)))}
 
     def spelt(self, text: str) -> str:
         """The text as its pieces spell it: normalised, and left apart where they are NFD."""

@@ -15,6 +15,7 @@ from regard.explain.grid import Grid
 from regard.explain.heat_map import HeatMap
 from regard.explain.plot import font_advice, plot_attention, plot_bleu_by_length
 from regard.explain.terminal import show_example, show_trace
+from regard.explain.trace_files import check_trace_file, read_trace, write_trace
 from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
 
 __all__ = [
@@ -27,15 +28,18 @@ __all__ = [
     "animate",
     "attention_page",
     "check_animation",
+    "check_trace_file",
     "example_page",
     "example_scores",
     "font_advice",
     "plot_attention",
     "plot_bleu_by_length",
+    "read_trace",
     "show_example",
     "show_trace",
     "softer_example",
     "trace_from_json",
     "trace_to_json",
     "worked_example",
+    "write_trace",
 ]

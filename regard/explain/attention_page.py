@@ -166,9 +166,9 @@ def _page(title: str, data: Mapping[str, Any], *, connects: bool = False) -> str
 
 
 def _json_in_page(data: Mapping[str, Any]) -> str:
-    """JSON that cannot end the element it stands in."""
+    """JSON that cannot end the element it stands in, nor turn the text around it."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
+    for sign in "<>&\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text
 

@@ -1,7 +1,7 @@
 """Searches: greedy, beam, diverse, constrained, samples, forced.
 
 They drive anything that can start, step and select, and know no model. What restricts a search (a prefix, banned
-words) or joins models (an ensemble) is itself a stepper around others.
+words), intervenes in it, or joins models (an ensemble) is itself a stepper around others.
 """
 
 from regard.search.asked import Asked, How, check_size
@@ -13,6 +13,7 @@ from regard.search.ensemble import Ensemble
 from regard.search.followed import Followed, follow_search
 from regard.search.forced import forced_decode
 from regard.search.greedy import greedy_search
+from regard.search.intervened import Changes, Intervened, overridden
 from regard.search.phrases import Phrases
 from regard.search.plan import Plan
 from regard.search.prefix import Prefixed
@@ -20,14 +21,18 @@ from regard.search.ranking import Ranking
 from regard.search.restrictions import Restrictions
 from regard.search.sample import Sampling, noise, sample
 from regard.search.stepper import Stepper
+from regard.search.tree import Considered
 
 __all__ = [
     "Asked",
     "Banned",
+    "Changes",
+    "Considered",
     "Ensemble",
     "Followed",
     "Groups",
     "How",
+    "Intervened",
     "Phrases",
     "Plan",
     "Prefixed",
@@ -43,5 +48,6 @@ __all__ = [
     "forced_decode",
     "greedy_search",
     "noise",
+    "overridden",
     "sample",
 ]

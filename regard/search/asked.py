@@ -9,7 +9,7 @@ from typing import TypedDict
 from regard.config import SearchConfig
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
-from regard.records import Written
+from regard.records import Intervention, Written
 from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
 
@@ -29,6 +29,8 @@ class How(TypedDict, total=False):
     a term that could not be written is in `unmet`).
     `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
     says of it.
+    `intervene`: `Attend`, `Weights` and `Force`, for one text: what comes before the first of them is written as
+    without them, then the model goes on.
     `watch`: called with the number of sentences just done.
     `follow`: called, while one text is translated, with each piece of its translation as soon as no hypothesis has
     another in that place: at once if the beam is 1. What it raises ends the search.
@@ -52,6 +54,7 @@ class How(TypedDict, total=False):
     glossary: Mapping[str, str]
     replace_unknown: bool
     lexicon: Mapping[str, str]
+    intervene: Sequence[Intervention]
     watch: Watch | None
     follow: Callable[[Written], None]
 
@@ -64,7 +67,8 @@ class Asked:
     restrictions: Restrictions
     batch_size: int
     lexicon: Mapping[str, str] | None
-    follow: Callable[[Written], None] | None
+    interventions: tuple[Intervention, ...] = ()
+    follow: Callable[[Written], None] | None = None
 
     @staticmethod
     def of(
@@ -95,12 +99,17 @@ class Asked:
         batch_size = how.get("batch_size", search.batch_size)
         check_size(batch_size)
         lexicon = how.get("lexicon", {}) if how.get("replace_unknown") else None
-        restrictions = _restrictions(how, texts, source, target)
+        interventions = tuple(how.get("intervene", ()))
+        if interventions and (len(texts) != 1 or not texts[0].strip()):
+            raise SearchError(
+                f"search: intervene changes one text; expected one with words, got {list(texts)}"
+            )
         if "follow" in how and len(texts) != 1:
             raise SearchError(
                 f"search: one text can be followed, not {len(texts)}; translate them one by one"
             )
-        return Asked(plan, restrictions, batch_size, lexicon, how.get("follow"))
+        restrictions = _restrictions(how, texts, source, target)
+        return Asked(plan, restrictions, batch_size, lexicon, interventions, how.get("follow"))
 
 
 def check_size(batch_size: int) -> None:

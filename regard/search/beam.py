@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from regard.search.stepper import Stepper, check_limits, start_tokens
 from regard.search.writer import Writer
 
 ONE_GROUP = Groups()
+Observe = Callable[[Tensor, Slots, Slots, Tensor], None]  # what `beam_search` tells of each step
 
 
 @torch.inference_mode()
@@ -28,14 +29,16 @@ def beam_search(
     ranking: Ranking = DEFAULT_RANKING,
     num_best: int = 1,
     groups: Groups = ONE_GROUP,
+    observe: Observe | None = None,
 ) -> list[list[Hypothesis]]:
     """For each sentence its `num_best` hypotheses, best first, each at most `max_lengths` (1 or more) pieces long.
 
     At each step the best continuations of what is still being written share, by log-probability, the slots that
     no finished hypothesis has taken; a finished one keeps its slot. So a beam of 1 is greedy search. A sentence is
     left as soon as nothing unfinished can overtake what would be returned: `ranking.hope` bounds whatever may come.
-    Hypotheses that reached end-of-sentence rank before those that were cut off. Raises SearchError for a beam
-    below 1 or below num_best, or one that cannot be cut into the groups.
+    Hypotheses that reached end-of-sentence rank before those that were cut off. At every step `observe` is given the
+    log-probabilities (R, V), the slots before and after, and those that were continued (n, beam). Raises SearchError
+    for a beam below 1 or below num_best, or one that cannot be cut into the groups.
     """
     check_limits(stepper, max_lengths)
     check_beam(beam, num_best)
@@ -52,7 +55,10 @@ def beam_search(
         looks = None if prediction.attention is None else prediction.attention.weights[:, 0]
         if looks is not None:
             slots = slots.attend(looks)
-        slots, parents = groups.extend(slots, prediction.log_probabilities)
+        before = slots
+        slots, parents = groups.extend(before, prediction.log_probabilities)
+        if observe is not None:
+            observe(prediction.log_probabilities, before, slots, parents)
         first = torch.arange(len(going), device=parents.device).unsqueeze(1) * beam
         state = prediction.state.select((first + parents).flatten())
         history.append(_Step.of(going, slots, parents, looks))

@@ -9,7 +9,7 @@ from typing import Any
 from regard.config import SearchConfig
 from regard.errors import SearchError
 from regard.records import Hypothesis
-from regard.search.beam import beam_search
+from regard.search.beam import Observe, beam_search
 from regard.search.constraints import Wanted, constrained_search
 from regard.search.diverse import Groups
 from regard.search.greedy import greedy_search
@@ -19,6 +19,7 @@ from regard.search.stepper import Stepper
 
 _OF_RANKING = ("length_penalty", "length_form", "coverage_penalty")
 _OF_SAMPLING = ("temperature", "top_k", "top_p", "seed")
+_NOT_INTERVENED = ("sample", "prefix", "ban", "glossary")
 _NOT_SAMPLED = {
     "beam": "a sample is drawn, not searched for",
     "groups": "samples differ by themselves",
@@ -62,9 +63,13 @@ class Plan:
         return Plan(beam, num_best, Ranking(**ranking), groups, sampling, seed)
 
     def run(
-        self, stepper: Stepper, limits: Sequence[int], sources: Sequence[Sequence[int]]
+        self,
+        stepper: Stepper,
+        limits: Sequence[int],
+        sources: Sequence[Sequence[int]],
+        observe: Observe | None = None,
     ) -> list[list[Hypothesis]]:
-        """For each sentence, whose pieces are in `sources`, its hypotheses."""
+        """For each sentence, whose pieces are in `sources`, its hypotheses; a beam may be looked at by `observe`."""
         ranking = self.ranking_of(sources)
         if self.sampling is not None:
             draws = [
@@ -72,9 +77,9 @@ class Plan:
                 for ids, limit in zip(sources, limits, strict=True)
             ]
             return sample(stepper, limits, draws, self.sampling, ranking)
-        if self.beam == self.num_best == 1:
+        if self.beam == self.num_best == 1 and observe is None:
             return [[one] for one in greedy_search(stepper, limits, ranking)]
-        return beam_search(stepper, limits, self.beam, ranking, self.num_best, self.groups)
+        return beam_search(stepper, limits, self.beam, ranking, self.num_best, self.groups, observe)
 
     def run_constrained(
         self,
@@ -102,6 +107,12 @@ def _check_together(asked: Mapping[str, Any]) -> None:
         for key in _OF_SAMPLING:
             if key in asked:
                 raise SearchError(f"search: {key} says how to sample; ask for sample too, or leave it out")
+    if asked.get("intervene"):
+        for key in _NOT_INTERVENED:
+            if asked.get(key):
+                raise SearchError(
+                    f"search: {key} beside intervene: both say what is written; leave out one of them"
+                )
     if "diversity" in asked and "groups" not in asked:
         raise SearchError(
             "search: diversity says how far groups keep apart; ask for groups too, or leave it out"

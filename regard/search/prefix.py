@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from regard.records import PAD, DecoderState, Prediction
-from regard.search.stepper import Stepper, sentence_of_rows
+from regard.search.stepper import Stepper, only_wanted, sentence_of_rows
 
 _PLACE = "prefix.place"
 
@@ -49,14 +49,11 @@ class Prefixed:
         """One piece further; only the next one of the prefix is possible while that lasts."""
         prediction = self.stepper.step(tokens, state)
         place, free = state[_PLACE], self.prefixes.shape[1] - 1
-        wanted = self.prefixes[sentence_of_rows(self, len(place)), place.clamp(max=free)].unsqueeze(1)
-        log_probabilities = prediction.log_probabilities
-        only = torch.full_like(log_probabilities, -torch.inf)
-        only.scatter_(1, wanted, log_probabilities.gather(1, wanted))
+        wanted = self.prefixes[sentence_of_rows(self, len(place)), place.clamp(max=free)]
         next_state = DecoderState({**prediction.state.tensors, _PLACE: place + 1})
         return replace(
             prediction,
-            log_probabilities=torch.where(wanted == PAD, log_probabilities, only),
+            log_probabilities=only_wanted(prediction.log_probabilities, wanted),
             state=next_state,
         )
 

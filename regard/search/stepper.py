@@ -57,6 +57,14 @@ def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
     return allowed
 
 
+def only_wanted(log_probabilities: Float[Tensor, "R V"], wanted: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
+    """The log-probabilities with all pieces but the wanted one at minus infinity; PAD: the row is left as it is."""
+    places = wanted.unsqueeze(1)
+    only = torch.full_like(log_probabilities, -torch.inf)
+    only.scatter_(1, places, log_probabilities.gather(1, places))
+    return torch.where(places == PAD, log_probabilities, only)
+
+
 def sentence_of_rows(stepper: Stepper, rows: int) -> Int[Tensor, " R"]:
     """The sentence that each of so many rows belongs to: every sentence has as many, and they stand together."""
     return torch.arange(rows) // max(rows // max(stepper.num_sentences, 1), 1)

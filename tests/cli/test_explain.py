@@ -92,6 +92,22 @@ def test_a_picture_is_drawn(run: Shell, models: Trained, tmp_path: Path, suffix:
     assert picture.read_bytes().startswith(magic)
 
 
+@pytest.mark.parametrize("name", ["trace.json", "trace.npz", "trace.csv", "trace.pharaoh", "trace.softalign"])
+def test_a_trace_is_written(run: Shell, models: Trained, tmp_path: Path, name: str) -> None:
+    answer = run("explain", models.attention, SENTENCE, "--matrix-only", "--trace", tmp_path / name)
+    assert (answer.status, answer.err) == (0, f"written: {tmp_path / name}\n")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_trace_of_json_is_the_one_of_python(run: Shell, models: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    run("explain", models.attention, SENTENCE, "--trace", path, "--alignment", "--top", 3)
+    expected = regard.load(models.attention).trace(SENTENCE, num_candidates=3, alignment=True)
+    assert regard.trace_to_json(regard.read_trace(path)) == regard.trace_to_json(expected)
+    assert run("explain", models.fixed_vector, SENTENCE, "--trace", path).status == 0
+    assert regard.read_trace(path).translation.attention is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -103,6 +119,10 @@ def test_a_picture_is_drawn(run: Shell, models: Trained, tmp_path: Path, suffix:
         (["{model}", "die frau", "--top", "0"], ["--top: expected a number from 1 on"]),
         (["{model}", "die frau", "--plot", "{folder}/x.gif"], [".png, .pdf, .svg", "'.gif'"]),
         (["{fixed}", "die frau", "--plot", "{folder}/x.png"], ["this model has no attention to draw"]),
+        (["{model}", "die frau", "--trace", "{folder}/x.txt"], [".json, .npz, .csv", "'.txt'"]),
+        (["{model}", "die frau", "--trace", "{folder}/no/x.json"], ["there is no folder"]),
+        (["{fixed}", "die frau", "--trace", "{folder}/x.csv"], ["there is no attention to write as .csv"]),
+        (["{model}", "die frau", "--alignment"], ["says what --trace writes"]),
         (["{folder}/none", "die frau"], ["no such model folder"]),
     ],
 )

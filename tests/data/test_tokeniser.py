@@ -143,6 +143,16 @@ def test_no_piece_joins_letters_with_signs(kind: str) -> None:
         assert letters.isalnum() or len(letters) <= 1
 
 
+@pytest.mark.parametrize("kind", ["words", "characters", "bpe", "unigram"])
+def test_a_piece_is_found_as_it_is_shown(kind: str) -> None:
+    tokeniser = train(kind)
+    shown = tokeniser.pieces(range(len(tokeniser)))
+    for i, piece in enumerate(shown):
+        assert tokeniser.id_of(piece) == shown.index(piece) <= i
+    assert [tokeniser.id_of(special) for special in SPECIALS] == [PAD, UNKNOWN, START, END]
+    assert tokeniser.id_of("no such piece") is None
+
+
 def test_unknown_words_and_characters() -> None:
     words, characters = train("words", ["a b a"], size=5), train("characters", ["aab"])
     assert words.encode("a b c") == [4, UNKNOWN, UNKNOWN]

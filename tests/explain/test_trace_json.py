@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from regard.build import describe_model
 from regard.errors import DataError
 from regard.explain import SCHEMA, trace_from_json, trace_to_json
 from regard.records import BeamNode, BeamTree, Candidate, Trace, TraceStep, Translation, Words
+from tests.small import small_model
 
 TEXT = st.text(max_size=6)
 FLOAT = st.floats(allow_nan=False, allow_infinity=False)
@@ -161,3 +166,20 @@ def small(scores: np.ndarray | None = None) -> Trace:
         "a", -0.5, -0.5, ("a",), weights[None], "b", ("b", "</s>"), log_probabilities=(-0.5,)
     )
     return Trace(translation, np.array([[0.1, -2], [0, 1e-30]], dtype=np.float32), (step,), {})
+
+
+def test_every_key_is_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "trace.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(\w+)`", document))
+    model = describe_model(small_model())
+    node = BeamNode(0, -1, 0, "a", -0.5, -0.5, kept=True, finished=False, best=True)
+    data = trace_to_json(replace(small(), description=model, beam=BeamTree(1, (node,))))
+    assert f"`{SCHEMA}`" in document
+    assert keys_of(data) - told == set()
+
+
+def keys_of(data: Any) -> set[str]:
+    """All keys of nested dicts."""
+    if isinstance(data, dict):
+        return {*data, *(key for value in data.values() for key in keys_of(value))}
+    return {key for value in data for key in keys_of(value)} if isinstance(data, list) else set()

@@ -129,7 +129,7 @@ function widePlaces(width, memory, looks) {
   const context = { x: weighted.x + strip + 52 + free * 0.1, width: strip + 16 };
   const left = looks ? context.x + context.width + 16 : state.x + strip + 250;
   const decoder = { x: left, width: width - left - 4 };
-  return { wide: true, numbers: 44, width, top: 96, cells, word, state, score, weight, weighted, context, decoder };
+  return { wide: true, numbers: 44, width, top: looks ? 96 : 44, cells, word, state, score, weight, weighted, context, decoder };
 }
 
 function endWide(place, trace) {

@@ -92,7 +92,7 @@ function percent(value) {
   const size = 100 * value;
   if (size > 0 && size < 0.1) return "<0.1 %";
   if (size > 99.9 && size < 100) return ">99.9 %";
-  return `${trimZeros(size.toFixed(size < 9.95 ? 1 : 0))} %`;
+  return `${trimZeros(size.toFixed(size < 9.95 || size > 99 ? 1 : 0))} %`;
 }
 
 function trimZeros(text) {
@@ -109,6 +109,11 @@ function withMinus(text) {
 function vectorText(values, format = shortNumber, most = 6) {
   const shown = values.slice(0, most).map(format).join(", ");
   return values.length > most ? `[${shown}, … ${values.length} numbers]` : `[${shown}]`;
+}
+
+/** Words of the model with their indices set low: s_{i-1} becomes sᵢ₋₁. */
+function lowered(text) {
+  return text.replace(/_\{i-1\}/g, "ᵢ₋₁").replace(/_i\b/g, "ᵢ").replace(/_t\b/g, "ₜ").replace(/_\{t-1\}/g, "ₜ₋₁");
 }
 
 /** s₁₂. */

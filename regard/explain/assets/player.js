@@ -11,7 +11,7 @@ function addPlayer() {
   parts.caption = make("p", { class: "caption", "aria-live": "polite", id: "caption" });
   parts.table = make("div", { class: "scroll" });
   parts.details = make("details", { ontoggle: () => showTable() }, make("summary", {}, "The numbers of this word as a table"), parts.table);
-  byId("steps").append(parts.words, parts.phases, parts.drawing, parts.caption, transport(), parts.details, keysHelp());
+  byId("steps").append(parts.words, make("div", { class: "bar" }, parts.phases, transport()), parts.caption, parts.drawing, parts.details, keysHelp());
   explainParts(parts.drawing, "part", (part) => describePart(app.trace, moment().step, part));
   rove(parts.drawing, "[data-part]");
   rove(parts.words, "button");
@@ -171,7 +171,7 @@ function drawingSize() {
   const scale = Math.min(1.7, Math.max(app.zoom, (room / 1220) * Math.max(1, app.zoom)));
   const width = room < 700 ? Math.max(320, room / Math.min(scale, room / 320)) : room / scale;
   const wide = width >= 1000;
-  const height = wide ? Math.min(620, Math.max(330, window.innerHeight / scale - 400)) : 400;
+  const height = wide ? Math.min(620, Math.max(330, window.innerHeight / scale - 380)) : 400;
   return { width, height, unfolded: player.unfolded };
 }
 

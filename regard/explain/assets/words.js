@@ -69,7 +69,7 @@ const TELLERS = {
     };
   },
   query: (trace, step) => ({
-    text: `The decoder state that asks: ${trace.model.query}.`,
+    text: `The decoder state that asks: ${lowered(trace.model.query)}.`,
     formulas: [`q = ${symbolsOf(trace, step).query}`],
     vector: trace.steps[step].query,
   }),
@@ -139,10 +139,13 @@ function tellWeight(trace, step, part) {
     const largest = Math.max(...scores);
     const power = Math.exp(now.scores[row] - largest);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0);
-    if (Math.abs(power / total - weight) < 1e-3) formulas.push(`= ${exactNumber(power)} / ${exactNumber(total)} = ${exactNumber(weight)}`, `every score less the largest, ${shortNumber(largest)}, which changes no weight`);
+    if (Math.abs(power / total - weight) < 1e-3) {
+      const most = shortNumber(largest);
+      formulas.push(`= e^(${shortNumber(now.scores[row])} − ${most}) / Σ e^(score − ${most})`, `= ${exactNumber(power)} / ${exactNumber(total)} = ${exactNumber(weight)}`);
+    }
     else formulas.push(`= ${exactNumber(weight)}`);
   } else formulas.push(`= ${exactNumber(weight)}${now.intervention ? ", set by hand" : ""}`);
-  return { text: `The share of this look that falls on ${quoted(pieceOf(trace, part))}. The shares of all states sum to 1.`, formulas };
+  return { text: `The share of this look that falls on ${quoted(pieceOf(trace, part))}. The shares of all states sum to 1. Taking the largest score off first changes no weight.`, formulas };
 }
 
 function tellAligned(trace, step, part) {
@@ -163,14 +166,14 @@ function tellContext(trace, step) {
   if (trace.states) {
     const order = now.weights.map((_, row) => row).sort((a, b) => now.weights[b] - now.weights[a]);
     const shown = order.slice(0, 3).filter((row) => now.weights[row] > 0);
-    const terms = shown.map((row) => `${shareNumber(now.weights[row])}×${shortNumber(trace.states[row][0])}`);
+    const terms = shown.map((row) => `${shareNumber(now.weights[row])} × ${shortNumber(trace.states[row][0])}`);
     const rest = now.weights.filter((weight) => weight > 0).length > shown.length ? " + …" : "";
     formulas.push(`its first number: ${terms.join(" + ")}${rest} = ${exactNumber(now.context[0])}`);
   }
   return { text: `What this look brought back. ${sentenceCase(trace.model.context)}.`, formulas, vector: now.context };
 }
 
-const sentenceCase = (text) => (text ? `It ${text.replace(/^it /, "")}` : "It goes on into the decoder");
+const sentenceCase = (text) => (text ? `It ${lowered(text)}` : "It goes on into the decoder");
 
 /** One sentence about the moment: what is happening, with the numbers that matter. */
 function captionOf(trace, step, time) {

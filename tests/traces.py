@@ -1,0 +1,165 @@
+"""Traces made by hand, as JSON: which word looks at which is said, the rest follows from it.
+
+A toy translates word by word with a small dictionary: whatever it looks at most, it writes. So its translation
+changes in a way one can foresee when somebody changes where it looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+DICTIONARY = {
+    "die": "the",
+    "alte": "old",
+    "frau": "woman",
+    "lacht": "laughs",
+    "oft": "often",
+    ".": ".",
+    "</s>": "</s>",
+}
+MODELS: dict[str, dict[str, Any]] = {
+    "bahdanau": {"decoder": "bahdanau"},
+    "luong": {"decoder": "luong", "input_feeding": True},
+    "luong, not fed": {"decoder": "luong", "input_feeding": False},
+    "gnmt": {"decoder": "gnmt", "num_layers": 3, "gnmt_query": "previous"},
+    "gnmt, current query": {"decoder": "gnmt", "num_layers": 3, "gnmt_query": "current"},
+    "plain": {"decoder": "plain", "score": "none", "formula": None},
+}
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script>",
+    "<img/src=x/onerror=alert(2)>",
+    "&amp;",
+    "\"'",
+    "\u202eevil",
+    "\u2028",
+    "${x}",
+)
+
+
+def toy_trace(
+    source: str = "die alte frau lacht .",
+    target: str | None = None,
+    looks: Sequence[int] | None = None,
+    *,
+    size: int = 8,
+    interventions: Sequence[Mapping[str, Any]] = (),
+    **model: Any,
+) -> dict[str, Any]:
+    """A trace in which word t looks most at source place `looks[t]`, without these at place t."""
+    pieces = [*source.split(), "</s>"]
+    looks = list(looks) if looks is not None else list(range(len(pieces)))
+    told = None if target is None else [*target.split(), "</s>"]
+    random = np.random.default_rng(len(pieces))
+    states = np.float32(np.tanh(random.normal(size=(len(pieces), size))))
+    described = _model(model)
+    steps = []
+    for step, look in enumerate(looks):
+        changes = [one for one in interventions if one["step"] == step]
+        steps.append(_step(pieces, states, look, told and told[step], changes, described, random))
+        if steps[-1]["piece"] == "</s>":
+            break
+    written = [step["piece"] for step in steps]
+    return {
+        "schema": "regard-trace/1",
+        "model": described,
+        "source": _side(source, pieces),
+        "target": _side(" ".join(written[:-1]), written),
+        "log_probability": math.fsum(step["log_probability"] for step in steps),
+        "score": -0.25,
+        "states": states.tolist(),
+        "steps": steps,
+        "beam": _beam(steps),
+    }
+
+
+def _model(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "encoder": "recurrent",
+        "encoder_description": "1 layer of gru cells, in both directions; 8 numbers for each source piece",
+        "decoder": "bahdanau",
+        "cell": "gru",
+        "num_layers": 1,
+        "bridge": "dense",
+        "input_feeding": None,
+        "gnmt_query": None,
+        "score": "additive",
+        "formula": "v · tanh(W q + U k)",
+        "score_source": "Bahdanau 2015, A.1.2",
+        "query": "the decoder state before the step, s_{i-1}",
+        "context": "enters the recurrent cell with the last word, and the output layer",
+    } | dict(given)
+
+
+def _step(
+    pieces: list[str],
+    states: np.ndarray,
+    look: int,
+    told: str | None,
+    changes: list[Mapping[str, Any]],
+    model: Mapping[str, Any],
+    random: np.random.Generator,
+) -> dict[str, Any]:
+    scores = random.normal(size=len(pieces)) * 0.5
+    scores[look] += 3
+    weights = np.exp(scores) / np.exp(scores).sum()
+    for change in changes:
+        if change["kind"] == "attend":
+            weights = np.isin(np.arange(len(pieces)), change["to"]) / len(change["to"])
+        elif change["kind"] == "weights":
+            weights = np.array(change["row"]) / sum(change["row"])
+    best = pieces[int(weights.argmax())]
+    piece = told or DICTIONARY.get(best, best)
+    forced = [change["piece"] for change in changes if change["kind"] == "force"]
+    others = [word for word in ("the", "woman", "a", "old", "one") if word != piece][:4]
+    shares = [0.625, 0.1875, 0.125, 0.03125, 0.015625]
+    candidates = [
+        {"piece": word, "probability": share} for word, share in zip([piece, *others], shares, strict=True)
+    ]
+    attends = model["decoder"] != "plain"
+    return {
+        "piece": forced[0] if forced else piece,
+        "id": 4,
+        "log_probability": math.log(0.015625 if forced else 0.625),
+        "candidates": candidates,
+        "query": np.float32(np.tanh(random.normal(size=6))).tolist() if attends else None,
+        "scores": np.float32(scores).tolist() if attends else None,
+        "weights": np.float32(weights).tolist() if attends else None,
+        "context": np.float32(weights @ states).tolist() if attends else None,
+        "alignment": None,
+        "intervention": changes[0]["kind"] if changes else None,
+    }
+
+
+def _side(text: str, pieces: list[str]) -> dict[str, Any]:
+    words = pieces[:-1]
+    return {"text": text, "pieces": pieces, "words": words, "places": [*range(len(words)), -1]}
+
+
+def _beam(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """Two slots: the first follows the translation, the second the next best word, which is not continued."""
+    nodes: list[dict[str, Any]] = []
+    parent, so_far = -1, 0.0
+    for number, step in enumerate(steps):
+        first = len(nodes)
+        for rank, candidate in enumerate(step["candidates"][:4]):
+            total = so_far + math.log(candidate["probability"])
+            nodes.append(
+                {
+                    "id": len(nodes),
+                    "parent": parent,
+                    "step": number,
+                    "piece": candidate["piece"],
+                    "log_probability": total,
+                    "score": total,
+                    "kept": rank < 2,
+                    "finished": candidate["piece"] == "</s>",
+                    "best": rank == 0,
+                }
+            )
+        parent, so_far = first, nodes[first]["log_probability"]
+    return {"beam": 2, "nodes": nodes}
