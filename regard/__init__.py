@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Translation,
         Weights,
     )
+    from regard.serving import Limits, create_app, serve
     from regard.training import Prepared, Trained, Watcher, average, measure, train
     from regard.training.prepare import prepare
     from regard.translator import Translator, load, load_ensemble
@@ -113,6 +114,7 @@ _HOMES = {
         "Translation",
         "Weights",
     ),
+    "regard.serving": ("Limits", "create_app", "serve"),
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
@@ -136,6 +138,7 @@ __all__ = [
     "Faithfulness",
     "Force",
     "Judged",
+    "Limits",
     "Links",
     "Memory",
     "ModelError",
@@ -160,6 +163,7 @@ __all__ = [
     "average",
     "compare",
     "corpus_stats",
+    "create_app",
     "demo",
     "evaluate",
     "faithfulness",
@@ -173,6 +177,7 @@ __all__ = [
     "prepare",
     "read_test_set",
     "read_trace",
+    "serve",
     "show_example",
     "show_faithfulness",
     "show_trace",

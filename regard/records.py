@@ -331,6 +331,16 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A piece as soon as it is certain, with its log-probability in nats, its weights (S,), and the text up to it."""
+
+    piece: str
+    log_probability: float
+    weights: np.ndarray | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A word the decoder could have said next, with its probability."""
 

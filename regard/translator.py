@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack, overload
 
@@ -39,6 +40,7 @@ from regard.records import (
     TraceStep,
     Translation,
     Words,
+    Written,
 )
 from regard.search import (
     Asked,
@@ -54,6 +56,7 @@ from regard.search import (
     overridden,
 )
 from regard.search.asked import Watch
+from regard.search.followed import Tell, follow_search
 
 Ids = tuple[int, ...]
 _UNCHANGED = Changes()
@@ -300,13 +303,16 @@ class Translator:
         stepper, changes = self._stepper(sources), _UNCHANGED
         if asked.interventions:
             changes = self._changes(sources[0], asked.interventions)
-            untouched = replace(asked, interventions=(), plan=replace(asked.plan, num_best=1))
+            untouched = replace(asked, interventions=(), follow=None, plan=replace(asked.plan, num_best=1))
             written = self._search(rows, texts, sources, untouched)[0][0].ids
             stepper = Intervened.of(stepper, changes, written, len(sources[0]), limits[0], self.device)
         stepper = asked.restrictions.apply(stepper, rows, limits, self.device)
         free = [place for place, one in enumerate(wanted) if one is None]
         if len(free) == len(rows):
-            found = asked.plan.run(stepper, limits, sources, considered)
+            search = partial(asked.plan.run, limits=limits, sources=sources, observe=considered)
+            if asked.follow is not None:
+                search = partial(follow_search, search, tell=self._teller(asked.follow))
+            found = search(stepper)
             changes.check_reached(len(found[0][0].ids))
             return found
         found = [[] for _ in rows]
@@ -463,6 +469,17 @@ class Translator:
 
     def _pieces(self, ids: Sequence[int]) -> list[str]:
         return self.tokenisers.target.pieces(ids)
+
+    def _teller(self, follow: Callable[[Written], None]) -> Tell:
+        """What tells `follow` of pieces, given their ids."""
+        ids: list[int] = []
+
+        def tell(piece: int, log_probability: float, look: NDArray[np.float32] | None) -> None:
+            ids.append(piece)
+            text = self.tokenisers.target.decode(ids)
+            follow(Written(self._pieces([piece])[0], log_probability, look, text))
+
+        return tell
 
 
 def load(path: str | Path, device: str = "cpu") -> Translator:

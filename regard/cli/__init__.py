@@ -27,6 +27,7 @@ VERBS = {
     "evaluate": "BLEU, chrF, error rates, by length, rare words; a report of the worst sentences",
     "compare": "systems side by side, and whether they truly differ",
     "explain": "show what attention did, step by step, for one sentence",
+    "serve": "a model over HTTP: an API and a page to look at",
     "data": "generate the embedded corpus; describe any corpus",
     "info": "what there is to compute with, and what a model is",
 }

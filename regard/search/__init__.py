@@ -10,6 +10,7 @@ from regard.search.beam import beam_search
 from regard.search.constraints import Wanted, constrained_search
 from regard.search.diverse import Groups
 from regard.search.ensemble import Ensemble
+from regard.search.followed import Followed, follow_search
 from regard.search.forced import forced_decode
 from regard.search.greedy import greedy_search
 from regard.search.intervened import Changes, Intervened, overridden
@@ -28,6 +29,7 @@ __all__ = [
     "Changes",
     "Considered",
     "Ensemble",
+    "Followed",
     "Groups",
     "How",
     "Intervened",
@@ -42,6 +44,7 @@ __all__ = [
     "beam_search",
     "check_size",
     "constrained_search",
+    "follow_search",
     "forced_decode",
     "greedy_search",
     "noise",

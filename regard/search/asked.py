@@ -9,7 +9,7 @@ from typing import TypedDict
 from regard.config import SearchConfig
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
-from regard.records import Intervention
+from regard.records import Intervention, Written
 from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
 
@@ -34,6 +34,8 @@ class How(TypedDict, total=False):
     `intervene`: `Attend`, `Weights` and `Force`, for one text: what comes before the first of them is written as
     without them, then the model goes on.
     `watch`: called with the number of sentences just done.
+    `follow`: called, while one text is translated, with each piece of its translation as soon as no hypothesis has
+    another in that place: at once if the beam is 1. What it raises ends the search.
     """
 
     beam: int
@@ -57,6 +59,7 @@ class How(TypedDict, total=False):
     lexicon: Mapping[str, str]
     intervene: Sequence[Intervention]
     watch: Watch | None
+    follow: Callable[[Written], None]
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Asked:
     lexicon: Mapping[str, str] | None
     interventions: tuple[Intervention, ...] = ()
     precision: str = "float32"
+    follow: Callable[[Written], None] | None = None
 
     @staticmethod
     def of(
@@ -109,8 +113,12 @@ class Asked:
             raise SearchError(
                 f"search.precision: unknown name {precision!r}; known names: {', '.join(PRECISIONS)}"
             )
+        if "follow" in how and len(texts) != 1:
+            raise SearchError(
+                f"search: one text can be followed, not {len(texts)}; translate them one by one"
+            )
         restrictions = _restrictions(how, texts, source, target)
-        return Asked(plan, restrictions, batch_size, lexicon, interventions, precision)
+        return Asked(plan, restrictions, batch_size, lexicon, interventions, precision, how.get("follow"))
 
 
 def check_size(batch_size: int) -> None:

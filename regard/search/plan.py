@@ -24,6 +24,7 @@ _NOT_SAMPLED = {
     "beam": "a sample is drawn, not searched for",
     "groups": "samples differ by themselves",
     "glossary": "no draw can promise a term",
+    "follow": "draws do not agree on anything",
 }
 
 
@@ -115,6 +116,10 @@ def _check_together(asked: Mapping[str, Any]) -> None:
     if "diversity" in asked and "groups" not in asked:
         raise SearchError(
             "search: diversity says how far groups keep apart; ask for groups too, or leave it out"
+        )
+    if "follow" in asked and "glossary" in asked:
+        raise SearchError(
+            "search: follow beside glossary: nothing is certain before the terms are written; leave out one of them"
         )
     if "groups" in asked and "glossary" in asked:
         raise SearchError(

@@ -1,0 +1,8 @@
+"""A model over HTTP: translate, trace, align, score, and a page to look at. Needs the extra `serve`."""
+
+from __future__ import annotations
+
+from regard.serving.limits import Limits
+from regard.serving.server import create_app, serve
+
+__all__ = ["Limits", "create_app", "serve"]

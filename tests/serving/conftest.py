@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+import regard
+from regard.serving import create_app, serve
+from tests.trained import Trained, trained
+
+HERE = "http://127.0.0.1"  # what requests must be sent to
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def translator(models: Trained) -> regard.Translator:
+    return regard.load(models.attention)
+
+
+@pytest.fixture
+def client(translator: regard.Translator) -> Iterator[TestClient]:
+    with TestClient(create_app(translator), base_url=HERE) as client:
+        yield client
+
+
+class Running:
+    """A server in a thread: its address, what it told, and how to stop it."""
+
+    def __init__(self, server: uvicorn.Server, thread: threading.Thread, told: list[str]) -> None:
+        self.server, self.thread, self.told = server, thread, told
+        self.address = told[-1].split()[2]
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+
+    def is_there(self) -> bool:
+        """Whether it takes anything new."""
+        try:
+            httpx.get(f"{self.address}/healthz")
+        except httpx.ConnectError:
+            return False
+        return True
+
+    def post(self, **asked: Any) -> httpx.Response:
+        return httpx.post(f"{self.address}/v1/translate", json=asked, timeout=30)
+
+
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    made: list[uvicorn.Server] = []
+    plain = uvicorn.Server
+
+    def keep(config: uvicorn.Config) -> uvicorn.Server:
+        made.append(plain(config))
+        return made[-1]
+
+    monkeypatch.setattr(uvicorn, "Server", keep)
+    running: list[Running] = []
+
+    def begin(model: Any, **options: Any) -> Running:
+        told: list[str] = []
+        thread = threading.Thread(
+            target=serve, args=(model,), kwargs={"port": 0, "tell": told.append, **options}
+        )
+        thread.start()
+        while not (made and made[-1].started):
+            assert thread.is_alive()
+            time.sleep(0.01)
+        running.append(Running(made[-1], thread, told))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        one.stop()
+        one.thread.join(20)
+        assert not one.thread.is_alive()

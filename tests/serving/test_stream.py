@@ -1,0 +1,94 @@
+"""Pieces from one thread to another: in order, and given up where nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from regard.records import Written
+from regard.serving.refusals import RefusedError
+from regard.serving.stream import AbandonedError, Stream
+
+PIECE = Written("a", -0.5, None, "a")
+
+
+def follow(work: Callable[[Stream], Any], listen: Callable[[Any], Any]) -> Any:
+    """Follow work that runs in a thread."""
+
+    async def run() -> Any:
+        stream = Stream()
+        events = await stream.follow(asyncio.to_thread(work, stream), lambda text: {"text": text})
+        return await listen(events)
+
+    return asyncio.run(run())
+
+
+async def all_of(events: Any) -> list[dict[str, Any]]:
+    return [event async for event in events]
+
+
+def test_pieces_come_before_the_whole() -> None:
+    def work(stream: Stream) -> list[str]:
+        stream.tell(PIECE)
+        return ["whole"]
+
+    first, last = follow(work, all_of)
+    assert first == {"piece": "a", "log_probability": -0.5, "weights": None, "text": "a"}
+    assert last == {"done": {"text": "whole"}}
+
+
+def test_what_fails_before_the_first_piece_is_raised() -> None:
+    def work(stream: Stream) -> list[str]:
+        raise RefusedError(503, "full")
+
+    with pytest.raises(RefusedError, match="full"):
+        follow(work, all_of)
+
+
+def test_what_fails_later_is_the_last_event() -> None:
+    def work(stream: Stream) -> list[str]:
+        stream.tell(PIECE)
+        raise RefusedError(504, "too late", None, 3)
+
+    *_, last = follow(work, all_of)
+    assert last == {"error": {"field": None, "message": "too late", "limit": 3}}
+
+
+def test_a_mistake_of_ours_is_told_and_raised() -> None:
+    def work(stream: Stream) -> list[str]:
+        stream.tell(PIECE)
+        raise ZeroDivisionError("secret")
+
+    seen = []
+
+    async def listen(events: Any) -> None:
+        async for event in events:
+            seen.append(event)
+
+    with pytest.raises(ZeroDivisionError):
+        follow(work, listen)
+    assert "mistake" in seen[-1]["error"]["message"]
+    assert "secret" not in str(seen)
+
+
+def test_who_goes_ends_the_search() -> None:
+    ended = []
+
+    def work(stream: Stream) -> list[str]:
+        try:
+            for _ in range(10_000_000):
+                stream.tell(PIECE)
+        except AbandonedError:
+            ended.append(True)
+            raise
+        return ["whole"]
+
+    async def listen(events: Any) -> None:
+        await anext(events)
+        await events.aclose()
+
+    follow(work, listen)  # asyncio waits for the thread at its end
+    assert ended == [True]
