@@ -31,8 +31,9 @@ def whole_output(path: Path, draft: Path | None = None) -> Iterator[Write]:
             yield file.write
         return
     draft = draft or path.with_name(f".{path.name}.{secrets.token_hex(8)}.draft")
+    opened = _opened(draft, path)
     try:
-        with _opened(draft, path) as raw, _packing(raw, path.suffix) as packed:
+        with opened as raw, _packing(raw, path.suffix) as packed:
             text = io.TextIOWrapper(packed, encoding="utf-8", newline="\n")
             yield text.write
             text.flush()
