@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser
 from regard.cli.faithful import EXAMPLES, add_faithful_options, show_faithfulness_of
 from regard.cli.options import add_machine_options, is_text, load_model
+
+if TYPE_CHECKING:
+    from regard.records import Trace
 
 _DESCRIPTION = """\
 Translate one sentence and show how: for each output word the steps of attention
@@ -93,7 +96,6 @@ def main(arguments: Sequence[str]) -> int:
         font_advice,
         plot_attention,
         show_trace,
-        trace_to_json,
         write_trace,
     )
     from regard.explain.plot import check_suffix
@@ -123,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.html or options.animate:
         console.print(translation.text, markup=False)
         _write(options.html, lambda: attention_page(trace))
-        _animate(options.animate, trace_to_json(trace), options.step)
+        _animate(options.animate, trace, options.step)
     elif options.matrix_only:
         console.print(translation.text, markup=False)
         if translation.attention is not None:
@@ -174,7 +176,7 @@ def _write(file: Path | None, make: Callable[[], str]) -> None:
         print(f"written: {file}", file=sys.stderr)
 
 
-def _animate(file: Path | None, trace: Mapping[str, Any], step: int | None) -> None:
+def _animate(file: Path | None, trace: Trace | Mapping[str, Any], step: int | None) -> None:
     from regard.explain import animate
 
     if file:

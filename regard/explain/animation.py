@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from regard.errors import ConfigError
 from regard.explain.attention_page import asset, drawing_script
 from regard.explain.colours import with_colours
+from regard.explain.trace_json import trace_to_json
+from regard.records import Trace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,14 +56,20 @@ def check_animation(path: Path, num_steps: int | None = None, step: int | None =
 
 
 def animate(
-    trace: Mapping[str, Any], path: Path, *, step: int | None = None, width: int = WIDTH, dark: bool = False
+    trace: Trace | Mapping[str, Any],
+    path: str | Path,
+    *,
+    step: int | None = None,
+    width: int = WIDTH,
+    dark: bool = False,
 ) -> None:
-    """Write the film of a trace (its JSON), of one `step` from 1 or of all, into an .svg or .gif file.
+    """Write the film of a trace (or its JSON), of one `step` from 1 or of all, into an .svg or .gif file.
 
     Raises ConfigError for another suffix, a step that there is not, and a missing extra.
     """
-    check_animation(path, len(trace["steps"]), step)
-    drawing = Drawing(trace)
+    data, path = trace_to_json(trace) if isinstance(trace, Trace) else trace, Path(path)
+    check_animation(path, len(data["steps"]), step)
+    drawing = Drawing(data)
     options = {
         "width": width,
         "height": _HEIGHT,

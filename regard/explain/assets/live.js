@@ -292,7 +292,7 @@ function dragWeights() {
 
 /** A trace as it would be with another row of weights at a step, before the model has decoded on. */
 function withWeights(trace, step, weights) {
-  const steps = trace.steps.map((one, place) => (place === step ? { ...one, weights, context: weightedSum(weights, trace.states), intervention: "weights" } : one));
+  const steps = trace.steps.map((one, place) => (place === step ? { ...one, weights, context: trace.states ? weightedSum(weights, trace.states) : one.context, intervention: "weights" } : one));
   return { ...trace, steps };
 }
 

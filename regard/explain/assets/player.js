@@ -74,6 +74,7 @@ function toggle() {
   player.goal = null;
   if (player.position >= total()) player.position = 0;
   player.playing = true;
+  render();
   run();
 }
 
@@ -110,7 +111,8 @@ function run() {
 
 function frame(now) {
   if (!player.playing && player.goal === null) return;
-  const passed = ((now - player.last) / PHASE_MS) * (player.playing ? player.speed : 1.6);
+  const due = ((now - player.last) / PHASE_MS) * (player.playing ? player.speed : 1.6);
+  const passed = calm() ? due : Math.min(0.5, due);  // a slow machine plays slowly, and skips nothing
   if (calm() && player.playing) {
     if (passed >= 1) moveTo(Math.floor(player.position + 1), now);
   } else if (passed > 0.015) moveTo(player.position + passed, now);

@@ -135,7 +135,8 @@ function tellWeight(trace, step, part) {
   const weight = now.weights[row];
   const formulas = ["weight = e^score / Σ e^score"];
   const scores = now.scores.filter((value) => value !== null);
-  if (now.scores[row] !== null && !now.intervention) {
+  const byHand = /attend|weights/.test(now.intervention);
+  if (now.scores[row] !== null && !byHand) {
     const largest = Math.max(...scores);
     const power = Math.exp(now.scores[row] - largest);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0);
@@ -144,7 +145,7 @@ function tellWeight(trace, step, part) {
       formulas.push(`= e^(${shortNumber(now.scores[row])} − ${most}) / Σ e^(score − ${most})`, `= ${exactNumber(power)} / ${exactNumber(total)} = ${exactNumber(weight)}`);
     }
     else formulas.push(`= ${exactNumber(weight)}`);
-  } else formulas.push(`= ${exactNumber(weight)}${now.intervention ? ", set by hand" : ""}`);
+  } else formulas.push(`= ${exactNumber(weight)}${byHand ? ", set by hand" : ""}`);
   return { text: `The share of this look that falls on ${quoted(pieceOf(trace, part))}. The shares of all states sum to 1. Taking the largest score off first changes no weight.`, formulas };
 }
 
@@ -219,6 +220,6 @@ function asksWords(trace, step) {
 function writtenWords(now) {
   if (!now.candidates || !now.candidates.length) return "Then the next word is chosen.";
   const share = percent(Math.exp(now.log_probability));
-  const forced = now.intervention === "force" ? ", forced by hand" : "";
+  const forced = /force/.test(now.intervention) ? ", forced by hand" : "";
   return `Written: ${quoted(shownPiece(now.piece))} (${share}${forced}).`;
 }
