@@ -1,6 +1,7 @@
 """One system in a process of its own: it does a task's batches when told to, and says how long each took.
 
-It speaks JSON lines: in come numbers of batches, out go their seconds and the peak of its memory so far.
+It speaks JSON lines: in come numbers of batches, out go their seconds and the peak of its memory so far; that also
+once when it is ready.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def serve(make: Callable[[Task], Run], file: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     run = make(Task.load(Path(file)))
-    print(json.dumps({"ready": True}), file=answers, flush=True)
+    print(json.dumps({"peak_bytes": peak_bytes()}), file=answers, flush=True)
     for line in sys.stdin:
         seconds = [_timed(run, unit) for unit in json.loads(line)]
         print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes()}), file=answers, flush=True)

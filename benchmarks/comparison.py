@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from machine import TOO_HIGH, ForeignCpu
 from task import TRAIN, Task, longest
@@ -27,12 +28,16 @@ class System:
 
 @dataclass
 class Measured:
-    """One system at one task. `rounds` hold seconds for each batch; `failure` says why there are none."""
+    """One system at one task. `rounds` hold seconds for each batch; `failure` says why there are none.
+
+    `ready_bytes` is the peak of its memory before the first batch, `peak_bytes` after the last.
+    """
 
     task: Task
     system: str
     rounds: list[list[float]] = field(default_factory=list)
     foreign: list[float] = field(default_factory=list)
+    ready_bytes: int = 0
     peak_bytes: int = 0
     failure: str = ""
 
@@ -71,21 +76,21 @@ class _Child:
             text=True,
         )
 
-    def ask(self, units: Sequence[int]) -> dict[str, object]:
+    def ask(self, units: Sequence[int]) -> dict[str, Any]:
         """Seconds for each batch, and the peak of memory. Raises OSError with its last words if it has died."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(list(units)) + "\n")
         self.process.stdin.flush()
         return self.answer()
 
-    def answer(self) -> dict[str, object]:
+    def answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             self.said.seek(0)
             words = [said.strip() for said in self.said.read().splitlines() if said.strip()]
             raise OSError(words[-1] if words else f"ended with {self.process.wait()}")
-        answer: dict[str, object] = json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
     def end(self) -> None:
@@ -106,7 +111,7 @@ def compare(task: Task, systems: Sequence[System], rounds: int, folder: Path) ->
             stack.callback(child.end)
         for name, child in children.items():
             with _telling(found[name]):
-                child.answer()
+                found[name].ready_bytes = int(child.answer()["peak_bytes"])
         units = range(len(task.batches))
         first = [longest(task), *units][: max(WARM_UP, 1)]
         for number in range(-1, rounds):
@@ -121,9 +126,9 @@ def compare(task: Task, systems: Sequence[System], rounds: int, folder: Path) ->
 def _round(child: _Child, measured: Measured, units: Sequence[int], counts: bool) -> None:
     watch = ForeignCpu()
     answer = child.ask(units)
-    measured.peak_bytes = int(answer["peak_bytes"])  # type: ignore[call-overload]
+    measured.peak_bytes = int(answer["peak_bytes"])
     if counts:
-        measured.rounds.append(list(answer["seconds"]))  # type: ignore[call-overload]
+        measured.rounds.append(list(answer["seconds"]))
         measured.foreign.append(watch.share())
 
 
