@@ -1,6 +1,6 @@
 """`regard` beside other toolkits: installs each in an environment of its own, gives all the same work, in turn.
 
-    python benchmarks/peers/run.py [eole opennmt-py joeynmt] [--work runs/peers] [--rounds 5] [--tasks train greedy …]
+    python benchmarks/peers/run.py [--peers eole opennmt-py joeynmt] [--work runs/peers] [--tasks train greedy …]
 
 Writes benchmarks/results/peers.md. Tasks, rounds and figures are those of `benchmarks/speed.py`. The peers see the
 same ids in the same batches, on the same version of torch, and run their own training step and their own search;
@@ -134,7 +134,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("peers", nargs="*", default=list(PEERS), choices=[[], *PEERS])
+    arguments.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     arguments.add_argument("--work", type=Path, default=Path("runs/peers"), help="where they are installed")
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument(
@@ -168,7 +168,7 @@ def main() -> None:
         "",
         f"Machine: {machine()}; {options.rounds} rounds, {minutes:.0f} minutes, {date.today()}.",
         "",
-        f"By `python benchmarks/peers/run.py {' '.join(options.peers)} --rounds {options.rounds}`.",
+        f"By `python benchmarks/peers/run.py --peers {' '.join(options.peers)} --rounds {options.rounds}`.",
         "",
     ]
     options.out.parent.mkdir(exist_ok=True)
