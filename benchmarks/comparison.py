@@ -6,7 +6,7 @@ import json
 import statistics
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -95,7 +95,8 @@ class _Child:
 
     def end(self) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
         self.said.close()
 
@@ -113,7 +114,7 @@ def compare(task: Task, systems: Sequence[System], rounds: int, folder: Path) ->
             with _telling(found[name]):
                 found[name].ready_bytes = int(child.answer()["peak_bytes"])
         units = range(len(task.batches))
-        first = [longest(task), *units][: max(WARM_UP, 1)]
+        first = [longest(task), *units][:WARM_UP]
         for number in range(-1, rounds):
             names = [name for name in children if not found[name].failure]
             turn = max(number, 0) % max(len(names), 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from importlib import import_module
 
 import torch
@@ -86,8 +87,10 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("task")
     arguments.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
+    arguments.add_argument("--int8", action="store_true", help="translate in 8 bits")
     arguments.add_argument("--plain", action="store_true", help="no fused kernels")
     options = arguments.parse_args()
     if options.plain:
-        import_module("regard.kernels.policy").force("plain")
-    serve(lambda task: make(task, options.precision), options.task)
+        import_module("regard.kernels").use("plain")
+    with import_module("regard.kernels").int8() if options.int8 else nullcontext():
+        serve(lambda task: make(task, options.precision), options.task)

@@ -38,16 +38,18 @@ def textbook(name: str = TEXTBOOK, *options: str) -> System:
     return System(name, [sys.executable, str(HERE / "textbook.py"), *options])
 
 
-def systems() -> list[System]:
-    """Ours and the textbook's, each also the other way: without kernels, in float32, under autocast."""
-    found = [ours(), textbook()]
+def systems(kind: str) -> list[System]:
+    """Ours and the textbook's, each also the other way: without kernels, in other precisions."""
+    found = [ours()]
     if find_spec("regard.kernels"):
-        found.insert(1, ours("regard plain", "--plain"))
+        found.append(ours("regard plain", "--plain"))
+        if kind != TRAIN:
+            found.append(ours("regard int8", "--int8"))
+    found.append(textbook())
     if cpu_bfloat16_units():  # without them bfloat16 is only slower
-        found += [
-            ours("regard float32", "--precision", "float32"),
-            textbook("textbook autocast", "--bfloat16"),
-        ]
+        if kind == TRAIN:
+            found.append(ours("regard float32", "--precision", "float32"))
+        found.append(textbook("textbook autocast", "--bfloat16"))
     return found
 
 
@@ -91,7 +93,7 @@ def main() -> None:
     measured: list[Measured] = []
     with TemporaryDirectory() as folder:
         for task in chosen:
-            found = compare(task, systems(), options.rounds, Path(folder))
+            found = compare(task, systems(task.kind), options.rounds, Path(folder))
             print("\n".join(table(found, TEXTBOOK)), "\n", file=sys.stderr, flush=True)
             measured += found
     print("\n".join(table(measured, TEXTBOOK)))

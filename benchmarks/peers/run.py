@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE.parent))
 from comparison import Measured, System, compare, table, verdict  # noqa: E402
 from machine import machine  # noqa: E402
 from pieces import load_pieces  # noqa: E402
-from speed import OURS, TASKS, TEXTBOOK, ours, tasks, textbook  # noqa: E402
+from speed import TASKS, TEXTBOOK, systems, tasks  # noqa: E402
 
 from regard.training.precision import cpu_bfloat16_units  # noqa: E402
 
@@ -111,14 +111,8 @@ def system(name: str, python: Path, *options: str) -> System:
     )
 
 
-def systems(names: Sequence[str], work: Path) -> Iterator[System]:
-    """Ours, the textbook's and the peers', those that cannot be installed left out with a word."""
-    low = bool(cpu_bfloat16_units())
-    yield ours()
-    yield textbook()
-    if low:
-        yield ours("regard float32", "--precision", "float32")
-        yield textbook("textbook autocast", "--bfloat16")
+def peers(names: Sequence[str], work: Path) -> Iterator[System]:
+    """The peers; one that cannot be installed is left out with a word."""
     for name in names:
         try:
             python = install(name, work)
@@ -126,7 +120,7 @@ def systems(names: Sequence[str], work: Path) -> Iterator[System]:
             print(f"{name} is left out, it cannot be installed: {error}", file=sys.stderr)
             continue
         yield system(name, python)
-        if low and PEERS[name].autocast:
+        if PEERS[name].autocast and cpu_bfloat16_units():
             yield system(name, python, "--bfloat16")
 
 
@@ -144,14 +138,15 @@ def main() -> None:
     arguments.add_argument("--score", default="additive", choices=["additive", "general"])
     arguments.add_argument("--out", type=Path, default=RESULT)
     options = arguments.parse_args()
-    chosen = list(systems(options.peers, options.work.resolve()))
+    others = list(peers(options.peers, options.work.resolve()))
     started = time.perf_counter()
     pieces = load_pieces()
+    print(f"{machine()}\n{pieces.origin}\n", flush=True)
     measured: list[Measured] = []
     with TemporaryDirectory() as folder:
         for task in tasks(pieces, options.tasks, options.scale):
             task = replace(task, shape=replace(task.shape, score=options.score))
-            found = compare(task, chosen, options.rounds, Path(folder))
+            found = compare(task, [*systems(task.kind), *others], options.rounds, Path(folder))
             print("\n".join(table(found, TEXTBOOK)), "\n", flush=True)
             measured += found
     minutes = (time.perf_counter() - started) / 60
@@ -162,7 +157,7 @@ def main() -> None:
         "the same batches, each system in its own process, in turn; medians over the rounds ± half their range. "
         "Decoding with models that have learnt nothing, each sentence written to its reference's length.",
         "",
-        *table(measured, OURS if len(chosen) == 1 else TEXTBOOK),
+        *table(measured, TEXTBOOK),
         "",
         verdict(measured),
         "",
