@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TEST_WORKERS ?= 2
 
-.PHONY: help demo test test-browser slow check format clean
+.PHONY: help demo test test-browser slow bench check format clean
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
 
@@ -32,6 +32,9 @@ test-browser: $(READY) ## the page in a browser; needs Chromium, and npm for the
 
 slow: $(READY)   ## the long tests: trained models, learning, real data
 	$(BIN)/python -m pytest -m slow
+
+bench: $(READY)  ## how fast it trains and translates, beside the textbook's way: under ten minutes, on a quiet machine
+	$(BIN)/python benchmarks/speed.py
 
 check: $(READY)  ## style, types
 	$(BIN)/ruff check .

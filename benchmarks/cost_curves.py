@@ -1,0 +1,141 @@
+"""What training and translating cost as things grow: seconds and memory, and the exponents expected and measured.
+
+Against source length, vocabulary, batch and layers a training step of configuration A, against the beam a translated
+batch; lengths are uniform, 16 pieces where nothing else is said. Expected is the slope of a count of floating-point
+operations, and of the numbers that must be kept (weights, gradients, Adam's moments, what backward needs, but no
+(T, S, A) tensor and no logits of all tokens); measured is the slope of a straight line through the logarithms.
+Below what was expected: something costs the same whatever the size, such as the loop's fixed cost; above it: look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from comparison import Measured, compare, verdict
+from machine import machine
+from speed import ours
+from task import BEAM, END, TRAIN, Shape, Task
+
+LENGTH, SENTENCES = 16, 64
+CURVES = {
+    "source length": [8, 16, 32, 64, 128],
+    "vocabulary": [8_000, 16_000, 32_000, 64_000],
+    "batch": [16, 32, 64, 128, 256],
+    "layers": [1, 2, 4],
+    "beam": [1, 2, 4, 8],
+}
+
+
+def task_of(curve: str, value: int) -> Task:
+    """Configuration A with one thing changed."""
+    shape = Shape()
+    if curve in ("vocabulary", "layers"):
+        shape = replace(shape, **{curve: value})
+    source = value if curve == "source length" else LENGTH
+    sentences = value if curve == "batch" else SENTENCES
+    chance = random.Random(1)
+
+    def ids(length: int) -> list[int]:
+        return [*(chance.randrange(END + 1, shape.vocabulary) for _ in range(length - 1)), END]
+
+    batch = [(ids(source), ids(LENGTH)) for _ in range(sentences)]
+    kind, beam = (BEAM, value) if curve == "beam" else (TRAIN, 1)
+    return Task(f"{curve} {value}", kind, [batch], shape, beam)
+
+
+def operations(task: Task) -> float:
+    """Multiplications and additions of the forward pass; a training step takes three times as many."""
+    shape, rows, source, target = _sizes(task)
+    memory = 2 * shape.encoder
+    below = [shape.embedding, *[memory] * (shape.layers - 1)]
+    encoder = (
+        sum(2 * 4 * shape.encoder * (width + shape.encoder) for width in below) + memory * shape.attention
+    )
+    first = 4 * shape.decoder * (shape.embedding + 2 * shape.decoder)
+    others = (shape.layers - 1) * 4 * shape.decoder * 2 * shape.decoder
+    attention = shape.decoder * shape.attention + source * (shape.attention + memory)
+    combine = (memory + shape.decoder) * shape.decoder
+    decoder = first + others + attention + combine + shape.decoder * shape.vocabulary
+    return 2.0 * (len(task.batches[0]) * source * encoder + rows * target * decoder)
+
+
+def numbers_kept(task: Task) -> float:
+    """Numbers in memory at the peak of a training step; of a translated batch only its states."""
+    shape, rows, source, target = _sizes(task)
+    memory = 2 * shape.encoder
+    weights = 2 * shape.vocabulary * shape.embedding + shape.vocabulary * shape.decoder
+    weights += shape.layers * (16 * shape.encoder**2 + 8 * shape.decoder**2)
+    if task.kind == BEAM:
+        return float(weights + rows * (shape.vocabulary + 2 * shape.layers * shape.decoder))
+    read = shape.embedding + shape.layers * 6 * memory + shape.attention
+    written = shape.embedding + shape.layers * 6 * shape.decoder + 3 * shape.decoder + source
+    return float(4 * weights + rows * (source * read + target * written))
+
+
+def _sizes(task: Task) -> tuple[Shape, int, int, int]:
+    """Shape, rows written at once, source and target length."""
+    source, target = task.batches[0][0]
+    rows = len(task.batches[0]) * (task.beam if task.kind == BEAM else 1)
+    return task.shape, rows, len(source), len(target)
+
+
+def exponent(values: Sequence[int], costs: Sequence[float]) -> float:
+    """The p of cost = c · value^p that fits best."""
+    return float(np.polyfit(np.log(values), np.log(costs), 1)[0])
+
+
+def show(curve: str, values: Sequence[int], measured: Sequence[Measured]) -> None:
+    """A line for each value, and the exponents."""
+    tasks = [one.task for one in measured]
+    for value, one in zip(values, measured, strict=True):
+        milliseconds = 1000 * statistics.median(seconds[0] for seconds in one.rounds)
+        print(
+            f"{curve:<14} {value:>7,} {one.rate:>10,.0f} tokens/s {milliseconds:>9,.1f} ms "
+            f"{_grown(one) / 1e6:>8,.0f} MB more than at the start"
+        )
+
+    def line(what: str, expected: Callable[[Task], float], found: Callable[[Measured], float]) -> None:
+        slopes = (
+            exponent(values, [expected(task) for task in tasks]),
+            exponent(values, list(map(found, measured))),
+        )
+        print(f"{curve:<14} {what}: expected exponent {slopes[0]:.2f}, measured {slopes[1]:.2f}")
+
+    line("time", operations, lambda one: statistics.median(seconds[0] for seconds in one.rounds))
+    line("memory", numbers_kept, _grown)
+    print(flush=True)
+
+
+def _grown(one: Measured) -> float:
+    return max(one.peak_bytes - one.ready_bytes, 1)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--curves", nargs="+", default=list(CURVES), choices=CURVES)
+    options = arguments.parse_args()
+    print(machine(), "\n", flush=True)
+    everything: list[Measured] = []
+    with TemporaryDirectory() as folder:
+        for curve in options.curves:
+            values = CURVES[curve]
+            measured = [
+                compare(task_of(curve, value), [ours()], options.rounds, Path(folder))[0] for value in values
+            ]
+            show(curve, values, measured)
+            everything += measured
+    print(verdict(everything))
+
+
+if __name__ == "__main__":
+    main()

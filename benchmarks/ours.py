@@ -1,0 +1,96 @@
+"""`regard` itself as a system of the comparison: by its own parts, as its loop and its translator use them."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import nullcontext
+from importlib import import_module
+
+import torch
+from child import Run, padded, serve
+from task import BEAM, END, TRAIN, Shape, Task
+
+from regard.build import build_model
+from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, TrainingConfig
+from regard.model import Seq2Seq
+from regard.records import Batch
+from regard.search import beam_search, greedy_search
+from regard.training.precision import choose_precision, make_fabric
+from regard.training.update import Update
+
+NEVER = -100.0  # a bias beside which no logit of an untrained model counts
+
+
+def model_of(shape: Shape) -> Seq2Seq:
+    """A model of these sizes: Luong's decoder with input feeding."""
+    config = ModelConfig(
+        embedding_size=shape.embedding,
+        dropout=shape.dropout,
+        encoder=EncoderConfig(cell="lstm", hidden_size=shape.encoder, num_layers=shape.layers),
+        decoder=DecoderConfig(name="luong", cell="lstm", hidden_size=shape.decoder, num_layers=shape.layers),
+        attention=AttentionConfig(score=shape.score, size=shape.attention),
+    )
+    torch.manual_seed(1)
+    return build_model(config, shape.vocabulary, shape.vocabulary)
+
+
+def batches_of(task: Task) -> list[Batch]:
+    """The task's batches as records."""
+    made = []
+    for batch in task.batches:
+        (source, source_lengths), (target, target_lengths) = padded(batch, 0), padded(batch, 1)
+        made.append(
+            Batch(
+                source,
+                torch.arange(source.shape[1]) < source_lengths.unsqueeze(1),
+                target,
+                torch.arange(target.shape[1]) < target_lengths.unsqueeze(1),
+                torch.arange(len(batch)),
+            )
+        )
+    return made
+
+
+def make(task: Task, precision: str = "auto") -> Run:
+    """The task's batches in training as `regard.train` takes its steps, in decoding as its translator searches."""
+    model, batches = model_of(task.shape), batches_of(task)
+    return (
+        _training(model, task, batches, precision) if task.kind == TRAIN else _decoding(model, task, batches)
+    )
+
+
+def _training(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) -> Run:
+    config = TrainingConfig(device="cpu", clip_norm=1.0)
+    chosen = choose_precision(precision, torch.device("cpu"), task.shape.decoder)
+    update = Update(make_fabric(config, chosen), model.train(), config)
+    return lambda unit: update([batches[unit]], config.learning_rate)
+
+
+def _decoding(model: Seq2Seq, task: Task, batches: list[Batch]) -> Run:
+    model.eval()
+    with torch.no_grad():
+        model.head.bias[END] = NEVER  # so every sentence is written to the length it is allowed
+    lengths = [batch.target_valid.sum(dim=1).tolist() for batch in batches]
+
+    @torch.inference_mode()
+    def run(unit: int) -> None:
+        stepper = model.stepper(model.encode(batches[unit].source, batches[unit].source_valid))
+        if task.kind == BEAM:
+            beam_search(stepper, lengths[unit], task.beam)
+        else:
+            greedy_search(stepper, lengths[unit])
+
+    return run
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("task")
+    arguments.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
+    arguments.add_argument("--int8", action="store_true", help="translate in 8 bits")
+    arguments.add_argument("--plain", action="store_true", help="no fused kernels")
+    options = arguments.parse_args()
+    if options.plain:
+        import_module("regard.kernels").use("plain")
+    with import_module("regard.kernels").int8() if options.int8 else nullcontext():
+        serve(lambda task: make(task, options.precision), options.task)

@@ -1,0 +1,162 @@
+"""eole (a fork of OpenNMT-py) as a system of the comparison: its trainer and its translator, driven from Python.
+
+It is given batches as its own iterator would make them; everything from there to the optimiser's step, and from there
+to the finished hypotheses, is eole's. Its mlp score is the additive one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from tempfile import mkdtemp
+
+import eole.predict.translator
+import torch
+from child import Run, padded, serve
+from eole.config.run import PredictConfig, TrainConfig
+from eole.inputters.inputter import dict_to_vocabs
+from eole.models.model import get_model_class
+from eole.models.model_saver import build_model_saver
+from eole.predict import build_predictor
+from eole.predict.beam_search import BeamSearch
+from eole.trainer import build_trainer
+from eole.utils import Statistics
+from eole.utils.optimizers import Optimizer
+from task import BEAM, END, START, TRAIN, Task
+
+SPECIALS = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+
+
+def make(task: Task, bfloat16: bool = False) -> Run:
+    """The task's batches."""
+    torch.manual_seed(1)
+    folder = Path(mkdtemp())
+    pieces = [*SPECIALS.values(), *(f"piece{number}" for number in range(4, task.shape.vocabulary))]
+    vocabulary = {"src": pieces, "tgt": pieces, "specials": SPECIALS, "decoder_start_token": "<s>"}
+    vocabs = dict_to_vocabs(vocabulary)
+    config = _config(task, folder, bfloat16)
+    model = get_model_class(config.model).for_training(config.model, vocabs, config.training, device_id=-1)
+    optimiser = Optimizer.from_config(model, config)
+    if task.kind == TRAIN:
+        return _training(task, build_trainer(config, -1, model, vocabs, optimiser))
+    build_model_saver(config, model, vocabs, optimiser, -1, {}).save(1)
+    return _decoding(task, folder / "model")
+
+
+def _config(task: Task, folder: Path, bfloat16: bool) -> TrainConfig:
+    for name in ("text", "vocabulary"):
+        (folder / name).write_text("unused\n", encoding="utf-8")
+    shape, text, vocabulary = task.shape, str(folder / "text"), str(folder / "vocabulary")
+    recurrent = {"rnn_type": "LSTM", "layers": shape.layers, "hidden_size": shape.decoder}
+    score = {"additive": "mlp", "general": "general"}[shape.score]
+    return TrainConfig(
+        data={"corpus": {"path_src": text, "path_tgt": text}},
+        src_vocab=vocabulary,
+        tgt_vocab=vocabulary,
+        share_vocab=True,
+        save_data=str(folder / "data"),
+        overwrite=True,
+        model={
+            "architecture": "rnn",
+            "embeddings": {
+                "src_word_vec_size": shape.embedding,
+                "tgt_word_vec_size": shape.embedding,
+                "position_encoding_type": None,
+            },
+            "encoder": {"encoder_type": "brnn", "src_word_vec_size": shape.embedding, **recurrent},
+            "decoder": {
+                "decoder_type": "rnn",
+                "tgt_word_vec_size": shape.embedding,
+                "global_attention": score,
+                **recurrent,
+            },
+            "input_feed": 1,
+        },
+        training={
+            "gpu_ranks": [],
+            "world_size": 0,
+            "model_path": str(folder / "model"),
+            "dropout": [shape.dropout],
+            "dropout_steps": [0],
+            "attention_dropout": [0.0],
+            "optim": "adam",
+            "learning_rate": 1e-3,
+            "max_grad_norm": 1.0,
+            "normalization": "tokens",
+            "compute_dtype": "bf16" if bfloat16 else "fp32",
+        },
+    )
+
+
+def _training(task: Task, trainer) -> Run:
+    batches = []
+    for batch in task.batches:
+        source, lengths = padded(batch, 0)
+        target, _ = padded([(source, [START, *target]) for source, target in batch], 1)
+        rows = len(batch)
+        batches.append(
+            {
+                "src": source,
+                "srclen": lengths,
+                "tgt": target,
+                "images": None,
+                "prefix_len": None,
+                "cid": ["corpus"] * rows,
+                "cid_line_number": list(range(rows)),
+            }
+        )
+    statistics = Statistics()
+
+    def run(unit: int) -> None:
+        trainer._train_step([batches[unit]], task.tokens(unit), statistics, Statistics())
+
+    return run
+
+
+class Forced(BeamSearch):
+    """eole's own search, told to end each sentence when as many pieces as wanted are written, not before."""
+
+    wanted: torch.Tensor
+
+    def advance(self, log_probs: torch.Tensor, attn: torch.Tensor | None) -> None:
+        """One step."""
+        due = (self.wanted[self._batch_offset] <= len(self)).repeat_interleave(self.beam_size)
+        log_probs[:, END] = -1e4
+        if due.any():
+            log_probs[due] = -1e4
+            log_probs[due, END] = 0.0
+        super().advance(log_probs, attn)
+
+
+def _decoding(task: Task, model: Path) -> Run:
+    eole.predict.translator.BeamSearch = Forced
+    sources = [padded(batch, 0) for batch in task.batches]
+    wanted = [padded(batch, 1)[1] for batch in task.batches]
+    config = PredictConfig(
+        model_path=[str(model)],
+        src=str(model.parent / "text"),
+        world_size=0,
+        gpu_ranks=[],
+        beam_size=task.beam if task.kind == BEAM else 1,
+        max_length=int(max(lengths.max() for lengths in wanted)) + 1,
+        max_length_ratio=0,
+        length_penalty="avg",
+        self_attn_backend="pytorch",
+    )
+    predictor = build_predictor(config, device_id=-1)
+
+    def run(unit: int) -> None:
+        Forced.wanted = wanted[unit]
+        source, lengths = sources[unit]
+        found = predictor.predict_batch({"src": source, "srclen": lengths}, False)
+        assert [len(best[0]) for best in found["predictions"]] == wanted[unit].tolist()
+
+    return run
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("task")
+    arguments.add_argument("--bfloat16", action="store_true", help="under eole's own autocast")
+    options = arguments.parse_args()
+    serve(lambda task: make(task, options.bfloat16), options.task)

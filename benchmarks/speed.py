@@ -1,0 +1,106 @@
+"""How fast `regard` trains and translates, beside the textbook's way, and in how much memory: one table.
+
+Every system runs in its own process on the same batches, in turn; figures are medians over the rounds, ± half
+their range. Target tokens count end-of-sentence and no padding. Decoding writes each sentence to its reference's
+length with models that have learnt nothing, so all do the same work. Peak memory is that of the process, Python and
+libraries included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from comparison import Measured, System, compare, table, verdict
+from machine import machine
+from pieces import Pieces, load_pieces
+from task import BEAM, GREEDY, TRAIN, Shape, Task
+
+from regard.training.precision import cpu_bfloat16_units
+
+HERE = Path(__file__).resolve().parent
+OURS, TEXTBOOK = "regard", "textbook"
+TASKS = ("train", "train-2-layers", "train-4096", "greedy", "beam", "one")
+
+
+def ours(name: str = OURS, *options: str) -> System:
+    """`regard` as it is, or by other options."""
+    return System(name, [sys.executable, str(HERE / "ours.py"), *options])
+
+
+def textbook(name: str = TEXTBOOK, *options: str) -> System:
+    """The textbook's way."""
+    return System(name, [sys.executable, str(HERE / "textbook.py"), *options])
+
+
+def systems(kind: str) -> list[System]:
+    """Ours and the textbook's, each also the other way: without kernels, in other precisions."""
+    found = [ours()]
+    if find_spec("regard.kernels"):
+        found.append(ours("regard plain", "--plain"))
+        if kind != TRAIN:
+            found.append(ours("regard int8", "--int8"))
+    found.append(textbook())
+    if cpu_bfloat16_units():  # without them bfloat16 is only slower
+        if kind == TRAIN:
+            found.append(ours("regard float32", "--precision", "float32"))
+        found.append(textbook("textbook autocast", "--bfloat16"))
+    return found
+
+
+def tasks(pieces: Pieces, names: Sequence[str] = TASKS, scale: float = 1.0) -> list[Task]:
+    """The tasks of these names, their batches `scale` times as many as usual."""
+
+    def some(number: int) -> int:
+        return max(round(number * scale), 1)
+
+    shape = Shape(vocabulary=max(len(pieces.vocabulary), 8000))
+    deep = Shape(layers=2, vocabulary=shape.vocabulary)
+    made = {
+        "train": lambda: Task("training, 64 sentences", TRAIN, pieces.training_batches(64, some(8)), shape),
+        "train-2-layers": lambda: Task(
+            "training, 2 layers, 64 sentences", TRAIN, pieces.training_batches(64, some(5)), deep
+        ),
+        "train-4096": lambda: Task(
+            "training, 4,096 tokens", TRAIN, pieces.token_batches(4096, some(2)), shape
+        ),
+        "greedy": lambda: Task("greedy, 64 sentences", GREEDY, pieces.test_batches(64, some(5)), shape),
+        "beam": lambda: Task("beam 5, 64 sentences", BEAM, pieces.test_batches(64, some(2)), shape),
+        "one": lambda: Task("greedy, one by one", GREEDY, pieces.test_batches(1, some(40)), shape),
+    }
+    return [made[name]() for name in names]
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument(
+        "--scale", type=float, default=1.0, help="so many times the usual number of batches"
+    )
+    arguments.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
+    options = arguments.parse_args()
+    started = time.perf_counter()
+    pieces = load_pieces()
+    chosen = tasks(pieces, options.tasks, options.scale)
+    print(f"{machine()}\n{pieces.origin}\n", flush=True)
+    measured: list[Measured] = []
+    with TemporaryDirectory() as folder:
+        for task in chosen:
+            found = compare(task, systems(task.kind), options.rounds, Path(folder))
+            print("\n".join(table(found, TEXTBOOK)), "\n", file=sys.stderr, flush=True)
+            measured += found
+    print("\n".join(table(measured, TEXTBOOK)))
+    print(
+        f"\n{verdict(measured)} {options.rounds} rounds in {(time.perf_counter() - started) / 60:.1f} minutes."
+    )
+
+
+if __name__ == "__main__":
+    main()

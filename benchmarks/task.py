@@ -1,0 +1,69 @@
+"""What is timed: a model's sizes and batches of ids, as one JSON file that every system reads.
+
+Only the standard library: the peers' environments read it too.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+PAD, UNKNOWN, START, END = range(4)
+TRAIN, GREEDY, BEAM = "train", "greedy", "beam"
+Pair = tuple[list[int], list[int]]  # source and target ids, END at the end of both
+Batch = list[Pair]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the model; as they stand, configuration A. `encoder` is the width of one direction."""
+
+    layers: int = 1
+    embedding: int = 256
+    encoder: int = 256
+    decoder: int = 512
+    attention: int = 512
+    dropout: float = 0.2
+    vocabulary: int = 8000
+    score: Literal["additive", "general"] = "additive"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Steps of training, or sentences to translate, one batch after another.
+
+    Decoding writes exactly as many pieces as each target has, so that models which have learnt nothing, and all
+    systems alike, do the same work.
+    """
+
+    name: str
+    kind: Literal["train", "greedy", "beam"]
+    batches: list[Batch]
+    shape: Shape = Shape()
+    beam: int = 5
+
+    def tokens(self, unit: int) -> int:
+        """Target tokens of a batch: end-of-sentence counts, padding does not."""
+        return sum(len(target) for _, target in self.batches[unit])
+
+    def save(self, file: Path) -> None:
+        """Write it as JSON."""
+        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @staticmethod
+    def load(file: Path) -> Task:
+        """Read it back."""
+        task = Task(**json.loads(file.read_text(encoding="utf-8")))
+        return replace(task, shape=Shape(**task.shape))  # type: ignore[arg-type]
+
+
+def longest(task: Task) -> int:
+    """The batch with the most places, which needs the most memory."""
+
+    def places(unit: int) -> int:
+        batch = task.batches[unit]
+        return len(batch) * sum(max(len(pair[side]) for pair in batch) for side in (0, 1))
+
+    return max(range(len(task.batches)), key=places)
