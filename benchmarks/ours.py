@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from contextlib import nullcontext
-from importlib import import_module
 
 import torch
 from child import Run, padded, serve
 from task import BEAM, END, TRAIN, Shape, Task
 
+from regard import kernels
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, TrainingConfig
 from regard.model import Seq2Seq
@@ -91,6 +91,6 @@ if __name__ == "__main__":
     arguments.add_argument("--plain", action="store_true", help="no fused kernels")
     options = arguments.parse_args()
     if options.plain:
-        import_module("regard.kernels").use("plain")
-    with import_module("regard.kernels").int8() if options.int8 else nullcontext():
+        kernels.use("plain")
+    with kernels.int8() if options.int8 else nullcontext():
         serve(lambda task: make(task, options.precision), options.task)
