@@ -23,6 +23,9 @@ COLOURS: dict[str, tuple[str, str]] = {  # name: (light, dark)
     "context-fill": ("#0072b2", "#1b6ea3"),
     "weight": ("#0072b2", "#4aabe6"),
     "weight-soft": ("#5aa5d1", "#2b7cae"),
+    "heat": ("#005f94", "#3e90c1"),  # so that text stays readable on every mixture with `track`
+    "on-weak": ("#000000", "#ffffff"),
+    "on-heat": ("#ffffff", "#000000"),
     "track": ("#eef1f4", "#262c32"),
     "above": ("#00805d", "#35c79b"),
     "below": ("#c24e00", "#f08a3c"),

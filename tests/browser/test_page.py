@@ -184,7 +184,7 @@ def test_the_worked_example_changes_its_score_function(opened: Open) -> None:
     page.get_by_label("Score function").select_option("uniform")
     assert written(page, "weight") == [0.25] * 4
     for decoder, sign in [("luong", "h₁"), ("gnmt", "s¹₀"), ("bahdanau", "s₀")]:
-        page.get_by_label("Decoder").select_option(decoder)
+        page.get_by_label("Decoder", exact=True).select_option(decoder)
         assert f"query {sign}" in page.locator(".stage text").all_text_contents()
 
 

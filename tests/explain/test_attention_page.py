@@ -148,6 +148,20 @@ def test_every_colour_has_a_name_and_enough_contrast() -> None:
         assert contrast("#ffffff", colour["context-fill"]) >= 4.5
 
 
+@pytest.mark.parametrize("theme", [0, 1])
+def test_numbers_can_be_read_on_every_cell_of_the_matrix(theme: int) -> None:
+    strong = int(re.findall(r"const STRONG = (\d+)", asset("matrix.js"))[0])
+    heat, track = (COLOURS[name][theme] for name in ("heat", "track"))
+    for share in range(101):
+        text = COLOURS["on-heat" if share >= strong else "on-weak"][theme]
+        assert contrast(text, mixed(heat, track, share / 100)) >= 4.5, share
+
+
+def mixed(one: str, other: str, share: float) -> str:
+    pairs = [(int(one[place : place + 2], 16), int(other[place : place + 2], 16)) for place in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
+
+
 def contrast(one: str, other: str) -> float:
     """The contrast ratio of WCAG 2.2."""
     high, low = sorted((luminance(one), luminance(other)), reverse=True)

@@ -1,5 +1,6 @@
 // The whole matrix: a row for each target word, a column for each source word, linked with both sentences.
 
+const STRONG = 80; // percent; from here on the other colour of text is the more readable one
 const matrix = { unit: "words", threshold: 0, parts: {}, grid: null };
 
 /** Attention between words: the sum over a source word's pieces, the mean over a target word's. */
@@ -108,10 +109,11 @@ function fillCells() {
   const { grid, parts, threshold } = matrix;
   for (const cell of parts.table.querySelectorAll("td[data-row]")) {
     const weight = grid.weights[cell.dataset.row][cell.dataset.column];
+    const share = Math.round(100 * weight);
     const shown = weight >= Math.max(threshold, 0.005);
-    cell.style.setProperty("--w", shown ? `${Math.round(100 * weight)}%` : "0%");
-    cell.classList.toggle("strong", shown && weight >= 0.5);
-    cell.textContent = shown ? String(Math.round(100 * weight)) : "";
+    cell.style.setProperty("--w", shown ? `${share}%` : "0%");
+    cell.classList.toggle("strong", shown && share >= STRONG);
+    cell.textContent = shown ? String(share) : "";
   }
 }
 
@@ -145,7 +147,7 @@ function shade(holder, weightOf, chosen) {
   for (const word of holder.querySelectorAll("span")) {
     const number = Number(word.dataset.number);
     word.classList.toggle("chosen", number === chosen);
-    word.style.setProperty("--w", `${Math.round(70 * weightOf(number))}%`);
+    word.style.setProperty("--w", `${Math.round(50 * weightOf(number))}%`);
   }
 }
 
