@@ -94,7 +94,7 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
     """The worked example under a score function (without one: dot) as a trace's JSON; there is no next word."""
     score = score or next(one for one in example_scores(example.query, example.values) if one.name == "dot")
     weights = score.weights
-    pieces = [f"encoder\u00a0{place}" for place in range(1, len(example.values) + 1)]
+    pieces = [f"word\u00a0{place}" for place in range(1, len(example.values) + 1)]
     step = {
         "piece": "",
         "id": -1,

@@ -58,17 +58,17 @@ function placer(view) {
   const across = wide ? decoder.width - CANDIDATES.wide - 8 : decoder.width;
   return (wideAt, tallAt) => {
     const [u, v] = wide ? wideAt : tallAt;
-    return { x: decoder.x + u * across, y: wide ? decoder.y + v * decoder.height : decoder.y + v };
+    return { x: decoder.x + u * across, y: wide ? decoder.y + v * decoder.height : decoder.y + v, room: wide ? 52 : 45 };
   };
 }
 
-const stateNode = (at, text, part, lit) => ({ ...at, kind: "state", width: 52, height: 28, text, part, lit });
+const stateNode = (at, text, part, lit) => ({ ...at, kind: "state", width: at.room, height: 28, text, part, lit });
 const cellNode = (at, text, part, lit) => ({ ...at, kind: "cell", width: 62, height: 38, text, part, lit });
 
 function wordNode(view, at) {
   const first = view.now.piece ? "start" : "word";
   const before = view.step > 0 ? shownPiece(view.trace.steps[view.step - 1].piece) : first;
-  return { ...at, kind: "word", width: 62, height: 25, text: fitText(before, 54, 13), part: "previous", lit: 0, under: symbolsOf(view.trace, view.step).word };
+  return { ...at, kind: "word", width: at.room + 10, height: 25, text: fitText(before, at.room + 2, 14), part: "previous", lit: 0, under: symbolsOf(view.trace, view.step).word };
 }
 
 function contextPort(view) {
@@ -214,8 +214,8 @@ function luongDiagram(view) {
   const feeds = trace.model.input_feeding !== false;
   const nodes = {
     context: contextPort(view),
-    before: stateNode(at([0.1, 0.2], [0.27, 92]), sign.before, "before", 0),
-    word: wordNode(view, at([0.14, 0.42], [0.09, 92])),
+    before: stateNode(at([0.1, 0.2], [0.28, 92]), sign.before, "before", 0),
+    word: wordNode(view, at([0.14, 0.42], [0.1, 92])),
     cell: cellNode(at([0.46, 0.2], [0.14, 18]), layersText(trace), "cell", 0.62),
     after: stateNode(at([0.82, 0.2], [queryShare(view), 18]), sign.after, "after", 0.7),
     combined: { ...stateNode(at([0.82, 0.62], [0.82, 112]), sign.combined, "combined", 5.35), kind: "combined" },
@@ -229,7 +229,7 @@ function luongDiagram(view) {
     wire(wide ? "context.r" : "context.b", wide ? "combined.l" : "combined.t", [5, 5.3], { kind: "context-flow", arrive: wide ? 0 : 12 }),
   ];
   if (feeds) {
-    nodes.fed = { ...stateNode(at([0.46, 0.46], [0.45, 92]), step > 0 ? sign.fed : "0", "fed", 0), kind: "combined" };
+    nodes.fed = { ...stateNode(at([0.46, 0.46], [0.46, 92]), step > 0 ? sign.fed : "0", "fed", 0), kind: "combined" };
     wires.push(wire("fed.t", "cell.b", time, { kind: "decoder-flow", dashed: true, arrive: wide ? 12 : 20 }));
     wires.push(wire(wide ? "combined.b" : "combined.b", wide ? "fed.b" : "fed.b", [5.65, 5.85], { kind: "decoder-flow", dashed: true, leave: -10 }));
   }
@@ -411,7 +411,7 @@ function candidateArrow(view, last, box, end) {
 
 function candidateRow(view, candidate, number, x, y, width, seen) {
   const written = candidate.piece === view.now.piece;
-  const room = width - 52;
+  const room = width - 56;
   const text = fitText(shownPiece(candidate.piece), room - 14, 14);
   const share = percent(candidate.probability);
   const name = view.trace.model.decoder && written ? " written" : "";

@@ -155,7 +155,7 @@ function tallPlaces(width, memory, looks) {
   const weighted = { x: width - 32 - strip, width: strip };
   const weight = { x: score.x + score.width + 8, width: weighted.x - score.x - score.width - 14 };
   const context = { x: width - strip - 18, width: strip + 16 };
-  return { wide: false, numbers: 32, width, top: 34, cells, word, state, score, weight, weighted, context };
+  return { wide: false, numbers: 35, width, top: 34, cells, word, state, score, weight, weighted, context };
 }
 
 function endTall(place, trace) {
@@ -267,7 +267,8 @@ function strip(key, vector, x, y, width, height, view, factor = 1, opacity = 1) 
   const cells = Math.min(view.place.cells, vector.length);
   const size = width / cells;
   const largest = largestNumber(view.trace);
-  const written = vector.length <= 4 && height >= 15 && size >= 26;
+  const texts = vector.slice(0, cells).map((value) => shortNumber(value * factor));
+  const written = vector.length <= 4 && height >= 15 && texts.every((text) => textWidth(text) * 11 <= size);
   return vector.slice(0, cells).flatMap((value, place) => {
     const left = x + place * size;
     const strength = Math.min(1, Math.abs(value * factor) / largest) * 0.92;
@@ -275,8 +276,7 @@ function strip(key, vector, x, y, width, height, view, factor = 1, opacity = 1) 
       class: value < 0 ? "below" : "above", "fill-opacity": strength, opacity, rx: 1.5,
     });
     if (!written) return [cell];
-    const text = shortNumber(value * factor);
-    const number = label(`${key}.${place}`, left + size / 2, y + 4, text, {
+    const number = label(`${key}.${place}`, left + size / 2, y + 4, texts[place], {
       class: `cell-number${strength > 0.6 ? " on" : ""}`, "text-anchor": "middle", opacity,
     });
     return [cell, number];
