@@ -80,7 +80,7 @@ def build_application(
     _add_model(app, service)
     _add_watching(app, service)
     _add_page(app, front_page(translator, sentence))
-    app.add_middleware(Guard, hosts=hosts, limits=limits)
+    app.add_middleware(Guard, hosts=hosts, limits=limits, meter=service.meter)
     return app
 
 

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from regard.serving.limits import Limits
+from regard.serving.meter import Meter
 from regard.serving.refusals import RefusedError
 
 NO_CONTENT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -31,8 +32,9 @@ class Guard:
     name as their Host, and are refused. `hosts` None takes any. Bodies are read before the application runs.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] | None, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str] | None, limits: Limits, meter: Meter) -> None:
         self.app = app
+        self.meter = meter
         self.hosts = None if hosts is None else {host.lower() for host in hosts}
         self.limits = limits
 
@@ -55,6 +57,7 @@ class Guard:
                 _check_type(headers)
                 receive = _replay(await self._read(headers, receive), receive)
         except RefusedError as refusal:
+            self.meter.refused.labels(str(refusal.status)).inc()
             return await refusal.response()(scope, receive, send_with_headers)
         return await self.app(scope, receive, send_with_headers)
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.records import END, START
@@ -33,6 +33,7 @@ class Steps:
         return self.table.step(*given)
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(1, 6), st.integers(1, 6))
 def test_what_is_told_is_what_comes_out(seed: int, beam: int, limit: int) -> None:
     table = with_looks(random_table(seed), seed, [3])

@@ -43,16 +43,19 @@ class Running:
     def stop(self) -> None:
         self.server.should_exit = True
 
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"{self.address}{path}", timeout=60)
+
     def is_there(self) -> bool:
         """Whether it takes anything new."""
         try:
-            httpx.get(f"{self.address}/healthz")
+            self.get("/healthz")
         except httpx.ConnectError:
             return False
         return True
 
     def post(self, **asked: Any) -> httpx.Response:
-        return httpx.post(f"{self.address}/v1/translate", json=asked, timeout=30)
+        return httpx.post(f"{self.address}/v1/translate", json=asked, timeout=60)
 
 
 Start = Callable[..., Running]
@@ -85,5 +88,5 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     yield begin
     for one in running:
         one.stop()
-        one.thread.join(20)
+        one.thread.join(60)
         assert not one.thread.is_alive()

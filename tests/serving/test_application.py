@@ -147,6 +147,7 @@ def test_figures(client: TestClient, translator: regard.Translator) -> None:
     client.post("/v1/score", json=PAIR)
     client.post("/v1/translate", json={"text": 1})
     client.get("/nothing/here")
+    client.post("/v1/score", content="no JSON")
     figures = client.get("/metrics").text.splitlines()
     pieces = sum(len(translator.tokenisers.source.encode(text)) for text in SENTENCES)
     for line in (
@@ -156,6 +157,7 @@ def test_figures(client: TestClient, translator: regard.Translator) -> None:
         f'regard_source_pieces_total{{work="translate"}} {pieces}.0',
         'regard_sentences_total{work="score"} 1.0',
         'regard_refused_total{status="422"} 1.0',
+        'regard_refused_total{status="415"} 1.0',
         'http_requests_total{handler="/v1/translate",method="POST",status="2xx"} 1.0',
         'http_requests_total{handler="none",method="GET",status="4xx"} 1.0',
     ):

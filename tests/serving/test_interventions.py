@@ -88,7 +88,7 @@ def test_the_beam_and_the_weighted_states_come_when_asked_for(client: TestClient
         ({"kind": "force", "step": 0, "piece": "xylophone"}, "interventions", "no piece"),
         ({"kind": "force", "step": 0, "piece": "\ud800"}, None, ""),
         ({"kind": "delete", "step": 0}, "interventions[0]", "does not match"),
-        ({"step": 0}, "interventions[0]", "'kind'"),
+        ({"step": 0}, "interventions[0]", "kind"),
         (3, "interventions[0]", ""),
     ],
 )
