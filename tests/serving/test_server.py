@@ -54,11 +54,11 @@ def in_thread(work: Callable[[], Any]) -> Iterator[list[Any]]:
 
 def test_two_hundred_at_once_get_what_they_get_offline(start: Start, translator: regard.Translator) -> None:
     offline = translator.translate(SENTENCES)
-    server = start(translator)
+    server = start(translator, limits=Limits(timeout_s=200))  # a busy machine is slow, and still right
 
     async def ask() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=server.address, limits=limits, timeout=120) as client:
+        async with httpx.AsyncClient(base_url=server.address, limits=limits, timeout=200) as client:
             return await asyncio.gather(*(client.post("/v1/translate", json={"text": s}) for s in SENTENCES))
 
     answers = asyncio.run(ask())
@@ -123,8 +123,7 @@ def test_what_takes_too_long_is_given_up(start: Start, translator: regard.Transl
     held.open.set()
     assert late.status_code == 504
     assert late.json()["error"]["limit"] == 0.3
-    while server.post(text="a").status_code == 504:  # a busy machine may need more than one try
-        pass
+    assert "regard_queue_depth 0.0" in server.get("/metrics").text
 
 
 def test_a_body_that_never_ends_is_not_waited_for(start: Start, translator: regard.Translator) -> None:
