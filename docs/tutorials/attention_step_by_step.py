@@ -385,7 +385,7 @@ figure.tight_layout()
 # ## 6. A model that learnt where to look
 #
 # Now a real one. `regard` has a small German–English grammar inside, with cases, verbs at the end of subordinate
-# clauses and gold word links, which the model never sees. We train for about a minute.
+# clauses and gold word links, which the model never sees. We train for a few minutes.
 
 # %%
 folder = Path(tempfile.mkdtemp())
@@ -405,8 +405,8 @@ regard.train(
         "--model.encoder.hidden_size=48",
         "--model.decoder.hidden_size=96",
         "--training.epochs=0",
-        "--training.max_steps=450",
-        "--training.validate_every=450",
+        "--training.max_steps=1600",
+        "--training.validate_every=800",
         "--training.device=cpu",
     ],
 )

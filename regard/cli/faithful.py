@@ -12,7 +12,7 @@ from regard.cli.options import add_table_options, check_place, load_model, progr
 
 EXAMPLES = """\
   regard explain runs/demo --faithful test.de
-  regard explain runs/demo --faithful test.de test.en --links test.links --report faithful.html"""
+  regard explain runs/demo --faithful test.de test.en --report report.html"""
 
 
 def add_faithful_options(parser: Parser) -> None:

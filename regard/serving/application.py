@@ -87,8 +87,9 @@ def build_application(
 def _add_model(app: FastAPI, service: Service) -> None:
     limits = service.limits
     bounds = f"A text has at most {limits.num_characters} characters and {limits.num_pieces} pieces."
+    event = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
     streamed: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "model": TranslateAnswer}
+        200: {"content": {"text/event-stream": {"schema": event}}, "model": TranslateAnswer}
     }
 
     @app.post(
