@@ -42,11 +42,13 @@ def test_the_python_of_the_readme_runs(
     pairs = list(generate(60, seed=1))
     Path("train.de").write_text("".join(pair.source + "\n" for pair in pairs), encoding="utf-8")
     Path("train.en").write_text("".join(pair.target + "\n" for pair in pairs), encoding="utf-8")
-    block = next(code for code in code_blocks(ROOT / "README.md", "python") if "regard.train" in code)
+    blocks = [code for code in code_blocks(ROOT / "README.md", "python") if "runs/mine" in code]
     monkeypatch.setattr(regard, "train", partial(regard.train, overrides=QUICK), raising=False)
     found: dict[str, object] = {}
-    exec(block, found)
+    for block in blocks:
+        exec(block, found)
     assert isinstance(found["translation"], regard.Translation)
+    assert isinstance(found["trace"], regard.Trace)
 
 
 def test_the_example_score_trains_and_translates(capsys: pytest.CaptureFixture[str]) -> None:
