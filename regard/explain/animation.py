@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".svg", ".gif")
-WIDTH = 1080  # units; from 1000 on the decoder stands beside the states
+WIDTH = 1160  # units; from 1000 on the decoder stands beside the states
 _HEIGHT = 520  # units for the rows; longer sentences show in full only the words that matter
 _FRAMES = 7  # of a phase, in a GIF
 _REST_MS = 700  # at the end of a phase, in a GIF

@@ -10,6 +10,7 @@ import pytest
 
 from regard.errors import ConfigError
 from regard.explain import animate, check_animation
+from regard.explain.animation import WIDTH
 from regard.explain.attention_page import example_trace
 from regard.explain.example import softer_example
 from tests.traces import HOSTILE, MODELS, toy_trace
@@ -83,7 +84,7 @@ def test_a_gif_has_a_frame_for_every_moment(tmp_path: Path) -> None:
     animate(toy_trace(), tmp_path / "film.gif", step=1)
     with image_module.open(tmp_path / "film.gif") as image:
         assert image.n_frames > 20
-        assert image.size[0] == 1080
+        assert image.size[0] == WIDTH
 
 
 @pytest.mark.parametrize(

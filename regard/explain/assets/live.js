@@ -128,7 +128,7 @@ function addSentence() {
   const { parts } = live;
   parts.input = make("input", { type: "text", id: "sentence", autocomplete: "off", spellcheck: "false", dir: "auto", required: true });
   parts.stream = make("p", { class: "stream", dir: "auto", "aria-live": "polite", "aria-label": "The translation as it is written" });
-  parts.state = make("p", { class: "state", role: "status" });
+  parts.state = make("p", { class: "doing", role: "status" });
   const submit = (event) => {
     event.preventDefault();
     live.compared = null;
