@@ -69,7 +69,8 @@ def describe_model(model: Seq2Seq) -> dict[str, str | int | bool | None]:
     """How a model is built, in the recipe's names and in words; what it does not have is None.
 
     encoder, encoder_description, decoder, cell and num_layers of the decoder, bridge, input_feeding, gnmt_query
-    (previous or current); score, its formula and score_source; query (where it comes from), context (where it goes).
+    (previous or current), sentence_vector (of plain: start or every_step); score, its formula and score_source; query
+    (where it comes from), context (where it goes).
     """
     encoder, decoder = model.encoder, model.decoder
     score = None if decoder.attention is None else decoder.attention.score
@@ -85,6 +86,7 @@ def describe_model(model: Seq2Seq) -> dict[str, str | int | bool | None]:
         "bridge": name_of(BRIDGES, type(decoder.bridge)),
         "input_feeding": decoder.input_feeding,
         "gnmt_query": decoder.query_step,
+        "sentence_vector": decoder.sentence_vector,
         "score": "none" if score is None else name_of(SCORES, type(score)),
         "formula": None if score is None else score.formula,
         "score_source": None if score is None else score.source,

@@ -22,8 +22,8 @@ class Decoder(nn.Module):
     uses. With dropout off they give the same, and so do their gradients; `step` never drops.
 
     `combined_size` is H, the width of what goes to the vocabulary. `query_source` and `context_use` say in
-    words where the query comes from and where the context goes; `input_feeding` and `query_step` (previous or
-    current) are for the decoders where this can be chosen.
+    words where the query comes from and where the context goes; `input_feeding`, `query_step` (previous or
+    current) and `sentence_vector` (start or every_step) are for the decoders where this can be chosen.
     """
 
     query_source: ClassVar[str]
@@ -31,6 +31,7 @@ class Decoder(nn.Module):
     combined_size: int
     input_feeding: bool = False
     query_step: str | None = None
+    sentence_vector: str | None = None
     bridge: Bridge
     attention: Attention | None
     embedding: nn.Embedding

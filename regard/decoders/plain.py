@@ -38,6 +38,7 @@ class PlainDecoder(Decoder):
         self.attention = None
         self.bridge = bridge
         self.dropout = dropout
+        self.sentence_vector = sentence_vector
         self.every_step = sentence_vector == "every_step"
         embedding_size = embedding.embedding_dim
         input_size = embedding_size + memory_size if self.every_step else embedding_size
