@@ -14,7 +14,6 @@ from typing import ClassVar
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from regard import kernels
 from regard.errors import ConfigError
@@ -70,7 +69,7 @@ class RNNCell(Cell):
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h'`, (R, H)."""
-        new = torch.tanh(_float(projected) + _float(self.recur(state[0])))
+        new = torch.tanh(kernels.full(projected) + kernels.full(self.recur(state[0])))
         return (new if live is None else torch.where(live, new, state[0]),)
 
 
@@ -86,7 +85,7 @@ class GRUCell(Cell):
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h'`, (R, H)."""
-        return (kernels.gru(_float(projected), _float(self.recur(state[0])), state[0], live),)
+        return (kernels.gru(projected, self.recur(state[0]), state[0], live),)
 
 
 class LSTMCell(Cell):
@@ -107,7 +106,7 @@ class LSTMCell(Cell):
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h', c'`, (R, H) each."""
         hidden, cell = state
-        return kernels.lstm(_float(projected), _float(self.recur(hidden)), hidden, cell, live)
+        return kernels.lstm(projected, self.recur(hidden), hidden, cell, live)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
@@ -137,8 +136,8 @@ class Dropout(nn.Module):
         if not self.active:
             return states
         if self.variational:
-            return states * F.dropout(torch.ones_like(states[:, :1]), self.share)
-        return F.dropout(states, self.share)
+            return states * kernels.dropout(torch.ones_like(states[:, :1]), self.share)
+        return kernels.dropout(states, self.share)
 
 
 def run(
@@ -220,8 +219,3 @@ class CellList(nn.ModuleList):
 
     def __getitem__(self, layer: int) -> Cell:  # type: ignore[override]
         return super().__getitem__(layer)  # type: ignore[return-value]
-
-
-def _float(tensor: Tensor) -> Tensor:
-    """In float32 at least; float64 stays."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

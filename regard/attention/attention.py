@@ -38,7 +38,7 @@ class Attention(nn.Module):
 
     def prepare(self, memory: Memory) -> Memory:
         """The memory with its keys, (B, S, K)."""
-        return replace(memory, keys=_full(self.score.keys(memory.values)))
+        return replace(memory, keys=kernels.full(self.score.keys(memory.values)))
 
     def start(self, memory: Memory) -> dict[str, Tensor]:
         """The attention state before the first word: nothing, or weights and their sum so far, (B, S)."""
@@ -56,13 +56,12 @@ class Attention(nn.Module):
         """
         rows, steps, _ = query.shape
         sentences, positions = memory.valid.shape
-        with torch.autocast(query.device.type, enabled=False):
-            folded = _full(query).reshape(sentences, -1, query.shape[-1])  # (B, R / B * T, Q)
-            seen = {name: tensor.reshape(sentences, -1, positions) for name, tensor in state.items()}
-            scores = self.score(folded, memory, seen)
-            looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
-            weights = _override(self.normalise(scores, looked), seen.get("override"))
-            context = kernels.summed(weights, _full(memory.values))
+        folded = query.reshape(sentences, -1, query.shape[-1])  # (B, R / B * T, Q)
+        seen = {name: tensor.reshape(sentences, -1, positions) for name, tensor in state.items()}
+        scores = kernels.full(self.score(folded, memory, seen))
+        looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
+        weights = _override(self.normalise(scores, looked), seen.get("override"))
+        context = kernels.summed(weights, kernels.full(memory.values))
         return AttentionStep(
             scores=scores.masked_fill(~looked, -math.inf).reshape(rows, steps, positions),
             weights=weights.reshape(rows, steps, positions),
@@ -80,8 +79,3 @@ class Attention(nn.Module):
 def _override(weights: Tensor, given: Tensor | None) -> Tensor:
     """The weights, replaced in the rows that somebody gives; a row of NaN is not given."""
     return weights if given is None else torch.where(given.isnan(), weights, given)
-
-
-def _full(tensor: Tensor) -> Tensor:
-    """In float32 at least; float64 stays."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -2,9 +2,10 @@
 
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
+from regard.kernels.dropout import dropout
 from regard.kernels.loss import cross_entropy
 from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, use
-from regard.kernels.products import Linear, against, int8, steps, summed
+from regard.kernels.products import Linear, against, full, int8, steps, summed
 
 __all__ = [
     "FORMS",
@@ -15,7 +16,9 @@ __all__ = [
     "against",
     "choose_kernels",
     "cross_entropy",
+    "dropout",
     "forced",
+    "full",
     "gru",
     "int8",
     "lstm",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from regard.kernels import policy
 from regard.kernels.compiled import array, f32, kernel, prange, tanh
 from regard.kernels.derivatives import through, wanted_again
-from regard.kernels.products import backward_pass, current_loop
+from regard.kernels.products import backward_pass, current_loop, full
 
 
 def additive(
@@ -32,8 +33,9 @@ def additive(
 
 
 def additive_plain(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:
-    """As in the paper; holds T · S · A numbers while it works."""
-    return torch.tanh(query.unsqueeze(2) + keys.unsqueeze(1)) @ v
+    """As in the paper, also under autocast in float32 or better; holds T · S · A numbers while it works."""
+    with torch.autocast(query.device.type, enabled=False):
+        return torch.tanh(full(query).unsqueeze(2) + full(keys).unsqueeze(1)) @ v
 
 
 class _Total:
@@ -75,7 +77,7 @@ class _Additive(torch.autograd.Function):
         d_query, d_v = torch.empty_like(given[0]), torch.zeros(len(query), v.shape[0])
         d_keys = torch.zeros_like(given[1]) if ctx.total is None else ctx.total.so_far()
         _backward(*map(array, (*given, grad.contiguous(), d_query, d_keys, d_v)))
-        return d_query, (d_keys if ctx.total is None else None), d_v.sum(dim=0), None
+        return d_query.to(query.dtype), (d_keys if ctx.total is None else None), d_v.sum(dim=0), None
 
 
 @kernel
@@ -83,10 +85,11 @@ def _forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
     for b in prange(sentences):
         for t in range(query.shape[1]):
+            q = query[b, t]
             for s in range(places):
-                total = f32(0)
+                k, total = keys[b, s], f32(0)
                 for a in range(size):
-                    total += v[a] * tanh(query[b, t, a] + keys[b, s, a])
+                    total += v[a] * tanh(q[a] + k[a])
                 scores[b, t, s] = total
 
 
@@ -94,15 +97,21 @@ def _forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
 def _backward(query, keys, v, grad, d_query, d_keys, d_v):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
     for b in prange(sentences):
+        dv, y = d_v[b], np.empty(size, np.float32)
         for t in range(query.shape[1]):
+            q, dq = query[b, t], d_query[b, t]
             for a in range(size):
-                d_query[b, t, a] = f32(0)
+                dq[a] = f32(0)
             for s in range(places):
-                d = grad[b, t, s]
+                d, k, dk = grad[b, t, s], keys[b, s], d_keys[b, s]
                 if d != f32(0):
                     for a in range(size):
-                        y = tanh(query[b, t, a] + keys[b, s, a])
-                        g = d * v[a] * (f32(1) - y * y)
-                        d_v[b, a] += d * y
-                        d_query[b, t, a] += g
-                        d_keys[b, s, a] += g
+                        y[a] = tanh(q[a] + k[a])
+                    for a in range(size):
+                        dv[a] += d * y[a]
+                    for a in range(size):
+                        y[a] = d * v[a] * (f32(1) - y[a] * y[a])
+                    for a in range(size):
+                        dq[a] += y[a]
+                    for a in range(size):
+                        dk[a] += y[a]

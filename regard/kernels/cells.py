@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, f32, kernel, prange, sigmoid, tanh
+from regard.kernels.compiled import array, f32, kernel, like, prange, sigmoid, tanh, wide
 from regard.kernels.derivatives import through, wanted_again
 
 Live = Tensor | None
@@ -28,7 +28,7 @@ def lstm(
 ) -> tuple[Float[Tensor, "R H"], Float[Tensor, "R H"]]:
     """`h', c'` of a long short-term memory, given the products W x and U h of its gates (G = 4H)."""
     if policy.fused(projected, recurrent, hidden, cell):
-        return _LSTM.apply(projected.float(), recurrent.float(), hidden, cell, live)  # type: ignore[no-any-return]
+        return _LSTM.apply(*_alike(projected, recurrent), hidden, cell, live)  # type: ignore[no-any-return]
     return lstm_plain(projected, recurrent, hidden, cell, live)
 
 
@@ -36,6 +36,7 @@ def lstm_plain(
     projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live = None
 ) -> tuple[Tensor, Tensor]:
     """`c' = f ⊙ c + i ⊙ g`, `h' = o ⊙ tanh(c')`."""
+    projected, recurrent = projected.to(cell.dtype), recurrent.to(cell.dtype)
     enter, forget, candidate, leave = (projected + recurrent).chunk(4, dim=-1)
     new_cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
     new_hidden = torch.sigmoid(leave) * torch.tanh(new_cell)
@@ -50,13 +51,14 @@ def gru(
 ) -> Float[Tensor, "R H"]:
     """`h'` of a gated recurrent unit, given the products W x and U h of its gates (G = 3H)."""
     if policy.fused(projected, recurrent, hidden):
-        return _GRU.apply(projected.float(), recurrent.float(), hidden, live)  # type: ignore[no-any-return]
+        return _GRU.apply(*_alike(projected, recurrent), hidden, live)  # type: ignore[no-any-return]
     return gru_plain(projected, recurrent, hidden, live)
 
 
 def gru_plain(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live = None) -> Tensor:
     """`n = tanh(W x + r ⊙ U h)`, `h' = (1 − z) ⊙ n + z ⊙ h`."""
     size = hidden.shape[-1]
+    projected, recurrent = projected.to(hidden.dtype), recurrent.to(hidden.dtype)
     gates = torch.sigmoid(projected[:, : 2 * size] + recurrent[:, : 2 * size])
     reset, keep = gates.chunk(2, dim=-1)
     new = torch.tanh(torch.addcmul(projected[:, 2 * size :], reset, recurrent[:, 2 * size :]))
@@ -65,6 +67,12 @@ def gru_plain(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live =
 
 def _kept(live: Live, new: Tensor, old: Tensor) -> Tensor:
     return new if live is None else torch.where(live, new, old)
+
+
+def _alike(projected: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
+    """Both products in one type."""
+    dtype = torch.promote_types(projected.dtype, recurrent.dtype)
+    return projected.to(dtype), recurrent.to(dtype)
 
 
 class _LSTM(torch.autograd.Function):
@@ -82,7 +90,8 @@ class _LSTM(torch.autograd.Function):
         if wanted_again():
             inputs = projected, recurrent, hidden, cell
             return *through(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
-        d_gates, d_kept, d_old = torch.empty_like(gates), torch.empty_like(new), torch.empty_like(new)
+        d_gates = torch.empty(gates.shape, dtype=projected.dtype)
+        d_kept, d_old = torch.empty_like(new), torch.empty_like(new)
         given = gates, cell.contiguous(), new, alive, d_hidden.contiguous(), d_cell.contiguous()
         _lstm_backward(*map(array, given), *map(array, (d_gates, d_kept, d_old)))
         return d_gates, d_gates, (None if live is None else d_kept), d_old, None
@@ -101,7 +110,7 @@ class _GRU(torch.autograd.Function):
         if wanted_again():
             inputs = projected, recurrent, hidden
             return *through(partial(gru_plain, live=live), inputs, (d_new,)), None
-        d_projected, d_recurrent = torch.empty_like(gates), torch.empty_like(gates)
+        d_projected, d_recurrent = (torch.empty(gates.shape, dtype=projected.dtype) for _ in range(2))
         d_old = torch.empty(hidden.shape)
         given = gates, recurrent.contiguous(), hidden.contiguous(), alive, d_new.contiguous()
         _gru_backward(*map(array, given), *map(array, (d_projected, d_recurrent, d_old)))
@@ -133,111 +142,126 @@ def _alive(live: Live, rows: int) -> Tensor:
     return torch.ones(rows, dtype=torch.bool) if live is None else live.reshape(rows).contiguous()
 
 
-# Each loop below touches few arrays, so that the compiler can tell them apart and use vector instructions.
+# Each loop below touches few arrays, from 0 on, so that the compiler can tell them apart and use vector instructions.
 
 
 @kernel
 def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell):  # type: ignore[no-untyped-def]
     rows, size = cell.shape
     for r in prange(rows):
-        c, h, g = new_cell[r], new_hidden[r], gates[r]
-        x, u, old, kept = projected[r], recurrent[r], cell[r], hidden[r]
+        c, h, old, kept = new_cell[r], new_hidden[r], cell[r], hidden[r]
+        x, u = projected[r], recurrent[r]
         if not alive[r]:
             for j in range(size):
                 c[j] = old[j]
             for j in range(size):
                 h[j] = kept[j]
             continue
-        for j in range(2 * size):
-            g[j] = sigmoid(x[j] + u[j])
-        for j in range(2 * size, 3 * size):
-            g[j] = tanh(x[j] + u[j])
-        for j in range(3 * size, 4 * size):
-            g[j] = sigmoid(x[j] + u[j])
+        enter, x_enter, u_enter = gates[r, :size], x[:size], u[:size]
         for j in range(size):
-            c[j] = g[size + j] * old[j] + g[j] * g[2 * size + j]
+            enter[j] = sigmoid(wide(x_enter[j]) + wide(u_enter[j]))
+        forget, x_forget, u_forget = gates[r, size : 2 * size], x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            h[j] = g[3 * size + j] * tanh(c[j])
+            forget[j] = sigmoid(wide(x_forget[j]) + wide(u_forget[j]))
+        new, x_new, u_new = gates[r, 2 * size : 3 * size], x[2 * size : 3 * size], u[2 * size : 3 * size]
+        for j in range(size):
+            new[j] = tanh(wide(x_new[j]) + wide(u_new[j]))
+        leave, x_leave, u_leave = gates[r, 3 * size :], x[3 * size :], u[3 * size :]
+        for j in range(size):
+            leave[j] = sigmoid(wide(x_leave[j]) + wide(u_leave[j]))
+        for j in range(size):
+            c[j] = forget[j] * old[j] + enter[j] * new[j]
+        for j in range(size):
+            h[j] = leave[j] * tanh(c[j])
 
 
 @kernel
 def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_old):  # type: ignore[no-untyped-def]
     rows, size = old.shape
     for r in prange(rows):
-        g, dg, dc, dk = gates[r], d_gates[r], d_old[r], d_kept[r]
+        dg, dc, dk = d_gates[r], d_old[r], d_kept[r]
         dh, d_after, before, after = d_hidden[r], d_cell[r], old[r], new[r]
         if not alive[r]:
             for j in range(4 * size):
-                dg[j] = f32(0)
+                dg[j] = like(dg, f32(0))
             for j in range(size):
                 dc[j] = d_after[j]
             for j in range(size):
                 dk[j] = dh[j]
             continue
+        enter, forget = gates[r, :size], gates[r, size : 2 * size]
+        candidate, leave = gates[r, 2 * size : 3 * size], gates[r, 3 * size :]
+        for j in range(size):
+            dk[j] = tanh(after[j])
+        d_leave = dg[3 * size :]
+        for j in range(size):
+            d_leave[j] = like(dg, dh[j] * dk[j] * leave[j] * (f32(1) - leave[j]))
+        for j in range(size):
+            dc[j] = dh[j] * leave[j] * (f32(1) - dk[j] * dk[j]) + d_after[j]
         for j in range(size):
             dk[j] = f32(0)
+        d_enter, d_forget, d_candidate = dg[:size], dg[size : 2 * size], dg[2 * size : 3 * size]
         for j in range(size):
-            t = tanh(after[j])
-            leave = g[3 * size + j]
-            dg[3 * size + j] = dh[j] * t * leave * (f32(1) - leave)
-            dc[j] = dh[j] * leave * (f32(1) - t * t)
+            d_enter[j] = like(dg, dc[j] * candidate[j] * enter[j] * (f32(1) - enter[j]))
         for j in range(size):
-            dc[j] += d_after[j]
+            d_candidate[j] = like(dg, dc[j] * enter[j] * (f32(1) - candidate[j] * candidate[j]))
         for j in range(size):
-            enter, candidate = g[j], g[2 * size + j]
-            dg[j] = dc[j] * candidate * enter * (f32(1) - enter)
-            dg[2 * size + j] = dc[j] * enter * (f32(1) - candidate * candidate)
+            d_forget[j] = like(dg, dc[j] * before[j] * forget[j] * (f32(1) - forget[j]))
         for j in range(size):
-            forget = g[size + j]
-            dg[size + j] = dc[j] * before[j] * forget * (f32(1) - forget)
-            dc[j] *= forget
+            dc[j] *= forget[j]
 
 
 @kernel
 def _gru_forward(projected, recurrent, hidden, alive, gates, new):  # type: ignore[no-untyped-def]
     rows, size = hidden.shape
     for r in prange(rows):
-        h, g, old = new[r], gates[r], hidden[r]
+        h, old = new[r], hidden[r]
         if not alive[r]:
             for j in range(size):
                 h[j] = old[j]
             continue
         x, u = projected[r], recurrent[r]
-        for j in range(2 * size):
-            g[j] = sigmoid(x[j] + u[j])
+        reset, keep = gates[r, :size], gates[r, size : 2 * size]
         for j in range(size):
-            g[2 * size + j] = tanh(x[2 * size + j] + g[j] * u[2 * size + j])
+            reset[j] = sigmoid(wide(x[j]) + wide(u[j]))
+        x_keep, u_keep = x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            candidate = g[2 * size + j]
-            h[j] = candidate + g[size + j] * (old[j] - candidate)
+            keep[j] = sigmoid(wide(x_keep[j]) + wide(u_keep[j]))
+        candidate, x_new, u_new = gates[r, 2 * size :], x[2 * size :], u[2 * size :]
+        for j in range(size):
+            candidate[j] = tanh(wide(x_new[j]) + reset[j] * wide(u_new[j]))
+        for j in range(size):
+            h[j] = candidate[j] + keep[j] * (old[j] - candidate[j])
 
 
 @kernel
 def _gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, d_old):  # type: ignore[no-untyped-def]
     rows, size = old.shape
     for r in prange(rows):
-        g, dx, du, dh = gates[r], d_projected[r], d_recurrent[r], d_old[r]
-        u, before, d = products[r], old[r], d_new[r]
+        dx, du, dh = d_projected[r], d_recurrent[r], d_old[r]
+        before, d = old[r], d_new[r]
         if not alive[r]:
             for j in range(3 * size):
-                dx[j] = f32(0)
+                dx[j] = like(dx, f32(0))
             for j in range(3 * size):
-                du[j] = f32(0)
+                du[j] = like(du, f32(0))
             for j in range(size):
                 dh[j] = d[j]
             continue
+        reset, keep, candidate = gates[r, :size], gates[r, size : 2 * size], gates[r, 2 * size :]
+        u_new, dx_new, du_new = products[r, 2 * size :], dx[2 * size :], du[2 * size :]
         for j in range(size):
-            keep, candidate = g[size + j], g[2 * size + j]
-            dx[2 * size + j] = d[j] * (f32(1) - keep) * (f32(1) - candidate * candidate)
+            dh[j] = d[j] * (f32(1) - keep[j]) * (f32(1) - candidate[j] * candidate[j])
         for j in range(size):
-            reset = g[j]
-            dx[j] = dx[2 * size + j] * u[2 * size + j] * reset * (f32(1) - reset)
+            dx_new[j] = like(dx, dh[j])
         for j in range(size):
-            keep, candidate = g[size + j], g[2 * size + j]
-            dx[size + j] = d[j] * (before[j] - candidate) * keep * (f32(1) - keep)
+            du_new[j] = like(du, dh[j] * reset[j])
+        for j in range(size):
+            dx[j] = like(dx, dh[j] * wide(u_new[j]) * reset[j] * (f32(1) - reset[j]))
+        dx_keep = dx[size : 2 * size]
+        for j in range(size):
+            dx_keep[j] = like(dx, d[j] * (before[j] - candidate[j]) * keep[j] * (f32(1) - keep[j]))
         for j in range(2 * size):
             du[j] = dx[j]
         for j in range(size):
-            du[2 * size + j] = dx[2 * size + j] * g[j]
-        for j in range(size):
-            dh[j] = d[j] * g[size + j]
+            dh[j] = d[j] * keep[j]

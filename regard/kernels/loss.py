@@ -12,12 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, exp, f32, kernel, prange
+from regard.kernels.compiled import array, exp, f32, kernel, larger, like, prange, wide
 from regard.kernels.derivatives import through, wanted_again
 
 LOGITS = (
     8_000_000  # in a chunk: rows enough for the matrix kernels, and little memory whatever the vocabulary
 )
+
+COLUMNS = 1024  # summed together by one thread
 
 
 def cross_entropy(
@@ -58,22 +60,22 @@ class _CrossEntropy(torch.autograd.Function):
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
         rows, matrix = combined.to(dtype), weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
-        grads = torch.zeros_like(rows), torch.zeros_like(weight), torch.zeros_like(bias)
+        d_rows, d_bias = torch.zeros_like(rows), torch.zeros_like(bias)
+        d_weight: Tensor | None = None
         losses = torch.zeros(len(rows), 2)
         size = max(LOGITS // len(matrix), 128)
         for start in range(0, len(rows), size):
             part = slice(start, start + size)
-            logits = (rows[part] @ matrix.t()).float()
+            logits = rows[part] @ matrix.t()
             _softmax_minus_target(
                 array(logits), array(bias), array(labels[part]), smoothing, array(losses[part])
             )
             if wanted:
-                d_logits = logits.to(dtype)
-                torch.mm(d_logits, matrix, out=grads[0][part])
-                _add_product(grads[1], d_logits.t(), rows[part])
-                grads[2].add_(logits.sum(dim=0))
+                torch.mm(logits, matrix, out=d_rows[part])
+                d_weight = _plus_product(d_weight, logits.t(), rows[part])
+                _add_columns(array(logits), array(d_bias))
         ctx.smoothing = smoothing
-        ctx.save_for_backward(combined, weight, bias, labels, *grads)
+        ctx.save_for_backward(combined, weight, bias, labels, d_rows, d_weight, d_bias)
         total, nll = losses.double().sum(dim=0).float()
         ctx.mark_non_differentiable(nll)
         return total, nll
@@ -85,14 +87,31 @@ class _CrossEntropy(torch.autograd.Function):
             plain = partial(cross_entropy_plain, labels=labels, smoothing=ctx.smoothing)
             nothing = torch.zeros_like(grad)  # of the negative log-likelihood
             return *through(plain, inputs, (grad, nothing)), None, None
-        return (d_combined * grad).to(inputs[0].dtype), d_weight * grad, d_bias * grad, None, None
+        return _scaled(d_combined, grad), _scaled(d_weight, grad), d_bias * grad, None, None
 
 
-def _add_product(total: Tensor, one: Tensor, other: Tensor) -> None:
-    if one.dtype == total.dtype:
-        total.addmm_(one, other)
-    else:
-        total.add_(one @ other)
+def _plus_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
+    """The total and the product; the first is left as the matrix kernels gave it."""
+    if total is None:
+        return one @ other
+    return total.float().addmm_(one, other) if one.dtype == torch.float32 else total.float().add_(one @ other)
+
+
+def _scaled(tensor: Tensor | None, scale: Tensor) -> Tensor | None:
+    """In float32, times a number."""
+    if tensor is None:
+        return None
+    made = torch.empty(tensor.shape)
+    _scale(array(tensor), float(scale), array(made))
+    return made
+
+
+@kernel
+def _scale(given, scale, made):  # type: ignore[no-untyped-def]
+    for r in prange(len(given)):
+        row, out = given[r], made[r]
+        for j in range(len(row)):
+            out[j] = wide(row[j]) * f32(scale)
 
 
 @kernel
@@ -101,24 +120,38 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
     rows, size = logits.shape
     even = f32(smoothing) / f32(size)
     for r in prange(rows):
+        row, e = logits[r], np.empty(size, np.float32)
         most, logits_sum = f32(-3.0e38), f32(0)
         for v in range(size):
-            x = logits[r, v] + bias[v]
-            logits[r, v] = x
-            logits_sum += x
-            most = max(most, x)
-        target = logits[r, labels[r]]
+            e[v] = wide(row[v]) + bias[v]
+        for v in range(size):
+            logits_sum += e[v]
+            most = larger(most, e[v])
+        target = e[labels[r]]
         total = f32(0)
         for v in range(size):
-            e = exp(logits[r, v] - most)
-            logits[r, v] = e
-            total += e
+            p = exp(e[v] - most)
+            e[v] = p
+            total += p
         log_total = f32(np.log(total)) + most
         nll = log_total - target
         spread = log_total - logits_sum / f32(size)
         losses[r, 0] = (f32(1) - f32(smoothing)) * nll + f32(smoothing) * spread
         losses[r, 1] = nll
         scale = f32(1) / total
+        e[labels[r]] -= total * (f32(1) - f32(smoothing))
         for v in range(size):
-            logits[r, v] = logits[r, v] * scale - even
-        logits[r, labels[r]] -= f32(1) - f32(smoothing)
+            row[v] = like(row, e[v] * scale - even)
+
+
+@kernel
+def _add_columns(matrix, sums):  # type: ignore[no-untyped-def]
+    """Add the sum of every column."""
+    rows, size = matrix.shape
+    for block in prange((size + COLUMNS - 1) // COLUMNS):
+        part = slice(block * COLUMNS, min((block + 1) * COLUMNS, size))
+        total = sums[part]
+        for r in range(rows):
+            row = matrix[r, part]
+            for v in range(len(row)):
+                total[v] += wide(row[v])

@@ -41,34 +41,37 @@ class Linear(nn.Linear):
         if not policy.fused(input, weight):
             return F.linear(input, weight, bias)
         dtype = _autocast_dtype(input)
-        rows = input.reshape(-1, input.shape[-1]).to(dtype)
+        rows = input.reshape(-1, input.shape[-1])
         loop = _loops.current
         if loop is not None and torch.is_grad_enabled() and weight.requires_grad:
-            made = loop.linear(rows, weight, bias)
+            made = loop.linear(rows, dtype, weight, bias)
         elif torch.is_grad_enabled() and (weight.requires_grad or input.requires_grad):
             return F.linear(input, weight, bias)
         else:
-            made = _product(rows, weight, bias, dtype)
+            made = _product(rows.to(dtype), weight, bias)
         return made.reshape(*input.shape[:-1], weight.shape[0])
 
 
 def against(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
-    """The dot product of every query with every key, `q · k`."""
+    """The dot product of every query with every key, `q · k`, also under autocast in float32 or better."""
+    query, keys = full(query), full(keys)
     loop = _loops.current
     if loop is None or not (torch.is_grad_enabled() and keys.requires_grad) or not policy.fused(query, keys):
-        return query @ keys.mT
+        with torch.autocast(query.device.type, enabled=False):
+            return query @ keys.mT
     return loop.memory(query, keys, transposed=True)
 
 
 def summed(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> Float[Tensor, "B T M"]:
-    """The weighted sum of the values for every row of weights."""
+    """The weighted sum of the values for every row of weights, also under autocast in float32 or better."""
     loop = _loops.current
     if (
         loop is None
         or not (torch.is_grad_enabled() and values.requires_grad)
         or not policy.fused(weights, values)
     ):
-        return weights @ values
+        with torch.autocast(weights.device.type, enabled=False):
+            return weights @ values
     return loop.memory(weights, values, transposed=False)
 
 
@@ -138,13 +141,13 @@ class Loop:
     def __init__(self) -> None:
         self._gates: dict[tuple[object, ...], tuple[tuple[Tensor, ...], tuple[Tensor, ...], Any]] = {}
 
-    def linear(self, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A step's product with a weight."""
+    def linear(self, rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """A step's product with a weight, taken in this type."""
         if bias is None:
             (gated,), slots = self.gate((weight,), lambda: Slots(_of_weight))
-            return _LinearStep.apply(rows, slots, gated)  # type: ignore[no-any-return]
+            return _LinearStep.apply(rows, dtype, slots, gated)  # type: ignore[no-any-return]
         gated_both, slots = self.gate((weight, bias), lambda: Slots(_of_weight_and_bias))
-        return _LinearStep.apply(rows, slots, *gated_both)  # type: ignore[no-any-return]
+        return _LinearStep.apply(rows, dtype, slots, *gated_both)  # type: ignore[no-any-return]
 
     def memory(self, given: Tensor, memory: Tensor, transposed: bool) -> Tensor:
         """A step's product with a memory."""
@@ -215,21 +218,26 @@ class _Gate(torch.autograd.Function):
 
 class _LinearStep(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(
+        ctx: Any, given: Tensor, dtype: torch.dtype, slots: Slots, weight: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        rows = given.to(dtype)
         ctx.slots, ctx.number = slots, slots.take(rows)
-        ctx.save_for_backward(rows, weight)
+        ctx.save_for_backward(given, weight)
         ctx.biased = bias is not None
-        return _product(rows, weight, bias, rows.dtype)
+        return _product(rows, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight = ctx.saved_tensors
+        given, weight = ctx.saved_tensors
         if wanted_again():
-            direct = (grad.t() @ rows).float(), *([grad.float().sum(dim=0)] if ctx.biased else [])
-            return grad @ weight.to(grad.dtype), None, *direct
+            direct = (grad.t() @ given.to(grad.dtype)).float(), *([grad.float().sum(dim=0)] if ctx.biased else [])
+            return (grad @ weight.to(grad.dtype)).to(given.dtype), None, None, *direct
         ctx.slots.put(ctx.number, grad)
-        back = _product(grad, weight, None, grad.dtype, transposed=True) if ctx.needs_input_grad[0] else None
-        return back, None, *([None] * (1 + ctx.biased))
+        back = None
+        if ctx.needs_input_grad[0]:
+            back = _product(grad, weight, None, transposed=True).to(given.dtype)
+        return back, None, None, *([None] * (1 + ctx.biased))
 
 
 class _MemoryStep(torch.autograd.Function):
@@ -237,7 +245,8 @@ class _MemoryStep(torch.autograd.Function):
     def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:
         ctx.slots, ctx.number, ctx.transposed = slots, slots.take(given), transposed
         ctx.save_for_backward(given, memory)
-        return given @ (memory.mT if transposed else memory)
+        with torch.autocast("cpu", enabled=False):
+            return given @ (memory.mT if transposed else memory)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -247,6 +256,11 @@ class _MemoryStep(torch.autograd.Function):
             return back, None, (grad.mT @ given if ctx.transposed else given.mT @ grad), None
         ctx.slots.put(ctx.number, grad)
         return back, None, None, None
+
+
+def full(tensor: Tensor) -> Tensor:
+    """In float32 at least; float64 stays."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def backward_pass() -> int:
@@ -272,11 +286,10 @@ def _forget(*_: object) -> None:
 register_optimizer_step_post_hook(_forget)
 
 
-def _product(
-    rows: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, transposed: bool = False
-) -> Tensor:
-    """`rows · Wᵀ + b`, or `rows · W` if `transposed`, by a packed weight where that helps."""
+def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool = False) -> Tensor:
+    """`rows · Wᵀ + b`, or `rows · W` if `transposed`, in the rows' type, by a packed weight where that helps."""
     made: Tensor
+    dtype = rows.dtype
     if _loops.in_int8 and not torch.is_grad_enabled() and len(rows) and min(weight.shape) >= LEAST_INT8_WIDTH:
         made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
         return made if bias is None else made + bias
