@@ -206,3 +206,39 @@ else:
         """1 / (1 + e^-x)."""
         least = _if_less(x, f32(-87.0), f32(-87.0), x)
         return f32(1.0) / (f32(1.0) + exp(-least))
+
+
+COLUMNS = 1024  # that one thread sums together
+TILE = 32  # of a matrix that is turned
+
+
+@kernel
+def add_columns(matrix, sums):  # type: ignore[no-untyped-def]
+    """Add the sum of every column of (N, W) to (W,), in float32."""
+    rows, size = matrix.shape
+    for block in prange((size + COLUMNS - 1) // COLUMNS):
+        part = slice(block * COLUMNS, min((block + 1) * COLUMNS, size))
+        total = sums[part]
+        for r in range(rows):
+            row = matrix[r, part]
+            for v in range(len(row)):
+                total[v] += wide(row[v])
+
+
+@kernel
+def turn(matrix, turned):  # type: ignore[no-untyped-def]
+    """Write (N, W) as (W, N), in the numbers of the latter."""
+    rows, size = matrix.shape
+    for block in prange((size + TILE - 1) // TILE):
+        columns = slice(block * TILE, min((block + 1) * TILE, size))
+        tile = np.empty((TILE, TILE + 1), np.float32)  # a column of whole lines would fall into one set of the cache
+        for start in range(0, rows, TILE):
+            length = min(TILE, rows - start)
+            for r in range(length):
+                row, kept = matrix[start + r, columns], tile[r]
+                for v in range(len(row)):
+                    kept[v] = wide(row[v])
+            for v in range(columns.stop - columns.start):
+                out, kept = turned[columns.start + v, start : start + length], tile[:length, v]
+                for r in range(len(out)):
+                    out[r] = like(turned, kept[r])

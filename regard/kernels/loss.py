@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, exp, f32, kernel, larger, like, prange, wide
+from regard.kernels.compiled import add_columns, array, exp, f32, kernel, larger, like, prange, wide
 from regard.kernels.derivatives import through, wanted_again
 
-LOGITS = (
-    8_000_000  # in a chunk: rows enough for the matrix kernels, and little memory whatever the vocabulary
-)
-
-COLUMNS = 1024  # summed together by one thread
+LOGIT_BYTES = 32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
+LEAST_ROWS = 128
 
 
 def cross_entropy(
@@ -63,9 +61,7 @@ class _CrossEntropy(torch.autograd.Function):
         d_rows, d_bias = torch.zeros_like(rows), torch.zeros_like(bias)
         d_weight: Tensor | None = None
         losses = torch.zeros(len(rows), 2)
-        size = max(LOGITS // len(matrix), 128)
-        for start in range(0, len(rows), size):
-            part = slice(start, start + size)
+        for part in _chunks(len(rows), len(matrix) * matrix.element_size()):
             logits = rows[part] @ matrix.t()
             _softmax_minus_target(
                 array(logits), array(bias), array(labels[part]), smoothing, array(losses[part])
@@ -73,7 +69,7 @@ class _CrossEntropy(torch.autograd.Function):
             if wanted:
                 torch.mm(logits, matrix, out=d_rows[part])
                 d_weight = _plus_product(d_weight, logits.t(), rows[part])
-                _add_columns(array(logits), array(d_bias))
+                add_columns(array(logits), array(d_bias))
         ctx.smoothing = smoothing
         ctx.save_for_backward(combined, weight, bias, labels, d_rows, d_weight, d_bias)
         total, nll = losses.double().sum(dim=0).float()
@@ -88,6 +84,14 @@ class _CrossEntropy(torch.autograd.Function):
             nothing = torch.zeros_like(grad)  # of the negative log-likelihood
             return *through(plain, inputs, (grad, nothing)), None, None
         return _scaled(d_combined, grad), _scaled(d_weight, grad), d_bias * grad, None, None
+
+
+def _chunks(rows: int, row_bytes: int) -> Iterator[slice]:
+    """Parts of the rows, as few and as even as they can be."""
+    most = max(LOGIT_BYTES // row_bytes, LEAST_ROWS)
+    size = -(-rows // max(-(-rows // most), 1))
+    for start in range(0, rows, size or 1):
+        yield slice(start, min(start + size, rows))
 
 
 def _plus_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
@@ -142,16 +146,3 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
         e[labels[r]] -= total * (f32(1) - f32(smoothing))
         for v in range(size):
             row[v] = like(row, e[v] * scale - even)
-
-
-@kernel
-def _add_columns(matrix, sums):  # type: ignore[no-untyped-def]
-    """Add the sum of every column."""
-    rows, size = matrix.shape
-    for block in prange((size + COLUMNS - 1) // COLUMNS):
-        part = slice(block * COLUMNS, min((block + 1) * COLUMNS, size))
-        total = sums[part]
-        for r in range(rows):
-            row = matrix[r, part]
-            for v in range(len(row)):
-                total[v] += wide(row[v])

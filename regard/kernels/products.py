@@ -25,10 +25,11 @@ from torch.nn import functional as F
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
-from regard.kernels import policy
+from regard.kernels import compiled, policy
 from regard.kernels.derivatives import wanted_again
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
+LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
 LEAST_INT8_WIDTH = 128  # narrower weights gain nothing
 
 
@@ -173,7 +174,9 @@ def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
     grad = torch.cat(grads)
-    return (grad.t() @ torch.cat(inputs)).float(), grad.sum(dim=0, dtype=torch.float32)
+    d_bias = torch.zeros(grad.shape[1])
+    compiled.add_columns(compiled.array(grad), compiled.array(d_bias))
+    return (grad.t() @ torch.cat(inputs)).float(), d_bias
 
 
 def _of_keys(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
@@ -293,7 +296,7 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool
     if _loops.in_int8 and not torch.is_grad_enabled() and len(rows) and min(weight.shape) >= LEAST_INT8_WIDTH:
         made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
         return made if bias is None else made + bias
-    if len(rows) > MOST_PACKED_ROWS or len(rows) == 0 or not _can_pack(dtype):
+    if not _packing_pays(len(rows), dtype):
         matrix = weight.detach().to(dtype)
         made = rows @ (matrix if transposed else matrix.t())
         return made if bias is None else made + bias.detach().to(dtype)
@@ -308,8 +311,11 @@ def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> 
     owner = weight if weight._base is None else weight._base  # a gate passes on a view
     kept, key = _kept(owner), (transposed, dtype)
     if key not in kept.layouts:
-        matrix = owner.detach().to(dtype)
-        matrix = matrix.t().contiguous() if transposed else matrix.contiguous()
+        if transposed:
+            matrix = torch.empty(owner.shape[::-1], dtype=dtype)
+            compiled.turn(compiled.array(owner), compiled.array(matrix))
+        else:
+            matrix = owner.detach().to(dtype).contiguous()
         kept.layouts[key] = torch.ops.mkldnn._reorder_linear_weight(matrix, rows)
     layout: Tensor = kept.layouts[key]
     return layout
@@ -340,10 +346,10 @@ def _kept(weight: Tensor) -> _Packed:
     return kept
 
 
-def _can_pack(dtype: torch.dtype) -> bool:
-    if not torch.backends.mkldnn.is_available():
+def _packing_pays(rows: int, dtype: torch.dtype) -> bool:
+    if rows > MOST_PACKED_ROWS or rows == 0 or not torch.backends.mkldnn.is_available():
         return False
-    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
 
 
 def _autocast_dtype(given: Tensor) -> torch.dtype:
