@@ -25,12 +25,13 @@ Masks = Sequence[Tensor] | None  # dropout masks (R, H), one per gap between lay
 class Cell(nn.Module):
     """One step of a recurrent network: new state from projected inputs and old state.
 
-    `parts` names the tensors of its state, `num_gates` how many times H wide a projected input is.
-    States are kept in float32 even where products run in bfloat16.
+    `parts` names the tensors of its state, `num_gates` how many times H wide a projected input is, and `kernel` the
+    cell as `regard.kernels` knows it, if it does. States are kept in float32 even where products run in bfloat16.
     """
 
     parts: ClassVar[tuple[str, ...]]
     num_gates: ClassVar[int]
+    kernel: ClassVar[str] = ""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -57,6 +58,11 @@ class Cell(nn.Module):
         """The state one step later; rows where `live` is False keep theirs."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
+    @property
+    def recurrence(self) -> kernels.Recurrence:
+        """What the kernels need of it. Raises KeyError if they do not know it."""
+        return kernels.Recurrence(self.kernel, self.recur.weight, self.recur.bias)
+
 
 class RNNCell(Cell):
     """The plain recurrent cell, `h' = tanh(W x + U h + b)`: kept to show why it forgets.
@@ -82,6 +88,7 @@ class GRUCell(Cell):
 
     parts = ("hidden",)
     num_gates = 3
+    kernel = "gru"
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h'`, (R, H)."""
@@ -97,6 +104,7 @@ class LSTMCell(Cell):
 
     parts = ("hidden", "cell")
     num_gates = 4
+    kernel = "lstm"
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -151,17 +159,27 @@ def run(
 
     Where `valid` is False the state stays as it was and the hidden state given out is 0.
     """
-    projected = cell.project_steps(inputs)
+    steps = inputs.transpose(0, 1)
     padded = None if valid is None or bool(valid.all()) else valid
-    live = None if padded is None else padded.t().unsqueeze(-1).contiguous().unbind(0)
-    hidden: list[Tensor] = [projected[0]] * len(projected)
-    order = range(len(projected))
-    with kernels.steps():
-        for t in reversed(order) if reverse else order:
-            state = cell(projected[t], state, None if live is None else live[t])
-            hidden[t] = state[0]
-    states = torch.stack(hidden, dim=1)
+    live = None if padded is None else padded.t()
+    if reverse:
+        steps, live = steps.flip(0), None if live is None else live.flip(0)
+    hidden, state = _over(cell, cell.project(steps), state, live)
+    states = (hidden.flip(0) if reverse else hidden).transpose(0, 1)
     return (states if padded is None else states * padded.unsqueeze(-1)), state
+
+
+def _over(
+    cell: Cell, projected: Float[Tensor, "T R G"], state: CellState, live: Bool[Tensor, "T R"] | None
+) -> tuple[Float[Tensor, "T R H"], CellState]:
+    if cell.kernel and kernels.fused(projected, *state):
+        return kernels.recur(cell.recurrence, projected, state, live)
+    hidden: list[Tensor] = []
+    with kernels.steps():
+        for t, given in enumerate(projected.unbind(0)):
+            state = cell(given, state, None if live is None else live[t].unsqueeze(-1))
+            hidden.append(state[0])
+    return torch.stack(hidden), state
 
 
 class Stack(nn.Module):
@@ -200,12 +218,16 @@ class Stack(nn.Module):
 
     def masks(self, rows: int, steps: int, like: Tensor) -> Sequence[Masks]:
         """Dropout masks for `forward` at each of `steps` steps, one per gap between layers."""
+        drawn = self.mask_blocks(rows, steps, like)
+        return [None] * steps if drawn is None else [[mask[t] for mask in drawn] for t in range(steps)]
+
+    def mask_blocks(self, rows: int, steps: int, like: Tensor) -> list[Float[Tensor, "T R H"]] | None:
+        """The same, all steps of a gap together; None where nothing is dropped."""
         gaps = len(self.cells) - 1
         if gaps == 0 or not self.dropout.active:
-            return [None] * steps
+            return None
         size = self.cells[0].hidden_size
-        drawn = [self.dropout(like.new_ones(rows, steps, size)).unbind(1) for _ in range(gaps)]
-        return [list(step) for step in zip(*drawn, strict=True)]
+        return [self.dropout(like.new_ones(rows, steps, size)).transpose(0, 1) for _ in range(gaps)]
 
 
 class CellList(nn.ModuleList):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard import kernels
-from regard.attention.normalisers import Normaliser
+from regard.attention.normalisers import Normaliser, Softmax
 from regard.attention.scores import Score
 from regard.records import AttentionStep, Memory
 
@@ -68,6 +68,15 @@ class Attention(nn.Module):
             context=context.reshape(rows, steps, -1),
             state=self._after(weights.reshape(rows, steps, positions), state),
         )
+
+    def looking(self, memory: Memory) -> kernels.Looking | None:
+        """The same look as the kernels take it at every step of a loop; None where they cannot."""
+        known = self.score.in_loops()
+        if known is None or type(self.normalise) is not Softmax or memory.keys is None:
+            return None
+        W, v, scale = known
+        values = kernels.full(memory.values)
+        return kernels.Looking(memory.keys, values, memory.valid, W, v, scale / self.normalise.temperature)
 
     def _after(self, weights: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not self.sequential:

@@ -44,6 +44,10 @@ class Score(nn.Module):
         """One score per query and encoder state, (B, T, S); padding is dealt with afterwards."""
         raise TypeError(f"{type(self).__name__} promises a score but does not compute one")
 
+    def in_loops(self) -> tuple[Tensor | None, Tensor | None, float] | None:
+        """W, v and the scale if the score is `v · tanh(W q + k)` or, without them, `q · k`, times the scale."""
+        return None
+
 
 class AdditiveScore(Score):
     """Score by a small network, `v · tanh(W q + U k)`.
@@ -71,6 +75,10 @@ class AdditiveScore(Score):
         """(B, T, S)."""
         return kernels.additive(self.W(_wide(query, self.query_size)), _keys(memory), self.v)
 
+    def in_loops(self) -> tuple[Tensor, Tensor, float]:
+        """W, v, 1."""
+        return self.W.weight, self.v, 1.0
+
 
 class DotScore(Score):
     """Score by the dot product, `q · k`: how far do the two states point the same way?
@@ -88,6 +96,10 @@ class DotScore(Score):
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
         return kernels.against(_wide(query, self.query_size), _keys(memory))
+
+    def in_loops(self) -> tuple[None, None, float]:
+        """Nothing but the product."""
+        return None, None, 1.0
 
 
 class ScaledDotScore(Score):
@@ -107,6 +119,10 @@ class ScaledDotScore(Score):
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
         return kernels.against(_wide(query, self.query_size), _keys(memory)) / math.sqrt(self.query_size)
+
+    def in_loops(self) -> tuple[None, None, float]:
+        """The product, scaled."""
+        return None, None, 1 / math.sqrt(self.query_size)
 
 
 class GeneralScore(Score):
@@ -130,6 +146,10 @@ class GeneralScore(Score):
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
         return kernels.against(_wide(query, self.query_size), _keys(memory))
+
+    def in_loops(self) -> tuple[None, None, float]:
+        """Nothing but the product: the keys hold W k."""
+        return None, None, 1.0
 
 
 class CosineScore(Score):

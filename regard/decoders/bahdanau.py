@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.decoders.base import Decoder, name_attention, name_layers
+from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
 from regard.decoders.readout import MaxoutReadout
 from regard.records import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
@@ -61,6 +61,13 @@ class BahdanauDecoder(Decoder):
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
         """The input's product and the output layer are taken over all steps at once."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
+        looking = self.attention.looking(memory)
+        if looking is not None and self.cell.kernel and kernels.fused(embedded):
+            start = read_layers(self.start(memory), 1, self.cell.parts)[0]
+            projected = self.cell.project(embedded.transpose(0, 1))
+            made = kernels.attend_before(self.cell.recurrence, looking, self.context_gates.weight, projected, start)
+            states, contexts, weights = (part.transpose(0, 1) for part in made)
+            return Unrolled(self.readout(states, embedded, contexts), weights)
         state, hidden, looks = self.start(memory), [], []
         with kernels.steps():
             for projected in self.cell.project_steps(embedded):

@@ -48,6 +48,7 @@ class LuongDecoder(Decoder):
             kernels.Linear(hidden_size, cell.num_gates * hidden_size, bias=False) if input_feeding else None
         )
         self.input_feeding = input_feeding
+        self.cell = cell
         self.parts = cell.parts
         self.combined_size = hidden_size
         self.query_size = hidden_size
@@ -72,6 +73,9 @@ class LuongDecoder(Decoder):
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
         if self.feed is None and not self.attention.sequential:
             return self._unroll_parallel(embedded, memory)
+        looking = self.attention.looking(memory)
+        if looking is not None and self.cell.kernel and kernels.fused(embedded):
+            return self._unroll_fused(embedded, memory, looking)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
         with kernels.steps():
@@ -91,6 +95,21 @@ class LuongDecoder(Decoder):
         hidden = self.stack.unroll(embedded, self.bridge(memory))  # (B, T, H)
         attention = self.attention.step(hidden, memory, {})
         return Unrolled(self._combine(attention.context, hidden), attention.weights)
+
+    def _unroll_fused(self, embedded: Tensor, memory: Memory, looking: kernels.Looking) -> Unrolled:
+        assert self.feed is not None
+        cells = self.stack.cells
+        combined, weights = kernels.attend_after(
+            [cell.recurrence for cell in cells],
+            [(cell.project.weight, cell.project.bias) for cell in list(cells)[1:]],
+            self.stack.mask_blocks(len(embedded), embedded.shape[1], embedded),
+            looking,
+            self.feed.weight,
+            self.combine.weight,
+            cells[0].project(embedded.transpose(0, 1)),
+            [part for layer in self.bridge(memory) for part in layer],
+        )
+        return Unrolled(combined.transpose(0, 1), weights.transpose(0, 1))
 
     def _move(self, projected: Tensor, state: DecoderState, mask: Masks) -> list[CellState]:
         if self.feed is not None:

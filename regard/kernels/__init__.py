@@ -3,8 +3,9 @@
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
+from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import cross_entropy
-from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, use
+from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, fused, use
 from regard.kernels.products import Linear, against, full, int8, steps, summed
 
 __all__ = [
@@ -12,16 +13,22 @@ __all__ = [
     "Form",
     "Kernels",
     "Linear",
+    "Looking",
+    "Recurrence",
     "additive",
     "against",
+    "attend_after",
+    "attend_before",
     "choose_kernels",
     "cross_entropy",
     "dropout",
     "forced",
     "full",
+    "fused",
     "gru",
     "int8",
     "lstm",
+    "recur",
     "steps",
     "summed",
     "use",

@@ -53,6 +53,13 @@ def kernel(function: Kernel) -> Kernel:
     return numba.njit(parallel=True, fastmath=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
 
+def inner(function: Kernel) -> Kernel:
+    """Compile what kernels call for a part of their work."""
+    if not AVAILABLE:
+        return function
+    return numba.njit(fastmath=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
 def array(tensor: Tensor) -> NDArray[Any]:
     """A tensor's memory as numpy sees it; numpy knows no bfloat16, so its bits, which `wide` and `like` read and write."""
     tensor = tensor.detach()

@@ -15,12 +15,16 @@ def wanted_again() -> bool:
 
 
 def through(
-    plain: Callable[..., Any], inputs: Sequence[Tensor], grads: Sequence[Tensor]
+    plain: Callable[..., Any], inputs: Sequence[Tensor | None], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of the inputs, with a graph of their own; `plain(*inputs)` gives as many outputs as `grads`."""
-    leaves = [tensor.view_as(tensor) for tensor in inputs]
-    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    """The gradients of the inputs, with a graph of their own; `plain(*inputs)` gives as many outputs as `grads`.
+
+    An input may be missing; an output whose gradient is None is not counted.
+    """
+    leaves = [None if tensor is None else tensor.view_as(tensor) for tensor in inputs]
+    wanted = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
     made = plain(*leaves)
     outputs = made if isinstance(made, tuple) else (made,)
-    found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
-    return tuple(next(found) if leaf.requires_grad else None for leaf in leaves)
+    used, given = zip(*((o, g) for o, g in zip(outputs, grads, strict=True) if g is not None), strict=True)
+    found = iter(torch.autograd.grad(used, wanted, given, create_graph=True, allow_unused=True))
+    return tuple(next(found) if leaf is not None and leaf.requires_grad else None for leaf in leaves)

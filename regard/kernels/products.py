@@ -41,7 +41,7 @@ class Linear(nn.Linear):
         weight, bias = self.weight, self.bias
         if not policy.fused(input, weight):
             return F.linear(input, weight, bias)
-        dtype = _autocast_dtype(input)
+        dtype = autocast_dtype(input)
         rows = input.reshape(-1, input.shape[-1])
         loop = _loops.current
         if loop is not None and torch.is_grad_enabled() and weight.requires_grad:
@@ -306,6 +306,51 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool
     return made
 
 
+class Layouts:
+    """A weight, and perhaps a bias, as a loop multiplies by them: laid out once, forwards and back.
+
+    Source of the operations by name: oneDNN's, as PyTorch's compiler calls them.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
+        self.width = len(weight)
+        self._weight, self._dtype, self._rows = weight, dtype, rows
+        self._packs = _packing_pays(rows, dtype)
+        self._bias = None if bias is None else bias.detach().to(dtype)
+        self._forth = self._laid(transposed=False)
+        self._back: Tensor | None = None
+
+    def forwards(self, rows: Tensor, plus: Tensor | None = None, then: str = "none") -> Tensor:
+        """`W x + b`, plus something; or a function of it: none, tanh."""
+        made: Tensor
+        if plus is not None:
+            if self._packs and self._bias is None:
+                return _BINARY(rows, plus, self._forth, None, "add")  # type: ignore[no-any-return]
+            return self.forwards(rows).add_(plus)
+        if self._packs:
+            return _POINTWISE(rows, self._forth, self._bias, then, [], "")  # type: ignore[no-any-return]
+        made = rows @ self._forth.t()
+        made = made if self._bias is None else made.add_(self._bias)
+        return made.tanh_() if then == "tanh" else made
+
+    def backwards(self, grads: Tensor) -> Tensor:
+        """`Wᵀ g`."""
+        if self._back is None:
+            self._back = self._laid(transposed=True)
+        if self._packs:
+            return _POINTWISE(grads, self._back, None, "none", [], "")  # type: ignore[no-any-return]
+        return grads @ self._back
+
+    def _laid(self, transposed: bool) -> Tensor:
+        if self._packs:
+            return _layout(self._weight, transposed, self._dtype, self._rows)
+        return self._weight.detach().to(self._dtype)
+
+
+_POINTWISE = torch.ops.mkldnn._linear_pointwise.default
+_BINARY = torch.ops.mkldnn._linear_pointwise.binary
+
+
 def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
     """The weight as the matrix kernels want it, made anew when the weight has changed."""
     owner = weight if weight._base is None else weight._base  # a gate passes on a view
@@ -352,5 +397,6 @@ def _packing_pays(rows: int, dtype: torch.dtype) -> bool:
     return torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
 
 
-def _autocast_dtype(given: Tensor) -> torch.dtype:
+def autocast_dtype(given: Tensor) -> torch.dtype:
+    """The type that products with this tensor are taken in."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else given.dtype

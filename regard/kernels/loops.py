@@ -1,0 +1,414 @@
+"""Whole loops as one operation: a cell over a sentence, and the decoders that attend at every step.
+
+Everything is time-major, (T, R, width). The plain form takes the same steps one by one and is what gradients of
+gradients go through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from regard.kernels import policy
+from regard.kernels.additive import additive_plain
+from regard.kernels.cells import gru_plain, lstm_plain
+from regard.kernels.compiled import array
+from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.parts import CELLS, Cell, Look, Part, Product, tanh_back
+from regard.kernels.products import against, autocast_dtype, full, summed
+
+Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """What a cell multiplies its hidden state by. `cell` is lstm or gru."""
+
+    cell: str
+    weight: Float[Tensor, "G H"]
+    bias: Float[Tensor, " G"]
+
+
+@dataclass(frozen=True)
+class Looking:
+    """A memory that is looked at, and by which score: `v · tanh(W q + k)`, or without W and v `q · k`, times `scale`."""
+
+    keys: Float[Tensor, "R S K"]
+    values: Float[Tensor, "R S M"]
+    valid: Bool[Tensor, "R S"]
+    W: Float[Tensor, "K Q"] | None
+    v: Float[Tensor, " K"] | None
+    scale: float
+
+
+def recur(
+    recurrence: Recurrence,
+    projected: Float[Tensor, "T R G"],
+    start: Sequence[Float[Tensor, "R H"]],
+    live: Bool[Tensor, "T R"] | None = None,
+) -> tuple[Float[Tensor, "T R H"], tuple[Float[Tensor, "R H"], ...]]:
+    """All steps of a cell: its hidden states, and its last state."""
+    weights = recurrence.weight, recurrence.bias
+    if policy.fused(projected, *start, *weights):
+        dtype = autocast_dtype(weights[0])
+        hidden, *last = _Recur.apply(recurrence.cell, dtype, live, projected.to(dtype), *weights, *start)
+        return hidden, tuple(last)
+    hidden, *last = _recur_plain(recurrence.cell, live, projected, *weights, *start)
+    return hidden, tuple(last)
+
+
+def attend_before(
+    recurrence: Recurrence,
+    looking: Looking,
+    context_gates: Float[Tensor, "G M"],
+    projected: Float[Tensor, "T R G"],
+    start: Sequence[Float[Tensor, "R H"]],
+) -> tuple[Float[Tensor, "T R H"], Float[Tensor, "T R M"], Float[Tensor, "T R S"]]:
+    """Bahdanau's decoder: look with the state before, and let what was seen into the cell.
+
+    Gives hidden states, contexts and weights. Source: Bahdanau et al. 2015, section 3.1 and appendix A.2.
+    """
+    loop, tensors = _loop([recurrence], looking, projected)
+    inputs = context_gates, projected, *tensors, *start
+    if policy.fused(projected, looking.keys, *start):
+        return _AttendBefore.apply(loop, *inputs)  # type: ignore[no-any-return]
+    return _attend_before_plain(loop, *inputs)
+
+
+def attend_after(
+    recurrences: Sequence[Recurrence],
+    lifts: Sequence[tuple[Float[Tensor, "G H"], Float[Tensor, " G"]]],
+    masks: Sequence[Float[Tensor, "T R H"]] | None,
+    looking: Looking,
+    feed: Float[Tensor, "G C"],
+    combine: Float[Tensor, "C M+H"],
+    projected: Float[Tensor, "T R G"],
+    start: Sequence[Float[Tensor, "R H"]],
+) -> tuple[Float[Tensor, "T R C"], Float[Tensor, "T R S"]]:
+    """Luong's decoder with input feeding: move, look with the new state, combine, feed what was combined.
+
+    `lifts` are weight and bias of what each layer but the lowest makes of the one below, times a mask if there are
+    any; `start` has the states of all layers. Gives the combined vectors `tanh(W [c; h])` and the weights.
+    Source: Luong et al. 2015, sections 3 (equation 5) and 3.3.
+    """
+    loop, tensors = _loop(recurrences, looking, projected, masks)
+    inputs = feed, combine, projected, *tensors, *(part for lift in lifts for part in lift), *start
+    if policy.fused(projected, looking.keys, *start):
+        return _AttendAfter.apply(loop, *inputs)  # type: ignore[no-any-return]
+    return _attend_after_plain(loop, *inputs)
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """What of a loop with attention is no tensor that wants a gradient."""
+
+    cell: str
+    layers: int
+    dtype: torch.dtype
+    valid: Tensor
+    scale: float
+    masks: Sequence[Tensor] | None
+
+    def cells(self, weights: Sequence[Tensor], start: Sequence[Tensor], steps: int) -> list[Cell]:
+        """The cells of all layers from their weights and biases, and their states, in a row."""
+        kind = CELLS[self.cell]
+        return [
+            kind(*weights[2 * layer : 2 * layer + 2], self._part(start, layer), steps, self.dtype, None)
+            for layer in range(self.layers)
+        ]
+
+    def step(self, layer: int, projected: Tensor, weights: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
+        """The plain step of a layer."""
+        state = self._part(states, layer)
+        products = projected, F.linear(state[0], *weights[2 * layer : 2 * layer + 2])
+        return list(lstm_plain(*products, *state)) if self.cell == "lstm" else [gru_plain(*products, *state)]
+
+    def look(
+        self, query: Tensor, keys: Tensor, values: Tensor, W: Tensor | None, v: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The plain look: context and weights."""
+        if W is None or v is None:
+            scores = against(query.unsqueeze(1), keys).squeeze(1)
+        else:
+            scores = additive_plain(F.linear(query, W).unsqueeze(1), keys, v).squeeze(1)
+        scores = full(scores * self.scale).masked_fill(~self.valid, torch.finfo(torch.float32).min)
+        weights = torch.softmax(scores, dim=-1) * self.valid
+        return summed(weights.unsqueeze(1), values).squeeze(1), weights
+
+    def _part(self, states: Sequence[Tensor], layer: int) -> Sequence[Tensor]:
+        parts = len(states) // self.layers
+        return states[layer * parts : (layer + 1) * parts]
+
+
+def _loop(
+    recurrences: Sequence[Recurrence],
+    looking: Looking,
+    projected: Tensor,
+    masks: Sequence[Tensor] | None = None,
+) -> tuple[_Loop, list[Tensor | None]]:
+    """The loop, and the tensors of the memory and of all layers in the order in which operations take them."""
+    loop = _Loop(
+        recurrences[0].cell, len(recurrences), autocast_dtype(projected), looking.valid, looking.scale, masks
+    )
+    memory = [looking.keys, looking.values, looking.W, looking.v]
+    return loop, [*memory, *(part for each in recurrences for part in (each.weight, each.bias))]
+
+
+class _Query:
+    """From a state to the scores: the product with W, if there is one, and the look."""
+
+    def __init__(
+        self, loop: _Loop, memory: Sequence[Tensor | None], steps: int, inputs: Tensor
+    ) -> None:
+        keys, values, W, v = memory
+        assert keys is not None and values is not None
+        self._product = None if W is None else Product(W, None, steps, len(keys), loop.dtype, inputs)
+        self._queries = [inputs[0]] * steps
+        self._inputs = inputs
+        self.look = Look(keys, values, loop.valid, v, loop.scale, steps)
+
+    def __call__(self, t: int, context: Tensor) -> None:
+        """Write the context of a step into the first columns."""
+        self._queries[t] = self._inputs[t] if self._product is None else self._product(t)
+        self.look(t, self._queries[t], context)
+
+    def begin_back(self) -> None:
+        """Get ready to go back."""
+        self.look.begin_back()
+        self._grads = torch.empty_like(self._inputs) if self._product is None else self._product.room()
+
+    def back(self, t: int, d_context: Tensor, d_weights: Tensor | None) -> Tensor:
+        """The gradient of the state."""
+        self.look.back(t, self._queries[t], d_context, None if d_weights is None else d_weights[t], self._grads[t])
+        return self._grads[t] if self._product is None else self._product.back(t)
+
+    def gradients(self) -> list[Tensor | None]:
+        """Of keys, values, W and v."""
+        memory = [self.look.d_keys, self.look.d_values]
+        if self._product is None:
+            return [*memory, None, None]
+        return [*memory, self._product.gradients()[0], self.look.d_v.sum(dim=0)]
+
+
+class _AttendBefore(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, loop: _Loop, gates: Tensor, projected: Tensor, *more: Tensor | None) -> tuple[Tensor, ...]:
+        memory, weights, start = more[:4], more[4:6], more[6:]
+        steps, rows, _ = projected.shape
+        given = projected.to(loop.dtype).contiguous()
+        (cell,) = loop.cells(weights, start, steps)  # type: ignore[arg-type]
+        query = _Query(loop, memory, steps, cell.low[:steps])
+        enter = Product(gates, None, steps, rows, loop.dtype)
+        for t in range(steps):
+            query(t, enter.inputs[t])
+            cell(t, enter(t, plus=given[t]))
+        ctx.loop, ctx.parts = loop, (cell, query, enter)
+        ctx.save_for_backward(gates, projected, *more)
+        ctx.set_materialize_grads(False)
+        return cell.hidden[1:], enter.inputs.clone(), query.look.weights
+
+    @staticmethod
+    def backward(
+        ctx: Any, d_hidden: Tensor | None, d_contexts: Tensor | None, d_weights: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
+        inputs = ctx.saved_tensors
+        if wanted_again():
+            plain = partial(_attend_before_plain, ctx.loop)
+            return None, *through(plain, inputs, (d_hidden, d_contexts, d_weights))
+        cell, query, enter = ctx.parts
+        cell.begin_back([None] * len(cell.states))
+        query.begin_back()
+        enter.grads = cell.d_projected
+        d_hidden, d_contexts, d_weights = (
+            None if d is None else d.contiguous() for d in (d_hidden, d_contexts, d_weights)
+        )
+        d_after: list[Part] = []
+        for t in reversed(range(cell.steps)):
+            cell.back(t, *d_after, *([] if d_hidden is None else [(d_hidden[t], 0)]))
+            d_context = enter.back(t)
+            if d_contexts is not None:
+                d_context = d_context.add_(d_contexts[t])
+            d_after = [(query.back(t, d_context, d_weights), 0)]
+        d_start = cell.end_back()
+        d_start[0] += d_after[0][0]
+        d_projected = cell.d_projected.to(inputs[1].dtype)
+        return (
+            None,
+            enter.gradients()[0],
+            d_projected,
+            *query.gradients(),
+            *cell.recur.gradients(),
+            *d_start,
+        )
+
+
+class _AttendAfter(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, loop: _Loop, feed: Tensor, combine: Tensor, projected: Tensor, *more: Tensor | None
+    ) -> tuple[Tensor, ...]:
+        memory, weights, lifts, start = _of_layers(loop, more)
+        steps, rows, _ = projected.shape
+        given = projected.to(loop.dtype).contiguous()
+        cells = loop.cells(weights, start, steps)
+        rises = [
+            Product(lifts[2 * gap], lifts[2 * gap + 1], steps, rows, loop.dtype) for gap in range(loop.layers - 1)
+        ]
+        top = cells[-1]
+        query = _Query(loop, memory, steps, top.low[1:])
+        fed, joined = Product(feed, None, steps, rows, loop.dtype), Product(combine, None, steps, rows, loop.dtype)
+        fed.inputs[0] = 0
+        combined = torch.empty(steps, rows, len(combine), dtype=loop.dtype)
+        width = joined.inputs.shape[-1] - top.low.shape[-1]
+        for t in range(steps):
+            cells[0](t, fed(t, plus=given[t]))
+            for gap, rise in enumerate(rises):
+                below = cells[gap].low[t + 1]
+                rise.inputs[t] = below if loop.masks is None else below * loop.masks[gap][t]
+                cells[gap + 1](t, rise(t))
+            joined.inputs[t, :, width:] = top.low[t + 1]
+            query(t, joined.inputs[t])
+            combined[t] = joined(t, then="tanh")
+            if t + 1 < steps:
+                fed.inputs[t + 1] = combined[t]
+        ctx.loop, ctx.parts, ctx.width = loop, (cells, rises, query, fed, joined), width
+        ctx.save_for_backward(feed, combine, projected, *more)
+        ctx.combined = combined
+        ctx.set_materialize_grads(False)
+        return combined.clone(), query.look.weights
+
+    @staticmethod
+    def backward(ctx: Any, d_combined: Tensor | None, d_weights: Tensor | None) -> tuple[Tensor | None, ...]:
+        inputs = ctx.saved_tensors
+        if wanted_again():
+            plain = partial(_attend_after_plain, ctx.loop)
+            return None, *through(plain, inputs, (d_combined, d_weights))
+        loop, width, combined = ctx.loop, ctx.width, ctx.combined
+        cells, rises, query, fed, joined = ctx.parts
+        for cell in cells:
+            cell.begin_back([None] * len(cell.states))
+        for gap, rise in enumerate(rises):
+            rise.grads = cells[gap + 1].d_projected
+        query.begin_back()
+        joined.room()
+        fed.grads = cells[0].d_projected
+        d_combined = torch.zeros_like(combined) if d_combined is None else d_combined.contiguous()
+        d_weights = None if d_weights is None else d_weights.contiguous()
+        d_fed = torch.zeros_like(combined[0])
+        for t in reversed(range(len(combined))):
+            tanh_back(*map(array, (d_combined[t], d_fed, combined[t], joined.grads[t])))
+            d_joined = joined.back(t)
+            d_query = query.back(t, d_joined, d_weights)
+            cells[-1].back(t, (d_joined, width), (d_query, 0))
+            for gap in reversed(range(len(rises))):
+                d_below = rises[gap].back(t)
+                cells[gap].back(t, (d_below if loop.masks is None else d_below * loop.masks[gap][t], 0))
+            d_fed = fed.back(t)
+        return (
+            None,
+            fed.gradients()[0],
+            joined.gradients()[0],
+            cells[0].d_projected.to(inputs[2].dtype),
+            *query.gradients(),
+            *(grad for cell in cells for grad in cell.recur.gradients()),
+            *(grad for rise in rises for grad in rise.gradients()),
+            *(grad for cell in cells for grad in cell.end_back()),
+        )
+
+
+def _of_layers(loop: _Loop, more: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]]:
+    """Memory, weights of the cells, weights between the layers, first states."""
+    ends = 4, 4 + 2 * loop.layers, 4 + 2 * loop.layers + 2 * (loop.layers - 1)
+    return more[: ends[0]], more[ends[0] : ends[1]], more[ends[1] : ends[2]], more[ends[2] :]
+
+
+def _attend_before_plain(
+    loop: _Loop, gates: Tensor, projected: Tensor, *more: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One step after another."""
+    memory, weights, state = more[:4], more[4:6], list(more[6:])
+    hidden, looks = [], []
+    for given in projected.unbind(0):
+        looks.append(loop.look(state[0], *memory))  # type: ignore[arg-type]
+        state = loop.step(0, given + F.linear(looks[-1][0], gates), weights, state)  # type: ignore[arg-type,assignment]
+        hidden.append(state[0])
+    contexts, seen = (torch.stack(part) for part in zip(*looks, strict=True))
+    return torch.stack(hidden), contexts, seen  # type: ignore[arg-type]
+
+
+def _attend_after_plain(
+    loop: _Loop, feed: Tensor, combine: Tensor, projected: Tensor, *more: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """One step after another."""
+    memory, weights, lifts, start = _of_layers(loop, more)
+    states, parts = list(start), len(start) // loop.layers
+    fed, combined, seen = projected.new_zeros(projected.shape[1], len(combine)), [], []
+    for t, given in enumerate(projected.unbind(0)):
+        given = given + F.linear(fed, feed)
+        for layer in range(loop.layers):
+            if layer > 0:
+                below = states[(layer - 1) * parts]
+                below = below if loop.masks is None else below * loop.masks[layer - 1][t]
+                given = F.linear(below, *lifts[2 * layer - 2 : 2 * layer])
+            states[layer * parts : (layer + 1) * parts] = loop.step(layer, given, weights, states)
+        top = states[-parts]
+        context, looked = loop.look(top, *memory)
+        fed = torch.tanh(F.linear(torch.cat([context, top], dim=-1), combine))
+        combined.append(fed)
+        seen.append(looked)
+    return torch.stack(combined), torch.stack(seen)
+
+
+class _Recur(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        cell: str,
+        dtype: torch.dtype,
+        live: Tensor | None,
+        projected: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        *start: Tensor,
+    ) -> tuple[Tensor, ...]:
+        projected = projected.contiguous()
+        made = CELLS[cell](weight, bias, start, len(projected), dtype, live)
+        for t in range(len(projected)):
+            made(t, projected[t])
+        ctx.named, ctx.cell, ctx.live = cell, made, live
+        ctx.save_for_backward(projected, weight, bias, *start)
+        ctx.set_materialize_grads(False)
+        return made.hidden[1:], *(states[-1].clone() for states in made.states)
+
+    @staticmethod
+    def backward(ctx: Any, d_hidden: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
+        inputs = ctx.saved_tensors
+        if wanted_again():
+            plain = partial(_recur_plain, ctx.named, ctx.live)
+            return None, None, None, *through(plain, inputs, (d_hidden, *d_last))
+        cell: Cell = ctx.cell
+        cell.begin_back(d_last)
+        wanted = None if d_hidden is None else d_hidden.contiguous()
+        for t in reversed(range(cell.steps)):
+            cell.back(t, *([] if wanted is None else [(wanted[t], 0)]))
+        return None, None, None, cell.d_projected, *cell.recur.gradients(), *cell.end_back()
+
+
+def _recur_plain(
+    cell: str, live: Tensor | None, projected: Tensor, weight: Tensor, bias: Tensor, *start: Tensor
+) -> tuple[Tensor, ...]:
+    """One step after another."""
+    state, hidden = start, []
+    for t, given in enumerate(projected.unbind(0)):
+        products = given, F.linear(state[0], weight, bias)
+        alive = None if live is None else live[t].unsqueeze(-1)
+        state = lstm_plain(*products, *state, alive) if cell == "lstm" else (gru_plain(*products, *state, alive),)
+        hidden.append(state[0])
+    return torch.stack(hidden), *state

@@ -1,0 +1,374 @@
+"""The parts that fused loops are put together from: each remembers its steps and goes back over them by hand.
+
+autograd would make dozens of small operations of every step, forwards and back. A part keeps what it was given at
+every step in one block, works in place, and forms what all steps share, the gradients of weights and memories, at
+the end and at once. Blocks are time-major and numbered in the order in which steps are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _lstm_forward
+from regard.kernels.compiled import add_columns, array, exp, f32, inner, kernel, like, prange, tanh, wide
+from regard.kernels.products import Layouts
+
+
+Part = tuple[Tensor, int]  # columns of a tensor (R, W) from a place on
+
+
+class Product:
+    """`W x + b`. Whoever uses it writes `inputs` and, going back, `grads`; both (T, R, width)."""
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        steps: int,
+        rows: int,
+        dtype: torch.dtype,
+        inputs: Tensor | None = None,
+    ) -> None:
+        self.layouts, self._biased = Layouts(weight, bias, dtype, rows), bias is not None
+        self.inputs = torch.empty(steps, rows, weight.shape[1], dtype=dtype) if inputs is None else inputs
+        self.grads = torch.empty(0)
+
+    def __call__(self, t: int, plus: Tensor | None = None, then: str = "none") -> Tensor:
+        """The product at a step, plus something, and then a function of it (an operation of oneDNN's)."""
+        return self.layouts.forwards(self.inputs[t], plus, then)
+
+    def back(self, t: int) -> Tensor:
+        """The gradient of the input at a step."""
+        return self.layouts.backwards(self.grads[t])
+
+    def room(self) -> Tensor:
+        """Make room for the gradients of the outputs."""
+        self.grads = self.inputs.new_empty(*self.inputs.shape[:2], self.layouts.width)
+        return self.grads
+
+    def gradients(self) -> tuple[Tensor, Tensor | None]:
+        """Of the weight and of the bias, from all steps."""
+        grads, inputs = self.grads.flatten(0, 1), self.inputs.flatten(0, 1)
+        d_bias = None
+        if self._biased:
+            d_bias = torch.zeros(grads.shape[1])
+            add_columns(array(grads), array(d_bias))
+        with torch.autocast("cpu", enabled=False):
+            return (grads.t() @ inputs).float(), d_bias
+
+
+class Cell:
+    """A recurrent cell; `hidden` (T + 1, R, H) begins with the state before the first step.
+
+    `live` (T, R) is False where a row has ended and keeps its state.
+    """
+
+    parts: ClassVar[int]
+    gates: ClassVar[int]
+
+    def __init__(
+        self, weight: Tensor, bias: Tensor, start: Sequence[Tensor], steps: int, dtype: torch.dtype, live: Tensor | None
+    ) -> None:
+        rows, size = start[0].shape
+        self.steps = steps
+        self.states = [torch.empty(steps + 1, rows, size) for _ in start]
+        for states, first in zip(self.states, start, strict=True):
+            states[0] = first
+        self.hidden = self.states[0]
+        self._same = dtype == torch.float32
+        self.low = self.hidden if self._same else self.hidden.to(dtype)  # what products read
+        self.recur = Product(weight, bias, steps, rows, dtype, inputs=self.low[:steps])
+        alive = torch.ones(1, dtype=torch.bool).expand(steps, rows).contiguous() if live is None else live.contiguous()
+        self._gates = torch.empty(steps, rows, self.gates * size)
+        self._alive, self._acts = array(alive), array(self._gates)
+        self._blocks, self._low = [array(states) for states in self.states], array(self.low)
+
+    def __call__(self, t: int, projected: Tensor) -> None:
+        """Take a step: fills `hidden` and `low` at t + 1."""
+        raise TypeError(f"{type(self).__name__} promises a step but does not take one")
+
+    def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
+        """Get ready to go back, from the gradients of the last state."""
+        first = self.hidden[0]
+        self.d_projected = self._room()  # (T, R, G)
+        self._from_after = [torch.zeros_like(first) if d is None else d.contiguous() for d in d_last]
+        self._d_hidden, self._back = torch.empty_like(first), torch.zeros_like(self.low[0])
+
+    def back(self, t: int, *d_hidden: Part) -> Tensor:
+        """From what others want of the hidden state of a step, in parts to be added, to the gradient of `projected`."""
+        raise TypeError(f"{type(self).__name__} promises to go back but does not")
+
+    def end_back(self) -> list[Tensor]:
+        """The gradients of the states before the first step."""
+        raise TypeError(f"{type(self).__name__} promises to go back but does not")
+
+    def _room(self) -> Tensor:
+        raise TypeError(f"{type(self).__name__} has no room")
+
+    def _lower(self, t: int) -> None:
+        if not self._same:
+            self.low[t + 1].copy_(self.hidden[t + 1])
+
+    def _wanted(self, d_hidden: Sequence[Part]) -> Tensor:
+        """All that is wanted of a hidden state: by rows that keep it, by the product of the next step, by others."""
+        total, parts = self._d_hidden, [(self._from_after[0], 0), (self._back, 0), *d_hidden]
+        for number, (part, first) in enumerate(parts):
+            _add_part(array(part), first, number > 0, array(total))
+        return total
+
+
+class LSTM(Cell):
+    """Two parts, hidden state and cell."""
+
+    parts, gates = 2, 4
+
+    def __call__(self, t: int, projected: Tensor) -> None:
+        """As `cells.lstm`."""
+        hidden, cell = self._blocks
+        given = array(projected), array(self.recur(t)), hidden[t], cell[t], self._alive[t]
+        _lstm_forward(*given, self._acts[t], hidden[t + 1], cell[t + 1])
+        self._lower(t)
+
+    def back(self, t: int, *d_hidden: Part) -> Tensor:
+        """One gradient for both products."""
+        total, (kept, d_cell) = self._wanted(d_hidden), self._from_after
+        d_old = torch.empty_like(d_cell)
+        cell = self._blocks[1]
+        given = self._acts[t], cell[t], cell[t + 1], self._alive[t], array(total), array(d_cell)
+        _lstm_backward(*given, *map(array, (self.d_projected[t], kept, d_old)))
+        self._from_after = [kept, d_old]
+        self._back = self.recur.back(t)
+        return self.d_projected[t]
+
+    def end_back(self) -> list[Tensor]:
+        """Of hidden state and cell."""
+        return [self._wanted(()).clone(), self._from_after[1]]
+
+    def _room(self) -> Tensor:
+        return self.recur.room()
+
+
+class GRU(Cell):
+    """One part; the reset gate keeps the gradients of its two products apart."""
+
+    parts, gates = 1, 3
+
+    def __call__(self, t: int, projected: Tensor) -> None:
+        """As `cells.gru`."""
+        hidden = self._blocks[0]
+        recurrent = self.recur(t)
+        if t == 0:
+            self._products = recurrent.new_empty(self.steps, *recurrent.shape)
+        self._products[t] = recurrent
+        given = array(projected), array(recurrent), hidden[t], self._alive[t]
+        _gru_forward(*given, self._acts[t], hidden[t + 1])
+        self._lower(t)
+
+    def back(self, t: int, *d_hidden: Part) -> Tensor:
+        """The gradient of `projected`."""
+        total, d_old = self._wanted(d_hidden), self._from_after[0]
+        given = self._acts[t], array(self._products[t]), self._blocks[0][t], self._alive[t], array(total)
+        _gru_backward(*given, *map(array, (self.d_projected[t], self.recur.grads[t], d_old)))
+        self._back = self.recur.back(t)
+        return self.d_projected[t]
+
+    def end_back(self) -> list[Tensor]:
+        """Of the hidden state."""
+        return [self._wanted(()).clone()]
+
+    def _room(self) -> Tensor:
+        return torch.empty_like(self.recur.room())
+
+
+CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU}
+
+
+class Look:
+    """Scores, softmax over the places that are valid, and the weighted sum: attention from query to context.
+
+    The score is `v · tanh(q + k)`, or `scale · q · k` without v. `weights` (T, R, S); the temperature divides scores.
+    """
+
+    def __init__(
+        self,
+        keys: Tensor,
+        values: Tensor,
+        valid: Tensor,
+        v: Tensor | None,
+        scale: float,
+        steps: int,
+    ) -> None:
+        self.weights = torch.empty(steps, *valid.shape)
+        self._memory = [array(tensor.contiguous()) for tensor in (keys, values, valid)]
+        self._v = None if v is None else array(v.contiguous())
+        self._keys, self._values, self._scale = keys, values, scale
+
+    def __call__(self, t: int, query: Tensor, context: Tensor) -> None:
+        """Write the context of a query (R, K) into the first M columns."""
+        given, made = (array(query), *self._memory), (array(self.weights[t]), array(context))
+        if self._v is None:
+            _look_dot(*given, self._scale, *made)
+        else:
+            _look_additive(*given, self._v, self._scale, *made)
+
+    def begin_back(self) -> None:
+        """Get ready to go back."""
+        self.d_keys, self.d_values = torch.zeros(self._keys.shape), torch.zeros(self._values.shape)
+        self._d_memory = array(self.d_keys), array(self.d_values)
+        self._nothing = torch.zeros_like(self.weights[0])
+        if self._v is not None:
+            self.d_v = torch.zeros(len(self._keys), len(self._v))
+
+    def back(self, t: int, query: Tensor, d_context: Tensor, d_weights: Tensor | None, d_query: Tensor) -> None:
+        """Write the gradient of the query of a step, from that of the context in the first M columns."""
+        wanted = array(d_context), array(self._nothing if d_weights is None else d_weights)
+        given = array(query), *self._memory, array(self.weights[t]), *wanted
+        if self._v is None:
+            _look_dot_back(*given, self._scale, array(d_query), *self._d_memory)
+        else:
+            _look_additive_back(*given, self._v, self._scale, array(d_query), *self._d_memory, array(self.d_v))
+
+
+@kernel
+def tanh_back(d_made, more, made, d_given):  # type: ignore[no-untyped-def]
+    """The gradient of what tanh was given, from two parts of the gradient of what it made."""
+    for r in prange(len(made)):
+        d, m, y, out = d_made[r], more[r], made[r], d_given[r]
+        for j in range(len(y)):
+            out[j] = like(out, (wide(d[j]) + wide(m[j])) * (f32(1) - wide(y[j]) * wide(y[j])))
+
+
+@kernel
+def _add_part(part, first, more, total):  # type: ignore[no-untyped-def]
+    for r in prange(len(total)):
+        out, given = total[r], part[r, first : first + total.shape[1]]
+        if more:
+            for j in range(len(out)):
+                out[j] += wide(given[j])
+        else:
+            for j in range(len(out)):
+                out[j] = wide(given[j])
+
+
+@kernel
+def _look_additive(query, keys, values, valid, v, scale, weights, context):  # type: ignore[no-untyped-def]
+    places, size = keys.shape[1], keys.shape[2]
+    for b in prange(len(keys)):
+        q, scores = np.empty(size, np.float32), weights[b]
+        given = query[b]
+        for a in range(size):
+            q[a] = wide(given[a])
+        for s in range(places):
+            k, total = keys[b, s], f32(0)
+            if valid[b, s]:
+                for a in range(size):
+                    total += v[a] * tanh(q[a] + k[a])
+            scores[s] = total * f32(scale)
+        _softmax_and_sum(scores, valid[b], values[b], context[b, : values.shape[2]])
+
+
+@kernel
+def _look_dot(query, keys, values, valid, scale, weights, context):  # type: ignore[no-untyped-def]
+    places, size = keys.shape[1], keys.shape[2]
+    for b in prange(len(keys)):
+        q, scores = query[b], weights[b]
+        for s in range(places):
+            k, total = keys[b, s], f32(0)
+            for a in range(size):
+                total += wide(q[a]) * k[a]
+            scores[s] = total * f32(scale)
+        _softmax_and_sum(scores, valid[b], values[b], context[b, : values.shape[2]])
+
+
+@kernel
+def _look_additive_back(  # type: ignore[no-untyped-def]
+    query, keys, values, valid, weights, d_context, d_weights, v, scale, d_query, d_keys, d_values, d_v
+):
+    places, size = keys.shape[1], keys.shape[2]
+    for b in prange(len(keys)):
+        d_scores = np.empty(places, np.float32)
+        _softmax_and_sum_back(weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b])
+        q, dq, y, dv = np.empty(size, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32), d_v[b]
+        given = query[b]
+        for a in range(size):
+            q[a] = wide(given[a])
+        for s in range(places):
+            d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
+            if valid[b, s]:
+                for a in range(size):
+                    y[a] = tanh(q[a] + k[a])
+                for a in range(size):
+                    dv[a] += d * y[a]
+                for a in range(size):
+                    y[a] = d * v[a] * (f32(1) - y[a] * y[a])
+                for a in range(size):
+                    dq[a] += y[a]
+                for a in range(size):
+                    dk[a] += y[a]
+        out = d_query[b]
+        for a in range(size):
+            out[a] = like(out, dq[a])
+
+
+@kernel
+def _look_dot_back(  # type: ignore[no-untyped-def]
+    query, keys, values, valid, weights, d_context, d_weights, scale, d_query, d_keys, d_values
+):
+    places, size = keys.shape[1], keys.shape[2]
+    for b in prange(len(keys)):
+        d_scores = np.empty(places, np.float32)
+        _softmax_and_sum_back(weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b])
+        q, dq, out = query[b], np.zeros(size, np.float32), d_query[b]
+        for s in range(places):
+            d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
+            for a in range(size):
+                dq[a] += d * k[a]
+            for a in range(size):
+                dk[a] += d * wide(q[a])
+        for a in range(size):
+            out[a] = like(out, dq[a])
+
+
+@inner
+def _softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-def]
+    """Scores (S,) become weights, 0 where not valid; the sum of the values (S, M) by them."""
+    most, total = f32(-3.0e38), f32(0)
+    for s in range(len(scores)):
+        if valid[s]:
+            most = max(most, scores[s])
+    for s in range(len(scores)):
+        scores[s] = exp(scores[s] - most) if valid[s] else f32(0)
+        total += scores[s]
+    scale = f32(1) / total if total > f32(0) else f32(0)
+    summed = np.zeros(values.shape[1], np.float32)
+    for s in range(len(scores)):
+        scores[s] *= scale
+        w, value = scores[s], values[s]
+        for m in range(len(summed)):
+            summed[m] += w * value[m]
+    for m in range(len(summed)):
+        context[m] = like(context, summed[m])
+
+
+@inner
+def _softmax_and_sum_back(weights, values, d_context, d_weights, d_scores, d_values):  # type: ignore[no-untyped-def]
+    """From the gradients of context and weights to those of the scores; those of the values are added."""
+    mean = f32(0)
+    d = np.empty(values.shape[1], np.float32)
+    for m in range(len(d)):
+        d[m] = wide(d_context[m])
+    for s in range(len(weights)):
+        w, value, d_value, total = weights[s], values[s], d_values[s], d_weights[s]
+        for m in range(len(d)):
+            total += d[m] * value[m]
+        for m in range(len(d)):
+            d_value[m] += w * d[m]
+        d_scores[s] = total
+        mean += w * total
+    for s in range(len(weights)):
+        d_scores[s] = weights[s] * (d_scores[s] - mean)
