@@ -74,9 +74,11 @@ class Attention(nn.Module):
         known = self.score.in_loops()
         if known is None or type(self.normalise) is not Softmax or memory.keys is None:
             return None
-        W, v, scale = known
+        project, v, scale = known
         values = kernels.full(memory.values)
-        return kernels.Looking(memory.keys, values, memory.valid, W, v, scale / self.normalise.temperature)
+        return kernels.Looking(
+            memory.keys, values, memory.valid, project, v, scale / self.normalise.temperature
+        )
 
     def _after(self, weights: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not self.sequential:

@@ -65,7 +65,9 @@ class BahdanauDecoder(Decoder):
         if looking is not None and self.cell.kernel and kernels.fused(embedded):
             start = read_layers(self.start(memory), 1, self.cell.parts)[0]
             projected = self.cell.project(embedded.transpose(0, 1))
-            made = kernels.attend_before(self.cell.recurrence, looking, self.context_gates.weight, projected, start)
+            made = kernels.attend_before(
+                self.cell.recurrence, looking, self.context_gates.weight, projected, start
+            )
             states, contexts, weights = (part.transpose(0, 1) for part in made)
             return Unrolled(self.readout(states, embedded, contexts), weights)
         state, hidden, looks = self.start(memory), [], []

@@ -7,8 +7,8 @@ functions as they are, and nobody may call them.
 `exp`, `tanh` and `sigmoid` are written without branches, calls or 64-bit numbers, so that LLVM turns a loop over
 them into vector instructions. The rounding of an exponent must not be reordered, so the helpers allow less than
 `fastmath` does; the kernels around them may add up in any order. Kernels walk over slices from 0 on: an index that
-might be negative, or arrays that might overlap, keep a loop from vectorising. Errors against float64: exp 1, tanh 5 units in the
-last place (tests/kernels/test_compiled.py).
+might be negative, or arrays that might overlap, keep a loop from vectorising. Errors against float64: exp 1,
+tanh 5 units in the last place (tests/kernels/test_compiled.py).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def inner(function: Kernel) -> Kernel:
 
 
 def array(tensor: Tensor) -> NDArray[Any]:
-    """A tensor's memory as numpy sees it; numpy knows no bfloat16, so its bits, which `wide` and `like` read and write."""
+    """A tensor's memory as numpy sees it; of bfloat16 the bits, which `wide` and `like` read and write."""
     tensor = tensor.detach()
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
@@ -238,7 +238,9 @@ def turn(matrix, turned):  # type: ignore[no-untyped-def]
     rows, size = matrix.shape
     for block in prange((size + TILE - 1) // TILE):
         columns = slice(block * TILE, min((block + 1) * TILE, size))
-        tile = np.empty((TILE, TILE + 1), np.float32)  # a column of whole lines would fall into one set of the cache
+        tile = np.empty(
+            (TILE, TILE + 1), np.float32
+        )  # a column of whole lines would fall into one set of the cache
         for start in range(0, rows, TILE):
             length = min(TILE, rows - start)
             for r in range(length):

@@ -38,7 +38,7 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Looking:
-    """A memory that is looked at, and by which score: `v · tanh(W q + k)`, or without W and v `q · k`, times `scale`."""
+    """A memory, and the score: `v · tanh(W q + k)`, or without W and v `q · k`, times `scale`."""
 
     keys: Float[Tensor, "R S K"]
     values: Float[Tensor, "R S M"]
@@ -79,7 +79,7 @@ def attend_before(
     inputs = context_gates, projected, *tensors, *start
     if policy.fused(projected, looking.keys, *start):
         return _AttendBefore.apply(loop, *inputs)  # type: ignore[no-any-return]
-    return _attend_before_plain(loop, *inputs)
+    return _attend_before_plain(loop, *inputs)  # type: ignore[arg-type]
 
 
 def attend_after(
@@ -102,7 +102,7 @@ def attend_after(
     inputs = feed, combine, projected, *tensors, *(part for lift in lifts for part in lift), *start
     if policy.fused(projected, looking.keys, *start):
         return _AttendAfter.apply(loop, *inputs)  # type: ignore[no-any-return]
-    return _attend_after_plain(loop, *inputs)
+    return _attend_after_plain(loop, *inputs)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -120,24 +120,33 @@ class _Loop:
         """The cells of all layers from their weights and biases, and their states, in a row."""
         kind = CELLS[self.cell]
         return [
-            kind(*weights[2 * layer : 2 * layer + 2], self._part(start, layer), steps, self.dtype, None)
+            kind(
+                weights[2 * layer],
+                weights[2 * layer + 1],
+                self._part(start, layer),
+                steps,
+                self.dtype,
+                None,
+            )
             for layer in range(self.layers)
         ]
 
-    def step(self, layer: int, projected: Tensor, weights: Sequence[Tensor], states: Sequence[Tensor]) -> list[Tensor]:
+    def step(
+        self, layer: int, projected: Tensor, weights: Sequence[Tensor], states: Sequence[Tensor]
+    ) -> list[Tensor]:
         """The plain step of a layer."""
         state = self._part(states, layer)
         products = projected, F.linear(state[0], *weights[2 * layer : 2 * layer + 2])
         return list(lstm_plain(*products, *state)) if self.cell == "lstm" else [gru_plain(*products, *state)]
 
     def look(
-        self, query: Tensor, keys: Tensor, values: Tensor, W: Tensor | None, v: Tensor | None
+        self, query: Tensor, keys: Tensor, values: Tensor, project: Tensor | None, v: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The plain look: context and weights."""
-        if W is None or v is None:
+        if project is None or v is None:
             scores = against(query.unsqueeze(1), keys).squeeze(1)
         else:
-            scores = additive_plain(F.linear(query, W).unsqueeze(1), keys, v).squeeze(1)
+            scores = additive_plain(F.linear(query, project).unsqueeze(1), keys, v).squeeze(1)
         scores = full(scores * self.scale).masked_fill(~self.valid, torch.finfo(torch.float32).min)
         weights = torch.softmax(scores, dim=-1) * self.valid
         return summed(weights.unsqueeze(1), values).squeeze(1), weights
@@ -164,12 +173,13 @@ def _loop(
 class _Query:
     """From a state to the scores: the product with W, if there is one, and the look."""
 
-    def __init__(
-        self, loop: _Loop, memory: Sequence[Tensor | None], steps: int, inputs: Tensor
-    ) -> None:
-        keys, values, W, v = memory
-        assert keys is not None and values is not None
-        self._product = None if W is None else Product(W, None, steps, len(keys), loop.dtype, inputs)
+    def __init__(self, loop: _Loop, memory: Sequence[Tensor | None], steps: int, inputs: Tensor) -> None:
+        keys, values, project, v = memory
+        assert keys is not None
+        assert values is not None
+        self._product = (
+            None if project is None else Product(project, None, steps, len(keys), loop.dtype, inputs)
+        )
         self._queries = [inputs[0]] * steps
         self._inputs = inputs
         self.look = Look(keys, values, loop.valid, v, loop.scale, steps)
@@ -186,7 +196,9 @@ class _Query:
 
     def back(self, t: int, d_context: Tensor, d_weights: Tensor | None) -> Tensor:
         """The gradient of the state."""
-        self.look.back(t, self._queries[t], d_context, None if d_weights is None else d_weights[t], self._grads[t])
+        self.look.back(
+            t, self._queries[t], d_context, None if d_weights is None else d_weights[t], self._grads[t]
+        )
         return self._grads[t] if self._product is None else self._product.back(t)
 
     def gradients(self) -> list[Tensor | None]:
@@ -199,7 +211,9 @@ class _Query:
 
 class _AttendBefore(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, loop: _Loop, gates: Tensor, projected: Tensor, *more: Tensor | None) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, loop: _Loop, gates: Tensor, projected: Tensor, *more: Tensor | None
+    ) -> tuple[Tensor, ...]:
         memory, weights, start = more[:4], more[4:6], more[6:]
         steps, rows, _ = projected.shape
         given = projected.to(loop.dtype).contiguous()
@@ -259,11 +273,15 @@ class _AttendAfter(torch.autograd.Function):
         given = projected.to(loop.dtype).contiguous()
         cells = loop.cells(weights, start, steps)
         rises = [
-            Product(lifts[2 * gap], lifts[2 * gap + 1], steps, rows, loop.dtype) for gap in range(loop.layers - 1)
+            Product(lifts[2 * gap], lifts[2 * gap + 1], steps, rows, loop.dtype)
+            for gap in range(loop.layers - 1)
         ]
         top = cells[-1]
         query = _Query(loop, memory, steps, top.low[1:])
-        fed, joined = Product(feed, None, steps, rows, loop.dtype), Product(combine, None, steps, rows, loop.dtype)
+        fed, joined = (
+            Product(feed, None, steps, rows, loop.dtype),
+            Product(combine, None, steps, rows, loop.dtype),
+        )
         fed.inputs[0] = 0
         combined = torch.empty(steps, rows, len(combine), dtype=loop.dtype)
         width = joined.inputs.shape[-1] - top.low.shape[-1]
@@ -323,7 +341,9 @@ class _AttendAfter(torch.autograd.Function):
         )
 
 
-def _of_layers(loop: _Loop, more: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]]:
+def _of_layers(
+    loop: _Loop, more: Sequence[Any]
+) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]]:
     """Memory, weights of the cells, weights between the layers, first states."""
     ends = 4, 4 + 2 * loop.layers, 4 + 2 * loop.layers + 2 * (loop.layers - 1)
     return more[: ends[0]], more[ends[0] : ends[1]], more[ends[1] : ends[2]], more[ends[2] :]
@@ -409,6 +429,9 @@ def _recur_plain(
     for t, given in enumerate(projected.unbind(0)):
         products = given, F.linear(state[0], weight, bias)
         alive = None if live is None else live[t].unsqueeze(-1)
-        state = lstm_plain(*products, *state, alive) if cell == "lstm" else (gru_plain(*products, *state, alive),)
+        if cell == "lstm":
+            state = lstm_plain(*products, state[0], state[1], alive)
+        else:
+            state = (gru_plain(*products, state[0], alive),)
         hidden.append(state[0])
     return torch.stack(hidden), *state

@@ -16,7 +16,9 @@ from regard.kernels import policy
 from regard.kernels.compiled import add_columns, array, exp, f32, kernel, larger, like, prange, wide
 from regard.kernels.derivatives import through, wanted_again
 
-LOGIT_BYTES = 32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
+LOGIT_BYTES = (
+    32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
+)
 LEAST_ROWS = 128
 
 

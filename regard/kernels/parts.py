@@ -18,7 +18,6 @@ from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _l
 from regard.kernels.compiled import add_columns, array, exp, f32, inner, kernel, like, prange, tanh, wide
 from regard.kernels.products import Layouts
 
-
 Part = tuple[Tensor, int]  # columns of a tensor (R, W) from a place on
 
 
@@ -72,7 +71,13 @@ class Cell:
     gates: ClassVar[int]
 
     def __init__(
-        self, weight: Tensor, bias: Tensor, start: Sequence[Tensor], steps: int, dtype: torch.dtype, live: Tensor | None
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        start: Sequence[Tensor],
+        steps: int,
+        dtype: torch.dtype,
+        live: Tensor | None,
     ) -> None:
         rows, size = start[0].shape
         self.steps = steps
@@ -83,7 +88,11 @@ class Cell:
         self._same = dtype == torch.float32
         self.low = self.hidden if self._same else self.hidden.to(dtype)  # what products read
         self.recur = Product(weight, bias, steps, rows, dtype, inputs=self.low[:steps])
-        alive = torch.ones(1, dtype=torch.bool).expand(steps, rows).contiguous() if live is None else live.contiguous()
+        alive = (
+            torch.ones(1, dtype=torch.bool).expand(steps, rows).contiguous()
+            if live is None
+            else live.contiguous()
+        )
         self._gates = torch.empty(steps, rows, self.gates * size)
         self._alive, self._acts = array(alive), array(self._gates)
         self._blocks, self._low = [array(states) for states in self.states], array(self.low)
@@ -100,7 +109,7 @@ class Cell:
         self._d_hidden, self._back = torch.empty_like(first), torch.zeros_like(self.low[0])
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
-        """From what others want of the hidden state of a step, in parts to be added, to the gradient of `projected`."""
+        """From the gradient of a step's hidden state, in parts to be added, to that of `projected`."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
     def end_back(self) -> list[Tensor]:
@@ -224,14 +233,18 @@ class Look:
         if self._v is not None:
             self.d_v = torch.zeros(len(self._keys), len(self._v))
 
-    def back(self, t: int, query: Tensor, d_context: Tensor, d_weights: Tensor | None, d_query: Tensor) -> None:
+    def back(
+        self, t: int, query: Tensor, d_context: Tensor, d_weights: Tensor | None, d_query: Tensor
+    ) -> None:
         """Write the gradient of the query of a step, from that of the context in the first M columns."""
         wanted = array(d_context), array(self._nothing if d_weights is None else d_weights)
         given = array(query), *self._memory, array(self.weights[t]), *wanted
         if self._v is None:
             _look_dot_back(*given, self._scale, array(d_query), *self._d_memory)
         else:
-            _look_additive_back(*given, self._v, self._scale, array(d_query), *self._d_memory, array(self.d_v))
+            _look_additive_back(
+                *given, self._v, self._scale, array(d_query), *self._d_memory, array(self.d_v)
+            )
 
 
 @kernel
@@ -292,8 +305,15 @@ def _look_additive_back(  # type: ignore[no-untyped-def]
     places, size = keys.shape[1], keys.shape[2]
     for b in prange(len(keys)):
         d_scores = np.empty(places, np.float32)
-        _softmax_and_sum_back(weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b])
-        q, dq, y, dv = np.empty(size, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32), d_v[b]
+        _softmax_and_sum_back(
+            weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b]
+        )
+        q, dq, y, dv = (
+            np.empty(size, np.float32),
+            np.zeros(size, np.float32),
+            np.empty(size, np.float32),
+            d_v[b],
+        )
         given = query[b]
         for a in range(size):
             q[a] = wide(given[a])
@@ -322,7 +342,9 @@ def _look_dot_back(  # type: ignore[no-untyped-def]
     places, size = keys.shape[1], keys.shape[2]
     for b in prange(len(keys)):
         d_scores = np.empty(places, np.float32)
-        _softmax_and_sum_back(weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b])
+        _softmax_and_sum_back(
+            weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b]
+        )
         q, dq, out = query[b], np.zeros(size, np.float32), d_query[b]
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]

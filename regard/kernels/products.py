@@ -234,7 +234,10 @@ class _LinearStep(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         given, weight = ctx.saved_tensors
         if wanted_again():
-            direct = (grad.t() @ given.to(grad.dtype)).float(), *([grad.float().sum(dim=0)] if ctx.biased else [])
+            direct = (
+                (grad.t() @ given.to(grad.dtype)).float(),
+                *([grad.float().sum(dim=0)] if ctx.biased else []),
+            )
             return (grad @ weight.to(grad.dtype)).to(given.dtype), None, None, *direct
         ctx.slots.put(ctx.number, grad)
         back = None
@@ -394,7 +397,9 @@ def _kept(weight: Tensor) -> _Packed:
 def _packing_pays(rows: int, dtype: torch.dtype) -> bool:
     if rows > MOST_PACKED_ROWS or rows == 0 or not torch.backends.mkldnn.is_available():
         return False
-    return torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
+    return (
+        torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
+    )
 
 
 def autocast_dtype(given: Tensor) -> torch.dtype:

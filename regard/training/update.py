@@ -112,7 +112,9 @@ class Update:
         """Scale the gradients down where their norm is above what is allowed; gives their norm before."""
         weights = [weight for weight in self._forward.parameters() if weight.grad is not None]
         norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-        if self._clip_norm < norm < math.inf:  # where nothing is cut, gradients need not be gone through again
+        if (
+            self._clip_norm < norm < math.inf
+        ):  # where nothing is cut, gradients need not be gone through again
             nn.utils.clip_grads_with_norm_(weights, self._clip_norm, norm)
         return float(norm)
 

@@ -24,7 +24,9 @@ def test_the_share_that_is_dropped(form: kernels.Form, share: float) -> None:
         states = kernels.dropout(torch.ones(number), share)
     kept = states != 0
     # five standard deviations of a binomial share
-    assert float(kept.float().mean()) == pytest.approx(1 - share, abs=5 * (share * (1 - share) / number) ** 0.5)
+    assert float(kept.float().mean()) == pytest.approx(
+        1 - share, abs=5 * (share * (1 - share) / number) ** 0.5
+    )
     assert states[kept].unique().tolist() == pytest.approx([1 / (1 - share)])
 
 

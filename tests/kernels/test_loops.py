@@ -1,0 +1,136 @@
+"""Whole loops against the same steps taken one by one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from regard import kernels
+from tests.kernels.agreement import check_agreement, leaves
+
+GATES = {"lstm": 4, "gru": 3}
+PARTS = {"lstm": 2, "gru": 1}
+CELL = pytest.mark.parametrize("cell", list(GATES))
+STEPS, ROWS, SIZE, PLACES, MEMORY, KEYS = 4, 5, 12, 6, 7, 9
+
+
+def small(*shapes: tuple[int, ...]) -> list[Tensor]:
+    """Numbers that do not saturate anything."""
+    return [(0.3 * tensor.detach()).requires_grad_() for tensor in leaves(*shapes)]
+
+
+def memory(additive: bool) -> tuple[list[Tensor | None], Tensor]:
+    """Keys, values, W and v; and the places that are valid, with a row that has none and one that has all."""
+    width = KEYS if additive else SIZE
+    looked = small((ROWS, PLACES, width), (ROWS, PLACES, MEMORY))
+    valid = torch.rand(ROWS, PLACES) > 0.3
+    valid[0], valid[1] = False, True
+    return [*looked, *(small((KEYS, SIZE), (KEYS,)) if additive else (None, None))], valid
+
+
+@CELL
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_cell_over_a_sentence(cell: str, padded: bool) -> None:
+    width = GATES[cell] * SIZE
+    live = torch.rand(STEPS, ROWS) > 0.3 if padded else None
+    inputs = small((STEPS, ROWS, width), (width, SIZE), (width,), *[(ROWS, SIZE)] * PARTS[cell])
+
+    def run(projected: Tensor, weight: Tensor, bias: Tensor, *start: Tensor) -> tuple[Tensor, ...]:
+        hidden, last = kernels.recur(kernels.Recurrence(cell, weight, bias), projected, start, live)
+        return hidden, *last
+
+    check_agreement(run, inputs)
+
+
+@CELL
+@pytest.mark.parametrize("additive", [True, False])
+def test_attending_before_the_step(cell: str, additive: bool) -> None:
+    width, (looked, valid) = GATES[cell] * SIZE, memory(additive)
+    own = small((STEPS, ROWS, width), (width, SIZE), (width,), (width, MEMORY), *[(ROWS, SIZE)] * PARTS[cell])
+
+    def run(projected: Tensor, weight: Tensor, bias: Tensor, gates: Tensor, *more: Any) -> tuple[Tensor, ...]:
+        start, (keys, values, *score) = (
+            more[: PARTS[cell]],
+            [*more[PARTS[cell] :], *([] if additive else [None] * 2)],
+        )
+        looking = kernels.Looking(keys, values, valid, *score, 0.7)
+        return kernels.attend_before(kernels.Recurrence(cell, weight, bias), looking, gates, projected, start)
+
+    check_agreement(run, [*own, *(tensor for tensor in looked if tensor is not None)])
+
+
+@CELL
+@pytest.mark.parametrize("additive", [True, False])
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("dropped", [True, False])
+def test_attending_after_the_step(cell: str, additive: bool, layers: int, dropped: bool) -> None:
+    width, (looked, valid) = GATES[cell] * SIZE, memory(additive)
+    masks = [(torch.rand(STEPS, ROWS, SIZE) > 0.2).float() for _ in range(layers - 1)] if dropped else None
+    of_layer, start = [(width, SIZE), (width,)], [(ROWS, SIZE)] * PARTS[cell] * layers
+    own = small(
+        (STEPS, ROWS, width), (width, SIZE), (SIZE, MEMORY + SIZE), *of_layer * (2 * layers - 1), *start
+    )
+
+    def run(projected: Tensor, feed: Tensor, combine: Tensor, *more: Any) -> tuple[Tensor, ...]:
+        pairs = [more[2 * number : 2 * number + 2] for number in range(2 * layers - 1)]
+        rest = [*more[2 * len(pairs) :], *([] if additive else [None] * 2)]
+        keys, values, *score = rest[len(start) :]
+        looking = kernels.Looking(keys, values, valid, *score, 0.7)
+        recurrences = [kernels.Recurrence(cell, *pair) for pair in pairs[:layers]]
+        first = rest[: len(start)]
+        return kernels.attend_after(
+            recurrences, pairs[layers:], masks, looking, feed, combine, projected, first
+        )
+
+    check_agreement(run, [*own, *(tensor for tensor in looked if tensor is not None)])
+
+
+def test_a_graph_may_be_gone_back_over_twice() -> None:
+    inputs = small((STEPS, ROWS, 4 * SIZE), (4 * SIZE, SIZE), (4 * SIZE,), (ROWS, SIZE), (ROWS, SIZE))
+    hidden, _ = kernels.recur(kernels.Recurrence("lstm", *inputs[1:3]), inputs[0], inputs[3:])
+    value = hidden.square().sum()
+    first = torch.autograd.grad(value, inputs, retain_graph=True)
+    for one, other in zip(first, torch.autograd.grad(value, inputs), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_bfloat16_is_close_to_float32() -> None:
+    width, (looked, valid) = 4 * SIZE, memory(additive=True)
+    own = small(
+        (STEPS, ROWS, width), (width, SIZE), (width,), (width, SIZE), (SIZE, MEMORY + SIZE), (ROWS, SIZE)
+    )
+
+    def run() -> list[Tensor]:
+        projected, weight, bias, feed, combine, first = own
+        looking = kernels.Looking(*looked[:2], valid, *looked[2:], 1.0)  # type: ignore[arg-type]
+        cell = kernels.Recurrence("lstm", weight, bias)
+        made, weights = kernels.attend_after(
+            [cell], [], None, looking, feed, combine, projected, [first, first]
+        )
+        value = made.float().square().sum()
+        return [weights, *torch.autograd.grad(value, [*own, *(t for t in looked if t is not None)])]
+
+    exact = run()
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = run()
+    for one, other in zip(rough, exact, strict=True):
+        assert one.dtype == torch.float32
+        allowed = 0.02 * (1 + float(other.detach().abs().max()))
+        torch.testing.assert_close(one, other, atol=allowed, rtol=0)
+
+
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_a_look_by_hand(form: kernels.Form) -> None:
+    # keys 0 and ln 3 against the query 1: weights 1/4 and 3/4; values 4 and 8: context 7, which enters nothing
+    keys, values = torch.tensor([[[0.0], [math.log(3)]]]), torch.tensor([[[4.0], [8.0]]])
+    looking = kernels.Looking(keys, values, torch.ones(1, 2, dtype=torch.bool), None, None, 1.0)
+    cell = kernels.Recurrence("gru", torch.zeros(3, 1), torch.zeros(3))
+    projected, start = torch.zeros(1, 1, 3), [torch.ones(1, 1)]
+    with kernels.forced(form):
+        _, contexts, weights = kernels.attend_before(cell, looking, torch.zeros(3, 1), projected, start)
+    assert weights.flatten().tolist() == pytest.approx([0.25, 0.75])
+    assert contexts.item() == pytest.approx(7)
