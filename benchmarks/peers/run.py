@@ -163,7 +163,8 @@ def main() -> None:
         "",
         f"Machine: {machine()}; {options.rounds} rounds, {minutes:.0f} minutes, {date.today()}.",
         "",
-        f"By `python benchmarks/peers/run.py --peers {' '.join(options.peers)} --rounds {options.rounds}`.",
+        f"By `python benchmarks/peers/run.py --peers {' '.join(options.peers)} --tasks {' '.join(options.tasks)} "
+        f"--rounds {options.rounds}`.",
         "",
     ]
     options.out.parent.mkdir(exist_ok=True)

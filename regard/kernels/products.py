@@ -46,9 +46,10 @@ class Linear(nn.Linear):
         loop = _loops.current
         if loop is not None and torch.is_grad_enabled() and weight.requires_grad:
             made = loop.linear(rows, dtype, weight, bias)
-        elif torch.is_grad_enabled() and (weight.requires_grad or input.requires_grad):
-            return F.linear(input, weight, bias)
         else:
+            wanted = torch.is_grad_enabled() and (weight.requires_grad or input.requires_grad)
+            if wanted or not (_loops.in_int8 or _packing_pays(len(rows), dtype)):
+                return F.linear(input, weight, bias)
             made = _product(rows.to(dtype), weight, bias)
         return made.reshape(*input.shape[:-1], weight.shape[0])
 

@@ -52,11 +52,11 @@ function transport() {
   parts.unfold = make("label", { class: "labelled" }, unfold, make("span", {}, "all words in full"));
   const speed = pick([["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["4", "4 ×"]], "1", (value) => { player.speed = Number(value); }, "Speed");
   return make("div", { class: "transport" },
-    button("⏮", "To the beginning (Home)", () => { pause(); jump(0); }),
+    button("◀◀", "To the beginning (Home)", () => { pause(); jump(0); }),
     button("◀", "One phase back (left arrow)", () => glide(-1)),
     parts.play,
     button("▶│", "One phase on (right arrow)", () => glide(1)),
-    button("⏭", "To the end (End)", () => { pause(); jump(total()); }),
+    button("▶▶", "To the end (End)", () => { pause(); jump(total()); }),
     parts.scrubber, speed, parts.unfold);
 }
 
