@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, f32, kernel, prange, tanh
+from regard.kernels.compiled import array, f32, inner, kernel, prange, tanh
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.products import backward_pass, current_loop, full
 
@@ -93,6 +93,21 @@ def _forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
                 scores[b, t, s] = total
 
 
+@inner
+def add_gradients(q, k, v, d, y, dq, dk, dv):  # type: ignore[no-untyped-def]
+    """Add what `d`, the gradient of `v · tanh(q + k)`, gives to those of q, k and v; `y` is room to work in."""
+    for a in range(len(v)):
+        y[a] = tanh(q[a] + k[a])
+    for a in range(len(v)):
+        dv[a] += d * y[a]
+    for a in range(len(v)):
+        y[a] = d * v[a] * (f32(1) - y[a] * y[a])
+    for a in range(len(v)):
+        dq[a] += y[a]
+    for a in range(len(v)):
+        dk[a] += y[a]
+
+
 @kernel
 def _backward(query, keys, v, grad, d_query, d_keys, d_v):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
@@ -105,13 +120,4 @@ def _backward(query, keys, v, grad, d_query, d_keys, d_v):  # type: ignore[no-un
             for s in range(places):
                 d, k, dk = grad[b, t, s], keys[b, s], d_keys[b, s]
                 if d != f32(0):
-                    for a in range(size):
-                        y[a] = tanh(q[a] + k[a])
-                    for a in range(size):
-                        dv[a] += d * y[a]
-                    for a in range(size):
-                        y[a] = d * v[a] * (f32(1) - y[a] * y[a])
-                    for a in range(size):
-                        dq[a] += y[a]
-                    for a in range(size):
-                        dk[a] += y[a]
+                    add_gradients(q, k, v, d, y, dq, dk, dv)

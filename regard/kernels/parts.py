@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from regard.kernels.additive import add_gradients
 from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _lstm_forward
 from regard.kernels.compiled import add_columns, array, exp, f32, inner, kernel, like, prange, tanh, wide
 from regard.kernels.products import Layouts
@@ -320,16 +321,7 @@ def _look_additive_back(  # type: ignore[no-untyped-def]
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if valid[b, s]:
-                for a in range(size):
-                    y[a] = tanh(q[a] + k[a])
-                for a in range(size):
-                    dv[a] += d * y[a]
-                for a in range(size):
-                    y[a] = d * v[a] * (f32(1) - y[a] * y[a])
-                for a in range(size):
-                    dq[a] += y[a]
-                for a in range(size):
-                    dk[a] += y[a]
+                add_gradients(q, k, v, d, y, dq, dk, dv)
         out = d_query[b]
         for a in range(size):
             out[a] = like(out, dq[a])
