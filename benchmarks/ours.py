@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
 
 import torch
 from child import Run, padded, serve
@@ -55,7 +54,9 @@ def make(task: Task, precision: str = "auto") -> Run:
     """The task's batches in training as `regard.train` takes its steps, in decoding as its translator searches."""
     model, batches = model_of(task.shape), batches_of(task)
     return (
-        _training(model, task, batches, precision) if task.kind == TRAIN else _decoding(model, task, batches)
+        _training(model, task, batches, precision)
+        if task.kind == TRAIN
+        else _decoding(model, task, batches, precision)
     )
 
 
@@ -66,7 +67,7 @@ def _training(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) 
     return lambda unit: update([batches[unit]], config.learning_rate)
 
 
-def _decoding(model: Seq2Seq, task: Task, batches: list[Batch]) -> Run:
+def _decoding(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) -> Run:
     model.eval()
     with torch.no_grad():
         model.head.bias[END] = NEVER  # so every sentence is written to the length it is allowed
@@ -74,11 +75,12 @@ def _decoding(model: Seq2Seq, task: Task, batches: list[Batch]) -> Run:
 
     @torch.inference_mode()
     def run(unit: int) -> None:
-        stepper = model.stepper(model.encode(batches[unit].source, batches[unit].source_valid))
-        if task.kind == BEAM:
-            beam_search(stepper, lengths[unit], task.beam)
-        else:
-            greedy_search(stepper, lengths[unit])
+        with kernels.lowered(precision, torch.device("cpu"), task.shape.decoder):
+            stepper = model.stepper(model.encode(batches[unit].source, batches[unit].source_valid))
+            if task.kind == BEAM:
+                beam_search(stepper, lengths[unit], task.beam)
+            else:
+                greedy_search(stepper, lengths[unit])
 
     return run
 
@@ -86,11 +88,9 @@ def _decoding(model: Seq2Seq, task: Task, batches: list[Batch]) -> Run:
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("task")
-    arguments.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
-    arguments.add_argument("--int8", action="store_true", help="translate in 8 bits")
+    arguments.add_argument("--precision", default="auto", choices=kernels.PRECISIONS)
     arguments.add_argument("--plain", action="store_true", help="no fused kernels")
     options = arguments.parse_args()
     if options.plain:
         kernels.use("plain")
-    with kernels.int8() if options.int8 else nullcontext():
-        serve(lambda task: make(task, options.precision), options.task)
+    serve(lambda task: make(task, options.precision), options.task)

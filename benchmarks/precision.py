@@ -15,9 +15,9 @@ from machine import machine
 
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
+from regard.kernels import cpu_bfloat16_units
 from regard.model import Seq2Seq
 from regard.records import END, Batch
-from regard.training.precision import cpu_bfloat16_units
 
 SENTENCES, LENGTH, VOCABULARY = 64, 16, 8000
 

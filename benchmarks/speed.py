@@ -21,7 +21,7 @@ from machine import machine
 from pieces import Pieces, load_pieces
 from task import BEAM, GREEDY, TRAIN, Shape, Task
 
-from regard.training.precision import cpu_bfloat16_units
+from regard.kernels import cpu_bfloat16_units
 
 HERE = Path(__file__).resolve().parent
 OURS, TEXTBOOK = "regard", "textbook"
@@ -42,9 +42,7 @@ def systems(kind: str) -> list[System]:
     """Ours and the textbook's, each also the other way: without kernels, in other precisions."""
     found = [ours()]
     if find_spec("regard.kernels"):
-        found.append(ours("regard plain", "--plain"))
-        if kind != TRAIN:
-            found.append(ours("regard int8", "--int8"))
+        found.append(ours("regard plain", "--plain", *([] if kind == TRAIN else ["--precision", "float32"])))
     found.append(textbook())
     if cpu_bfloat16_units():  # without them bfloat16 is only slower
         if kind == TRAIN:

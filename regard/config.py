@@ -285,7 +285,8 @@ class SearchConfig:
         max_ratio: output length limit, times the source length in pieces
         max_extra: and this many pieces more
         batch_size: sentences translated together
-        precision: of matrix products: float32, or int8 (CPU; faster, and a little different with every batch)
+        precision: of matrix products: float32, bfloat16, int8 (CPU; a little different with every batch), or auto:
+            bfloat16 on CPUs with units for it, int8 where few rows are multiplied, float32 elsewhere
     """
 
     beam: int = 5
@@ -295,7 +296,7 @@ class SearchConfig:
     max_ratio: float = 2.0
     max_extra: int = 20
     batch_size: int = 64
-    precision: Literal["float32", "int8"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
 
 
 @dataclass(frozen=True)

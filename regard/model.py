@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from regard import kernels
 from regard.decoders import Decoder
@@ -64,8 +62,7 @@ class Seq2Seq(nn.Module):
 
     def log_probabilities(self, combined: Float[Tensor, "... H"]) -> Float[Tensor, "... V"]:
         """Of every piece of the vocabulary, in nats; float32 at least."""
-        logits: Tensor = self.head(combined)
-        return F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+        return kernels.log_softmax(self.head(combined))
 
     def stepper(self, memory: Memory) -> ModelStepper:
         """What a search drives to translate the sentences of this memory."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -328,14 +328,7 @@ class Translator:
 
     def _products(self, precision: str) -> AbstractContextManager[None]:
         """Matrix products in this precision; what is shown or measured step by step is always in float32."""
-        if precision == "float32":
-            return nullcontext()
-        if self.device.type != "cpu":
-            raise SearchError(
-                f"search.precision {precision}: is for models on the CPU, and this one is on {self.device}; "
-                "leave it out"
-            )
-        return kernels.int8()
+        return kernels.lowered(precision, self.device, self.model.decoder.combined_size)
 
     def _force(
         self, sources: Sequence[Ids], targets: Sequence[Ids], changes: Changes = _UNCHANGED

@@ -574,8 +574,22 @@ def test_int8_translates_nearly_alike(translator: Translator, monkeypatch: pytes
     assert [one.log_probability for one in again] == [one.log_probability for one in exact]
 
 
+def test_bfloat16_translates_nearly_alike(translator: Translator) -> None:
+    exact = translator.translate(SENTENCES[:20])
+    close = translator.translate(SENTENCES[:20], precision="bfloat16")
+    assert sum(one.text == other.text for one, other in zip(exact, close, strict=True)) > 10
+    assert any(one.log_probability != other.log_probability for one, other in zip(exact, close, strict=True))
+
+
+def test_a_narrow_model_translates_in_float32_by_itself(translator: Translator) -> None:
+    assert translator.search.precision == "auto"
+    by_itself, exact = (translator.translate(SENTENCES[:5], precision=name) for name in ("auto", "float32"))
+    assert [one.log_probability for one in by_itself] == [one.log_probability for one in exact]
+
+
 def test_an_unknown_precision_is_refused(translator: Translator) -> None:
     with pytest.raises(
-        SearchError, match=r"search.precision: unknown name 'int4'; known names: float32, int8"
+        SearchError,
+        match=r"search.precision: unknown name 'int4'; known names: auto, float32, bfloat16, int8",
     ):
         translator.translate(SENTENCES[0], precision="int4")

@@ -29,7 +29,7 @@ from machine import machine  # noqa: E402
 from pieces import load_pieces  # noqa: E402
 from speed import TASKS, TEXTBOOK, systems, tasks  # noqa: E402
 
-from regard.training.precision import cpu_bfloat16_units  # noqa: E402
+from regard.kernels import cpu_bfloat16_units  # noqa: E402
 
 RESULT = HERE.parent / "results" / "peers.md"
 

@@ -54,8 +54,8 @@ def add_search_options(parser: Parser) -> None:
     )
     search(
         "--precision",
-        choices=("float32", "int8"),
-        help="of the matrix products; int8 is faster on the CPU and differs a little (default: the recipe)",
+        choices=("auto", "float32", "bfloat16", "int8"),
+        help="of the matrix products; auto is low where the CPU has units for it (default: the recipe)",
     )
     search("--batch-size", type=int, metavar="N", help="sentences decoded together (default: the recipe)")
     search(

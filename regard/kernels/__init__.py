@@ -3,13 +3,17 @@
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
+from regard.kernels.look import look
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import cross_entropy
-from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, fused, use
+from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, cpu_bfloat16_units, forced, fused, use
+from regard.kernels.precision import PRECISIONS, check_precision, lowered
 from regard.kernels.products import Linear, against, full, int8, steps, summed
+from regard.kernels.vocabulary import log_softmax, top
 
 __all__ = [
     "FORMS",
+    "PRECISIONS",
     "Form",
     "Kernels",
     "Linear",
@@ -19,7 +23,9 @@ __all__ = [
     "against",
     "attend_after",
     "attend_before",
+    "check_precision",
     "choose_kernels",
+    "cpu_bfloat16_units",
     "cross_entropy",
     "dropout",
     "forced",
@@ -27,9 +33,13 @@ __all__ = [
     "fused",
     "gru",
     "int8",
+    "log_softmax",
+    "look",
+    "lowered",
     "lstm",
     "recur",
     "steps",
     "summed",
+    "top",
     "use",
 ]

@@ -28,6 +28,8 @@ def lstm(
 ) -> tuple[Float[Tensor, "R H"], Float[Tensor, "R H"]]:
     """`h', c'` of a long short-term memory, given the products W x and U h of its gates (G = 4H)."""
     if policy.fused(projected, recurrent, hidden, cell):
+        if not torch.is_grad_enabled():
+            return _lstm(projected, recurrent, hidden, cell, live)[:2]
         return _LSTM.apply(*_alike(projected, recurrent), hidden, cell, live)  # type: ignore[no-any-return]
     return lstm_plain(projected, recurrent, hidden, cell, live)
 
@@ -51,6 +53,8 @@ def gru(
 ) -> Float[Tensor, "R H"]:
     """`h'` of a gated recurrent unit, given the products W x and U h of its gates (G = 3H)."""
     if policy.fused(projected, recurrent, hidden):
+        if not torch.is_grad_enabled():
+            return _gru(projected, recurrent, hidden, live)[0]
         return _GRU.apply(*_alike(projected, recurrent), hidden, live)  # type: ignore[no-any-return]
     return gru_plain(projected, recurrent, hidden, live)
 

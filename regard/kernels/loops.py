@@ -21,6 +21,7 @@ from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
 from regard.kernels.compiled import array
 from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.few import FEW_ROWS, recur_few
 from regard.kernels.parts import CELLS, Cell, Look, Part, Product, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
 
@@ -57,6 +58,9 @@ def recur(
     """All steps of a cell: its hidden states, and its last state."""
     weights = recurrence.weight, recurrence.bias
     if policy.fused(projected, *start, *weights):
+        if not torch.is_grad_enabled() and projected.shape[1] <= FEW_ROWS:
+            hidden, *last = recur_few(recurrence.cell, live, projected, *weights, start)
+            return hidden, tuple(last)
         dtype = autocast_dtype(weights[0])
         hidden, *last = _Recur.apply(recurrence.cell, dtype, live, projected.to(dtype), *weights, *start)
         return hidden, tuple(last)

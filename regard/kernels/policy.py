@@ -80,3 +80,10 @@ def _what_is_missing(device: torch.device) -> str | None:
     if device.type != "cpu":
         return f"fused kernels are for the CPU, this is {device.type}"
     return None if compiled.AVAILABLE else "numba or its OpenMP layer is not installed"
+
+
+def cpu_bfloat16_units() -> str | None:
+    """The CPU's instructions for bfloat16 products, AMX-BF16 or AVX512-BF16; None where it has neither."""
+    if torch.cpu._is_amx_tile_supported():
+        return "AMX-BF16"
+    return "AVX512-BF16" if torch.cpu._is_avx512_bf16_supported() else None

@@ -11,6 +11,7 @@ The plain form is the ordinary product; it also takes over for gradients of grad
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -38,20 +39,25 @@ class Linear(nn.Linear):
 
     def forward(self, input: Float[Tensor, "... I"]) -> Float[Tensor, "... O"]:
         """The product; inside `steps()` the weight's gradient waits for the last step."""
-        weight, bias = self.weight, self.bias
-        if not policy.fused(input, weight):
-            return F.linear(input, weight, bias)
-        dtype = autocast_dtype(input)
-        rows = input.reshape(-1, input.shape[-1])
-        loop = _loops.current
-        if loop is not None and torch.is_grad_enabled() and weight.requires_grad:
-            made = loop.linear(rows, dtype, weight, bias)
-        else:
-            wanted = torch.is_grad_enabled() and (weight.requires_grad or input.requires_grad)
-            if wanted or not (_loops.in_int8 or _packing_pays(len(rows), dtype)):
-                return F.linear(input, weight, bias)
-            made = _product(rows.to(dtype), weight, bias)
-        return made.reshape(*input.shape[:-1], weight.shape[0])
+        return linear(input, self.weight, self.bias)
+
+
+def linear(
+    input: Float[Tensor, "... I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"] | None
+) -> Float[Tensor, "... O"]:
+    """`W x + b`; inside `steps()` the weight's gradient waits for the last step."""
+    if not policy.fused(input, weight):
+        return F.linear(input, weight, bias)
+    dtype = autocast_dtype(input)
+    rows = input.reshape(-1, input.shape[-1])
+    loop, recorded = _loops.current, torch.is_grad_enabled()
+    if loop is not None and recorded and weight.requires_grad:
+        made = loop.linear(rows, dtype, weight, bias)
+    elif recorded and (weight.requires_grad or input.requires_grad):
+        made = F.linear(rows, weight, bias)  # in two dimensions: in three, torch copies the weight
+    else:
+        made = _searching(rows, dtype, weight, bias)
+    return made.reshape(*input.shape[:-1], weight.shape[0])
 
 
 def against(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
@@ -92,16 +98,17 @@ Form = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
 
 
 @contextmanager
-def int8() -> Iterator[None]:
-    """Inside, products without gradients take weights and inputs in 8 bits, the inputs scaled by their largest.
+def int8(most_rows: int | None = None) -> Iterator[None]:
+    """Inside, products of at most so many rows without gradients take weights and inputs in 8 bits.
 
-    What a row gives then depends a little on the rows beside it. Narrow weights stay as they are.
+    The inputs are scaled by their largest, so what a row gives depends a little on the rows beside it. Narrow
+    weights stay as they are.
     """
-    before, _loops.in_int8 = _loops.in_int8, True
+    before, _loops.int8_rows = _loops.int8_rows, sys.maxsize if most_rows is None else most_rows
     try:
         yield
     finally:
-        _loops.in_int8 = before
+        _loops.int8_rows = before
 
 
 class Slots:
@@ -190,7 +197,7 @@ def _of_values(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 class _Current(threading.local):
     current: Loop | None = None
-    in_int8: bool = False
+    int8_rows: int = 0
 
 
 _loops = _Current()
@@ -295,19 +302,24 @@ register_optimizer_step_post_hook(_forget)
 
 def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool = False) -> Tensor:
     """`rows · Wᵀ + b`, or `rows · W` if `transposed`, in the rows' type, by a packed weight where that helps."""
-    made: Tensor
     dtype = rows.dtype
-    if _loops.in_int8 and not torch.is_grad_enabled() and len(rows) and min(weight.shape) >= LEAST_INT8_WIDTH:
-        made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
-        return made if bias is None else made + bias
+    bias = None if bias is None else bias.detach().to(dtype)
     if not _packing_pays(len(rows), dtype):
         matrix = weight.detach().to(dtype)
         made = rows @ (matrix if transposed else matrix.t())
-        return made if bias is None else made + bias.detach().to(dtype)
-    bias = None if bias is None else bias.detach().to(dtype)
-    layout = _layout(weight, transposed, dtype, len(rows))
-    made = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), layout, bias, "none", [], "")
-    return made
+        return made if bias is None else made + bias
+    return _POINTWISE(rows.contiguous(), _layout(weight, transposed, dtype, len(rows)), bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`rows · Wᵀ + b` of which nobody will ask for a gradient."""
+    if 0 < len(rows) <= _loops.int8_rows and min(weight.shape) >= LEAST_INT8_WIDTH:
+        given = rows.contiguous() if rows.dtype == torch.float32 else rows.float()
+        made: Tensor = torch.ops.quantized.linear_dynamic(given, _int8(weight), True)
+        return made if bias is None else made.add_(bias)
+    if _packing_pays(len(rows), dtype):
+        return _product(rows.to(dtype), weight, bias)
+    return F.linear(rows, weight, bias)
 
 
 class Layouts:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from regard import kernels
 from regard.config import SearchConfig
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
@@ -13,7 +14,6 @@ from regard.records import Intervention, Written
 from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
 
-PRECISIONS = ("float32", "int8")
 Watch = Callable[[int], None]  # called with the number of sentences just done
 
 
@@ -109,10 +109,7 @@ class Asked:
                 f"search: intervene changes one text; expected one with words, got {list(texts)}"
             )
         precision = how.get("precision", search.precision)
-        if precision not in PRECISIONS:
-            raise SearchError(
-                f"search.precision: unknown name {precision!r}; known names: {', '.join(PRECISIONS)}"
-            )
+        kernels.check_precision(precision)
         if "follow" in how and len(texts) != 1:
             raise SearchError(
                 f"search: one text can be followed, not {len(texts)}; translate them one by one"

@@ -8,8 +8,10 @@ import torch
 
 from regard.records import Hypothesis
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.stepper import Stepper, check_limits, start_tokens, writable
+from regard.search.stepper import Stepper, best_writable, check_limits, start_tokens
 from regard.search.writer import Writer
+
+MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave it
 
 
 @torch.inference_mode()
@@ -18,7 +20,8 @@ def greedy_search(
 ) -> list[Hypothesis]:
     """One hypothesis a sentence, each at most its `max_lengths` (1 or more) pieces long, end-of-sentence counted.
 
-    Sentences that have ended leave the batch. `score` is that of `ranking`, so that it compares with a beam's.
+    Sentences that have ended leave the batch, several together, for what is left must be copied. `score` is that of
+    `ranking`, so that it compares with a beam's.
     """
     check_limits(stepper, max_lengths)
     writers = [Writer() for _ in range(stepper.num_sentences)]
@@ -27,15 +30,17 @@ def greedy_search(
     tokens = start_tokens(len(going), state)
     while going:
         prediction = stepper.step(tokens, state)
-        gains, tokens = writable(prediction.log_probabilities).max(dim=-1)
+        gains, tokens = (best[:, 0] for best in best_writable(prediction.log_probabilities, 1))
         state = prediction.state
         looks = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
+        alive = []
         for row, (piece, gain) in enumerate(zip(tokens.tolist(), gains.tolist(), strict=True)):
-            writers[going[row]].add(piece, gain, None if looks is None else looks[row])
-        alive = [
-            row for row, sentence in enumerate(going) if not writers[sentence].ended(max_lengths[sentence])
-        ]
-        if len(alive) < len(going):
+            writer = writers[going[row]]
+            if not writer.ended(max_lengths[going[row]]):
+                writer.add(piece, gain, None if looks is None else looks[row])
+                if not writer.ended(max_lengths[going[row]]):
+                    alive.append(row)
+        if len(alive) <= MOST_ALIVE * len(going):
             kept = torch.tensor(alive, dtype=torch.long, device=tokens.device)
             stepper, state, tokens = stepper.select(kept), state.select(kept), tokens[kept]
             going = [going[row] for row in alive]

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from regard.records import END, PAD
 from regard.search.ranking import Ranking
-from regard.search.stepper import writable
+from regard.search.stepper import best_writable
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,11 @@ class Slots:
         A `handicap` (n, V) is what each piece loses in the choice, and only there; of PAD it must be 0.
         """
         sentences, beam = self.totals.shape
-        steps = writable(log_probabilities).reshape(sentences, beam, -1)
-        judged = steps if handicap is None else steps - handicap.unsqueeze(1)
-        gains, pieces = judged.topk(min(beam, steps.shape[-1]), dim=-1)  # (n, beam, k): no slot can fill more
+        judged = log_probabilities
+        if handicap is not None:
+            judged = judged - handicap.repeat_interleave(beam, dim=0)
+        best = best_writable(judged, min(beam, judged.shape[-1]))  # no slot can fill more
+        gains, pieces = (part.reshape(sentences, beam, -1) for part in best)
         continued = self.totals.unsqueeze(-1) + gains.masked_fill(self.finished.unsqueeze(-1), -torch.inf)
         continued[..., 0] = torch.where(self.finished, self.totals, continued[..., 0])
         pieces[..., 0] = pieces[..., 0].masked_fill(self.finished, PAD)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from regard import kernels
 from regard.errors import SearchError
 from regard.records import PAD, START, DecoderState, Prediction
 
@@ -55,6 +56,13 @@ def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
     allowed[:, PAD] = -torch.inf
     allowed[:, START] = -torch.inf
     return allowed
+
+
+def best_writable(
+    log_probabilities: Float[Tensor, "R V"], number: int
+) -> tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]:
+    """The best of what may be written, best first: log-probabilities and pieces."""
+    return kernels.top(log_probabilities, number, banned=(PAD, START))
 
 
 def only_wanted(log_probabilities: Float[Tensor, "R V"], wanted: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:

@@ -10,7 +10,7 @@ import torch
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
-from regard.kernels import Form, Kernels, choose_kernels
+from regard.kernels import Form, Kernels, choose_kernels, cpu_bfloat16_units
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -93,13 +93,6 @@ def _choose_dtype(wanted: str, device: torch.device, width: int) -> Precision:
             "float32", f"the CPU has {units}, but states {width} wide are narrower than {CPU_BFLOAT16_WIDTH}"
         )
     return Precision("bfloat16", f"the CPU has {units}")
-
-
-def cpu_bfloat16_units() -> str | None:
-    """The CPU's instructions for bfloat16 products, AMX-BF16 or AVX512-BF16; None where it has neither."""
-    if torch.cpu._is_amx_tile_supported():
-        return "AMX-BF16"
-    return "AVX512-BF16" if torch.cpu._is_avx512_bf16_supported() else None
 
 
 def make_fabric(config: TrainingConfig, precision: Precision) -> Fabric:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from regard import kernels
+from regard.kernels.few import FEW_ROWS
 from tests.kernels.agreement import check_agreement, leaves
 
 GATES = {"lstm": 4, "gru": 3}
@@ -44,6 +45,22 @@ def test_a_cell_over_a_sentence(cell: str, padded: bool) -> None:
         return hidden, *last
 
     check_agreement(run, inputs)
+
+
+@CELL
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("rows", [1, FEW_ROWS])
+def test_a_cell_over_the_sentences_of_a_small_search(rows: int, cell: str, padded: bool) -> None:
+    width, found = GATES[cell] * SIZE, []
+    live = torch.rand(STEPS, rows) > 0.3 if padded else None
+    projected, *weights = small((STEPS, rows, width), (width, SIZE), (width,))
+    start = small(*[(rows, SIZE)] * PARTS[cell])
+    with torch.inference_mode():
+        for form in kernels.FORMS:
+            with kernels.forced(form):
+                hidden, last = kernels.recur(kernels.Recurrence(cell, *weights), projected, start, live)
+                found.append([hidden, *last])
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
 
 
 @CELL

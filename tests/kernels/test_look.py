@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from regard import kernels
+from regard.attention import Attention
+from regard.attention.normalisers import Softmax
+from regard.attention.scores import AdditiveScore, DotScore, GeneralScore, ScaledDotScore, Score
+from regard.records import AttentionStep, Memory
+
+SCORES = {
+    "additive": lambda: AdditiveScore(6, 6, 11),
+    "dot": lambda: DotScore(6, 6),
+    "scaled_dot": lambda: ScaledDotScore(6, 6),
+    "general": lambda: GeneralScore(6, 6),
+}
+
+
+def looked(attention: Attention, query: torch.Tensor, memory: Memory) -> dict[str, AttentionStep]:
+    """One look in both forms."""
+    found = {}
+    with torch.inference_mode():
+        for form in kernels.FORMS:
+            with kernels.forced(form):
+                found[form] = attention.step(query, attention.prepare(memory), {})
+    return found
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("score", SCORES)
+def test_a_look_is_the_same_in_both_forms(score: str, rows: int, temperature: float) -> None:
+    torch.manual_seed(1)
+    made: Score = SCORES[score]()
+    valid = torch.arange(5) < torch.tensor([5, 2, 0]).unsqueeze(1)  # the last sentence is all padding
+    memory = Memory(torch.randn(3, 5, 6), valid, torch.zeros(3, 6))
+    both = looked(Attention(made, Softmax(temperature)), torch.randn(3 * rows, 1, 6), memory)
+    fused, plain = both["fused"], both["plain"]
+    for name in ("scores", "weights", "context"):
+        torch.testing.assert_close(getattr(fused, name), getattr(plain, name), atol=1e-5, rtol=1e-5)
+    assert fused.weights[-1].sum() == 0
+    assert (fused.scores[-1] == -math.inf).all()
+
+
+def test_keys_and_values_of_a_selection_are_looked_at() -> None:
+    torch.manual_seed(1)
+    attention = Attention(AdditiveScore(6, 6, 11), Softmax())
+    memory = Memory(torch.randn(4, 5, 6), torch.ones(4, 5, dtype=torch.bool), torch.zeros(4, 6))
+    query = torch.randn(4, 1, 6)
+    everything = looked(attention, query, memory)["fused"]
+    some = looked(attention, query[1:3], memory.select(torch.tensor([1, 2])))["fused"]
+    torch.testing.assert_close(some.context, everything.context[1:3])
