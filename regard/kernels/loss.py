@@ -13,8 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import add_columns, array, exp, f32, kernel, larger, like, prange, wide
+from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, wide
 from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.operations import operations
+from regard.kernels.products import autocast_dtype
 
 LOGIT_BYTES = (
     32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
@@ -57,21 +59,20 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, combined: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        dtype = autocast_dtype(weight)
         rows, matrix = combined.to(dtype), weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
         d_rows, d_bias = torch.zeros_like(rows), torch.zeros_like(bias)
         d_weight: Tensor | None = None
-        losses = torch.zeros(len(rows), 2)
+        losses = torch.zeros(len(rows), 2, device=rows.device)
+        on = operations(rows)
         for part in _chunks(len(rows), len(matrix) * matrix.element_size()):
             logits = rows[part] @ matrix.t()
-            _softmax_minus_target(
-                array(logits), array(bias), array(labels[part]), smoothing, array(losses[part])
-            )
+            on(_softmax_minus_target, logits, bias, labels[part], smoothing, losses[part])
             if wanted:
                 torch.mm(logits, matrix, out=d_rows[part])
                 d_weight = _plus_product(d_weight, logits.t(), rows[part])
-                add_columns(array(logits), array(d_bias))
+                on(add_columns, logits, d_bias)
         ctx.smoothing = smoothing
         ctx.save_for_backward(combined, weight, bias, labels, d_rows, d_weight, d_bias)
         total, nll = losses.double().sum(dim=0).float()
@@ -107,8 +108,8 @@ def _scaled(tensor: Tensor | None, scale: Tensor) -> Tensor | None:
     """In float32, times a number."""
     if tensor is None:
         return None
-    made = torch.empty(tensor.shape)
-    _scale(array(tensor), float(scale), array(made))
+    made = torch.empty_like(tensor, dtype=torch.float32)
+    operations(tensor)(_scale, tensor, scale if policy.on_gpu(tensor) else float(scale), made)
     return made
 
 

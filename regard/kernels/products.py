@@ -27,6 +27,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from regard.kernels import compiled, policy
 from regard.kernels.derivatives import wanted_again
+from regard.kernels.operations import operations
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
 LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
@@ -48,7 +49,7 @@ class Linear(nn.Linear):
             made = loop.linear(rows, dtype, weight, bias)
         else:
             wanted = torch.is_grad_enabled() and (weight.requires_grad or input.requires_grad)
-            if wanted or not (_loops.in_int8 or _packing_pays(len(rows), dtype)):
+            if wanted or policy.on_gpu(input) or not (_loops.in_int8 or _packing_pays(len(rows), dtype)):
                 return F.linear(input, weight, bias)
             made = _product(rows.to(dtype), weight, bias)
         return made.reshape(*input.shape[:-1], weight.shape[0])
@@ -175,8 +176,8 @@ def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
     grad = torch.cat(grads)
-    d_bias = torch.zeros(grad.shape[1])
-    compiled.add_columns(compiled.array(grad), compiled.array(d_bias))
+    d_bias = torch.zeros(grad.shape[1], device=grad.device)
+    operations(grad)(compiled.add_columns, grad, d_bias)
     return (grad.t() @ torch.cat(inputs)).float(), d_bias
 
 
@@ -252,7 +253,7 @@ class _MemoryStep(torch.autograd.Function):
     def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:
         ctx.slots, ctx.number, ctx.transposed = slots, slots.take(given), transposed
         ctx.save_for_backward(given, memory)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(given.device.type, enabled=False):
             return given @ (memory.mT if transposed else memory)
 
     @staticmethod
@@ -300,7 +301,7 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool
     if _loops.in_int8 and not torch.is_grad_enabled() and len(rows) and min(weight.shape) >= LEAST_INT8_WIDTH:
         made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
         return made if bias is None else made + bias
-    if not _packing_pays(len(rows), dtype):
+    if policy.on_gpu(rows) or not _packing_pays(len(rows), dtype):
         matrix = weight.detach().to(dtype)
         made = rows @ (matrix if transposed else matrix.t())
         return made if bias is None else made + bias.detach().to(dtype)
@@ -405,4 +406,5 @@ def _packing_pays(rows: int, dtype: torch.dtype) -> bool:
 
 def autocast_dtype(given: Tensor) -> torch.dtype:
     """The type that products with this tensor are taken in."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else given.dtype
+    device = given.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else given.dtype

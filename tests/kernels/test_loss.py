@@ -7,7 +7,7 @@ import torch
 
 from regard import kernels
 from regard.kernels import loss
-from tests.kernels.agreement import check_agreement, leaves
+from tests.kernels.agreement import check_agreement, leaves, of_numba
 
 SMOOTHING = pytest.mark.parametrize("smoothing", [0.0, 0.1])
 
@@ -65,6 +65,7 @@ def test_large_logits_do_not_overflow() -> None:
         assert total.item() == pytest.approx(600)
 
 
+@of_numba
 def test_all_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
     seen: list[int] = []
