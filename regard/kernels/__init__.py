@@ -4,12 +4,13 @@ from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
-from regard.kernels.loss import cross_entropy
+from regard.kernels.loss import NO_LABEL, cross_entropy
 from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, fused, use
 from regard.kernels.products import Linear, against, full, int8, steps, summed
 
 __all__ = [
     "FORMS",
+    "NO_LABEL",
     "Form",
     "Kernels",
     "Linear",

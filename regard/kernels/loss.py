@@ -22,6 +22,7 @@ LOGIT_BYTES = (
     32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
 )
 LEAST_ROWS = 128
+NO_LABEL = -100  # as torch's own losses have it
 
 
 def cross_entropy(
@@ -34,8 +35,8 @@ def cross_entropy(
     """Summed over N rows: the loss with label smoothing, which carries the gradient, and the negative log-likelihood.
 
     The logits are `W h + b`. Label smoothing: Szegedy et al. 2016, section 7: its share of the target's probability
-    is spread evenly over the vocabulary. The fused form computes the gradient in the forward pass, chunk by chunk,
-    and keeps only its products with the weight and the rows.
+    is spread evenly over the vocabulary. A row labelled NO_LABEL costs nothing. The fused form computes the gradient
+    in the forward pass, chunk by chunk, and keeps only its products with the weight and the rows.
     """
     if not policy.fused(combined, weight, bias):
         total, nll = cross_entropy_plain(combined, weight, bias, labels, smoothing)
@@ -49,8 +50,8 @@ def cross_entropy_plain(
     """All logits at once."""
     logits = F.linear(combined, weight, bias)
     log_probabilities = F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
-    nll = F.nll_loss(log_probabilities, labels, reduction="sum")
-    spread = -log_probabilities.mean(dim=-1).sum()
+    nll = F.nll_loss(log_probabilities, labels, reduction="sum", ignore_index=NO_LABEL)
+    spread = -log_probabilities.mean(dim=-1).masked_fill(labels == NO_LABEL, 0.0).sum()
     return (1 - smoothing) * nll + smoothing * spread, nll
 
 
@@ -128,6 +129,11 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
     even = f32(smoothing) / f32(size)
     for r in prange(rows):
         row, e = logits[r], np.empty(size, np.float32)
+        if labels[r] < 0:
+            for v in range(size):
+                row[v] = like(row, f32(0))
+            losses[r, 0] = losses[r, 1] = f32(0)
+            continue
         most, logits_sum = f32(-3.0e38), f32(0)
         for v in range(size):
             e[v] = wide(row[v]) + bias[v]

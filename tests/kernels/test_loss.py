@@ -48,6 +48,23 @@ def test_a_loss_that_is_not_finite_is_told(form: kernels.Form, bad: float) -> No
     assert not nll.isfinite()
 
 
+@SMOOTHING
+def test_rows_without_a_label_cost_nothing(smoothing: float) -> None:
+    combined, weight, bias = leaves((5, 3), (7, 3), (7,))
+    labels = torch.tensor([2, kernels.NO_LABEL, 6, kernels.NO_LABEL, 0])
+
+    def total(*tensors: torch.Tensor) -> torch.Tensor:
+        return kernels.cross_entropy(*tensors, labels, smoothing)[0]
+
+    check_agreement(total, [combined, weight, bias])
+    whole, kept = total(combined, weight, bias), labels != kernels.NO_LABEL
+    part, nll = kernels.cross_entropy(combined[kept], weight, bias, labels[kept], smoothing)
+    torch.testing.assert_close(whole, part)
+    assert torch.equal(kernels.cross_entropy(combined, weight, bias, labels)[1], nll)
+    (grad,) = torch.autograd.grad(whole, combined)
+    assert not grad[~kept].any()
+
+
 @pytest.mark.parametrize("form", kernels.FORMS)
 def test_no_rows_cost_nothing(form: kernels.Form) -> None:
     with kernels.forced(form):

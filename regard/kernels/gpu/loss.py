@@ -38,7 +38,7 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses, size, BLOCK: 
         larger = tl.maximum(most, tl.max(x, axis=0))
         total = total * tl.exp(most - larger) + tl.sum(tl.where(inside, tl.exp(x - larger), 0.0), axis=0)
         most = larger
-    counts = label >= 0
+    counts = label >= 0  # not NO_LABEL
     log_total = tl.log(total) + most
     nll = log_total - target
     spread = log_total - logits_sum / size
