@@ -233,6 +233,7 @@ class TrainingConfig:
         device: auto, cpu, cuda or cuda:1
         precision: auto, float32 or bfloat16
         kernels: auto, fused (compiled loops, where they run) or plain (as in the papers; for comparison)
+        graphs: auto (with fused kernels on a single GPU, passes over batches are recorded and played again) or off
         threads: CPU threads; 0: all cores
         tensorboard: also write TensorBoard event files (extra: tensorboard)
     """
@@ -269,6 +270,7 @@ class TrainingConfig:
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     kernels: Literal["auto", "fused", "plain"] = "auto"
+    graphs: Literal["auto", "off"] = "auto"
     threads: int = 0
     tensorboard: bool = False
 
