@@ -116,6 +116,7 @@ class Slots:
         self._form = form
         self._inputs: list[Tensor] = []
         self._grads: list[tuple[int, Tensor] | None] = []
+        self.matrix: Tensor | None = None  # a weight as a GPU multiplies by it
 
     def take(self, given: Tensor) -> int:
         """Keep a step's input; its number."""
@@ -230,7 +231,11 @@ class _LinearStep(torch.autograd.Function):
         ctx.slots, ctx.number = slots, slots.take(rows)
         ctx.save_for_backward(given, weight)
         ctx.biased = bias is not None
-        return _product(rows, weight, bias)
+        return (
+            _product_on_gpu(rows, slots, weight, bias)
+            if policy.on_gpu(rows)
+            else _product(rows, weight, bias)
+        )
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -244,7 +249,11 @@ class _LinearStep(torch.autograd.Function):
         ctx.slots.put(ctx.number, grad)
         back = None
         if ctx.needs_input_grad[0]:
-            back = _product(grad, weight, None, transposed=True).to(given.dtype)
+            if policy.on_gpu(grad):
+                back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
+            else:
+                back = _product(grad, weight, None, transposed=True)
+            back = back.to(given.dtype)
         return back, None, None, *([None] * (1 + ctx.biased))
 
 
@@ -301,7 +310,7 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool
     if _loops.in_int8 and not torch.is_grad_enabled() and len(rows) and min(weight.shape) >= LEAST_INT8_WIDTH:
         made = torch.ops.quantized.linear_dynamic(rows.float().contiguous(), _int8(weight), True)
         return made if bias is None else made + bias
-    if policy.on_gpu(rows) or not _packing_pays(len(rows), dtype):
+    if not _packing_pays(len(rows), dtype):
         matrix = weight.detach().to(dtype)
         made = rows @ (matrix if transposed else matrix.t())
         return made if bias is None else made + bias.detach().to(dtype)
@@ -309,6 +318,18 @@ def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool
     layout = _layout(weight, transposed, dtype, len(rows))
     made = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), layout, bias, "none", [], "")
     return made
+
+
+def _product_on_gpu(
+    rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None, transposed: bool = False
+) -> Tensor:
+    """The same with a weight that is cast once a loop, and kept no longer: a recorded pass must cast it anew."""
+    if slots.matrix is None or slots.matrix.dtype != rows.dtype:
+        slots.matrix = weight.detach().to(rows.dtype)
+    with torch.autocast(rows.device.type, enabled=False):
+        if transposed:
+            return rows @ slots.matrix
+        return F.linear(rows, slots.matrix, None if bias is None else bias.detach().to(rows.dtype))
 
 
 class Layouts:

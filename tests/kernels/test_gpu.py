@@ -16,7 +16,9 @@ from torch import Tensor
 
 from regard import kernels
 from regard.kernels import cells, compiled, loss, operations, parts, policy, products
+from regard.training.graphs import Shape
 from tests.kernels.agreement import DEVICE, INTERPRETED, check_agreement, leaves
+from tests.small import random_batch, small_way
 
 pytest.importorskip("triton")
 if not INTERPRETED and DEVICE == "cpu":
@@ -149,3 +151,27 @@ def test_no_rows_cost_nothing() -> None:
 
 def test_the_twins_are_found_once() -> None:
     assert operations.operations(torch.ones(1)) is operations.operations(torch.ones(2))
+
+
+@pytest.mark.parametrize("way", ["luong", "bahdanau", "gnmt"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_whole_models_with_rows_of_padding(way: str, cell: str, dtype: torch.dtype) -> None:
+    model = small_way(way, "additive", cell, num_layers=1 if way == "bahdanau" else 2)
+    model, batch = model.to(DEVICE), random_batch()
+    filled = Shape.of(batch).filled(batch).to(DEVICE)
+    assert not filled.source_valid[len(batch.rows) :].any()
+    found = {}
+    for form in kernels.FORMS:
+        with (
+            kernels.forced(form),
+            torch.autocast(DEVICE, torch.bfloat16, enabled=dtype == torch.bfloat16),
+        ):
+            loss = model(filled)
+        grads = torch.autograd.grad(loss.total, list(model.parameters()))
+        found[form] = [loss.total, loss.nll, *grads]
+    for fused, plain in zip(found["fused"], found["plain"], strict=True):
+        assert fused.isfinite().all()
+        allowed = 1e-5 if dtype == torch.float32 else 0.05
+        scale = 1 + float(plain.detach().abs().max())
+        torch.testing.assert_close(fused.float(), plain.float(), atol=allowed * scale, rtol=0)

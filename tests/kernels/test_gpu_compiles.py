@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import torch
 
 from regard import kernels
 from regard.kernels import policy
+from regard.training.graphs import Shape
 from tests.kernels.agreement import INTERPRETED, leaves
+from tests.small import random_batch, small_way
 
 pytest.importorskip("triton")
 if INTERPRETED:
@@ -39,7 +42,9 @@ def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         named = dict(zip(kernel.arg_names, given, strict=False)) | more
         options = {name: named.pop(name) for name in ("num_warps", "enable_fp_fusion") if name in named}
         constants = {parameter.name for parameter in kernel.params if parameter.is_constexpr}
-        constants |= {name for name, value in named.items() if value is None}
+        constants |= {
+            name for name, value in named.items() if value is None or (type(value) is int and value == 1)
+        }
         signature = {
             name: "constexpr" if name in constants else TYPES[getattr(value, "dtype", type(value))]
             for name, value in named.items()
@@ -53,8 +58,12 @@ def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_every_kernel_compiles(compiled: dict[str, int], dtype: torch.dtype) -> None:
-    rows, size, places = 2, 48, 5
+@pytest.mark.parametrize(
+    ("rows", "size", "places"), [(2, 48, 5), (1, 1, 1)]
+)  # of a 1 Triton makes a constant
+def test_every_kernel_compiles(
+    compiled: dict[str, int], dtype: torch.dtype, rows: int, size: int, places: int
+) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16), kernels.forced("fused"):
         for additive in (True, False):
             memory = leaves((rows, places, size), (rows, places, 40))
@@ -81,3 +90,27 @@ def test_every_kernel_compiles(compiled: dict[str, int], dtype: torch.dtype) -> 
         kernels.cross_entropy(states, weight, bias, torch.zeros(4, dtype=torch.long), 0.1)[0].backward()
     assert len(compiled) == 11
     assert all(compiled.values())
+
+
+@pytest.mark.parametrize("way", ["luong", "bahdanau", "gnmt"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_everything_is_made_where_the_model_is(way: str, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # on the device that holds no numbers: whoever mixes it with the CPU's tensors is told
+    given: set[str] = set()
+
+    def run(kernel: Any, *arguments: Any, **more: Any) -> None:
+        given.update(one.device.type for one in arguments if isinstance(one, torch.Tensor))
+
+    monkeypatch.setattr(JITFunction, "run", run)
+    monkeypatch.setattr(policy, "on_gpu", lambda tensor: True)
+    monkeypatch.setattr(policy, "fused", lambda *tensors: True)
+    monkeypatch.setattr(kernels, "fused", lambda *tensors: True)
+    monkeypatch.setattr(torch, "autocast", lambda *device, **more: nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *device: False)
+    model = small_way(way, "additive", cell, num_layers=1 if way == "bahdanau" else 2).to("meta")
+    batch = random_batch()
+    loss = model(Shape.of(batch).filled(batch).to("meta"))
+    loss.total.backward()
+    assert loss.total.device.type == "meta"
+    assert all(weight.grad is not None and weight.grad.device.type == "meta" for weight in model.parameters())
+    assert given == {"meta"}

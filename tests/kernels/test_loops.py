@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regard import kernels
-from tests.kernels.agreement import check_agreement, leaves
+from tests.kernels.agreement import DEVICE, check_agreement, leaves
 
 GATES = {"lstm": 4, "gru": 3}
 PARTS = {"lstm": 2, "gru": 1}
@@ -115,7 +115,7 @@ def test_bfloat16_is_close_to_float32() -> None:
         return [weights, *torch.autograd.grad(value, [*own, *(t for t in looked if t is not None)])]
 
     exact = run()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE, torch.bfloat16):
         rough = run()
     for one, other in zip(rough, exact, strict=True):
         assert one.dtype == torch.float32

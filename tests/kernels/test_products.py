@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regard import kernels
-from tests.kernels.agreement import CLOSE, leaves, of_numba
+from tests.kernels.agreement import CLOSE, DEVICE, leaves, of_numba
 
 
 def rolled(layer: nn.Module, start: Tensor, length: int = 5) -> Tensor:
@@ -172,7 +172,7 @@ def test_bfloat16_under_autocast() -> None:
     layer, (start,) = kernels.Linear(16, 16), leaves((4, 16))
     found = {}
     for form in kernels.FORMS:
-        with kernels.forced(form), torch.autocast("cpu", torch.bfloat16):
+        with kernels.forced(form), torch.autocast(DEVICE, torch.bfloat16):
             value = rolled(layer, start).float().square().sum()
         found[form] = torch.autograd.grad(value, [start, *layer.parameters()])
     for fused, plain in zip(found["fused"], found["plain"], strict=True):
