@@ -113,7 +113,10 @@ class Cell:
         """Get ready to go back, from the gradients of the last state."""
         first = self.hidden[0]
         self.d_projected = self._room()  # (T, R, G)
-        self._from_after = [torch.zeros_like(first) if d is None else d.contiguous() for d in d_last]
+        self._from_after = [  # written over by the steps, and the caller's may be wanted elsewhere
+            torch.zeros_like(first) if d is None else d.clone(memory_format=torch.contiguous_format)
+            for d in d_last
+        ]
         self._d_hidden, self._back = torch.empty_like(first), torch.zeros_like(self.low[0])
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
