@@ -69,7 +69,8 @@ class _CrossEntropy(torch.autograd.Function):
         on = operations(rows)
         for part in _chunks(len(rows), len(matrix) * matrix.element_size()):
             logits = rows[part] @ matrix.t()
-            on(_softmax_minus_target, logits, bias, labels[part], smoothing, losses[part])
+            given = map(on.take, (logits, bias, labels[part]))
+            on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))
             if wanted:
                 torch.mm(logits, matrix, out=d_rows[part])
                 d_weight = _plus_product(d_weight, logits.t(), rows[part])
@@ -110,7 +111,8 @@ def _scaled(tensor: Tensor | None, scale: Tensor) -> Tensor | None:
     if tensor is None:
         return None
     made = torch.empty_like(tensor, dtype=torch.float32)
-    operations(tensor)(_scale, tensor, scale if policy.on_gpu(tensor) else float(scale), made)
+    on, by = operations(tensor), scale if policy.on_gpu(tensor) else float(scale)
+    on.of(_scale)(on.take(tensor), by, on.take(made))
     return made
 
 

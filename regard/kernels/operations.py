@@ -24,9 +24,9 @@ class Operations:
     take: Callable[[Tensor], Any]
     of: Callable[[Any], Any]
 
-    def __call__(self, operation: Any, *given: Any) -> None:
-        """Run a loop over tensors and numbers."""
-        self.of(operation)(*(self.take(one) if isinstance(one, Tensor) else one for one in given))
+    def __call__(self, operation: Any, *given: Tensor) -> None:
+        """Run a loop over tensors."""
+        self.of(operation)(*map(self.take, given))
 
 
 def operations(tensor: Tensor) -> Operations:
