@@ -5,7 +5,7 @@ from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import NO_LABEL, cross_entropy
-from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, forced, fused, use
+from regard.kernels.policy import FORMS, Form, Kernels, by_numba, choose_kernels, forced, fused, use
 from regard.kernels.products import Linear, against, full, int8, steps, summed
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "against",
     "attend_after",
     "attend_before",
+    "by_numba",
     "choose_kernels",
     "cross_entropy",
     "dropout",

@@ -108,6 +108,11 @@ def on_gpu(tensor: Tensor) -> bool:
     return tensor.is_cuda or _interpreted
 
 
+def by_numba(*tensors: Tensor) -> bool:
+    """Whether the fused form runs and is numba's: for what has no twin in Triton."""
+    return fused(*tensors) and not on_gpu(tensors[0])
+
+
 def _fused_on_gpu(tensors: tuple[Tensor, ...]) -> bool:
     if not all(t.is_cuda and t.dtype in (torch.float32, torch.bfloat16) for t in tensors):
         return False

@@ -9,6 +9,7 @@ import torch
 from regard import kernels
 from regard.errors import ConfigError
 from regard.kernels import compiled, policy
+from tests.kernels.agreement import of_numba
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 
@@ -17,6 +18,13 @@ def test_fused_where_it_runs() -> None:
     assert policy.fused(torch.ones(1))
     assert not policy.fused(torch.ones(1, dtype=torch.float64))
     assert not policy.fused(torch.ones(1), torch.ones(1, device="meta"))
+
+
+@of_numba
+def test_what_has_no_twin_asks_for_numba() -> None:
+    assert policy.by_numba(torch.ones(1))
+    with kernels.forced("plain"):
+        assert not policy.by_numba(torch.ones(1))
 
 
 def test_it_can_be_forced_and_is_as_before_afterwards() -> None:
