@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TEST_WORKERS ?= 2
 
-.PHONY: help demo test test-browser slow bench check format clean
+.PHONY: help demo test test-browser test-triton slow bench check format clean
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ —/'
 
@@ -29,6 +29,11 @@ test-browser: $(READY) ## the page in a browser; needs Chromium, and npm for the
 	  echo "without npm and axe-core the accessibility check is skipped"
 	$(BIN)/python -m pytest -m browser
 	@echo "pictures to look at: .browser/screens"
+
+test-triton: $(READY) ## the GPU's kernels without a GPU: run by Triton's interpreter, and compiled for GPUs
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
+	TRITON_INTERPRET=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/kernels
+	$(BIN)/python -m pytest tests/kernels/test_gpu_compiles.py
 
 slow: $(READY)   ## the long tests: trained models, learning, real data
 	$(BIN)/python -m pytest -m slow

@@ -233,6 +233,8 @@ class TrainingConfig:
         device: auto, cpu, cuda or cuda:1
         precision: auto, float32 or bfloat16
         kernels: auto, fused (compiled loops, where they run) or plain (as in the papers; for comparison)
+        graphs: off, or auto: with fused kernels on a single GPU, passes over batches are recorded and played again
+            (not yet tried on one)
         threads: CPU threads; 0: all cores
         tensorboard: also write TensorBoard event files (extra: tensorboard)
     """
@@ -269,6 +271,7 @@ class TrainingConfig:
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     kernels: Literal["auto", "fused", "plain"] = "auto"
+    graphs: Literal["auto", "off"] = "off"
     threads: int = 0
     tensorboard: bool = False
 

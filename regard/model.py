@@ -38,11 +38,18 @@ class Seq2Seq(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, batch: Batch) -> Loss:
-        """The loss over all real target tokens. The vocabulary's product is taken once, for all steps."""
+        """The loss over all real target tokens. The vocabulary's product is taken once, for all steps.
+
+        Of a fixed batch it goes over padding too, which costs nothing.
+        """
         combined: Tensor = self.dropout(self.unroll(batch).combined)  # (B, T, H)
-        labels = batch.target[batch.target_valid]
+        if batch.fixed:
+            combined = combined.flatten(0, 1)
+            labels = batch.target.masked_fill(~batch.target_valid, kernels.NO_LABEL).flatten()
+        else:
+            combined, labels = combined[batch.target_valid], batch.target[batch.target_valid]
         total, nll = kernels.cross_entropy(
-            combined[batch.target_valid], self.head.weight, self.head.bias, labels, self.label_smoothing
+            combined, self.head.weight, self.head.bias, labels, self.label_smoothing
         )
         return Loss(total, nll, len(labels))
 

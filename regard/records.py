@@ -60,6 +60,8 @@ class Batch:
 
     `source` (B, S) and `target` (B, T) both end in END before their padding; `target` is what must be
     predicted, `previous` what the decoder has seen when it predicts. `rows` (B,) are places in the corpus.
+    The shape of a `fixed` batch stands for those of others, so that what is computed of it may not depend on what
+    is padding, which may fill whole rows.
     """
 
     source: Int[Tensor, "B S"]
@@ -67,6 +69,7 @@ class Batch:
     target: Int[Tensor, "B T"]
     target_valid: Bool[Tensor, "B T"]
     rows: Int[Tensor, " B"]
+    fixed: bool = False
 
     @property
     def previous(self) -> Int[Tensor, "B T"]:
@@ -87,6 +90,7 @@ class Batch:
             self.target.to(device),
             self.target_valid.to(device),
             self.rows.to(device),
+            self.fixed,
         )
 
     def halves(self) -> tuple[Batch, Batch]:
@@ -212,6 +216,7 @@ class Loss:
     """Summed over the real target tokens of a batch, so that parts of a larger batch add up.
 
     `total` carries the gradient (label smoothing in it), `nll` is the plain negative log-likelihood in nats.
+    `num_tokens` of a fixed batch counts padding, which costs nothing.
     """
 
     total: Float[Tensor, ""]

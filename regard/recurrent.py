@@ -160,7 +160,8 @@ def run(
     Where `valid` is False the state stays as it was and the hidden state given out is 0.
     """
     steps = inputs.transpose(0, 1)
-    padded = None if valid is None or bool(valid.all()) else valid
+    whole = valid is None or (valid.device.type == "cpu" and bool(valid.all()))  # a GPU had to be waited for
+    padded = None if whole else valid
     live = None if padded is None else padded.t()
     if reverse:
         steps, live = steps.flip(0), None if live is None else live.flip(0)

@@ -9,13 +9,23 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from regard import kernels
 from regard.build import build_model
 from regard.model import Seq2Seq
 from regard.records import END, Batch, Loss, Unrolled
 from regard.recurrent import Dropout
-from tests.small import VOCABULARY_SIZE, pad_further, random_batch, small_config, small_model, take
+from tests.small import (
+    COMBINATIONS,
+    VOCABULARY_SIZE,
+    pad_further,
+    random_batch,
+    small_config,
+    small_model,
+    small_way,
+    take,
+)
 
 
 def with_fixed_output(probabilities: list[float], label_smoothing: float) -> Seq2Seq:
@@ -75,6 +85,26 @@ def test_parts_of_a_batch_add_up_to_the_whole() -> None:
 def test_what_stands_in_the_padding_does_not_matter() -> None:
     model, batch = small_model(), random_batch()
     torch.testing.assert_close(model(pad_further(batch)).total, model(batch).total)
+
+
+@pytest.mark.parametrize(("way", "score"), COMBINATIONS)
+def test_a_fixed_batch_may_be_padded_by_rows_and_costs_the_same(way: str, score: str) -> None:
+    model, batch = small_way(way, score), random_batch()
+    filled = pad_further(batch)
+    rows = (0, 0, 0, 2)
+    fixed = Batch(
+        *(F.pad(side, rows) for side in (filled.source, filled.source_valid)),
+        *(F.pad(side, rows) for side in (filled.target, filled.target_valid)),
+        F.pad(batch.rows, (0, 2)),
+        fixed=True,
+    )
+    (one, other), weights = (model(batch), model(fixed)), list(model.parameters())
+    torch.testing.assert_close(other.total, one.total)
+    torch.testing.assert_close(other.nll, one.nll)
+    grads = (torch.autograd.grad(loss.total, weights, allow_unused=True) for loss in (one, other))
+    for expected, found in zip(*grads, strict=True):
+        if expected is not None:
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_the_future_is_not_seen() -> None:

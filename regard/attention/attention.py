@@ -90,7 +90,7 @@ class Attention(nn.Module):
         if torch.is_grad_enabled() or query.shape[1] != 1 or state:
             return None
         looking = self.looking(memory)
-        return looking if looking is not None and kernels.fused(query, looking.keys) else None
+        return looking if looking is not None and kernels.by_numba(query, looking.keys) else None
 
     def _look(self, query: Tensor, looking: kernels.Looking) -> AttentionStep:
         scores, weights, context = (part.unsqueeze(1) for part in kernels.look(looking, query.squeeze(1)))

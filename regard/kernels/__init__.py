@@ -5,14 +5,25 @@ from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
 from regard.kernels.look import look
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
-from regard.kernels.loss import cross_entropy
-from regard.kernels.policy import FORMS, Form, Kernels, choose_kernels, cpu_bfloat16_units, forced, fused, use
+from regard.kernels.loss import NO_LABEL, cross_entropy
+from regard.kernels.policy import (
+    FORMS,
+    Form,
+    Kernels,
+    by_numba,
+    choose_kernels,
+    cpu_bfloat16_units,
+    forced,
+    fused,
+    use,
+)
 from regard.kernels.precision import PRECISIONS, check_precision, lowered
 from regard.kernels.products import Linear, against, full, int8, steps, summed
 from regard.kernels.vocabulary import log_softmax, top
 
 __all__ = [
     "FORMS",
+    "NO_LABEL",
     "PRECISIONS",
     "Form",
     "Kernels",
@@ -23,6 +34,7 @@ __all__ = [
     "against",
     "attend_after",
     "attend_before",
+    "by_numba",
     "check_precision",
     "choose_kernels",
     "cpu_bfloat16_units",

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, f32, inner, kernel, prange, tanh
+from regard.kernels.compiled import f32, inner, kernel, prange, tanh
 from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.operations import operations
 from regard.kernels.products import backward_pass, current_loop, full
 
 
@@ -42,14 +43,14 @@ class _Total:
     """The gradient of the keys, added up over the steps that a backward pass comes through."""
 
     def __init__(self, keys: Tensor) -> None:
-        self._shape = keys.shape
+        self._shape, self._device = keys.shape, keys.device
         self._of: tuple[int, Tensor] | None = None
 
     def so_far(self) -> Tensor:
         """What to add to, zero at first."""
         now = backward_pass()
         if self._of is None or self._of[0] != now:
-            self._of = (now, torch.zeros(self._shape))
+            self._of = (now, torch.zeros(self._shape, device=self._device))
         return self._of[1]
 
     def formed(self) -> tuple[Tensor] | None:
@@ -63,8 +64,8 @@ class _Additive(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, keys: Tensor, v: Tensor, total: _Total | None) -> Tensor:
         given = query.float().contiguous(), keys.float().contiguous(), v.float().contiguous()
-        scores = torch.empty(query.shape[0], query.shape[1], keys.shape[1])
-        _forward(*map(array, given), array(scores))
+        scores = given[0].new_empty(query.shape[0], query.shape[1], keys.shape[1])
+        operations(scores)(_additive_forward, *given, scores)
         ctx.total = total
         ctx.save_for_backward(query, keys, v, *given)
         return scores
@@ -74,14 +75,14 @@ class _Additive(torch.autograd.Function):
         query, keys, v, *given = ctx.saved_tensors
         if wanted_again():
             return *through(additive_plain, (query, keys, v), (grad,)), None
-        d_query, d_v = torch.empty_like(given[0]), torch.zeros(len(query), v.shape[0])
+        d_query, d_v = torch.empty_like(given[0]), given[0].new_zeros(len(query), v.shape[0])
         d_keys = torch.zeros_like(given[1]) if ctx.total is None else ctx.total.so_far()
-        _backward(*map(array, (*given, grad.contiguous(), d_query, d_keys, d_v)))
+        operations(grad)(_additive_backward, *given, grad.contiguous(), d_query, d_keys, d_v)
         return d_query.to(query.dtype), (d_keys if ctx.total is None else None), d_v.sum(dim=0), None
 
 
 @kernel
-def _forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
+def _additive_forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
     for b in prange(sentences):
         for t in range(query.shape[1]):
@@ -109,7 +110,7 @@ def add_gradients(q, k, v, d, y, dq, dk, dv):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _backward(query, keys, v, grad, d_query, d_keys, d_v):  # type: ignore[no-untyped-def]
+def _additive_backward(query, keys, v, grad, d_query, d_keys, d_v):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
     for b in prange(sentences):
         dv, y = d_v[b], np.empty(size, np.float32)

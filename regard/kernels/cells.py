@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, f32, kernel, like, prange, sigmoid, tanh, wide
+from regard.kernels.compiled import f32, kernel, like, prange, sigmoid, tanh, wide
 from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.operations import operations
 
 Live = Tensor | None
 
@@ -94,10 +95,10 @@ class _LSTM(torch.autograd.Function):
         if wanted_again():
             inputs = projected, recurrent, hidden, cell
             return *through(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
-        d_gates = torch.empty(gates.shape, dtype=projected.dtype)
+        d_gates = torch.empty_like(gates, dtype=projected.dtype)
         d_kept, d_old = torch.empty_like(new), torch.empty_like(new)
         given = gates, cell.contiguous(), new, alive, d_hidden.contiguous(), d_cell.contiguous()
-        _lstm_backward(*map(array, given), *map(array, (d_gates, d_kept, d_old)))
+        operations(new)(_lstm_backward, *given, d_gates, d_kept, d_old)
         return d_gates, d_gates, (None if live is None else d_kept), d_old, None
 
 
@@ -114,10 +115,10 @@ class _GRU(torch.autograd.Function):
         if wanted_again():
             inputs = projected, recurrent, hidden
             return *through(partial(gru_plain, live=live), inputs, (d_new,)), None
-        d_projected, d_recurrent = (torch.empty(gates.shape, dtype=projected.dtype) for _ in range(2))
-        d_old = torch.empty(hidden.shape)
+        d_projected, d_recurrent = (torch.empty_like(gates, dtype=projected.dtype) for _ in range(2))
+        d_old = _room(hidden, *hidden.shape)
         given = gates, recurrent.contiguous(), hidden.contiguous(), alive, d_new.contiguous()
-        _gru_backward(*map(array, given), *map(array, (d_projected, d_recurrent, d_old)))
+        operations(gates)(_gru_backward, *given, d_projected, d_recurrent, d_old)
         return d_projected, d_recurrent, d_old, None
 
 
@@ -126,24 +127,31 @@ def _lstm(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """New hidden state and cell, the gates, and which rows live."""
     rows, size = cell.shape
-    gates, alive = torch.empty(rows, 4 * size), _alive(live, rows)
-    new_hidden, new_cell = torch.empty(rows, size), torch.empty(rows, size)
+    gates, alive = _room(cell, rows, 4 * size), _alive(live, cell)
+    new_hidden, new_cell = _room(cell, rows, size), _room(cell, rows, size)
     given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, cell, alive))
-    _lstm_forward(*map(array, given), array(gates), array(new_hidden), array(new_cell))
+    operations(cell)(_lstm_forward, *given, gates, new_hidden, new_cell)
     return new_hidden, new_cell, gates, alive
 
 
 def _gru(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> tuple[Tensor, Tensor, Tensor]:
     """The new hidden state, the gates, and which rows live."""
     rows, size = hidden.shape
-    gates, new, alive = torch.empty(rows, 3 * size), torch.empty(rows, size), _alive(live, rows)
+    gates, new, alive = _room(hidden, rows, 3 * size), _room(hidden, rows, size), _alive(live, hidden)
     given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, alive))
-    _gru_forward(*map(array, given), array(gates), array(new))
+    operations(hidden)(_gru_forward, *given, gates, new)
     return new, gates, alive
 
 
-def _alive(live: Live, rows: int) -> Tensor:
-    return torch.ones(rows, dtype=torch.bool) if live is None else live.reshape(rows).contiguous()
+def _alive(live: Live, state: Tensor) -> Tensor:
+    rows = len(state)
+    if live is None:
+        return torch.ones(rows, dtype=torch.bool, device=state.device)
+    return live.reshape(rows).contiguous()
+
+
+def _room(state: Tensor, *shape: int) -> Tensor:
+    return torch.empty(shape, device=state.device)
 
 
 # Each loop below touches few arrays, from 0 on, so that the compiler can tell them apart and use vector instructions.

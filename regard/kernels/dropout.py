@@ -27,7 +27,7 @@ def dropout(states: Tensor, share: float) -> Tensor:
     if states.device.type != "cpu":
         return F.dropout(states, share)
     seed = int(torch.randint(2**62, ()))
-    if policy.fused(states):
+    if policy.by_numba(states):
         return _Dropout.apply(states, share, seed)  # type: ignore[no-any-return]
     return dropout_plain(states, share, seed)
 

@@ -19,9 +19,9 @@ from torch.nn import functional as F
 from regard.kernels import policy
 from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
-from regard.kernels.compiled import array
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.few import FEW_ROWS, recur_few
+from regard.kernels.operations import operations
 from regard.kernels.parts import CELLS, Cell, Look, Part, Product, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
 
@@ -58,7 +58,8 @@ def recur(
     """All steps of a cell: its hidden states, and its last state."""
     weights = recurrence.weight, recurrence.bias
     if policy.fused(projected, *start, *weights):
-        if not torch.is_grad_enabled() and projected.shape[1] <= FEW_ROWS:
+        few = projected.shape[1] <= FEW_ROWS and not policy.on_gpu(projected)
+        if few and not torch.is_grad_enabled():
             hidden, *last = recur_few(recurrence.cell, live, projected, *weights, start)
             return hidden, tuple(last)
         dtype = autocast_dtype(weights[0])
@@ -287,7 +288,7 @@ class _AttendAfter(torch.autograd.Function):
             Product(combine, None, steps, rows, loop.dtype),
         )
         fed.inputs[0] = 0
-        combined = torch.empty(steps, rows, len(combine), dtype=loop.dtype)
+        combined = given.new_empty(steps, rows, len(combine))
         width = joined.inputs.shape[-1] - top.low.shape[-1]
         for t in range(steps):
             cells[0](t, fed(t, plus=given[t]))
@@ -323,9 +324,10 @@ class _AttendAfter(torch.autograd.Function):
         fed.grads = cells[0].d_projected
         d_combined = torch.zeros_like(combined) if d_combined is None else d_combined.contiguous()
         d_weights = None if d_weights is None else d_weights.contiguous()
-        d_fed = torch.zeros_like(combined[0])
+        d_fed, on = torch.zeros_like(combined[0]), operations(combined)
+        take, through_tanh = on.take, on.of(tanh_back)
         for t in reversed(range(len(combined))):
-            tanh_back(*map(array, (d_combined[t], d_fed, combined[t], joined.grads[t])))
+            through_tanh(*map(take, (d_combined[t], d_fed, combined[t], joined.grads[t])))
             d_joined = joined.back(t)
             d_query = query.back(t, d_joined, d_weights)
             cells[-1].back(t, (d_joined, width), (d_query, 0))

@@ -13,13 +13,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import add_columns, array, exp, f32, kernel, larger, like, prange, wide
+from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, wide
 from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.operations import operations
+from regard.kernels.products import autocast_dtype
 
 LOGIT_BYTES = (
     32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
 )
 LEAST_ROWS = 128
+NO_LABEL = -100  # as torch's own losses have it
 
 
 def cross_entropy(
@@ -32,8 +35,8 @@ def cross_entropy(
     """Summed over N rows: the loss with label smoothing, which carries the gradient, and the negative log-likelihood.
 
     The logits are `W h + b`. Label smoothing: Szegedy et al. 2016, section 7: its share of the target's probability
-    is spread evenly over the vocabulary. The fused form computes the gradient in the forward pass, chunk by chunk,
-    and keeps only its products with the weight and the rows.
+    is spread evenly over the vocabulary. A row labelled NO_LABEL costs nothing. The fused form computes the gradient
+    in the forward pass, chunk by chunk, and keeps only its products with the weight and the rows.
     """
     if not policy.fused(combined, weight, bias):
         total, nll = cross_entropy_plain(combined, weight, bias, labels, smoothing)
@@ -47,8 +50,8 @@ def cross_entropy_plain(
     """All logits at once."""
     logits = F.linear(combined, weight, bias)
     log_probabilities = F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
-    nll = F.nll_loss(log_probabilities, labels, reduction="sum")
-    spread = -log_probabilities.mean(dim=-1).sum()
+    nll = F.nll_loss(log_probabilities, labels, reduction="sum", ignore_index=NO_LABEL)
+    spread = -log_probabilities.mean(dim=-1).masked_fill(labels == NO_LABEL, 0.0).sum()
     return (1 - smoothing) * nll + smoothing * spread, nll
 
 
@@ -57,21 +60,21 @@ class _CrossEntropy(torch.autograd.Function):
     def forward(
         ctx: Any, combined: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        dtype = autocast_dtype(weight)
         rows, matrix = combined.to(dtype), weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
         d_rows, d_bias = torch.zeros_like(rows), torch.zeros_like(bias)
         d_weight: Tensor | None = None
-        losses = torch.zeros(len(rows), 2)
+        losses = torch.zeros(len(rows), 2, device=rows.device)
+        on = operations(rows)
         for part in _chunks(len(rows), len(matrix) * matrix.element_size()):
             logits = rows[part] @ matrix.t()
-            _softmax_minus_target(
-                array(logits), array(bias), array(labels[part]), smoothing, array(losses[part])
-            )
+            given = map(on.take, (logits, bias, labels[part]))
+            on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))
             if wanted:
                 torch.mm(logits, matrix, out=d_rows[part])
                 d_weight = _plus_product(d_weight, logits.t(), rows[part])
-                add_columns(array(logits), array(d_bias))
+                on(add_columns, logits, d_bias)
         ctx.smoothing = smoothing
         ctx.save_for_backward(combined, weight, bias, labels, d_rows, d_weight, d_bias)
         total, nll = losses.double().sum(dim=0).float()
@@ -107,8 +110,9 @@ def _scaled(tensor: Tensor | None, scale: Tensor) -> Tensor | None:
     """In float32, times a number."""
     if tensor is None:
         return None
-    made = torch.empty(tensor.shape)
-    _scale(array(tensor), float(scale), array(made))
+    made = torch.empty_like(tensor, dtype=torch.float32)
+    on, by = operations(tensor), scale if policy.on_gpu(tensor) else float(scale)
+    on.of(_scale)(on.take(tensor), by, on.take(made))
     return made
 
 
@@ -127,6 +131,11 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
     even = f32(smoothing) / f32(size)
     for r in prange(rows):
         row, e = logits[r], np.empty(size, np.float32)
+        if labels[r] < 0:
+            for v in range(size):
+                row[v] = like(row, f32(0))
+            losses[r, 0] = losses[r, 1] = f32(0)
+            continue
         most, logits_sum = f32(-3.0e38), f32(0)
         for v in range(size):
             e[v] = wide(row[v]) + bias[v]

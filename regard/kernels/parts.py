@@ -8,7 +8,7 @@ the end and at once. Blocks are time-major and numbered in the order in which st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from regard.kernels.additive import add_gradients
 from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _lstm_forward
-from regard.kernels.compiled import add_columns, array, exp, f32, inner, kernel, like, prange, tanh, wide
+from regard.kernels.compiled import add_columns, exp, f32, inner, kernel, like, prange, tanh, wide
+from regard.kernels.operations import operations
 from regard.kernels.products import Layouts
 
 Part = tuple[Tensor, int]  # columns of a tensor (R, W) from a place on
@@ -34,8 +35,11 @@ class Product:
         dtype: torch.dtype,
         inputs: Tensor | None = None,
     ) -> None:
-        self.layouts, self._biased = Layouts(weight, bias, dtype, rows), bias is not None
-        self.inputs = torch.empty(steps, rows, weight.shape[1], dtype=dtype) if inputs is None else inputs
+        laid: type[Layouts] = operations(weight).of(Layouts)
+        self.layouts, self._biased = laid(weight, bias, dtype, rows), bias is not None
+        self.inputs = (
+            weight.new_empty(steps, rows, weight.shape[1], dtype=dtype) if inputs is None else inputs
+        )
         self.grads = torch.empty(0)
 
     def __call__(self, t: int, plus: Tensor | None = None, then: str = "none") -> Tensor:
@@ -56,9 +60,9 @@ class Product:
         grads, inputs = self.grads.flatten(0, 1), self.inputs.flatten(0, 1)
         d_bias = None
         if self._biased:
-            d_bias = torch.zeros(grads.shape[1])
-            add_columns(array(grads), array(d_bias))
-        with torch.autocast("cpu", enabled=False):
+            d_bias = torch.zeros(grads.shape[1], device=grads.device)
+            operations(grads)(add_columns, grads, d_bias)
+        with torch.autocast(grads.device.type, enabled=False):
             return (grads.t() @ inputs).float(), d_bias
 
 
@@ -70,6 +74,7 @@ class Cell:
 
     parts: ClassVar[int]
     gates: ClassVar[int]
+    loops: ClassVar[tuple[Any, Any]]  # forwards and back, over the numbers of a step
 
     def __init__(
         self,
@@ -80,9 +85,11 @@ class Cell:
         dtype: torch.dtype,
         live: Tensor | None,
     ) -> None:
-        rows, size = start[0].shape
+        (rows, size), device, on = start[0].shape, start[0].device, operations(start[0])
+        self._take, (self._forth, self._back_over) = on.take, map(on.of, self.loops)
+        self._add_part = on.of(_add_part)
         self.steps = steps
-        self.states = [torch.empty(steps + 1, rows, size) for _ in start]
+        self.states = [torch.empty(steps + 1, rows, size, device=device) for _ in start]
         for states, first in zip(self.states, start, strict=True):
             states[0] = first
         self.hidden = self.states[0]
@@ -90,13 +97,13 @@ class Cell:
         self.low = self.hidden if self._same else self.hidden.to(dtype)  # what products read
         self.recur = Product(weight, bias, steps, rows, dtype, inputs=self.low[:steps])
         alive = (
-            torch.ones(1, dtype=torch.bool).expand(steps, rows).contiguous()
+            torch.ones(1, dtype=torch.bool, device=device).expand(steps, rows).contiguous()
             if live is None
             else live.contiguous()
         )
-        self._gates = torch.empty(steps, rows, self.gates * size)
-        self._alive, self._acts = array(alive), array(self._gates)
-        self._blocks, self._low = [array(states) for states in self.states], array(self.low)
+        self._alive = on.take(alive)
+        self._acts = on.take(torch.empty(steps, rows, self.gates * size, device=device))
+        self._blocks = [on.take(states) for states in self.states]
 
     def __call__(self, t: int, projected: Tensor) -> None:
         """Take a step: fills `hidden` and `low` at t + 1."""
@@ -106,7 +113,10 @@ class Cell:
         """Get ready to go back, from the gradients of the last state."""
         first = self.hidden[0]
         self.d_projected = self._room()  # (T, R, G)
-        self._from_after = [torch.zeros_like(first) if d is None else d.contiguous() for d in d_last]
+        self._from_after = [  # written over by the steps, and the caller's may be wanted elsewhere
+            torch.zeros_like(first) if d is None else d.clone(memory_format=torch.contiguous_format)
+            for d in d_last
+        ]
         self._d_hidden, self._back = torch.empty_like(first), torch.zeros_like(self.low[0])
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
@@ -128,29 +138,30 @@ class Cell:
         """All that is wanted of a hidden state: by rows that keep it, by the product of the next step, by others."""
         total, parts = self._d_hidden, [(self._from_after[0], 0), (self._back, 0), *d_hidden]
         for number, (part, first) in enumerate(parts):
-            _add_part(array(part), first, number > 0, array(total))
+            self._add_part(self._take(part), first, number > 0, self._take(total))
         return total
 
 
 class LSTM(Cell):
     """Two parts, hidden state and cell."""
 
-    parts, gates = 2, 4
+    parts, gates, loops = 2, 4, (_lstm_forward, _lstm_backward)
 
     def __call__(self, t: int, projected: Tensor) -> None:
         """As `cells.lstm`."""
         hidden, cell = self._blocks
-        given = array(projected), array(self.recur(t)), hidden[t], cell[t], self._alive[t]
-        _lstm_forward(*given, self._acts[t], hidden[t + 1], cell[t + 1])
+        products = self._take(projected), self._take(self.recur(t))
+        given = *products, hidden[t], cell[t], self._alive[t]
+        self._forth(*given, self._acts[t], hidden[t + 1], cell[t + 1])
         self._lower(t)
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
         """One gradient for both products."""
         total, (kept, d_cell) = self._wanted(d_hidden), self._from_after
         d_old = torch.empty_like(d_cell)
-        cell = self._blocks[1]
-        given = self._acts[t], cell[t], cell[t + 1], self._alive[t], array(total), array(d_cell)
-        _lstm_backward(*given, *map(array, (self.d_projected[t], kept, d_old)))
+        cell, take = self._blocks[1], self._take
+        given = self._acts[t], cell[t], cell[t + 1], self._alive[t], take(total), take(d_cell)
+        self._back_over(*given, *map(take, (self.d_projected[t], kept, d_old)))
         self._from_after = [kept, d_old]
         self._back = self.recur.back(t)
         return self.d_projected[t]
@@ -166,24 +177,24 @@ class LSTM(Cell):
 class GRU(Cell):
     """One part; the reset gate keeps the gradients of its two products apart."""
 
-    parts, gates = 1, 3
+    parts, gates, loops = 1, 3, (_gru_forward, _gru_backward)
 
     def __call__(self, t: int, projected: Tensor) -> None:
         """As `cells.gru`."""
-        hidden = self._blocks[0]
+        hidden, take = self._blocks[0], self._take
         recurrent = self.recur(t)
         if t == 0:
             self._products = recurrent.new_empty(self.steps, *recurrent.shape)
         self._products[t] = recurrent
-        given = array(projected), array(recurrent), hidden[t], self._alive[t]
-        _gru_forward(*given, self._acts[t], hidden[t + 1])
+        given = take(projected), take(recurrent), hidden[t], self._alive[t]
+        self._forth(*given, self._acts[t], hidden[t + 1])
         self._lower(t)
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
         """The gradient of `projected`."""
-        total, d_old = self._wanted(d_hidden), self._from_after[0]
-        given = self._acts[t], array(self._products[t]), self._blocks[0][t], self._alive[t], array(total)
-        _gru_backward(*given, *map(array, (self.d_projected[t], self.recur.grads[t], d_old)))
+        total, d_old, take = self._wanted(d_hidden), self._from_after[0], self._take
+        given = self._acts[t], take(self._products[t]), self._blocks[0][t], self._alive[t], take(total)
+        self._back_over(*given, *map(take, (self.d_projected[t], self.recur.grads[t], d_old)))
         self._back = self.recur.back(t)
         return self.d_projected[t]
 
@@ -213,39 +224,39 @@ class Look:
         scale: float,
         steps: int,
     ) -> None:
-        self.weights = torch.empty(steps, *valid.shape)
-        self._memory = [array(tensor.contiguous()) for tensor in (keys, values, valid)]
-        self._v = None if v is None else array(v.contiguous())
-        self._keys, self._values, self._scale = keys, values, scale
+        on = operations(keys)
+        self._take = on.take
+        self._forth, self._back_over = map(
+            on.of, (_look_dot, _look_dot_back) if v is None else (_look_additive, _look_additive_back)
+        )
+        self.weights = torch.empty(steps, *valid.shape, device=keys.device)
+        self._memory = [on.take(tensor.contiguous()) for tensor in (keys, values, valid)]
+        self._score = (scale,) if v is None else (on.take(v.contiguous()), scale)
+        self._keys, self._values, self._v = keys, values, v
 
     def __call__(self, t: int, query: Tensor, context: Tensor) -> None:
         """Write the context of a query (R, K) into the first M columns."""
-        given, made = (array(query), *self._memory), (array(self.weights[t]), array(context))
-        if self._v is None:
-            _look_dot(*given, self._scale, *made)
-        else:
-            _look_additive(*given, self._v, self._scale, *made)
+        take = self._take
+        self._forth(take(query), *self._memory, *self._score, take(self.weights[t]), take(context))
 
     def begin_back(self) -> None:
         """Get ready to go back."""
-        self.d_keys, self.d_values = torch.zeros(self._keys.shape), torch.zeros(self._values.shape)
-        self._d_memory = array(self.d_keys), array(self.d_values)
+        new, take = self.weights.new_zeros, self._take
+        self.d_keys, self.d_values = new(self._keys.shape), new(self._values.shape)
+        self._grads = [take(self.d_keys), take(self.d_values)]
         self._nothing = torch.zeros_like(self.weights[0])
         if self._v is not None:
-            self.d_v = torch.zeros(len(self._keys), len(self._v))
+            self.d_v = new(len(self._keys), len(self._v))
+            self._grads.append(take(self.d_v))
 
     def back(
         self, t: int, query: Tensor, d_context: Tensor, d_weights: Tensor | None, d_query: Tensor
     ) -> None:
         """Write the gradient of the query of a step, from that of the context in the first M columns."""
-        wanted = array(d_context), array(self._nothing if d_weights is None else d_weights)
-        given = array(query), *self._memory, array(self.weights[t]), *wanted
-        if self._v is None:
-            _look_dot_back(*given, self._scale, array(d_query), *self._d_memory)
-        else:
-            _look_additive_back(
-                *given, self._v, self._scale, array(d_query), *self._d_memory, array(self.d_v)
-            )
+        take = self._take
+        wanted = take(d_context), take(self._nothing if d_weights is None else d_weights)
+        given = take(query), *self._memory, take(self.weights[t]), *wanted
+        self._back_over(*given, *self._score, take(d_query), *self._grads)
 
 
 @kernel

@@ -1,14 +1,18 @@
 """Which form of an operation runs, the plain or the fused: decided by hardware, dtype and shape, never by the clock.
 
-The plain form is always there and is what the fused one answers to. It runs on devices other than the CPU, in
-float64, under `torch.compile`, where numba or its OpenMP layer is missing, and wherever it is forced.
+The plain form is always there and is what the fused one answers to. It runs in float64, under `torch.compile`, on a
+CPU where numba or its OpenMP layer is missing, on a GPU where Triton is missing or cannot compile for it, on other
+devices, and wherever it is forced.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -19,6 +23,7 @@ from regard.kernels import compiled
 
 Form = Literal["fused", "plain"]
 FORMS: tuple[Form, ...] = ("fused", "plain")
+LEAST_CAPABILITY = (7, 0)  # of an NVIDIA GPU that Triton compiles for
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Kernels:
 
 
 _forced: Form | None = None
+_interpreted = False
 
 
 def choose_kernels(wanted: str, device: torch.device) -> Kernels:
@@ -43,7 +49,8 @@ def choose_kernels(wanted: str, device: torch.device) -> Kernels:
         raise ConfigError(f"training.kernels: unknown name {wanted!r}; known names: auto, {', '.join(FORMS)}")
     missing = _what_is_missing(device)
     if missing is None:
-        return Kernels("fused", "compiled for this CPU by numba")
+        by = "CPU by numba" if device.type == "cpu" else "GPU by Triton"
+        return Kernels("fused", f"compiled for this {by}")
     if wanted == "fused":
         raise ConfigError(f"training.kernels fused: {missing}; set it to auto or plain")
     return Kernels("plain", missing)
@@ -66,20 +73,72 @@ def forced(form: Form | None) -> Iterator[None]:
         use(before)
 
 
+@contextmanager
+def interpreted() -> Iterator[None]:
+    """Inside, fused means Triton's kernels on the CPU too, run by its interpreter: for tests without a GPU.
+
+    Raises ConfigError where that cannot be.
+    """
+    global _interpreted
+    if os.environ.get("TRITON_INTERPRET") != "1" or _triton_is_missing():
+        raise ConfigError(
+            "kernels: Triton's interpreter needs triton, and TRITON_INTERPRET=1 set before Python starts"
+        )
+    before, _interpreted = _interpreted, True
+    try:
+        yield
+    finally:
+        _interpreted = before
+
+
 def fused(*tensors: Tensor) -> bool:
-    """Whether the fused form runs on these tensors: float32 or bfloat16 on the CPU."""
-    if _forced == "plain" or not compiled.AVAILABLE or torch.compiler.is_compiling():
+    """Whether the fused form runs on these tensors: float32 or bfloat16, all on the CPU or all on a GPU."""
+    if _forced == "plain" or torch.compiler.is_compiling():
         return False
     if not all(t.device.type == "cpu" and t.dtype in (torch.float32, torch.bfloat16) for t in tensors):
-        return False
+        return _fused_on_gpu(tensors)
+    if not compiled.AVAILABLE:
+        return _interpreted
     compiled.match_threads()
     return True
 
 
+def on_gpu(tensor: Tensor) -> bool:
+    """Whether a fused operation on this tensor is Triton's and not numba's."""
+    return tensor.is_cuda or _interpreted
+
+
+def by_numba(*tensors: Tensor) -> bool:
+    """Whether the fused form runs and is numba's: for what has no twin in Triton."""
+    return fused(*tensors) and not on_gpu(tensors[0])
+
+
+def _fused_on_gpu(tensors: tuple[Tensor, ...]) -> bool:
+    if not all(t.is_cuda and t.dtype in (torch.float32, torch.bfloat16) for t in tensors):
+        return False
+    return _what_is_missing(tensors[0].device) is None
+
+
 def _what_is_missing(device: torch.device) -> str | None:
-    if device.type != "cpu":
-        return f"fused kernels are for the CPU, this is {device.type}"
-    return None if compiled.AVAILABLE else "numba or its OpenMP layer is not installed"
+    if device.type == "cpu":
+        return None if compiled.AVAILABLE else "numba or its OpenMP layer is not installed"
+    if device.type != "cuda":
+        return f"fused kernels are for CPUs and CUDA GPUs, this is {device.type}"
+    if _triton_is_missing():
+        return "triton is not installed"
+    if torch.version.cuda and torch.cuda.is_available():
+        capability = torch.cuda.get_device_capability(device)
+        if capability < LEAST_CAPABILITY:
+            return (
+                f"Triton compiles for capability {'.'.join(map(str, LEAST_CAPABILITY))} "
+                f"or newer, this GPU has {'.'.join(map(str, capability))}"
+            )
+    return None
+
+
+@cache
+def _triton_is_missing() -> bool:
+    return find_spec("triton") is None
 
 
 def cpu_bfloat16_units() -> str | None:

@@ -28,6 +28,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from regard.kernels import compiled, policy
 from regard.kernels.derivatives import wanted_again
+from regard.kernels.operations import operations
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
 LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
@@ -53,7 +54,7 @@ def linear(
     loop, recorded = _loops.current, torch.is_grad_enabled()
     if loop is not None and recorded and weight.requires_grad:
         made = loop.linear(rows, dtype, weight, bias)
-    elif recorded and (weight.requires_grad or input.requires_grad):
+    elif policy.on_gpu(input) or (recorded and (weight.requires_grad or input.requires_grad)):
         made = F.linear(rows, weight, bias)  # in two dimensions: in three, torch copies the weight
     else:
         made = _searching(rows, dtype, weight, bias)
@@ -122,6 +123,7 @@ class Slots:
         self._form = form
         self._inputs: list[Tensor] = []
         self._grads: list[tuple[int, Tensor] | None] = []
+        self.matrix: Tensor | None = None  # a weight as a GPU multiplies by it
 
     def take(self, given: Tensor) -> int:
         """Keep a step's input; its number."""
@@ -182,8 +184,8 @@ def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
     grad = torch.cat(grads)
-    d_bias = torch.zeros(grad.shape[1])
-    compiled.add_columns(compiled.array(grad), compiled.array(d_bias))
+    d_bias = torch.zeros(grad.shape[1], device=grad.device)
+    operations(grad)(compiled.add_columns, grad, d_bias)
     return (grad.t() @ torch.cat(inputs)).float(), d_bias
 
 
@@ -236,7 +238,11 @@ class _LinearStep(torch.autograd.Function):
         ctx.slots, ctx.number = slots, slots.take(rows)
         ctx.save_for_backward(given, weight)
         ctx.biased = bias is not None
-        return _product(rows, weight, bias)
+        return (
+            _product_on_gpu(rows, slots, weight, bias)
+            if policy.on_gpu(rows)
+            else _product(rows, weight, bias)
+        )
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -250,7 +256,11 @@ class _LinearStep(torch.autograd.Function):
         ctx.slots.put(ctx.number, grad)
         back = None
         if ctx.needs_input_grad[0]:
-            back = _product(grad, weight, None, transposed=True).to(given.dtype)
+            if policy.on_gpu(grad):
+                back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
+            else:
+                back = _product(grad, weight, None, transposed=True)
+            back = back.to(given.dtype)
         return back, None, None, *([None] * (1 + ctx.biased))
 
 
@@ -259,7 +269,7 @@ class _MemoryStep(torch.autograd.Function):
     def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:
         ctx.slots, ctx.number, ctx.transposed = slots, slots.take(given), transposed
         ctx.save_for_backward(given, memory)
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(given.device.type, enabled=False):
             return given @ (memory.mT if transposed else memory)
 
     @staticmethod
@@ -320,6 +330,18 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
     if _packing_pays(len(rows), dtype):
         return _product(rows.to(dtype), weight, bias)
     return F.linear(rows, weight, bias)
+
+
+def _product_on_gpu(
+    rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None, transposed: bool = False
+) -> Tensor:
+    """The same with a weight that is cast once a loop, and kept no longer: a recorded pass must cast it anew."""
+    if slots.matrix is None or slots.matrix.dtype != rows.dtype:
+        slots.matrix = weight.detach().to(rows.dtype)
+    with torch.autocast(rows.device.type, enabled=False):
+        if transposed:
+            return rows @ slots.matrix
+        return F.linear(rows, slots.matrix, None if bias is None else bias.detach().to(rows.dtype))
 
 
 class Layouts:
@@ -417,4 +439,5 @@ def _packing_pays(rows: int, dtype: torch.dtype) -> bool:
 
 def autocast_dtype(given: Tensor) -> torch.dtype:
     """The type that products with this tensor are taken in."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else given.dtype
+    device = given.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else given.dtype

@@ -18,7 +18,7 @@ BLOCK = 64  # log-probabilities of which first the largest is looked at
 
 def log_softmax(logits: Float[Tensor, "... V"]) -> Float[Tensor, "... V"]:
     """Log-probabilities in nats; float32 at least."""
-    if torch.is_grad_enabled() or not policy.fused(logits):
+    if torch.is_grad_enabled() or not policy.by_numba(logits):
         return F.log_softmax(logits, dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
     made = torch.empty(logits.shape)
     size = logits.shape[-1]
@@ -34,7 +34,7 @@ def top(
     Where fewer than `number` are above minus infinity, that fills up the row.
     """
     fits = number <= log_probabilities.shape[-1] and log_probabilities.dtype == torch.float32
-    if not fits or not policy.fused(log_probabilities):
+    if not fits or not policy.by_numba(log_probabilities):
         return _top_plain(log_probabilities, number, banned)
     rows = len(log_probabilities)
     best, places = torch.full((rows, number), -torch.inf), torch.zeros(rows, number, dtype=torch.long)

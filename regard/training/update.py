@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
+from regard.kernels import fused
 from regard.records import Batch, Loss
 from regard.training.device_memory import is_out_of_memory, let_go
+from regard.training.graphs import Graphs, Record, on_cuda
 from regard.training.schedule import make_optimiser
 
 if TYPE_CHECKING:
@@ -40,14 +42,22 @@ class Update:
 
     The loss is divided by the target tokens of the whole global batch, over accumulated batches and ranks, so
     the gradient is that of one large batch however it is cut. A batch that does not fit in memory is cut in two,
-    and its parts again, until they fit; ConfigError if a single pair does not.
+    and its parts again, until they fit; ConfigError if a single pair does not. With fused kernels on a single GPU,
+    passes over batches are recorded and played again (`graphs`) unless the recipe says otherwise; `record` is how.
     """
 
-    def __init__(self, fabric: Fabric, model: nn.Module, config: TrainingConfig) -> None:
+    def __init__(
+        self, fabric: Fabric, model: nn.Module, config: TrainingConfig, record: Record | None = None
+    ) -> None:
         self.fabric = fabric
+        if record is None and fabric.device.type == "cuda" and config.graphs == "auto":
+            record = on_cuda(fabric.device)
         self.optimiser = make_optimiser(config, model.parameters())
         self._clip_norm = config.clip_norm or math.inf
         self._forward, self._stepper = fabric.setup(_TensorsOnly(model), self.optimiser)
+        self._graphs = None
+        if record is not None and fabric.world_size == 1:
+            self._graphs = Graphs(self._pass, model.parameters(), record)
 
     def __call__(self, batches: Sequence[Batch], learning_rate: float) -> Updated:
         """One step over these batches of this rank at this learning rate."""
@@ -69,10 +79,12 @@ class Update:
         """
         parts = [[batch] for batch in batches]
         while True:
-            self.optimiser.zero_grad()
+            self.optimiser.zero_grad(set_to_none=self._graphs is None)  # graphs know where gradients are
             nll = torch.zeros((), device=self.fabric.device)
             for cut in parts:
                 if not self._add_gradients(cut, scale, nll, last=cut is parts[-1]):
+                    if self._graphs is not None:
+                        self._graphs.give_up()
                     let_go(self.fabric.device)
                     cut[:] = self._smaller(cut)
                     break
@@ -85,17 +97,22 @@ class Update:
             for part in parts:
                 more_to_come = not (last and part is parts[-1])
                 with self.fabric.no_backward_sync(self._forward, enabled=more_to_come):
-                    moved = part.to(self.fabric.device)
-                    total, part_nll = self._forward(
-                        moved.source, moved.source_valid, moved.target, moved.target_valid, moved.rows
-                    )
-                    self.fabric.backward(total * scale)
-                nll += part_nll.detach()
+                    if self._graphs is not None and fused(next(self._forward.parameters())):
+                        nll += self._graphs(part, scale)
+                    else:
+                        nll += self._pass(part.to(self.fabric.device), scale)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return False
         return True
+
+    def _pass(self, batch: Batch, scale: float | Tensor) -> Tensor:
+        """Forwards and back over a batch: adds its gradients, gives its negative log-likelihood."""
+        tensors = batch.source, batch.source_valid, batch.target, batch.target_valid, batch.rows
+        total, nll = self._forward(*tensors, batch.fixed)
+        self.fabric.backward(total * scale)
+        return nll.detach()  # type: ignore[no-any-return]
 
     def _smaller(self, parts: Sequence[Batch]) -> list[Batch]:
         """Each part of more than one pair in two."""
@@ -132,7 +149,13 @@ class _TensorsOnly(nn.Module):
         self.model = model
 
     def forward(
-        self, source: Tensor, source_valid: Tensor, target: Tensor, target_valid: Tensor, rows: Tensor
+        self,
+        source: Tensor,
+        source_valid: Tensor,
+        target: Tensor,
+        target_valid: Tensor,
+        rows: Tensor,
+        fixed: bool,
     ) -> tuple[Tensor, Tensor]:
-        loss: Loss = self.model(Batch(source, source_valid, target, target_valid, rows))
+        loss: Loss = self.model(Batch(source, source_valid, target, target_valid, rows, fixed))
         return loss.total, loss.nll

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
 from regard import kernels
 
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # as `make test-triton` sets it
+DEVICE = os.environ.get("REGARD_TEST_DEVICE", "cpu")  # cuda: tensors are made there
+of_numba = pytest.mark.skipif(INTERPRETED or DEVICE != "cpu", reason="looks into what only the CPU has")
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}  # float32 sums of a few hundred terms in another order
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regard import kernels
 from regard.kernels.few import FEW_ROWS
-from tests.kernels.agreement import check_agreement, leaves
+from tests.kernels.agreement import DEVICE, check_agreement, leaves
 
 GATES = {"lstm": 4, "gru": 3}
 PARTS = {"lstm": 2, "gru": 1}
@@ -115,6 +115,21 @@ def test_a_graph_may_be_gone_back_over_twice() -> None:
         assert torch.equal(one, other)
 
 
+@CELL
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_the_gradient_of_the_last_state_stays_as_it_was(cell: str, form: kernels.Form) -> None:
+    # autograd gives a sum's gradient to all that was added, as one tensor
+    width, parts = GATES[cell] * SIZE, PARTS[cell]
+    inputs = small((STEPS, ROWS, width), (width, SIZE), (width,), *[(ROWS, SIZE)] * parts)
+    (other,) = small((ROWS, SIZE))
+    with kernels.forced(form):
+        before = 2 * other
+        _, last = kernels.recur(kernels.Recurrence(cell, *inputs[1:3]), inputs[0], inputs[3:])
+        (last[0] + before).backward(torch.full((ROWS, SIZE), 3.0))
+    assert other.grad is not None
+    assert (other.grad == 6).all()
+
+
 def test_bfloat16_is_close_to_float32() -> None:
     width, (looked, valid) = 4 * SIZE, memory(additive=True)
     own = small(
@@ -132,7 +147,7 @@ def test_bfloat16_is_close_to_float32() -> None:
         return [weights, *torch.autograd.grad(value, [*own, *(t for t in looked if t is not None)])]
 
     exact = run()
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE, torch.bfloat16):
         rough = run()
     for one, other in zip(rough, exact, strict=True):
         assert one.dtype == torch.float32

@@ -7,7 +7,7 @@ import torch
 
 from regard import kernels
 from regard.kernels import loss
-from tests.kernels.agreement import check_agreement, leaves
+from tests.kernels.agreement import check_agreement, leaves, of_numba
 
 SMOOTHING = pytest.mark.parametrize("smoothing", [0.0, 0.1])
 
@@ -48,6 +48,23 @@ def test_a_loss_that_is_not_finite_is_told(form: kernels.Form, bad: float) -> No
     assert not nll.isfinite()
 
 
+@SMOOTHING
+def test_rows_without_a_label_cost_nothing(smoothing: float) -> None:
+    combined, weight, bias = leaves((5, 3), (7, 3), (7,))
+    labels = torch.tensor([2, kernels.NO_LABEL, 6, kernels.NO_LABEL, 0])
+
+    def total(*tensors: torch.Tensor) -> torch.Tensor:
+        return kernels.cross_entropy(*tensors, labels, smoothing)[0]
+
+    check_agreement(total, [combined, weight, bias])
+    whole, kept = total(combined, weight, bias), labels != kernels.NO_LABEL
+    part, nll = kernels.cross_entropy(combined[kept], weight, bias, labels[kept], smoothing)
+    torch.testing.assert_close(whole, part)
+    assert torch.equal(kernels.cross_entropy(combined, weight, bias, labels)[1], nll)
+    (grad,) = torch.autograd.grad(whole, combined)
+    assert not grad[~kept].any()
+
+
 @pytest.mark.parametrize("form", kernels.FORMS)
 def test_no_rows_cost_nothing(form: kernels.Form) -> None:
     with kernels.forced(form):
@@ -65,6 +82,7 @@ def test_large_logits_do_not_overflow() -> None:
         assert total.item() == pytest.approx(600)
 
 
+@of_numba
 def test_all_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
     seen: list[int] = []

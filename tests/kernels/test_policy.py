@@ -9,6 +9,7 @@ import torch
 from regard import kernels
 from regard.errors import ConfigError
 from regard.kernels import compiled, policy
+from tests.kernels.agreement import of_numba
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 
@@ -17,6 +18,13 @@ def test_fused_where_it_runs() -> None:
     assert policy.fused(torch.ones(1))
     assert not policy.fused(torch.ones(1, dtype=torch.float64))
     assert not policy.fused(torch.ones(1), torch.ones(1, device="meta"))
+
+
+@of_numba
+def test_what_has_no_twin_asks_for_numba() -> None:
+    assert policy.by_numba(torch.ones(1))
+    with kernels.forced("plain"):
+        assert not policy.by_numba(torch.ones(1))
 
 
 def test_it_can_be_forced_and_is_as_before_afterwards() -> None:
@@ -31,13 +39,39 @@ def test_it_can_be_forced_and_is_as_before_afterwards() -> None:
 def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(kernels.choose_kernels("auto", CPU)) == "fused (compiled for this CPU by numba)"
     assert str(kernels.choose_kernels("plain", CPU)) == "plain (as the recipe says)"
-    assert str(kernels.choose_kernels("auto", GPU)) == "plain (fused kernels are for the CPU, this is cuda)"
+    other = torch.device("mps")
+    assert (
+        str(kernels.choose_kernels("auto", other))
+        == "plain (fused kernels are for CPUs and CUDA GPUs, this is mps)"
+    )
     monkeypatch.setattr(compiled, "AVAILABLE", False)
     assert kernels.choose_kernels("auto", CPU).form == "plain"
     with pytest.raises(
         ConfigError, match="numba or its OpenMP layer is not installed; set it to auto or plain"
     ):
         kernels.choose_kernels("fused", CPU)
+
+
+def test_on_a_gpu_it_is_triton_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "_triton_is_missing", lambda: True)
+    assert str(kernels.choose_kernels("auto", GPU)) == "plain (triton is not installed)"
+    with pytest.raises(ConfigError, match="triton is not installed; set it to auto or plain"):
+        kernels.choose_kernels("fused", GPU)
+    monkeypatch.setattr(policy, "_triton_is_missing", lambda: False)
+    assert str(kernels.choose_kernels("auto", GPU)) == "fused (compiled for this GPU by Triton)"
+    monkeypatch.setattr(torch.version, "cuda", "12.8")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (6, 1))
+    assert (
+        str(kernels.choose_kernels("auto", GPU))
+        == "plain (Triton compiles for capability 7.0 or newer, this GPU has 6.1)"
+    )
+
+
+def test_the_interpreter_is_refused_where_it_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    with pytest.raises(ConfigError, match="needs triton, and TRITON_INTERPRET=1 set"), policy.interpreted():
+        pass
 
 
 def test_an_unknown_name_is_refused() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from regard import kernels
-from tests.kernels.agreement import CLOSE, leaves
+from tests.kernels.agreement import CLOSE, DEVICE, leaves, of_numba
 
 
 def rolled(layer: nn.Module, start: Tensor, length: int = 5) -> Tensor:
@@ -172,7 +172,7 @@ def test_bfloat16_under_autocast() -> None:
     layer, (start,) = kernels.Linear(16, 16), leaves((4, 16))
     found = {}
     for form in kernels.FORMS:
-        with kernels.forced(form), torch.autocast("cpu", torch.bfloat16):
+        with kernels.forced(form), torch.autocast(DEVICE, torch.bfloat16):
             value = rolled(layer, start).float().square().sum()
         found[form] = torch.autograd.grad(value, [start, *layer.parameters()])
     for fused, plain in zip(found["fused"], found["plain"], strict=True):
@@ -180,6 +180,7 @@ def test_bfloat16_under_autocast() -> None:
         torch.testing.assert_close(fused, plain, atol=5e-2, rtol=5e-2)
 
 
+@of_numba
 def test_int8_is_close_and_only_without_gradients() -> None:
     layer, given = kernels.Linear(256, 300), torch.randn(20, 256)
     with torch.no_grad():

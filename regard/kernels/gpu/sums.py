@@ -1,0 +1,45 @@
+"""What torch's own operations do as well, and the gradient of a tanh."""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from regard.kernels.gpu.functions import OPTIONS, block
+
+
+def add_columns(matrix: Tensor, sums: Tensor) -> None:
+    """The twin of numba's."""
+    sums.add_(matrix.sum(dim=0, dtype=torch.float32))
+
+
+def add_part(part: Tensor, first: int, more: bool, total: Tensor) -> None:
+    """The twin of numba's."""
+    columns = part[:, first : first + total.shape[1]]
+    if more:
+        total.add_(columns)
+    else:
+        total.copy_(columns)
+
+
+def scale(given: Tensor, by: Tensor, made: Tensor) -> None:
+    """The twin of numba's; `by` stays on the GPU, for to ask for it is to wait."""
+    made.copy_(given).mul_(by)
+
+
+def tanh_back(d_made: Tensor, more: Tensor, made: Tensor, d_given: Tensor) -> None:
+    """The twin of numba's."""
+    width = block(made.numel(), 1024)
+    _tanh_back[(triton.cdiv(made.numel(), width),)](
+        d_made, more, made, d_given, made.numel(), BLOCK=width, **OPTIONS
+    )
+
+
+@triton.jit
+def _tanh_back(d_made, more, made, d_given, size, BLOCK: tl.constexpr):
+    j = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = j < size
+    d = tl.load(d_made + j, mask=inside, other=0.0).to(tl.float32)
+    d += tl.load(more + j, mask=inside, other=0.0).to(tl.float32)
+    y = tl.load(made + j, mask=inside, other=0.0).to(tl.float32)
+    tl.store(d_given + j, d * (1 - y * y), mask=inside)
