@@ -124,5 +124,5 @@ class LuongDecoder(Decoder):
         return torch.tanh(self.combine(torch.cat([context, hidden], dim=-1)))
 
     def _state(self, layers: list[CellState], combined: Tensor, attention: AttentionStep) -> DecoderState:
-        fed = {} if self.feed is None else {"combined": combined.to(layers[-1][0].dtype)}
+        fed = {} if self.feed is None else {"combined": combined}
         return DecoderState(name_layers(layers, self.parts) | fed | name_attention(attention.state))
