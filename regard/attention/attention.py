@@ -95,7 +95,9 @@ class Attention(nn.Module):
     def _look(self, query: Tensor, looking: kernels.Looking) -> AttentionStep:
         scores, weights, context = (part.unsqueeze(1) for part in kernels.look(looking, query.squeeze(1)))
         assert isinstance(self.normalise, Softmax)
-        return AttentionStep(scores * self.normalise.temperature, weights, context, {})
+        if self.normalise.temperature != 1:
+            scores = scores * self.normalise.temperature
+        return AttentionStep(scores, weights, context, {})
 
     def _after(self, weights: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not self.sequential:

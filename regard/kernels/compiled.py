@@ -62,7 +62,8 @@ def inner(function: Kernel) -> Kernel:
 
 def array(tensor: Tensor) -> NDArray[Any]:
     """A tensor's memory as numpy sees it; of bfloat16 the bits, which `wide` and `like` read and write."""
-    tensor = tensor.detach()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 

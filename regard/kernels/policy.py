@@ -95,8 +95,9 @@ def fused(*tensors: Tensor) -> bool:
     """Whether the fused form runs on these tensors: float32 or bfloat16, all on the CPU or all on a GPU."""
     if _forced == "plain" or torch.compiler.is_compiling():
         return False
-    if not all(t.device.type == "cpu" and t.dtype in (torch.float32, torch.bfloat16) for t in tensors):
-        return _fused_on_gpu(tensors)
+    for tensor in tensors:  # asked several times a step: no generator, no device object
+        if not tensor.is_cpu or (tensor.dtype != torch.float32 and tensor.dtype != torch.bfloat16):
+            return _fused_on_gpu(tensors)
     if not compiled.AVAILABLE:
         return _interpreted
     compiled.match_threads()
