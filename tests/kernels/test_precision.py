@@ -7,6 +7,7 @@ from regard import kernels
 from regard.errors import SearchError
 from regard.kernels import precision as chosen
 from regard.kernels.products import _loops
+from tests.kernels.agreement import of_numba
 
 CPU = torch.device("cpu")
 
@@ -47,6 +48,7 @@ def test_int8_is_refused_off_the_cpu() -> None:
         pass
 
 
+@of_numba
 def test_many_rows_are_multiplied_as_they_were() -> None:
     torch.manual_seed(1)
     layer = kernels.Linear(256, 256)
