@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from regard.kernels.compiled import array, f32, kernel, prange, tanh, wide
+from regard.kernels.compiled import array, inner, kernel, prange
 from regard.kernels.loops import Looking
-from regard.kernels.parts import _softmax_and_sum
+from regard.kernels.parts import additive_scores, dot_scores, softmax_and_sum
 from regard.kernels.products import linear
 
 
@@ -36,38 +35,27 @@ def look(
 
 @kernel
 def _additive(query, keys, values, valid, v, scale, scores, weights, context):  # type: ignore[no-untyped-def]
-    places, size, rows = keys.shape[1], keys.shape[2], len(query) // max(len(keys), 1)
+    rows = len(query) // max(len(keys), 1)
     for r in prange(len(query)):
         b = r // rows
-        q, given, w = np.empty(size, np.float32), query[r], weights[r]
-        for a in range(size):
-            q[a] = wide(given[a])
-        for s in range(places):
-            k, total = keys[b, s], f32(0)
-            if valid[b, s]:
-                for a in range(size):
-                    total += v[a] * tanh(q[a] + k[a])
-            w[s] = total * f32(scale)
-        e = scores[r]
-        for s in range(places):
-            if valid[b, s]:
-                e[s] = w[s]
-        _softmax_and_sum(w, valid[b], values[b], context[r])
+        additive_scores(query[r], keys[b], valid[b], v, scale, weights[r])
+        _keep(weights[r], valid[b], scores[r])
+        softmax_and_sum(weights[r], valid[b], values[b], context[r])
 
 
 @kernel
 def _dot(query, keys, values, valid, scale, scores, weights, context):  # type: ignore[no-untyped-def]
-    places, size, rows = keys.shape[1], keys.shape[2], len(query) // max(len(keys), 1)
+    rows = len(query) // max(len(keys), 1)
     for r in prange(len(query)):
         b = r // rows
-        q, w = query[r], weights[r]
-        for s in range(places):
-            k, total = keys[b, s], f32(0)
-            for a in range(size):
-                total += wide(q[a]) * k[a]
-            w[s] = total * f32(scale)
-        e = scores[r]
-        for s in range(places):
-            if valid[b, s]:
-                e[s] = w[s]
-        _softmax_and_sum(w, valid[b], values[b], context[r])
+        dot_scores(query[r], keys[b], scale, weights[r])
+        _keep(weights[r], valid[b], scores[r])
+        softmax_and_sum(weights[r], valid[b], values[b], context[r])
+
+
+@inner
+def _keep(given, valid, scores):  # type: ignore[no-untyped-def]
+    """The scores of valid places; the others stay as they are, minus infinity."""
+    for s in range(len(given)):
+        if valid[s]:
+            scores[s] = given[s]

@@ -282,32 +282,16 @@ def _add_part(part, first, more, total):  # type: ignore[no-untyped-def]
 
 @kernel
 def _look_additive(query, keys, values, valid, v, scale, weights, context):  # type: ignore[no-untyped-def]
-    places, size = keys.shape[1], keys.shape[2]
     for b in prange(len(keys)):
-        q, scores = np.empty(size, np.float32), weights[b]
-        given = query[b]
-        for a in range(size):
-            q[a] = wide(given[a])
-        for s in range(places):
-            k, total = keys[b, s], f32(0)
-            if valid[b, s]:
-                for a in range(size):
-                    total += v[a] * tanh(q[a] + k[a])
-            scores[s] = total * f32(scale)
-        _softmax_and_sum(scores, valid[b], values[b], context[b, : values.shape[2]])
+        additive_scores(query[b], keys[b], valid[b], v, scale, weights[b])
+        softmax_and_sum(weights[b], valid[b], values[b], context[b, : values.shape[2]])
 
 
 @kernel
 def _look_dot(query, keys, values, valid, scale, weights, context):  # type: ignore[no-untyped-def]
-    places, size = keys.shape[1], keys.shape[2]
     for b in prange(len(keys)):
-        q, scores = query[b], weights[b]
-        for s in range(places):
-            k, total = keys[b, s], f32(0)
-            for a in range(size):
-                total += wide(q[a]) * k[a]
-            scores[s] = total * f32(scale)
-        _softmax_and_sum(scores, valid[b], values[b], context[b, : values.shape[2]])
+        dot_scores(query[b], keys[b], scale, weights[b])
+        softmax_and_sum(weights[b], valid[b], values[b], context[b, : values.shape[2]])
 
 
 @kernel
@@ -360,7 +344,31 @@ def _look_dot_back(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-def]
+def additive_scores(query, keys, valid, v, scale, scores):  # type: ignore[no-untyped-def]
+    """Of a query (A,) against the keys (S, A) that are valid; 0 of the others."""
+    q = np.empty(len(query), np.float32)
+    for a in range(len(q)):
+        q[a] = wide(query[a])
+    for s in range(len(keys)):
+        k, total = keys[s], f32(0)
+        if valid[s]:
+            for a in range(len(q)):
+                total += v[a] * tanh(q[a] + k[a])
+        scores[s] = total * f32(scale)
+
+
+@inner
+def dot_scores(query, keys, scale, scores):  # type: ignore[no-untyped-def]
+    """Of a query (K,) against the keys (S, K)."""
+    for s in range(len(keys)):
+        k, total = keys[s], f32(0)
+        for a in range(len(k)):
+            total += wide(query[a]) * k[a]
+        scores[s] = total * f32(scale)
+
+
+@inner
+def softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-def]
     """Scores (S,) become weights, 0 where not valid; the sum of the values (S, M) by them."""
     most, total = f32(-3.0e38), f32(0)
     for s in range(len(scores)):
