@@ -6,6 +6,7 @@ from regard.kernels.dropout import dropout
 from regard.kernels.look import look
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import NO_LABEL, cross_entropy
+from regard.kernels.norm import total_norm
 from regard.kernels.policy import (
     FORMS,
     Form,
@@ -53,5 +54,6 @@ __all__ = [
     "steps",
     "summed",
     "top",
+    "total_norm",
     "use",
 ]

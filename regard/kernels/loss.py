@@ -16,7 +16,7 @@ from regard.kernels import policy
 from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, wide
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
-from regard.kernels.products import autocast_dtype
+from regard.kernels.products import autocast_dtype, multiply_into
 
 LOGIT_BYTES = (
     32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
@@ -63,7 +63,7 @@ class _CrossEntropy(torch.autograd.Function):
         dtype = autocast_dtype(weight)
         rows, matrix = combined.to(dtype), weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
-        d_rows, d_bias = torch.zeros_like(rows), torch.zeros_like(bias)
+        d_rows, d_bias = torch.empty_like(rows), torch.zeros_like(bias)
         d_weight: Tensor | None = None
         losses = torch.zeros(len(rows), 2, device=rows.device)
         on = operations(rows)
@@ -72,7 +72,7 @@ class _CrossEntropy(torch.autograd.Function):
             given = map(on.take, (logits, bias, labels[part]))
             on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))
             if wanted:
-                torch.mm(logits, matrix, out=d_rows[part])
+                multiply_into(d_rows[part], logits, matrix)
                 d_weight = _plus_product(d_weight, logits.t(), rows[part])
                 on(add_columns, logits, d_bias)
         ctx.smoothing = smoothing

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
-from regard.kernels import fused
+from regard.kernels import fused, total_norm
 from regard.records import Batch, Loss
 from regard.training.device_memory import is_out_of_memory, let_go
 from regard.training.graphs import Graphs, Record, on_cuda
@@ -126,14 +126,14 @@ class Update:
         return [half for part in parts for half in (part.halves() if len(part.rows) > 1 else (part,))]
 
     def _clip(self) -> float:
-        """Scale the gradients down where their norm is above what is allowed; gives their norm before."""
-        weights = [weight for weight in self._forward.parameters() if weight.grad is not None]
-        norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-        if (
-            self._clip_norm < norm < math.inf
-        ):  # where nothing is cut, gradients need not be gone through again
-            nn.utils.clip_grads_with_norm_(weights, self._clip_norm, norm)
-        return float(norm)
+        """Have the optimiser divide gradients whose norm is above what is allowed; gives their norm before."""
+        norm = total_norm([weight.grad for weight in self._forward.parameters() if weight.grad is not None])
+        too_long = self._clip_norm < norm < math.inf
+        # fused optimisers divide as they read; of gradients that stay as they are nothing more is read
+        self.optimiser.grad_scale = (  # type: ignore[attr-defined]
+            torch.tensor(norm / self._clip_norm, device=self.fabric.device) if too_long else None
+        )
+        return norm
 
     def _over_ranks(self, value: Tensor) -> Tensor:
         summed = self.fabric.all_reduce(value, reduce_op="sum")
