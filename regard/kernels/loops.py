@@ -22,7 +22,7 @@ from regard.kernels.cells import gru_plain, lstm_plain
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.few import FEW_ROWS, recur_few
 from regard.kernels.operations import operations
-from regard.kernels.parts import CELLS, Cell, Look, Part, Product, tanh_back
+from regard.kernels.parts import CELLS, Cell, Look, Product, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
 
 Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
@@ -182,29 +182,29 @@ class _Query:
         keys, values, project, v = memory
         assert keys is not None
         assert values is not None
+        self._on = operations(inputs)
         self._product = (
             None if project is None else Product(project, None, steps, len(keys), loop.dtype, inputs)
         )
-        self._queries = [inputs[0]] * steps
-        self._inputs = inputs
+        self._inputs, self._queries = inputs, list(self._on.steps(inputs))
         self.look = Look(keys, values, loop.valid, v, loop.scale, steps)
 
-    def __call__(self, t: int, context: Tensor) -> None:
+    def __call__(self, t: int, context: Any) -> None:
         """Write the context of a step into the first columns."""
-        self._queries[t] = self._inputs[t] if self._product is None else self._product(t)
+        if self._product is not None:
+            self._queries[t] = self._on.take(self._product(t))
         self.look(t, self._queries[t], context)
 
-    def begin_back(self) -> None:
-        """Get ready to go back."""
-        self.look.begin_back()
-        self._grads = torch.empty_like(self._inputs) if self._product is None else self._product.room()
+    def begin_back(self, d_weights: Tensor | None) -> None:
+        """Get ready to go back, from the gradients of the weights."""
+        self.look.begin_back(d_weights)
+        grads = torch.empty_like(self._inputs) if self._product is None else self._product.room()
+        self._grads = self._on.steps(grads)
 
-    def back(self, t: int, d_context: Tensor, d_weights: Tensor | None) -> Tensor:
+    def back(self, t: int, d_context: Any) -> Any:
         """The gradient of the state."""
-        self.look.back(
-            t, self._queries[t], d_context, None if d_weights is None else d_weights[t], self._grads[t]
-        )
-        return self._grads[t] if self._product is None else self._product.back(t)
+        self.look.back(t, self._queries[t], d_context, self._grads[t])
+        return self._grads[t] if self._product is None else self._on.take(self._product.back(t))
 
     def gradients(self) -> list[Tensor | None]:
         """Of keys, values, W and v."""
@@ -221,17 +221,17 @@ class _AttendBefore(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         memory, weights, start = more[:4], more[4:6], more[6:]
         steps, rows, _ = projected.shape
-        given = projected.to(loop.dtype).contiguous()
         (cell,) = loop.cells(weights, start, steps)  # type: ignore[arg-type]
         query = _Query(loop, memory, steps, cell.low[:steps])
         enter = Product(gates, None, steps, rows, loop.dtype)
-        for t in range(steps):
-            query(t, enter.inputs[t])
-            cell(t, enter(t, plus=given[t]))
+        contexts = operations(projected).steps(enter.inputs)
+        for t, given in enumerate(projected.to(loop.dtype).contiguous().unbind(0)):
+            query(t, contexts[t])
+            cell(t, cell.take(enter(t, plus=given)))
         ctx.loop, ctx.parts = loop, (cell, query, enter)
         ctx.save_for_backward(gates, projected, *more)
         ctx.set_materialize_grads(False)
-        return cell.hidden[1:], enter.inputs.clone(), query.look.weights
+        return cell.hidden[1:], enter.inputs.clone(), query.look.weights.clone()
 
     @staticmethod
     def backward(
@@ -243,20 +243,19 @@ class _AttendBefore(torch.autograd.Function):
             return None, *through(plain, inputs, (d_hidden, d_contexts, d_weights))
         cell, query, enter = ctx.parts
         cell.begin_back([None] * len(cell.states))
-        query.begin_back()
-        enter.grads = cell.d_projected
-        d_hidden, d_contexts, d_weights = (
-            None if d is None else d.contiguous() for d in (d_hidden, d_contexts, d_weights)
-        )
-        d_after: list[Part] = []
+        query.begin_back(d_weights)
+        enter.want(cell.d_projected)
+        wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
+        d_seen = None if d_contexts is None else d_contexts.unbind(0)
+        d_query = None
         for t in reversed(range(cell.steps)):
-            cell.back(t, *d_after, *([] if d_hidden is None else [(d_hidden[t], 0)]))
+            parts = (None if wanted is None else wanted[t]), d_query
+            cell.back(t, *((part, 0) for part in parts if part is not None))
             d_context = enter.back(t)
-            if d_contexts is not None:
-                d_context = d_context.add_(d_contexts[t])
-            d_after = [(query.back(t, d_context, d_weights), 0)]
-        d_start = cell.end_back()
-        d_start[0] += d_after[0][0]
+            if d_seen is not None:
+                d_context.add_(d_seen[t])
+            d_query = query.back(t, cell.take(d_context))
+        d_start = cell.end_back(*([] if d_query is None else [(d_query, 0)]))
         d_projected = cell.d_projected.to(inputs[1].dtype)
         return (
             None,
@@ -275,37 +274,35 @@ class _AttendAfter(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         memory, weights, lifts, start = _of_layers(loop, more)
         steps, rows, _ = projected.shape
-        given = projected.to(loop.dtype).contiguous()
         cells = loop.cells(weights, start, steps)
         rises = [
             Product(lifts[2 * gap], lifts[2 * gap + 1], steps, rows, loop.dtype)
             for gap in range(loop.layers - 1)
         ]
-        top = cells[-1]
+        top, take = cells[-1], cells[-1].take
         query = _Query(loop, memory, steps, top.low[1:])
-        fed, joined = (
-            Product(feed, None, steps, rows, loop.dtype),
-            Product(combine, None, steps, rows, loop.dtype),
-        )
-        fed.inputs[0] = 0
-        combined = given.new_empty(steps, rows, len(combine))
-        width = joined.inputs.shape[-1] - top.low.shape[-1]
-        for t in range(steps):
-            cells[0](t, fed(t, plus=given[t]))
+        joined = Product(combine, None, steps, rows, loop.dtype)
+        contexts = operations(projected).steps(joined.inputs)
+        states = joined.inputs[:, :, joined.inputs.shape[-1] - top.low.shape[-1] :].unbind(0)
+        feeds = joined.inputs.new_empty(steps + 1, rows, len(combine))  # what is fed at each step, then the last
+        feeds[0] = 0
+        fed, combined = Product(feed, None, steps, rows, loop.dtype, feeds[:steps]), feeds[1:].unbind(0)
+        for t, given in enumerate(projected.to(loop.dtype).contiguous().unbind(0)):
+            cells[0](t, take(fed(t, plus=given)))
             for gap, rise in enumerate(rises):
-                below = cells[gap].low[t + 1]
-                rise.inputs[t] = below if loop.masks is None else below * loop.masks[gap][t]
-                cells[gap + 1](t, rise(t))
-            joined.inputs[t, :, width:] = top.low[t + 1]
-            query(t, joined.inputs[t])
-            combined[t] = joined(t, then="tanh")
-            if t + 1 < steps:
-                fed.inputs[t + 1] = combined[t]
-        ctx.loop, ctx.parts, ctx.width = loop, (cells, rises, query, fed, joined), width
+                below = cells[gap].read[t + 1]
+                if loop.masks is None:
+                    rise.given[t].copy_(below)
+                else:
+                    torch.mul(below, loop.masks[gap][t], out=rise.given[t])
+                cells[gap + 1](t, take(rise(t)))
+            states[t].copy_(top.read[t + 1])
+            query(t, contexts[t])
+            combined[t].copy_(joined(t, then="tanh"))
+        ctx.loop, ctx.parts, ctx.combined = loop, (cells, rises, query, fed, joined), feeds[1:]
         ctx.save_for_backward(feed, combine, projected, *more)
-        ctx.combined = combined
         ctx.set_materialize_grads(False)
-        return combined.clone(), query.look.weights
+        return feeds[1:].clone(), query.look.weights.clone()
 
     @staticmethod
     def backward(ctx: Any, d_combined: Tensor | None, d_weights: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -313,28 +310,31 @@ class _AttendAfter(torch.autograd.Function):
         if wanted_again():
             plain = partial(_attend_after_plain, ctx.loop)
             return None, *through(plain, inputs, (d_combined, d_weights))
-        loop, width, combined = ctx.loop, ctx.width, ctx.combined
+        loop, combined = ctx.loop, ctx.combined
         cells, rises, query, fed, joined = ctx.parts
         for cell in cells:
             cell.begin_back([None] * len(cell.states))
         for gap, rise in enumerate(rises):
-            rise.grads = cells[gap + 1].d_projected
-        query.begin_back()
-        joined.room()
-        fed.grads = cells[0].d_projected
-        d_combined = torch.zeros_like(combined) if d_combined is None else d_combined.contiguous()
-        d_weights = None if d_weights is None else d_weights.contiguous()
-        d_fed, on = torch.zeros_like(combined[0]), operations(combined)
-        take, through_tanh = on.take, on.of(tanh_back)
+            rise.want(cells[gap + 1].d_projected)
+        query.begin_back(d_weights)
+        fed.want(cells[0].d_projected)
+        top, on = cells[-1], operations(combined)
+        width = joined.inputs.shape[-1] - top.low.shape[-1]
+        take, through_tanh, made, d_made = on.take, on.of(tanh_back), on.steps(combined), on.steps(joined.room())
+        wanted = on.steps(
+            torch.zeros_like(combined) if d_combined is None else d_combined.contiguous()
+        )
+        d_fed = take(torch.zeros_like(combined[0]))
         for t in reversed(range(len(combined))):
-            through_tanh(*map(take, (d_combined[t], d_fed, combined[t], joined.grads[t])))
-            d_joined = joined.back(t)
-            d_query = query.back(t, d_joined, d_weights)
-            cells[-1].back(t, (d_joined, width), (d_query, 0))
+            through_tanh(wanted[t], d_fed, made[t], d_made[t])
+            d_joined = take(joined.back(t))
+            top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
             for gap in reversed(range(len(rises))):
                 d_below = rises[gap].back(t)
-                cells[gap].back(t, (d_below if loop.masks is None else d_below * loop.masks[gap][t], 0))
-            d_fed = fed.back(t)
+                if loop.masks is not None:
+                    d_below.mul_(loop.masks[gap][t])
+                cells[gap].back(t, (take(d_below), 0))
+            d_fed = take(fed.back(t))
         return (
             None,
             fed.gradients()[0],
@@ -406,8 +406,8 @@ class _Recur(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         projected = projected.contiguous()
         made = CELLS[cell](weight, bias, start, len(projected), dtype, live)
-        for t in range(len(projected)):
-            made(t, projected[t])
+        for t, given in enumerate(operations(projected).steps(projected)):
+            made(t, given)
         ctx.named, ctx.cell, ctx.live = cell, made, live
         ctx.save_for_backward(projected, weight, bias, *start)
         ctx.set_materialize_grads(False)
@@ -421,7 +421,7 @@ class _Recur(torch.autograd.Function):
             return None, None, None, *through(plain, inputs, (d_hidden, *d_last))
         cell: Cell = ctx.cell
         cell.begin_back(d_last)
-        wanted = None if d_hidden is None else d_hidden.contiguous()
+        wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
         for t in reversed(range(cell.steps)):
             cell.back(t, *([] if wanted is None else [(wanted[t], 0)]))
         return None, None, None, cell.d_projected, *cell.recur.gradients(), *cell.end_back()

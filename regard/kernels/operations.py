@@ -6,7 +6,7 @@ steps asks once, before the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,9 +19,12 @@ from regard.kernels.compiled import array
 
 @dataclass(frozen=True)
 class Operations:
-    """`take` gives a tensor as the loops take it; `of` gives the loop that runs in the place of numba's."""
+    """`take` gives a tensor as the loops take it, `steps` a block's steps so, all at once and therefore quickly; `of`
+    gives the loop that runs in the place of numba's.
+    """
 
     take: Callable[[Tensor], Any]
+    steps: Callable[[Tensor], Sequence[Any]]
     of: Callable[[Any], Any]
 
     def __call__(self, operation: Any, *given: Tensor) -> None:
@@ -38,7 +41,7 @@ def operations(tensor: Tensor) -> Operations:
 def _on_gpu() -> Operations:
     from regard.kernels.gpu import TWINS  # needs triton, which a CPU need not have
 
-    return Operations(Tensor.detach, lambda operation: TWINS[operation.__name__])
+    return Operations(Tensor.detach, lambda block: block.detach().unbind(0), lambda operation: TWINS[operation.__name__])
 
 
-_ON_CPU = Operations(array, lambda operation: operation)
+_ON_CPU = Operations(array, lambda block: list(array(block)), lambda operation: operation)

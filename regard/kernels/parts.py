@@ -20,7 +20,7 @@ from regard.kernels.compiled import add_columns, exp, f32, inner, kernel, like, 
 from regard.kernels.operations import operations
 from regard.kernels.products import Layouts
 
-Part = tuple[Tensor, int]  # columns of a tensor (R, W) from a place on
+Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from a place on
 
 
 class Product:
@@ -40,20 +40,25 @@ class Product:
         self.inputs = (
             weight.new_empty(steps, rows, weight.shape[1], dtype=dtype) if inputs is None else inputs
         )
-        self.grads = torch.empty(0)
+        self.given = self.inputs.unbind(0)
+        self.grads, self._wanted = torch.empty(0), ()
 
     def __call__(self, t: int, plus: Tensor | None = None, then: str = "none") -> Tensor:
         """The product at a step, plus something, and then a function of it (an operation of oneDNN's)."""
-        return self.layouts.forwards(self.inputs[t], plus, then)
+        return self.layouts.forwards(self.given[t], plus, then)
 
     def back(self, t: int) -> Tensor:
         """The gradient of the input at a step."""
-        return self.layouts.backwards(self.grads[t])
+        return self.layouts.backwards(self._wanted[t])
 
     def room(self) -> Tensor:
         """Make room for the gradients of the outputs."""
-        self.grads = self.inputs.new_empty(*self.inputs.shape[:2], self.layouts.width)
-        return self.grads
+        return self.want(self.inputs.new_empty(*self.inputs.shape[:2], self.layouts.width))
+
+    def want(self, grads: Tensor) -> Tensor:
+        """Take the gradients of the outputs from here."""
+        self.grads, self._wanted = grads, grads.unbind(0)
+        return grads
 
     def gradients(self) -> tuple[Tensor, Tensor | None]:
         """Of the weight and of the bias, from all steps."""
@@ -69,7 +74,7 @@ class Product:
 class Cell:
     """A recurrent cell; `hidden` (T + 1, R, H) begins with the state before the first step.
 
-    `live` (T, R) is False where a row has ended and keeps its state.
+    `live` (T, R) is False where a row has ended and keeps its state. `take` gives a tensor as its loops take it.
     """
 
     parts: ClassVar[int]
@@ -86,8 +91,8 @@ class Cell:
         live: Tensor | None,
     ) -> None:
         (rows, size), device, on = start[0].shape, start[0].device, operations(start[0])
-        self._take, (self._forth, self._back_over) = on.take, map(on.of, self.loops)
-        self._add_part = on.of(_add_part)
+        self.take, self._steps, (self._forth, self._back_over) = on.take, on.steps, map(on.of, self.loops)
+        self._add = on.of(_add_parts)
         self.steps = steps
         self.states = [torch.empty(steps + 1, rows, size, device=device) for _ in start]
         for states, first in zip(self.states, start, strict=True):
@@ -95,35 +100,39 @@ class Cell:
         self.hidden = self.states[0]
         self._same = dtype == torch.float32
         self.low = self.hidden if self._same else self.hidden.to(dtype)  # what products read
+        self.read, self._kept = self.low.unbind(0), self.hidden.unbind(0)
         self.recur = Product(weight, bias, steps, rows, dtype, inputs=self.low[:steps])
         alive = (
             torch.ones(1, dtype=torch.bool, device=device).expand(steps, rows).contiguous()
             if live is None
             else live.contiguous()
         )
-        self._alive = on.take(alive)
-        self._acts = on.take(torch.empty(steps, rows, self.gates * size, device=device))
-        self._blocks = [on.take(states) for states in self.states]
+        self._alive = on.steps(alive)
+        self._acts = on.steps(torch.empty(steps, rows, self.gates * size, device=device))
+        self._blocks = [on.steps(states) for states in self.states]
 
-    def __call__(self, t: int, projected: Tensor) -> None:
-        """Take a step: fills `hidden` and `low` at t + 1."""
+    def __call__(self, t: int, projected: Any) -> None:
+        """Take a step: fills `hidden` and `low` at t + 1. What was `projected` comes as loops take it."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """Get ready to go back, from the gradients of the last state."""
         first = self.hidden[0]
         self.d_projected = self._room()  # (T, R, G)
-        self._from_after = [  # written over by the steps, and the caller's may be wanted elsewhere
+        self._d_gates = self._steps(self.d_projected)
+        self._last = [  # written over by the steps, and the caller's may be wanted elsewhere
             torch.zeros_like(first) if d is None else d.clone(memory_format=torch.contiguous_format)
             for d in d_last
         ]
-        self._d_hidden, self._back = torch.empty_like(first), torch.zeros_like(self.low[0])
+        self._from_after = [self.take(d) for d in self._last]
+        self._d_hidden = torch.empty_like(first)
+        self._total, self._back = self.take(self._d_hidden), self.take(torch.zeros_like(self.low[0]))
 
-    def back(self, t: int, *d_hidden: Part) -> Tensor:
-        """From the gradient of a step's hidden state, in parts to be added, to that of `projected`."""
+    def back(self, t: int, *d_hidden: Part) -> None:
+        """From the gradient of a step's hidden state, in two parts at most to be added, to that of `projected`."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
-    def end_back(self) -> list[Tensor]:
+    def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """The gradients of the states before the first step."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
@@ -132,14 +141,14 @@ class Cell:
 
     def _lower(self, t: int) -> None:
         if not self._same:
-            self.low[t + 1].copy_(self.hidden[t + 1])
+            self.read[t + 1].copy_(self._kept[t + 1])
 
-    def _wanted(self, d_hidden: Sequence[Part]) -> Tensor:
+    def _wanted(self, d_hidden: Sequence[Part]) -> Any:
         """All that is wanted of a hidden state: by rows that keep it, by the product of the next step, by others."""
-        total, parts = self._d_hidden, [(self._from_after[0], 0), (self._back, 0), *d_hidden]
-        for number, (part, first) in enumerate(parts):
-            self._add_part(self._take(part), first, number > 0, self._take(total))
-        return total
+        nothing = self._back, 0
+        one, other = (*d_hidden, nothing, nothing)[:2]
+        self._add(self._from_after[0], self._back, len(d_hidden), *one, *other, self._total)
+        return self._total
 
 
 class LSTM(Cell):
@@ -147,28 +156,32 @@ class LSTM(Cell):
 
     parts, gates, loops = 2, 4, (_lstm_forward, _lstm_backward)
 
-    def __call__(self, t: int, projected: Tensor) -> None:
+    def __call__(self, t: int, projected: Any) -> None:
         """As `cells.lstm`."""
         hidden, cell = self._blocks
-        products = self._take(projected), self._take(self.recur(t))
-        given = *products, hidden[t], cell[t], self._alive[t]
+        given = projected, self.take(self.recur(t)), hidden[t], cell[t], self._alive[t]
         self._forth(*given, self._acts[t], hidden[t + 1], cell[t + 1])
         self._lower(t)
 
-    def back(self, t: int, *d_hidden: Part) -> Tensor:
-        """One gradient for both products."""
-        total, (kept, d_cell) = self._wanted(d_hidden), self._from_after
-        d_old = torch.empty_like(d_cell)
-        cell, take = self._blocks[1], self._take
-        given = self._acts[t], cell[t], cell[t + 1], self._alive[t], take(total), take(d_cell)
-        self._back_over(*given, *map(take, (self.d_projected[t], kept, d_old)))
-        self._from_after = [kept, d_old]
-        self._back = self.recur.back(t)
-        return self.d_projected[t]
+    def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
+        """As of every cell; the gradient of the cell's inner state is read from one tensor and written to another."""
+        super().begin_back(d_last)
+        self._other = torch.empty_like(self._last[1])
+        self._spare = self.take(self._other)
 
-    def end_back(self) -> list[Tensor]:
+    def back(self, t: int, *d_hidden: Part) -> None:
+        """One gradient for both products."""
+        total, (kept, d_cell), cell = self._wanted(d_hidden), self._from_after, self._blocks[1]
+        given = self._acts[t], cell[t], cell[t + 1], self._alive[t], total, d_cell
+        self._back_over(*given, self._d_gates[t], kept, self._spare)
+        self._from_after, self._spare = [kept, self._spare], d_cell
+        self._last[1], self._other = self._other, self._last[1]
+        self._back = self.take(self.recur.back(t))
+
+    def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of hidden state and cell."""
-        return [self._wanted(()).clone(), self._from_after[1]]
+        self._wanted(d_hidden)
+        return [self._d_hidden.clone(), self._last[1]]
 
     def _room(self) -> Tensor:
         return self.recur.room()
@@ -179,28 +192,32 @@ class GRU(Cell):
 
     parts, gates, loops = 1, 3, (_gru_forward, _gru_backward)
 
-    def __call__(self, t: int, projected: Tensor) -> None:
+    def __call__(self, t: int, projected: Any) -> None:
         """As `cells.gru`."""
-        hidden, take = self._blocks[0], self._take
-        recurrent = self.recur(t)
+        hidden, recurrent = self._blocks[0], self.recur(t)
         if t == 0:
-            self._products = recurrent.new_empty(self.steps, *recurrent.shape)
-        self._products[t] = recurrent
-        given = take(projected), take(recurrent), hidden[t], self._alive[t]
-        self._forth(*given, self._acts[t], hidden[t + 1])
+            block = recurrent.new_empty(self.steps, *recurrent.shape)
+            self._products, self._keep = self._steps(block), block.unbind(0)
+        self._keep[t].copy_(recurrent)
+        self._forth(projected, self._products[t], hidden[t], self._alive[t], self._acts[t], hidden[t + 1])
         self._lower(t)
 
-    def back(self, t: int, *d_hidden: Part) -> Tensor:
-        """The gradient of `projected`."""
-        total, d_old, take = self._wanted(d_hidden), self._from_after[0], self._take
-        given = self._acts[t], take(self._products[t]), self._blocks[0][t], self._alive[t], take(total)
-        self._back_over(*given, *map(take, (self.d_projected[t], self.recur.grads[t], d_old)))
-        self._back = self.recur.back(t)
-        return self.d_projected[t]
+    def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
+        """As of every cell."""
+        super().begin_back(d_last)
+        self._d_recurrent = self._steps(self.recur.grads)
 
-    def end_back(self) -> list[Tensor]:
+    def back(self, t: int, *d_hidden: Part) -> None:
+        """The gradient of `projected`."""
+        total, d_old = self._wanted(d_hidden), self._from_after[0]
+        given = self._acts[t], self._products[t], self._blocks[0][t], self._alive[t], total
+        self._back_over(*given, self._d_gates[t], self._d_recurrent[t], d_old)
+        self._back = self.take(self.recur.back(t))
+
+    def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of the hidden state."""
-        return [self._wanted(()).clone()]
+        self._wanted(d_hidden)
+        return [self._d_hidden.clone()]
 
     def _room(self) -> Tensor:
         return torch.empty_like(self.recur.room())
@@ -225,38 +242,38 @@ class Look:
         steps: int,
     ) -> None:
         on = operations(keys)
-        self._take = on.take
+        self._take, self._steps = on.take, on.steps
         self._forth, self._back_over = map(
             on.of, (_look_dot, _look_dot_back) if v is None else (_look_additive, _look_additive_back)
         )
         self.weights = torch.empty(steps, *valid.shape, device=keys.device)
+        self._made = on.steps(self.weights)
         self._memory = [on.take(tensor.contiguous()) for tensor in (keys, values, valid)]
         self._score = (scale,) if v is None else (on.take(v.contiguous()), scale)
         self._keys, self._values, self._v = keys, values, v
 
-    def __call__(self, t: int, query: Tensor, context: Tensor) -> None:
-        """Write the context of a query (R, K) into the first M columns."""
-        take = self._take
-        self._forth(take(query), *self._memory, *self._score, take(self.weights[t]), take(context))
+    def __call__(self, t: int, query: Any, context: Any) -> None:
+        """Write the context of a query (R, K) into the first M columns; both as loops take them."""
+        self._forth(query, *self._memory, *self._score, self._made[t], context)
 
-    def begin_back(self) -> None:
-        """Get ready to go back."""
+    def begin_back(self, d_weights: Tensor | None) -> None:
+        """Get ready to go back, from the gradients of the weights."""
         new, take = self.weights.new_zeros, self._take
         self.d_keys, self.d_values = new(self._keys.shape), new(self._values.shape)
         self._grads = [take(self.d_keys), take(self.d_values)]
-        self._nothing = torch.zeros_like(self.weights[0])
+        self._wanted = (
+            [take(torch.zeros_like(self.weights[0]))] * len(self.weights)
+            if d_weights is None
+            else self._steps(d_weights.contiguous())
+        )
         if self._v is not None:
             self.d_v = new(len(self._keys), len(self._v))
             self._grads.append(take(self.d_v))
 
-    def back(
-        self, t: int, query: Tensor, d_context: Tensor, d_weights: Tensor | None, d_query: Tensor
-    ) -> None:
+    def back(self, t: int, query: Any, d_context: Any, d_query: Any) -> None:
         """Write the gradient of the query of a step, from that of the context in the first M columns."""
-        take = self._take
-        wanted = take(d_context), take(self._nothing if d_weights is None else d_weights)
-        given = take(query), *self._memory, take(self.weights[t]), *wanted
-        self._back_over(*given, *self._score, take(d_query), *self._grads)
+        given = query, *self._memory, self._made[t], d_context, self._wanted[t]
+        self._back_over(*given, *self._score, d_query, *self._grads)
 
 
 @kernel
@@ -269,15 +286,20 @@ def tanh_back(d_made, more, made, d_given):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_part(part, first, more, total):  # type: ignore[no-untyped-def]
+def _add_parts(kept, back, more, one, first, other, second, total):  # type: ignore[no-untyped-def]
+    """The sum of what is always there, and of the first `more` (at most two) of the others' columns."""
     for r in prange(len(total)):
-        out, given = total[r], part[r, first : first + total.shape[1]]
-        if more:
-            for j in range(len(out)):
-                out[j] += wide(given[j])
-        else:
-            for j in range(len(out)):
-                out[j] = wide(given[j])
+        out, size, a, b = total[r], total.shape[1], kept[r], back[r]
+        for j in range(size):
+            out[j] = a[j] + wide(b[j])
+        if more > 0:
+            c = one[r, first : first + size]
+            for j in range(size):
+                out[j] += wide(c[j])
+        if more > 1:
+            d = other[r, second : second + size]
+            for j in range(size):
+                out[j] += wide(d[j])
 
 
 @kernel

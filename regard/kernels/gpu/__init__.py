@@ -11,11 +11,11 @@ from regard.kernels.gpu.cells import gru_backward, gru_forward, lstm_backward, l
 from regard.kernels.gpu.look import look_additive, look_additive_back, look_dot, look_dot_back
 from regard.kernels.gpu.loss import softmax_minus_target
 from regard.kernels.gpu.products import Weight
-from regard.kernels.gpu.sums import add_columns, add_part, scale, tanh_back
+from regard.kernels.gpu.sums import add_columns, add_parts, scale, tanh_back
 
 TWINS = {
     "Layouts": Weight,
-    "_add_part": add_part,
+    "_add_parts": add_parts,
     "_additive_backward": additive_backward,
     "_additive_forward": additive_forward,
     "_gru_backward": gru_backward,

@@ -13,13 +13,13 @@ def add_columns(matrix: Tensor, sums: Tensor) -> None:
     sums.add_(matrix.sum(dim=0, dtype=torch.float32))
 
 
-def add_part(part: Tensor, first: int, more: bool, total: Tensor) -> None:
+def add_parts(
+    kept: Tensor, back: Tensor, more: int, one: Tensor, first: int, other: Tensor, second: int, total: Tensor
+) -> None:
     """The twin of numba's."""
-    columns = part[:, first : first + total.shape[1]]
-    if more:
-        total.add_(columns)
-    else:
-        total.copy_(columns)
+    torch.add(kept, back, out=total)
+    for part, start in [(one, first), (other, second)][:more]:
+        total.add_(part[:, start : start + total.shape[1]])
 
 
 def scale(given: Tensor, by: Tensor, made: Tensor) -> None:
