@@ -234,8 +234,8 @@ def add_columns(matrix, sums):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def turn(matrix, turned):  # type: ignore[no-untyped-def]
-    """Write (N, W) as (W, N), in the numbers of the latter."""
+def turn(matrix, scale, turned):  # type: ignore[no-untyped-def]
+    """Write (N, W) times a number as (W, N), in the numbers of the latter."""
     rows, size = matrix.shape
     for block in prange((size + TILE - 1) // TILE):
         columns = slice(block * TILE, min((block + 1) * TILE, size))
@@ -251,4 +251,4 @@ def turn(matrix, turned):  # type: ignore[no-untyped-def]
             for v in range(columns.stop - columns.start):
                 out, kept = turned[columns.start + v, start : start + length], tile[:length, v]
                 for r in range(len(out)):
-                    out[r] = like(turned, kept[r])
+                    out[r] = like(turned, kept[r] * f32(scale))

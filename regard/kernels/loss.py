@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, wide
+from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, turn, wide
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
 from regard.kernels.products import autocast_dtype, multiply_into
@@ -64,16 +64,17 @@ class _CrossEntropy(torch.autograd.Function):
         rows, matrix = combined.to(dtype), weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
         d_rows, d_bias = torch.empty_like(rows), torch.zeros_like(bias)
-        d_weight: Tensor | None = None
+        d_weight: Tensor | None = None  # (H, V): the matrix kernels are quick where the smaller factor is turned
         losses = torch.zeros(len(rows), 2, device=rows.device)
         on = operations(rows)
+        columns = _turned(rows)
         for part in _chunks(len(rows), len(matrix) * matrix.element_size()):
             logits = rows[part] @ matrix.t()
             given = map(on.take, (logits, bias, labels[part]))
             on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))
             if wanted:
                 multiply_into(d_rows[part], logits, matrix)
-                d_weight = _plus_product(d_weight, logits.t(), rows[part])
+                d_weight = _plus_product(d_weight, columns[:, part], logits)
                 on(add_columns, logits, d_bias)
         ctx.smoothing = smoothing
         ctx.save_for_backward(combined, weight, bias, labels, d_rows, d_weight, d_bias)
@@ -88,7 +89,8 @@ class _CrossEntropy(torch.autograd.Function):
             plain = partial(cross_entropy_plain, labels=labels, smoothing=ctx.smoothing)
             nothing = torch.zeros_like(grad)  # of the negative log-likelihood
             return *through(plain, inputs, (grad, nothing)), None, None
-        return _scaled(d_combined, grad), _scaled(d_weight, grad), d_bias * grad, None, None
+        d_weight = None if d_weight is None else _turned(d_weight, grad)
+        return _scaled(d_combined, grad), d_weight, d_bias * grad, None, None
 
 
 def _chunks(rows: int, row_bytes: int) -> Iterator[slice]:
@@ -106,14 +108,26 @@ def _plus_product(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
     return total.float().addmm_(one, other) if one.dtype == torch.float32 else total.float().add_(one @ other)
 
 
-def _scaled(tensor: Tensor | None, scale: Tensor) -> Tensor | None:
+def _scaled(tensor: Tensor, scale: Tensor) -> Tensor:
     """In float32, times a number."""
-    if tensor is None:
-        return None
     made = torch.empty_like(tensor, dtype=torch.float32)
-    on, by = operations(tensor), scale if policy.on_gpu(tensor) else float(scale)
-    on.of(_scale)(on.take(tensor), by, on.take(made))
+    on = operations(tensor)
+    on.of(_scale)(on.take(tensor), _number(scale), on.take(made))
     return made
+
+
+def _turned(tensor: Tensor, scale: Tensor | None = None) -> Tensor:
+    """Its columns as rows; in float32 if times a number."""
+    dtype = tensor.dtype if scale is None else torch.float32
+    made = torch.empty(tensor.shape[::-1], dtype=dtype, device=tensor.device)
+    on = operations(tensor)
+    on.of(turn)(on.take(tensor), 1.0 if scale is None else _number(scale), on.take(made))
+    return made
+
+
+def _number(scale: Tensor) -> Any:
+    """A number as loops take it; that on a GPU stays there, for to ask for it is to wait."""
+    return scale if policy.on_gpu(scale) else float(scale)
 
 
 @kernel

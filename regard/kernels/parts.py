@@ -41,7 +41,8 @@ class Product:
             weight.new_empty(steps, rows, weight.shape[1], dtype=dtype) if inputs is None else inputs
         )
         self.given = self.inputs.unbind(0)
-        self.grads, self._wanted = torch.empty(0), ()
+        self.grads: Tensor = torch.empty(0)
+        self._wanted: Sequence[Tensor] = ()
 
     def __call__(self, t: int, plus: Tensor | None = None, then: str = "none") -> Tensor:
         """The product at a step, plus something, and then a function of it (an operation of oneDNN's)."""

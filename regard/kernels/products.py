@@ -411,7 +411,7 @@ def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> 
     if key not in kept.layouts:
         if transposed:
             matrix = torch.empty(owner.shape[::-1], dtype=dtype)
-            compiled.turn(compiled.array(owner), compiled.array(matrix))
+            compiled.turn(compiled.array(owner), 1.0, compiled.array(matrix))
         else:
             matrix = owner.detach().to(dtype).contiguous()
         kept.layouts[key] = torch.ops.mkldnn._reorder_linear_weight(matrix, rows)

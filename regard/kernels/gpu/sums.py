@@ -27,6 +27,11 @@ def scale(given: Tensor, by: Tensor, made: Tensor) -> None:
     made.copy_(given).mul_(by)
 
 
+def turn(matrix: Tensor, by: Tensor | float, turned: Tensor) -> None:
+    """The twin of numba's."""
+    turned.copy_(matrix.t()).mul_(by)
+
+
 def tanh_back(d_made: Tensor, more: Tensor, made: Tensor, d_given: Tensor) -> None:
     """The twin of numba's."""
     width = block(made.numel(), 1024)
