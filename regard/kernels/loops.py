@@ -284,7 +284,9 @@ class _AttendAfter(torch.autograd.Function):
         joined = Product(combine, None, steps, rows, loop.dtype)
         contexts = operations(projected).steps(joined.inputs)
         states = joined.inputs[:, :, joined.inputs.shape[-1] - top.low.shape[-1] :].unbind(0)
-        feeds = joined.inputs.new_empty(steps + 1, rows, len(combine))  # what is fed at each step, then the last
+        feeds = joined.inputs.new_empty(
+            steps + 1, rows, len(combine)
+        )  # what is fed at each step, then the last
         feeds[0] = 0
         fed, combined = Product(feed, None, steps, rows, loop.dtype, feeds[:steps]), feeds[1:].unbind(0)
         for t, given in enumerate(projected.to(loop.dtype).contiguous().unbind(0)):
@@ -320,10 +322,13 @@ class _AttendAfter(torch.autograd.Function):
         fed.want(cells[0].d_projected)
         top, on = cells[-1], operations(combined)
         width = joined.inputs.shape[-1] - top.low.shape[-1]
-        take, through_tanh, made, d_made = on.take, on.of(tanh_back), on.steps(combined), on.steps(joined.room())
-        wanted = on.steps(
-            torch.zeros_like(combined) if d_combined is None else d_combined.contiguous()
+        take, through_tanh, made, d_made = (
+            on.take,
+            on.of(tanh_back),
+            on.steps(combined),
+            on.steps(joined.room()),
         )
+        wanted = on.steps(torch.zeros_like(combined) if d_combined is None else d_combined.contiguous())
         d_fed = take(torch.zeros_like(combined[0]))
         for t in reversed(range(len(combined))):
             through_tanh(wanted[t], d_fed, made[t], d_made[t])

@@ -64,7 +64,9 @@ class _CrossEntropy(torch.autograd.Function):
         rows, matrix = combined.to(dtype), weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
         d_rows, d_bias = torch.empty_like(rows), torch.zeros_like(bias)
-        d_weight: Tensor | None = None  # (H, V): the matrix kernels are quick where the smaller factor is turned
+        d_weight: Tensor | None = (
+            None  # (H, V): the matrix kernels are quick where the smaller factor is turned
+        )
         losses = torch.zeros(len(rows), 2, device=rows.device)
         on = operations(rows)
         columns = _turned(rows)

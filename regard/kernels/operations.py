@@ -41,7 +41,9 @@ def operations(tensor: Tensor) -> Operations:
 def _on_gpu() -> Operations:
     from regard.kernels.gpu import TWINS  # needs triton, which a CPU need not have
 
-    return Operations(Tensor.detach, lambda block: block.detach().unbind(0), lambda operation: TWINS[operation.__name__])
+    return Operations(
+        Tensor.detach, lambda block: block.detach().unbind(0), lambda operation: TWINS[operation.__name__]
+    )
 
 
-_ON_CPU = Operations(array, lambda block: list(array(block)), lambda operation: operation)
+_ON_CPU = Operations(take=array, steps=lambda block: list(array(block)), of=lambda operation: operation)

@@ -17,8 +17,8 @@ from torch import Tensor
 from regard.kernels.additive import add_gradients
 from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _lstm_forward
 from regard.kernels.compiled import add_columns, exp, f32, inner, kernel, like, prange, tanh, wide
+from regard.kernels.layouts import Layouts
 from regard.kernels.operations import operations
-from regard.kernels.products import Layouts
 
 Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from a place on
 

@@ -13,25 +13,20 @@ from __future__ import annotations
 
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.optimizer import register_optimizer_step_post_hook
-from torch.utils.weak import WeakIdKeyDictionary
 
 from regard.kernels import compiled, policy
 from regard.kernels.derivatives import wanted_again
+from regard.kernels.layouts import in_8_bits, packing_pays, product
 from regard.kernels.operations import operations
 
-MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
-LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
 PIECE_ROWS = 320  # of a product that is cut
 LEAST_INT8_WIDTH = 128  # narrower weights gain nothing
 
@@ -240,9 +235,7 @@ class _LinearStep(torch.autograd.Function):
         ctx.save_for_backward(given, weight)
         ctx.biased = bias is not None
         return (
-            _product_on_gpu(rows, slots, weight, bias)
-            if policy.on_gpu(rows)
-            else _product(rows, weight, bias)
+            _product_on_gpu(rows, slots, weight, bias) if policy.on_gpu(rows) else product(rows, weight, bias)
         )
 
     @staticmethod
@@ -260,7 +253,7 @@ class _LinearStep(torch.autograd.Function):
             if policy.on_gpu(grad):
                 back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
             else:
-                back = _product(grad, weight, None, transposed=True)
+                back = product(grad, weight, None, transposed=True)
             back = back.to(given.dtype)
         return back, None, None, *([None] * (1 + ctx.biased))
 
@@ -286,7 +279,7 @@ class _MemoryStep(torch.autograd.Function):
 def multiply_into(made: Tensor, one: Tensor, other: Tensor) -> None:
     """Write `one · other`, in pieces of rows where the matrix kernels would leave a thread idle.
 
-    That is so for some hundreds of rows and columns in bfloat16 on two threads (oneDNN in torch 2.13: half the speed).
+    That is so for some hundreds of rows and columns in bfloat16 on two threads (oneDNN in torch 2.13: half as fast).
     """
     rows, columns = made.shape
     alone = made.dtype == torch.bfloat16 and made.is_cpu and torch.get_num_threads() == 2
@@ -307,43 +300,14 @@ def backward_pass() -> int:
     return torch._C._current_graph_task_id()
 
 
-@dataclass
-class _Packed:
-    version: int
-    place: int
-    layouts: dict[tuple[bool, torch.dtype], Any] = field(default_factory=dict)
-
-
-_packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Packed
-
-
-def _forget(*_: object) -> None:
-    """Optimisers may write weights without a trace in their version (fused ones do)."""
-    _packed.clear()
-
-
-register_optimizer_step_post_hook(_forget)
-
-
-def _product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool = False) -> Tensor:
-    """`rows · Wᵀ + b`, or `rows · W` if `transposed`, in the rows' type, by a packed weight where that helps."""
-    dtype = rows.dtype
-    bias = None if bias is None else bias.detach().to(dtype)
-    if not _packing_pays(len(rows), dtype):
-        matrix = weight.detach().to(dtype)
-        made = rows @ (matrix if transposed else matrix.t())
-        return made if bias is None else made + bias
-    return _POINTWISE(rows.contiguous(), _layout(weight, transposed, dtype, len(rows)), bias, "none", [], "")  # type: ignore[no-any-return]
-
-
 def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`rows · Wᵀ + b` of which nobody will ask for a gradient."""
     if 0 < len(rows) <= _loops.int8_rows and min(weight.shape) >= LEAST_INT8_WIDTH:
         given = rows.contiguous() if rows.dtype == torch.float32 else rows.float()
-        made: Tensor = torch.ops.quantized.linear_dynamic(given, _int8(weight), True)
+        made: Tensor = torch.ops.quantized.linear_dynamic(given, in_8_bits(weight), True)
         return made if bias is None else made.add_(bias)
-    if _packing_pays(len(rows), dtype):
-        return _product(rows.to(dtype), weight, bias)
+    if packing_pays(len(rows), dtype):
+        return product(rows.to(dtype), weight, bias)
     return F.linear(rows, weight, bias)
 
 
@@ -357,99 +321,6 @@ def _product_on_gpu(
         if transposed:
             return rows @ slots.matrix
         return F.linear(rows, slots.matrix, None if bias is None else bias.detach().to(rows.dtype))
-
-
-class Layouts:
-    """A weight, and perhaps a bias, as a loop multiplies by them: laid out once, forwards and back.
-
-    Source of the operations by name: oneDNN's, as PyTorch's compiler calls them.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
-        self.width = len(weight)
-        self._weight, self._dtype, self._rows = weight, dtype, rows
-        self._packs = _packing_pays(rows, dtype)
-        self._bias = None if bias is None else bias.detach().to(dtype)
-        self._forth = self._laid(transposed=False)
-        self._back: Tensor | None = None
-
-    def forwards(self, rows: Tensor, plus: Tensor | None = None, then: str = "none") -> Tensor:
-        """`W x + b`, plus something; or a function of it: none, tanh."""
-        made: Tensor
-        if plus is not None:
-            if self._packs and self._bias is None:
-                return _BINARY(rows, plus, self._forth, None, "add")  # type: ignore[no-any-return]
-            return self.forwards(rows).add_(plus)
-        if self._packs:
-            return _POINTWISE(rows, self._forth, self._bias, then, [], "")  # type: ignore[no-any-return]
-        made = rows @ self._forth.t()
-        made = made if self._bias is None else made.add_(self._bias)
-        return made.tanh_() if then == "tanh" else made
-
-    def backwards(self, grads: Tensor) -> Tensor:
-        """`Wᵀ g`."""
-        if self._back is None:
-            self._back = self._laid(transposed=True)
-        if self._packs:
-            return _POINTWISE(grads, self._back, None, "none", [], "")  # type: ignore[no-any-return]
-        return grads @ self._back
-
-    def _laid(self, transposed: bool) -> Tensor:
-        if self._packs:
-            return _layout(self._weight, transposed, self._dtype, self._rows)
-        return self._weight.detach().to(self._dtype)
-
-
-_POINTWISE = torch.ops.mkldnn._linear_pointwise.default
-_BINARY = torch.ops.mkldnn._linear_pointwise.binary
-
-
-def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
-    """The weight as the matrix kernels want it, made anew when the weight has changed."""
-    owner = weight if weight._base is None else weight._base  # a gate passes on a view
-    kept, key = _kept(owner), (transposed, dtype)
-    if key not in kept.layouts:
-        if transposed:
-            matrix = torch.empty(owner.shape[::-1], dtype=dtype)
-            compiled.turn(compiled.array(owner), 1.0, compiled.array(matrix))
-        else:
-            matrix = owner.detach().to(dtype).contiguous()
-        kept.layouts[key] = torch.ops.mkldnn._reorder_linear_weight(matrix, rows)
-    layout: Tensor = kept.layouts[key]
-    return layout
-
-
-def _int8(weight: Tensor) -> Any:
-    """The weight in 8 bits, every row by a scale of its own, as the matrix kernels want it."""
-    kept, key = _kept(weight), (False, torch.qint8)
-    if key not in kept.layouts:
-        matrix = weight.detach().float()
-        scales = matrix.abs().amax(dim=1).clamp(min=1e-8) / 127
-        places = torch.zeros(len(matrix), dtype=torch.long)
-        rounded = (matrix / scales.unsqueeze(1)).round().to(torch.int8)
-        with (
-            warnings.catch_warnings()
-        ):  # such tensors will go; the bound on torch in pyproject.toml keeps them
-            warnings.simplefilter("ignore", UserWarning)
-            quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), places, 0)
-        kept.layouts[key] = torch.ops.quantized.linear_prepack(quantised, None)
-    return kept.layouts[key]
-
-
-def _kept(weight: Tensor) -> _Packed:
-    """What was laid out of a weight as it is now."""
-    kept: _Packed | None = _packed.get(weight)
-    if kept is None or (kept.version, kept.place) != (weight._version, weight.data_ptr()):
-        kept = _packed[weight] = _Packed(weight._version, weight.data_ptr())
-    return kept
-
-
-def _packing_pays(rows: int, dtype: torch.dtype) -> bool:
-    if rows > MOST_PACKED_ROWS or rows == 0 or not torch.backends.mkldnn.is_available():
-        return False
-    return (
-        torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
-    )
 
 
 def autocast_dtype(given: Tensor) -> torch.dtype:

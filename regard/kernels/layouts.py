@@ -1,0 +1,228 @@
+"""Weights laid out for the machine's matrix kernels, once for as long as they do not change.
+
+A product of few rows would lay its weight out anew at every call. oneDNN lays out a weight in bfloat16 several times
+more slowly than it could be copied; where its layout is the one that is known here (`_packs_alike` compares, number
+by number), our own kernels write a changed weight into it, straight from float32.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.utils.weak import WeakIdKeyDictionary
+
+from regard.kernels.compiled import array, kernel, like, prange, turn
+
+MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
+LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
+BLOCK = 32  # outputs, and inputs, of a block of the layout; two inputs of an output stand together
+_LOW = np.zeros(1, np.uint16)  # bfloat16, for `like`
+
+Key = tuple[bool, torch.dtype]  # transposed or not
+
+
+class Layouts:
+    """A weight, and perhaps a bias, as a loop multiplies by them: laid out once, forwards and back.
+
+    Source of the operations by name: oneDNN's, as PyTorch's compiler calls them.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
+        self.width = len(weight)
+        self._weight, self._dtype, self._rows = weight, dtype, rows
+        self._packs = packing_pays(rows, dtype)
+        self._bias = None if bias is None else bias.detach().to(dtype)
+        self._forth = self._laid(transposed=False)
+        self._back: Tensor | None = None
+
+    def forwards(self, rows: Tensor, plus: Tensor | None = None, then: str = "none") -> Tensor:
+        """`W x + b`, plus something; or a function of it: none, tanh."""
+        made: Tensor
+        if plus is not None:
+            if self._packs and self._bias is None:
+                return _BINARY(rows, plus, self._forth, None, "add")  # type: ignore[no-any-return]
+            return self.forwards(rows).add_(plus)
+        if self._packs:
+            return _POINTWISE(rows, self._forth, self._bias, then, [], "")  # type: ignore[no-any-return]
+        made = rows @ self._forth.t()
+        made = made if self._bias is None else made.add_(self._bias)
+        return made.tanh_() if then == "tanh" else made
+
+    def backwards(self, grads: Tensor) -> Tensor:
+        """`Wᵀ g`."""
+        if self._back is None:
+            self._back = self._laid(transposed=True)
+        if self._packs:
+            return _POINTWISE(grads, self._back, None, "none", [], "")  # type: ignore[no-any-return]
+        return grads @ self._back
+
+    def _laid(self, transposed: bool) -> Tensor:
+        if self._packs:
+            return _layout(self._weight, transposed, self._dtype, self._rows)
+        return self._weight.detach().to(self._dtype)
+
+
+_POINTWISE = torch.ops.mkldnn._linear_pointwise.default
+_BINARY = torch.ops.mkldnn._linear_pointwise.binary
+
+
+def product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool = False) -> Tensor:
+    """`rows · Wᵀ + b`, or `rows · W` if `transposed`, in the rows' type, by a packed weight where that helps."""
+    dtype = rows.dtype
+    bias = None if bias is None else bias.detach().to(dtype)
+    if not packing_pays(len(rows), dtype):
+        matrix = weight.detach().to(dtype)
+        made = rows @ (matrix if transposed else matrix.t())
+        return made if bias is None else made + bias
+    return _POINTWISE(rows.contiguous(), _layout(weight, transposed, dtype, len(rows)), bias, "none", [], "")  # type: ignore[no-any-return]
+
+
+def in_8_bits(weight: Tensor) -> Any:
+    """The weight in 8 bits, every row by a scale of its own, as the matrix kernels want it."""
+    kept, key = _kept(weight), (False, torch.qint8)
+    if key not in kept.layouts:
+        matrix = weight.detach().float()
+        scales = matrix.abs().amax(dim=1).clamp(min=1e-8) / 127
+        places = torch.zeros(len(matrix), dtype=torch.long)
+        rounded = (matrix / scales.unsqueeze(1)).round().to(torch.int8)
+        with (
+            warnings.catch_warnings()
+        ):  # such tensors will go; the bound on torch in pyproject.toml keeps them
+            warnings.simplefilter("ignore", UserWarning)
+            quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), places, 0)
+        kept.layouts[key] = torch.ops.quantized.linear_prepack(quantised, None)
+    return kept.layouts[key]
+
+
+def packing_pays(rows: int, dtype: torch.dtype) -> bool:
+    """Whether a product of so many rows gains by a packed weight."""
+    if rows > MOST_PACKED_ROWS or rows == 0 or not torch.backends.mkldnn.is_available():
+        return False
+    return (
+        torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
+    )
+
+
+@dataclass
+class _Room:
+    """A packed weight whose numbers may be written anew; `memory` lasts as long as it does."""
+
+    packed: Tensor
+    memory: NDArray[np.uint32]
+
+
+@dataclass
+class _Packed:
+    """What was laid out of a weight in one version, and room for what will be of later ones."""
+
+    version: int
+    place: int
+    layouts: dict[Key, Any] = field(default_factory=dict)
+    rooms: dict[Key, _Room] = field(default_factory=dict)
+
+
+_packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Packed
+
+
+def _forget(*_: object) -> None:
+    """Optimisers may write weights without a trace in their version (fused ones do)."""
+    for kept in _packed.values():
+        kept.layouts.clear()
+
+
+register_optimizer_step_post_hook(_forget)
+
+
+def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
+    """The weight as the matrix kernels want it, made anew when the weight has changed."""
+    owner = weight if weight._base is None else weight._base  # a gate passes on a view
+    kept, key = _kept(owner), (transposed, dtype)
+    if key not in kept.layouts:
+        room = kept.rooms.get(key)
+        if room is None:
+            packed = torch.ops.mkldnn._reorder_linear_weight(_matrix(owner, transposed, dtype), rows)
+            room = _room(owner, packed, transposed, dtype)
+            if room is not None:
+                kept.rooms[key] = room
+            kept.layouts[key] = packed
+        else:
+            _write(owner, transposed, room.memory)
+            kept.layouts[key] = room.packed
+    layout: Tensor = kept.layouts[key]
+    return layout
+
+
+def _matrix(weight: Tensor, transposed: bool, dtype: torch.dtype) -> Tensor:
+    if not transposed:
+        return weight.detach().to(dtype).contiguous()
+    matrix = torch.empty(weight.shape[::-1], dtype=dtype)
+    turn(array(weight), 1.0, array(matrix))
+    return matrix
+
+
+def _kept(weight: Tensor) -> _Packed:
+    """What was laid out of a weight as it is now."""
+    kept: _Packed | None = _packed.get(weight)
+    if kept is None or kept.place != weight.data_ptr():
+        kept = _packed[weight] = _Packed(weight._version, weight.data_ptr())
+    elif kept.version != weight._version:
+        kept.version = weight._version
+        kept.layouts.clear()
+    return kept
+
+
+def _room(weight: Tensor, packed: Tensor, transposed: bool, dtype: torch.dtype) -> _Room | None:
+    """A packed weight to write into, if it is laid out as `_write` would have done it."""
+    outputs, inputs = weight.shape[::-1] if transposed else weight.shape
+    known = dtype == torch.bfloat16 and weight.dtype == torch.float32 and weight.is_contiguous()
+    if not known or outputs % BLOCK or inputs % BLOCK or not hasattr(torch.ops.mkldnn, "data_ptr"):
+        return None
+    size = torch.ops.mkldnn._nbytes(packed)
+    if size != 2 * weight.numel():
+        return None
+    numbers = (ctypes.c_uint32 * (size // 4)).from_address(torch.ops.mkldnn.data_ptr(packed))
+    shape = outputs // BLOCK, inputs // BLOCK, BLOCK // 2, BLOCK
+    memory = np.ctypeslib.as_array(numbers).reshape(shape)
+    ours = np.empty(shape, np.uint32)
+    _write(weight, transposed, ours)
+    return _Room(packed, memory) if np.array_equal(ours, memory) else None
+
+
+def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None:
+    (_pack_turned if transposed else _pack)(array(weight), memory)
+
+
+@kernel
+def _pack(weight, packed):  # type: ignore[no-untyped-def]
+    for a in prange(packed.shape[0]):
+        for b in range(packed.shape[1]):
+            block = packed[a, b]
+            for i in range(BLOCK):
+                row = weight[a * BLOCK + i, b * BLOCK : (b + 1) * BLOCK]
+                for j in range(BLOCK // 2):
+                    low, high = np.uint32(like(_LOW, row[2 * j])), np.uint32(like(_LOW, row[2 * j + 1]))
+                    block[j, i] = low | (high << np.uint32(16))
+
+
+@kernel
+def _pack_turned(weight, packed):  # type: ignore[no-untyped-def]
+    for b in prange(packed.shape[1]):
+        for a in range(packed.shape[0]):
+            for j in range(BLOCK // 2):
+                first = b * BLOCK + 2 * j
+                one, other = (
+                    weight[first, a * BLOCK : (a + 1) * BLOCK],
+                    weight[first + 1, a * BLOCK : (a + 1) * BLOCK],
+                )
+                out = packed[a, b, j]
+                for i in range(BLOCK):
+                    low, high = np.uint32(like(_LOW, one[i])), np.uint32(like(_LOW, other[i]))
+                    out[i] = low | (high << np.uint32(16))
