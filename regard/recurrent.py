@@ -159,27 +159,29 @@ def run(
 
     Where `valid` is False the state stays as it was and the hidden state given out is 0.
     """
-    steps = inputs.transpose(0, 1)
     whole = valid is None or (valid.device.type == "cpu" and bool(valid.all()))  # a GPU had to be waited for
     padded = None if whole else valid
-    live = None if padded is None else padded.t()
-    if reverse:
-        steps, live = steps.flip(0), None if live is None else live.flip(0)
-    hidden, state = _over(cell, cell.project(steps), state, live)
-    states = (hidden.flip(0) if reverse else hidden).transpose(0, 1)
+    projected = cell.project(inputs.transpose(0, 1))
+    hidden, state = _over(cell, projected, state, None if padded is None else padded.t(), reverse)
+    states = hidden.transpose(0, 1)
     return (states if padded is None else states * padded.unsqueeze(-1)), state
 
 
 def _over(
-    cell: Cell, projected: Float[Tensor, "T R G"], state: CellState, live: Bool[Tensor, "T R"] | None
+    cell: Cell,
+    projected: Float[Tensor, "T R G"],
+    state: CellState,
+    live: Bool[Tensor, "T R"] | None,
+    reverse: bool,
 ) -> tuple[Float[Tensor, "T R H"], CellState]:
     if cell.kernel and kernels.fused(projected, *state):
-        return kernels.recur(cell.recurrence, projected, state, live)
-    hidden: list[Tensor] = []
+        return kernels.recur(cell.recurrence, projected, state, live, reverse)
+    steps = projected.unbind(0)
+    hidden: list[Tensor] = [projected] * len(steps)
     with kernels.steps():
-        for t, given in enumerate(projected.unbind(0)):
-            state = cell(given, state, None if live is None else live[t].unsqueeze(-1))
-            hidden.append(state[0])
+        for t in range(len(steps))[:: -1 if reverse else 1]:
+            state = cell(steps[t], state, None if live is None else live[t].unsqueeze(-1))
+            hidden[t] = state[0]
     return torch.stack(hidden), state
 
 

@@ -130,7 +130,7 @@ def _lstm(
     gates, alive = _room(cell, rows, 4 * size), _alive(live, cell)
     new_hidden, new_cell = _room(cell, rows, size), _room(cell, rows, size)
     given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, cell, alive))
-    operations(cell)(_lstm_forward, *given, gates, new_hidden, new_cell)
+    operations(cell)(_lstm_forward, *given, gates, new_hidden, new_cell, new_hidden)
     return new_hidden, new_cell, gates, alive
 
 
@@ -139,7 +139,7 @@ def _gru(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> tu
     rows, size = hidden.shape
     gates, new, alive = _room(hidden, rows, 3 * size), _room(hidden, rows, size), _alive(live, hidden)
     given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, alive))
-    operations(hidden)(_gru_forward, *given, gates, new)
+    operations(hidden)(_gru_forward, *given, gates, new, new)
     return new, gates, alive
 
 
@@ -158,16 +158,19 @@ def _room(state: Tensor, *shape: int) -> Tensor:
 
 
 @kernel
-def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell):  # type: ignore[no-untyped-def]
+def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, read):  # type: ignore[no-untyped-def]
+    """`read` is the new hidden state once more, in the numbers that products read; it may be the same array."""
     rows, size = cell.shape
     for r in prange(rows):
-        c, h, old, kept = new_cell[r], new_hidden[r], cell[r], hidden[r]
+        c, h, old, kept, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
         x, u = projected[r], recurrent[r]
         if not alive[r]:
             for j in range(size):
                 c[j] = old[j]
             for j in range(size):
                 h[j] = kept[j]
+            for j in range(size):
+                low[j] = like(low, h[j])
             continue
         enter, x_enter, u_enter = gates[r, :size], x[:size], u[:size]
         for j in range(size):
@@ -185,6 +188,8 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
             c[j] = forget[j] * old[j] + enter[j] * new[j]
         for j in range(size):
             h[j] = leave[j] * tanh(c[j])
+        for j in range(size):
+            low[j] = like(low, h[j])
 
 
 @kernel
@@ -224,13 +229,15 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
 
 
 @kernel
-def _gru_forward(projected, recurrent, hidden, alive, gates, new):  # type: ignore[no-untyped-def]
+def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type: ignore[no-untyped-def]
     rows, size = hidden.shape
     for r in prange(rows):
-        h, old = new[r], hidden[r]
+        h, old, low = new[r], hidden[r], read[r]
         if not alive[r]:
             for j in range(size):
                 h[j] = old[j]
+            for j in range(size):
+                low[j] = like(low, h[j])
             continue
         x, u = projected[r], recurrent[r]
         reset, keep = gates[r, :size], gates[r, size : 2 * size]
@@ -244,6 +251,8 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new):  # type: igno
             candidate[j] = tanh(wide(x_new[j]) + reset[j] * wide(u_new[j]))
         for j in range(size):
             h[j] = candidate[j] + keep[j] * (old[j] - candidate[j])
+        for j in range(size):
+            low[j] = like(low, h[j])
 
 
 @kernel

@@ -17,9 +17,17 @@ FEW_ROWS = 4
 
 
 def recur_few(
-    cell: str, live: Tensor | None, projected: Tensor, weight: Tensor, bias: Tensor, start: Sequence[Tensor]
+    cell: str,
+    live: Tensor | None,
+    reverse: bool,
+    projected: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
     """As `loops.recur`, in float32: hidden states (T, R, H) and the last state."""
+    if reverse:
+        projected, live = projected.flip(0), None if live is None else live.flip(0)
     steps, rows, _ = projected.shape
     blocks = [torch.empty(steps + 1, *first.shape) for first in start]
     for block, first in zip(blocks, start, strict=True):
@@ -28,21 +36,23 @@ def recur_few(
     products, gates = torch.empty(rows, len(weight)), torch.empty(rows, len(weight))
     given = map(array, (projected.contiguous(), weight, bias, alive, products, gates))
     (_lstm if cell == "lstm" else _gru)(*given, *map(array, blocks))
-    return blocks[0][1:], *(block[-1] for block in blocks)
+    hidden = blocks[0][1:]
+    return hidden.flip(0) if reverse else hidden, *(block[-1] for block in blocks)
 
 
 @inner
 def _lstm(projected, weight, bias, alive, products, gates, hidden, cell):  # type: ignore[no-untyped-def]
     for t in range(len(projected)):
         _multiply(weight, bias, hidden[t], products)
-        _lstm_forward(projected[t], products, hidden[t], cell[t], alive[t], gates, hidden[t + 1], cell[t + 1])
+        new = hidden[t + 1]
+        _lstm_forward(projected[t], products, hidden[t], cell[t], alive[t], gates, new, cell[t + 1], new)
 
 
 @inner
 def _gru(projected, weight, bias, alive, products, gates, hidden):  # type: ignore[no-untyped-def]
     for t in range(len(projected)):
         _multiply(weight, bias, hidden[t], products)
-        _gru_forward(projected[t], products, hidden[t], alive[t], gates, hidden[t + 1])
+        _gru_forward(projected[t], products, hidden[t], alive[t], gates, hidden[t + 1], hidden[t + 1])
 
 
 @kernel

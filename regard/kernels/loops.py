@@ -54,18 +54,19 @@ def recur(
     projected: Float[Tensor, "T R G"],
     start: Sequence[Float[Tensor, "R H"]],
     live: Bool[Tensor, "T R"] | None = None,
+    reverse: bool = False,
 ) -> tuple[Float[Tensor, "T R H"], tuple[Float[Tensor, "R H"], ...]]:
-    """All steps of a cell: its hidden states, and its last state."""
+    """All steps of a cell, from the last to the first if `reverse`: its hidden states, and its last state."""
     weights = recurrence.weight, recurrence.bias
     if policy.fused(projected, *start, *weights):
         few = projected.shape[1] <= FEW_ROWS and not policy.on_gpu(projected)
         if few and not torch.is_grad_enabled():
-            hidden, *last = recur_few(recurrence.cell, live, projected, *weights, start)
+            hidden, *last = recur_few(recurrence.cell, live, reverse, projected, *weights, start)
             return hidden, tuple(last)
-        dtype = autocast_dtype(weights[0])
-        hidden, *last = _Recur.apply(recurrence.cell, dtype, live, projected.to(dtype), *weights, *start)
+        dtype, how = autocast_dtype(weights[0]), (recurrence.cell, live, reverse)
+        hidden, *last = _Recur.apply(how, dtype, projected.to(dtype), *weights, *start)
         return hidden, tuple(last)
-    hidden, *last = _recur_plain(recurrence.cell, live, projected, *weights, *start)
+    hidden, *last = _recur_plain((recurrence.cell, live, reverse), projected, *weights, *start)
     return hidden, tuple(last)
 
 
@@ -397,52 +398,58 @@ def _attend_after_plain(
     return torch.stack(combined), torch.stack(seen)
 
 
+How = tuple[str, Tensor | None, bool]  # which cell, which rows live (T, R), whether from the end
+
+
 class _Recur(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        cell: str,
+        how: How,
         dtype: torch.dtype,
-        live: Tensor | None,
         projected: Tensor,
         weight: Tensor,
         bias: Tensor,
         *start: Tensor,
     ) -> tuple[Tensor, ...]:
-        projected = projected.contiguous()
-        made = CELLS[cell](weight, bias, start, len(projected), dtype, live)
-        for t, given in enumerate(operations(projected).steps(projected)):
-            made(t, given)
-        ctx.named, ctx.cell, ctx.live = cell, made, live
+        (named, live, reverse), projected = how, projected.contiguous()
+        cell = CELLS[named](weight, bias, start, len(projected), dtype, live, reverse)
+        given = operations(projected).steps(projected)
+        for t in cell.order:
+            cell(t, given[t])
+        ctx.how, ctx.cell = how, cell
         ctx.save_for_backward(projected, weight, bias, *start)
         ctx.set_materialize_grads(False)
-        return made.hidden[1:], *(states[-1].clone() for states in made.states)
+        made = cell.made
+        if not cell.steps:
+            return made[0], *(first.clone() for first in start)
+        return made[0], *(states[cell.order[-1]].clone() for states in made)
 
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
         if wanted_again():
-            plain = partial(_recur_plain, ctx.named, ctx.live)
-            return None, None, None, *through(plain, inputs, (d_hidden, *d_last))
+            return None, None, *through(partial(_recur_plain, ctx.how), inputs, (d_hidden, *d_last))
         cell: Cell = ctx.cell
         cell.begin_back(d_last)
         wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
-        for t in reversed(range(cell.steps)):
+        for t in reversed(cell.order):
             cell.back(t, *([] if wanted is None else [(wanted[t], 0)]))
-        return None, None, None, cell.d_projected, *cell.recur.gradients(), *cell.end_back()
+        return None, None, cell.d_projected, *cell.recur.gradients(), *cell.end_back()
 
 
 def _recur_plain(
-    cell: str, live: Tensor | None, projected: Tensor, weight: Tensor, bias: Tensor, *start: Tensor
+    how: How, projected: Tensor, weight: Tensor, bias: Tensor, *start: Tensor
 ) -> tuple[Tensor, ...]:
     """One step after another."""
-    state, hidden = start, []
-    for t, given in enumerate(projected.unbind(0)):
-        products = given, F.linear(state[0], weight, bias)
+    (cell, live, reverse), state = how, start
+    hidden: list[Tensor] = [projected] * len(projected)
+    for t in range(len(projected))[:: -1 if reverse else 1]:
+        products = projected[t], F.linear(state[0], weight, bias)
         alive = None if live is None else live[t].unsqueeze(-1)
         if cell == "lstm":
             state = lstm_plain(*products, state[0], state[1], alive)
         else:
             state = (gru_plain(*products, state[0], alive),)
-        hidden.append(state[0])
+        hidden[t] = state[0]
     return torch.stack(hidden), *state

@@ -75,6 +75,8 @@ class Product:
 class Cell:
     """A recurrent cell; `hidden` (T + 1, R, H) begins with the state before the first step.
 
+    If `reverse`, the `order` of the steps is from the last to the first, and `hidden` ends with that state.
+
     `live` (T, R) is False where a row has ended and keeps its state. `take` gives a tensor as its loops take it.
     """
 
@@ -90,19 +92,26 @@ class Cell:
         steps: int,
         dtype: torch.dtype,
         live: Tensor | None,
+        reverse: bool = False,
     ) -> None:
+        self._before, self._after = (
+            (1, 0) if reverse else (0, 1)
+        )  # where a step's states stand, from its number on
+        self.order, begin = range(steps)[:: -1 if reverse else 1], steps * self._before
         (rows, size), device, on = start[0].shape, start[0].device, operations(start[0])
         self.take, self._steps, (self._forth, self._back_over) = on.take, on.steps, map(on.of, self.loops)
         self._add = on.of(_add_parts)
         self.steps = steps
         self.states = [torch.empty(steps + 1, rows, size, device=device) for _ in start]
         for states, first in zip(self.states, start, strict=True):
-            states[0] = first
+            states[begin] = first
         self.hidden = self.states[0]
-        self._same = dtype == torch.float32
-        self.low = self.hidden if self._same else self.hidden.to(dtype)  # what products read
-        self.read, self._kept = self.low.unbind(0), self.hidden.unbind(0)
-        self.recur = Product(weight, bias, steps, rows, dtype, inputs=self.low[:steps])
+        # what products read; the same block in float32
+        self.low = self.hidden if dtype == torch.float32 else torch.empty_like(self.hidden, dtype=dtype)
+        self.low[begin] = self.hidden[begin]
+        self.read, self._lows = self.low.unbind(0), on.steps(self.low)
+        given = self.low[self._before : steps + self._before]
+        self.recur = Product(weight, bias, steps, rows, dtype, inputs=given)
         alive = (
             torch.ones(1, dtype=torch.bool, device=device).expand(steps, rows).contiguous()
             if live is None
@@ -112,8 +121,13 @@ class Cell:
         self._acts = on.steps(torch.empty(steps, rows, self.gates * size, device=device))
         self._blocks = [on.steps(states) for states in self.states]
 
+    @property
+    def made(self) -> list[Tensor]:
+        """The states after each step (T, R, H), in the places of the steps."""
+        return [states[self._after : self.steps + self._after] for states in self.states]
+
     def __call__(self, t: int, projected: Any) -> None:
-        """Take a step: fills `hidden` and `low` at t + 1. What was `projected` comes as loops take it."""
+        """Take a step: fills `hidden` and `low`. What was `projected` comes as loops take it."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
@@ -140,10 +154,6 @@ class Cell:
     def _room(self) -> Tensor:
         raise TypeError(f"{type(self).__name__} has no room")
 
-    def _lower(self, t: int) -> None:
-        if not self._same:
-            self.read[t + 1].copy_(self._kept[t + 1])
-
     def _wanted(self, d_hidden: Sequence[Part]) -> Any:
         """All that is wanted of a hidden state: by rows that keep it, by the product of the next step, by others."""
         nothing = self._back, 0
@@ -159,10 +169,9 @@ class LSTM(Cell):
 
     def __call__(self, t: int, projected: Any) -> None:
         """As `cells.lstm`."""
-        hidden, cell = self._blocks
-        given = projected, self.take(self.recur(t)), hidden[t], cell[t], self._alive[t]
-        self._forth(*given, self._acts[t], hidden[t + 1], cell[t + 1])
-        self._lower(t)
+        (hidden, cell), old, new = self._blocks, t + self._before, t + self._after
+        given = projected, self.take(self.recur(t)), hidden[old], cell[old], self._alive[t]
+        self._forth(*given, self._acts[t], hidden[new], cell[new], self._lows[new])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """As of every cell; the gradient of the cell's inner state is read from one tensor and written to another."""
@@ -173,7 +182,8 @@ class LSTM(Cell):
     def back(self, t: int, *d_hidden: Part) -> None:
         """One gradient for both products."""
         total, (kept, d_cell), cell = self._wanted(d_hidden), self._from_after, self._blocks[1]
-        given = self._acts[t], cell[t], cell[t + 1], self._alive[t], total, d_cell
+        states = cell[t + self._before], cell[t + self._after]
+        given = self._acts[t], *states, self._alive[t], total, d_cell
         self._back_over(*given, self._d_gates[t], kept, self._spare)
         self._from_after, self._spare = [kept, self._spare], d_cell
         self._last[1], self._other = self._other, self._last[1]
@@ -195,13 +205,13 @@ class GRU(Cell):
 
     def __call__(self, t: int, projected: Any) -> None:
         """As `cells.gru`."""
-        hidden, recurrent = self._blocks[0], self.recur(t)
-        if t == 0:
+        hidden, recurrent, new = self._blocks[0], self.recur(t), t + self._after
+        if t == self.order[0]:
             block = recurrent.new_empty(self.steps, *recurrent.shape)
             self._products, self._keep = self._steps(block), block.unbind(0)
         self._keep[t].copy_(recurrent)
-        self._forth(projected, self._products[t], hidden[t], self._alive[t], self._acts[t], hidden[t + 1])
-        self._lower(t)
+        given = projected, self._products[t], hidden[t + self._before], self._alive[t]
+        self._forth(*given, self._acts[t], hidden[new], self._lows[new])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """As of every cell."""
@@ -211,7 +221,8 @@ class GRU(Cell):
     def back(self, t: int, *d_hidden: Part) -> None:
         """The gradient of `projected`."""
         total, d_old = self._wanted(d_hidden), self._from_after[0]
-        given = self._acts[t], self._products[t], self._blocks[0][t], self._alive[t], total
+        old = self._blocks[0][t + self._before]
+        given = self._acts[t], self._products[t], old, self._alive[t], total
         self._back_over(*given, self._d_gates[t], self._d_recurrent[t], d_old)
         self._back = self.take(self.recur.back(t))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from typing import Any
 
 import pytest
@@ -35,13 +37,14 @@ def memory(additive: bool) -> tuple[list[Tensor | None], Tensor]:
 
 @CELL
 @pytest.mark.parametrize("padded", [False, True])
-def test_a_cell_over_a_sentence(cell: str, padded: bool) -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_cell_over_a_sentence(cell: str, padded: bool, reverse: bool) -> None:
     width = GATES[cell] * SIZE
     live = torch.rand(STEPS, ROWS) > 0.3 if padded else None
     inputs = small((STEPS, ROWS, width), (width, SIZE), (width,), *[(ROWS, SIZE)] * PARTS[cell])
 
     def run(projected: Tensor, weight: Tensor, bias: Tensor, *start: Tensor) -> tuple[Tensor, ...]:
-        hidden, last = kernels.recur(kernels.Recurrence(cell, weight, bias), projected, start, live)
+        hidden, last = kernels.recur(kernels.Recurrence(cell, weight, bias), projected, start, live, reverse)
         return hidden, *last
 
     check_agreement(run, inputs)
@@ -49,8 +52,11 @@ def test_a_cell_over_a_sentence(cell: str, padded: bool) -> None:
 
 @CELL
 @pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("rows", [1, FEW_ROWS])
-def test_a_cell_over_the_sentences_of_a_small_search(rows: int, cell: str, padded: bool) -> None:
+def test_a_cell_over_the_sentences_of_a_small_search(
+    rows: int, reverse: bool, cell: str, padded: bool
+) -> None:
     width, found = GATES[cell] * SIZE, []
     live = torch.rand(STEPS, rows) > 0.3 if padded else None
     projected, *weights = small((STEPS, rows, width), (width, SIZE), (width,))
@@ -58,9 +64,23 @@ def test_a_cell_over_the_sentences_of_a_small_search(rows: int, cell: str, padde
     with torch.inference_mode():
         for form in kernels.FORMS:
             with kernels.forced(form):
-                hidden, last = kernels.recur(kernels.Recurrence(cell, *weights), projected, start, live)
+                recurrence = kernels.Recurrence(cell, *weights)
+                hidden, last = kernels.recur(recurrence, projected, start, live, reverse)
                 found.append([hidden, *last])
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
+
+
+@CELL
+@pytest.mark.parametrize("form", kernels.FORMS)
+def test_from_the_end_is_the_sentence_turned_round(cell: str, form: kernels.Form) -> None:
+    width = GATES[cell] * SIZE
+    projected, *weights = small((STEPS, ROWS, width), (width, SIZE), (width,))
+    start, live = small(*[(ROWS, SIZE)] * PARTS[cell]), torch.rand(STEPS, ROWS) > 0.3
+    recurrence = kernels.Recurrence(cell, *weights)
+    with kernels.forced(form):
+        hidden, last = kernels.recur(recurrence, projected, start, live, reverse=True)
+        turned, ended = kernels.recur(recurrence, projected.flip(0), start, live.flip(0))
+    torch.testing.assert_close((hidden, last), (turned.flip(0), ended))
 
 
 @CELL
@@ -113,6 +133,32 @@ def test_a_graph_may_be_gone_back_over_twice() -> None:
     first = torch.autograd.grad(value, inputs, retain_graph=True)
     for one, other in zip(first, torch.autograd.grad(value, inputs), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("loop", ["recur", "before", "after"])
+def test_nothing_of_a_step_waits_for_the_collector(loop: str) -> None:
+    width, (looked, valid) = 4 * SIZE, memory(additive=True)
+    start = small((ROWS, SIZE), (ROWS, SIZE))
+    projected, weight, bias = small((STEPS, ROWS, width), (width, SIZE), (width,))
+    gates, feed, combine = small((width, MEMORY), (width, SIZE), (SIZE, MEMORY + SIZE))
+    cell = kernels.Recurrence("lstm", weight, bias)
+    gc.collect()
+    gc.disable()
+    try:
+        live, places = torch.ones(STEPS, ROWS, dtype=torch.bool), valid.clone()
+        held = weakref.ref(live if loop == "recur" else places)
+        looking = kernels.Looking(*looked[:2], places, *looked[2:], 1.0)  # type: ignore[arg-type]
+        if loop == "recur":
+            made = kernels.recur(cell, projected, start, live)[0]
+        elif loop == "before":
+            made = kernels.attend_before(cell, looking, gates, projected, start)[0]
+        else:
+            made = kernels.attend_after([cell], [], None, looking, feed, combine, projected, start)[0]
+        made.sum().backward()
+        del made, live, places, looking
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 @CELL

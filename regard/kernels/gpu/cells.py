@@ -18,12 +18,12 @@ def lstm_forward(
     gates: Tensor,
     new_hidden: Tensor,
     new_cell: Tensor,
+    read: Tensor,
 ) -> None:
     """The twin of numba's."""
     grid, size, width = _parts(cell)
-    _lstm_forward[grid](
-        projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, size, BLOCK=width, **OPTIONS
-    )
+    given = projected, recurrent, hidden, cell, alive
+    _lstm_forward[grid](*given, gates, new_hidden, new_cell, read, size, BLOCK=width, **OPTIONS)
 
 
 def lstm_backward(
@@ -45,11 +45,17 @@ def lstm_backward(
 
 
 def gru_forward(
-    projected: Tensor, recurrent: Tensor, hidden: Tensor, alive: Tensor, gates: Tensor, new: Tensor
+    projected: Tensor,
+    recurrent: Tensor,
+    hidden: Tensor,
+    alive: Tensor,
+    gates: Tensor,
+    new: Tensor,
+    read: Tensor,
 ) -> None:
     """The twin of numba's."""
     grid, size, width = _parts(hidden)
-    _gru_forward[grid](projected, recurrent, hidden, alive, gates, new, size, BLOCK=width, **OPTIONS)
+    _gru_forward[grid](projected, recurrent, hidden, alive, gates, new, read, size, BLOCK=width, **OPTIONS)
 
 
 def gru_backward(
@@ -86,7 +92,7 @@ def _sum(one, other, place, inside):
 
 @triton.jit
 def _lstm_forward(
-    projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, size, BLOCK: tl.constexpr
+    projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, read, size, BLOCK: tl.constexpr
 ):
     row = tl.program_id(0).to(tl.int64)
     j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -106,7 +112,9 @@ def _lstm_forward(
     kept = tl.load(hidden + place, mask=inside, other=0.0)
     new = forget * old + enter * candidate
     tl.store(new_cell + place, tl.where(goes_on, new, old), mask=inside)
-    tl.store(new_hidden + place, tl.where(goes_on, leave * tanh(new), kept), mask=inside)
+    made = tl.where(goes_on, leave * tanh(new), kept)
+    tl.store(new_hidden + place, made, mask=inside)
+    tl.store(read + place, made, mask=inside)
 
 
 @triton.jit
@@ -141,7 +149,7 @@ def _lstm_backward(
 
 
 @triton.jit
-def _gru_forward(projected, recurrent, hidden, alive, gates, new, size, BLOCK: tl.constexpr):
+def _gru_forward(projected, recurrent, hidden, alive, gates, new, read, size, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = j < size
@@ -157,8 +165,9 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new, size, BLOCK: t
     tl.store(gates + gate, reset, mask=inside)
     tl.store(gates + gate + size, keep, mask=inside)
     tl.store(gates + gate + 2 * size, candidate, mask=inside)
-    made = candidate + keep * (old - candidate)
-    tl.store(new + place, tl.where(goes_on, made, old), mask=inside)
+    made = tl.where(goes_on, candidate + keep * (old - candidate), old)
+    tl.store(new + place, made, mask=inside)
+    tl.store(read + place, made, mask=inside)
 
 
 @triton.jit
