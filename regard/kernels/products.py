@@ -50,8 +50,10 @@ def linear(
     loop, recorded = _loops.current, torch.is_grad_enabled()
     if loop is not None and recorded and weight.requires_grad:
         made = loop.linear(rows, dtype, weight, bias)
-    elif policy.on_gpu(input) or (recorded and (weight.requires_grad or input.requires_grad)):
+    elif policy.on_gpu(input):
         made = F.linear(rows, weight, bias)  # in two dimensions: in three, torch copies the weight
+    elif recorded and (weight.requires_grad or input.requires_grad):
+        made = _Linear.apply(rows, dtype, weight, bias)
     else:
         made = _searching(rows, dtype, weight, bias)
     return made.reshape(*input.shape[:-1], weight.shape[0])
@@ -180,9 +182,13 @@ def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
     grad = torch.cat(grads)
+    return (grad.t() @ torch.cat(inputs)).float(), _of_bias(grad)
+
+
+def _of_bias(grad: Tensor) -> Tensor:
     d_bias = torch.zeros(grad.shape[1], device=grad.device)
-    operations(grad)(compiled.add_columns, grad, d_bias)
-    return (grad.t() @ torch.cat(inputs)).float(), d_bias
+    operations(grad)(compiled.add_columns, grad.contiguous(), d_bias)
+    return d_bias
 
 
 def _of_keys(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
@@ -223,6 +229,34 @@ class _Gate(torch.autograd.Function):
         return None, *(
             one if other is None else one + other for one, other in zip(formed, direct, strict=True)
         )
+
+
+class _Linear(torch.autograd.Function):
+    """The product of all steps at once."""
+
+    @staticmethod
+    def forward(ctx: Any, given: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.rows, ctx.matrix = given.to(dtype), weight.to(dtype)
+        ctx.biased = bias is not None
+        ctx.save_for_backward(given, weight)
+        made: Tensor = ctx.rows.new_empty(len(given), len(weight))
+        multiply_into(made, ctx.rows, ctx.matrix.t())
+        return made if bias is None else made.add_(bias.to(dtype))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        given, weight = ctx.saved_tensors
+        if wanted_again():
+            back = (grad @ weight.to(grad.dtype)).to(given.dtype)
+            d_weight = (grad.t() @ given.to(grad.dtype)).to(weight.dtype)
+            return back, None, d_weight, grad.to(weight.dtype).sum(dim=0) if ctx.biased else None
+        back, wanted = None, ctx.needs_input_grad[2]
+        if ctx.needs_input_grad[0]:
+            back = torch.empty_like(ctx.rows)
+            multiply_into(back, grad, ctx.matrix)
+            back = back.to(given.dtype)
+        d_weight = (grad.t() @ ctx.rows).float() if wanted else None
+        return back, None, d_weight, _of_bias(grad) if wanted and ctx.biased else None
 
 
 class _LinearStep(torch.autograd.Function):
