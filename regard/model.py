@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard import kernels
-from regard.decoders import Decoder
+from regard.decoders import Decoder, QuickDecoder
 from regard.encoders import Encoder
 from regard.records import Batch, DecoderState, Loss, Memory, Prediction, Unrolled
 from regard.recurrent import Dropout
@@ -94,9 +95,17 @@ class ModelStepper:
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
         """One piece further for every row."""
+        if len(tokens) <= kernels.FEW_ROWS and self._quick is not None:
+            quickly = self._quick(tokens, state)
+            if quickly is not None:
+                return quickly
         step = self.model.decoder.step(tokens, state, self.memory)
         log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
         return Prediction(log_probabilities, step.state, step.attention)
+
+    @cached_property
+    def _quick(self) -> QuickDecoder | None:
+        return self.model.decoder.quick(self.memory, self.model.head)
 
     def select(self, sentences: Tensor) -> ModelStepper:
         """The same for some of the sentences."""

@@ -36,6 +36,11 @@ class Attention(nn.Module):
         """Whether a step needs the weights of the steps before, so that steps must be taken one by one."""
         return self.score.sequential or self.normalise.sequential
 
+    @property
+    def temperature(self) -> float:
+        """What a softmax divides scores by; 1 for any other normaliser."""
+        return self.normalise.temperature if isinstance(self.normalise, Softmax) else 1.0
+
     def prepare(self, memory: Memory) -> Memory:
         """The memory with its keys, (B, S, K)."""
         return replace(memory, keys=kernels.full(self.score.keys(memory.values)))
@@ -94,9 +99,8 @@ class Attention(nn.Module):
 
     def _look(self, query: Tensor, looking: kernels.Looking) -> AttentionStep:
         scores, weights, context = (part.unsqueeze(1) for part in kernels.look(looking, query.squeeze(1)))
-        assert isinstance(self.normalise, Softmax)
-        if self.normalise.temperature != 1:
-            scores = scores * self.normalise.temperature
+        if self.temperature != 1:
+            scores = scores * self.temperature
         return AttentionStep(scores, weights, context, {})
 
     def _after(self, weights: Tensor, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from regard.decoders.bridges import BRIDGES, Bridge, CopyBridge, DenseBridge, Me
 from regard.decoders.gnmt import GNMTDecoder
 from regard.decoders.luong import LuongDecoder
 from regard.decoders.plain import PlainDecoder
+from regard.decoders.quick import QuickDecoder
 
 DECODERS: dict[str, type[Decoder]] = {
     "plain": PlainDecoder,
@@ -26,5 +27,6 @@ __all__ = [
     "LuongDecoder",
     "MeanBridge",
     "PlainDecoder",
+    "QuickDecoder",
     "ZeroBridge",
 ]

@@ -9,6 +9,7 @@ from regard import kernels
 from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
+from regard.decoders.quick import QuickDecoder
 from regard.decoders.readout import MaxoutReadout
 from regard.records import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, Dropout
@@ -79,6 +80,13 @@ class BahdanauDecoder(Decoder):
         contexts = torch.cat([look.context for look in looks], dim=1)
         combined = self.readout(torch.stack(hidden, dim=1), embedded, contexts)
         return Unrolled(combined, torch.cat([look.weights for look in looks], dim=1))
+
+    def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder:
+        """The same steps, and the vocabulary, as one kernel."""
+        feed, combine = self.context_gates, [self.readout.U, self.readout.V, self.readout.C]
+        return QuickDecoder(
+            self.embedding, [self.cell], self.attention, memory, feed, combine, head, after=False
+        )
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
         """The state before the step."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regard.attention import Attention
 from regard.decoders.bridges import Bridge
+from regard.decoders.quick import QuickDecoder
 from regard.records import DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import CellState, Dropout
 
@@ -52,6 +53,10 @@ class Decoder(nn.Module):
     def unroll(self, previous: Int[Tensor, "B T"], memory: Memory) -> Unrolled:
         """All steps with the pieces before each known: `previous` (B, T) begins with the start symbol."""
         raise TypeError(f"{type(self).__name__} promises to unroll but does not")
+
+    def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder | None:
+        """The same steps with the vocabulary's product for a search of few rows; None if there is no such kernel."""
+        return None
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Float[Tensor, "R Q"]:
         """The query of a step, given the states before and after it: for traces."""

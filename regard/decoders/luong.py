@@ -9,6 +9,7 @@ from regard import kernels
 from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
+from regard.decoders.quick import QuickDecoder
 from regard.records import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
 
@@ -86,6 +87,13 @@ class LuongDecoder(Decoder):
                 combined.append(said)
                 weights.append(attention.weights)
         return Unrolled(torch.stack(combined, dim=1), torch.cat(weights, dim=1))
+
+    def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder:
+        """The same steps, and the vocabulary, as one kernel."""
+        cells, combine = list(self.stack.cells), [self.combine]
+        return QuickDecoder(
+            self.embedding, cells, self.attention, memory, self.feed, combine, head, after=True
+        )
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
         """The top state after the step."""

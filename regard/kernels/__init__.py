@@ -3,6 +3,7 @@
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
+from regard.kernels.few import FEW_ROWS
 from regard.kernels.look import look
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import NO_LABEL, cross_entropy
@@ -20,16 +21,20 @@ from regard.kernels.policy import (
 )
 from regard.kernels.precision import PRECISIONS, check_precision, lowered
 from regard.kernels.products import Linear, against, full, int8, steps, summed
+from regard.kernels.quick import Layer, Quick
 from regard.kernels.vocabulary import log_softmax, top
 
 __all__ = [
+    "FEW_ROWS",
     "FORMS",
     "NO_LABEL",
     "PRECISIONS",
     "Form",
     "Kernels",
+    "Layer",
     "Linear",
     "Looking",
+    "Quick",
     "Recurrence",
     "additive",
     "against",

@@ -26,7 +26,7 @@ LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as 
 BLOCK = 32  # outputs, and inputs, of a block of the layout; two inputs of an output stand together
 _LOW = np.zeros(1, np.uint16)  # bfloat16, for `like`
 
-Key = tuple[bool, torch.dtype]  # transposed or not
+Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid out by whom or how
 
 
 class Layouts:
@@ -87,12 +87,10 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool 
 
 def in_8_bits(weight: Tensor) -> Any:
     """The weight in 8 bits, every row by a scale of its own, as the matrix kernels want it."""
-    kept, key = _kept(weight), (False, torch.qint8)
+    kept, key = _kept(weight), (False, torch.qint8, "fbgemm")
     if key not in kept.layouts:
-        matrix = weight.detach().float()
-        scales = matrix.abs().amax(dim=1).clamp(min=1e-8) / 127
-        places = torch.zeros(len(matrix), dtype=torch.long)
-        rounded = (matrix / scales.unsqueeze(1)).round().to(torch.int8)
+        rounded, scales = _rounded(weight)
+        places = torch.zeros(len(rounded), dtype=torch.long)
         with (
             warnings.catch_warnings()
         ):  # such tensors will go; the bound on torch in pyproject.toml keeps them
@@ -109,6 +107,26 @@ def packing_pays(rows: int, dtype: torch.dtype) -> bool:
     return (
         torch.ops.mkldnn._is_mkldnn_bf16_supported() if dtype == torch.bfloat16 else rows >= LEAST_PACKED_ROWS
     )
+
+
+def by_rows(weight: Tensor, low: bool) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The numbers of a weight and what each row of them must be multiplied by: as they are, or `low`, in 8 bits."""
+    kept, key = _kept(weight), (False, torch.int8 if low else torch.float32, "rows")
+    if key not in kept.layouts:
+        if low:
+            rounded, scales = _rounded(weight)
+            kept.layouts[key] = array(rounded), array(scales)
+        else:
+            kept.layouts[key] = array(weight.contiguous()), np.ones(len(weight), np.float32)
+    numbers: tuple[NDArray[Any], NDArray[np.float32]] = kept.layouts[key]
+    return numbers
+
+
+def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A weight in 8 bits, and the scale of each row."""
+    matrix = weight.detach().float()
+    scales = matrix.abs().amax(dim=1).clamp(min=1e-8) / 127
+    return (matrix / scales.unsqueeze(1)).round().to(torch.int8), scales
 
 
 @dataclass
@@ -144,7 +162,7 @@ register_optimizer_step_post_hook(_forget)
 def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
     """The weight as the matrix kernels want it, made anew when the weight has changed."""
     owner = weight if weight._base is None else weight._base  # a gate passes on a view
-    kept, key = _kept(owner), (transposed, dtype)
+    kept, key = _kept(owner), (transposed, dtype, "onednn")
     if key not in kept.layouts:
         room = kept.rooms.get(key)
         if room is None:
@@ -171,10 +189,11 @@ def _matrix(weight: Tensor, transposed: bool, dtype: torch.dtype) -> Tensor:
 def _kept(weight: Tensor) -> _Packed:
     """What was laid out of a weight as it is now."""
     kept: _Packed | None = _packed.get(weight)
+    version = -1 if weight.is_inference() else weight._version
     if kept is None or kept.place != weight.data_ptr():
-        kept = _packed[weight] = _Packed(weight._version, weight.data_ptr())
-    elif kept.version != weight._version:
-        kept.version = weight._version
+        kept = _packed[weight] = _Packed(version, weight.data_ptr())
+    elif kept.version != version:
+        kept.version = version
         kept.layouts.clear()
     return kept
 

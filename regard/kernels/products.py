@@ -334,9 +334,14 @@ def backward_pass() -> int:
     return torch._C._current_graph_task_id()
 
 
+def in_few_bits(rows: int) -> bool:
+    """Whether products of so many rows take weights in 8 bits now."""
+    return 0 < rows <= _loops.int8_rows
+
+
 def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`rows · Wᵀ + b` of which nobody will ask for a gradient."""
-    if 0 < len(rows) <= _loops.int8_rows and min(weight.shape) >= LEAST_INT8_WIDTH:
+    if in_few_bits(len(rows)) and min(weight.shape) >= LEAST_INT8_WIDTH:
         given = rows.contiguous() if rows.dtype == torch.float32 else rows.float()
         made: Tensor = torch.ops.quantized.linear_dynamic(given, in_8_bits(weight), True)
         return made if bias is None else made.add_(bias)

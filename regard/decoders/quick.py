@@ -1,0 +1,54 @@
+"""A decoder's step in a search of few rows, taken by one kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from regard import kernels
+from regard.attention import Attention
+from regard.records import AttentionStep, DecoderState, Memory, Prediction
+from regard.recurrent import Cell
+
+_LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
+
+
+class QuickDecoder:
+    """Takes the same steps as the decoder and the vocabulary that it was made of, where it can.
+
+    `combine` and `after` as in `kernels.Quick`.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        cells: Sequence[Cell],
+        attention: Attention,
+        memory: Memory,
+        feed: nn.Linear | None,
+        combine: Sequence[nn.Linear],
+        head: nn.Linear,
+        after: bool,
+    ) -> None:
+        looking = attention.looking(memory)
+        self._temperature = attention.temperature
+        self._kernel = None
+        if looking is not None and cells[0].kernel and kernels.by_numba(looking.keys):
+            layers = [kernels.Layer(cell.kernel, cell.project, cell.recur) for cell in cells]
+            self._kernel = kernels.Quick(embedding, layers, looking, feed, combine, head, after)
+
+    def __call__(self, tokens: Tensor, state: DecoderState) -> Prediction | None:
+        """One piece further for every row; None where this must be left to the decoder itself."""
+        names = [name for name in state if name.startswith(_LAYER)]
+        rest = [name for name in state if name not in names]
+        if self._kernel is None or rest not in ([], [_COMBINED]):  # somebody meddles
+            return None
+        old = [state[name] for name in names]
+        if not self._kernel.fits(tokens, *old):
+            return None
+        made = self._kernel(tokens, old, state[_COMBINED] if rest else None)
+        new = dict(zip(names, made.states, strict=True)) | ({_COMBINED: made.combined} if rest else {})
+        scores = made.scores if self._temperature == 1 else made.scores * self._temperature
+        look = AttentionStep(scores.unsqueeze(1), made.weights.unsqueeze(1), made.context.unsqueeze(1))
+        return Prediction(made.log_probabilities, DecoderState(new), look)

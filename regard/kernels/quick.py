@@ -1,0 +1,228 @@
+"""A whole step of a search as one kernel, for the few rows of a single sentence or of the last ones of a batch.
+
+With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as all
+products: so one kernel embeds, moves, looks, combines and takes the logarithm of the softmax. Weights may be in 8
+bits, every row by a scale of its own; what they are multiplied by stays float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from regard.kernels import policy
+from regard.kernels.cells import _gru_forward, _lstm_forward
+from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, tanh
+from regard.kernels.few import FEW_ROWS
+from regard.kernels.layouts import by_rows
+from regard.kernels.look import _additive, _dot
+from regard.kernels.loops import Looking
+from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
+from regard.kernels.vocabulary import _log_softmax
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A recurrent layer: lstm or gru, the product with its input and the one with its hidden state."""
+
+    cell: str
+    project: nn.Linear
+    recur: nn.Linear
+
+
+@dataclass(frozen=True)
+class Written:
+    """A step's results: log-probabilities, states of all layers in a row, combined vectors, and the look."""
+
+    log_probabilities: Float[Tensor, "R V"]
+    states: Sequence[Float[Tensor, "R H"]]
+    combined: Float[Tensor, "R C"]
+    scores: Float[Tensor, "R S"]
+    weights: Float[Tensor, "R S"]
+    context: Float[Tensor, "R M"]
+
+
+class Quick:
+    """A decoder with its vocabulary over the memory of some sentences; called with up to FEW_ROWS rows.
+
+    `after`: it looks with the new state, as `loops.attend_after`, and `feed` is what it feeds; `combine` has one
+    weight. Otherwise it looks with the old one, as `loops.attend_before`; `feed` is the context's way into the cell,
+    and `combine` the three of a maxout layer: of state, word and context.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        layers: Sequence[Layer],
+        looking: Looking,
+        feed: nn.Linear | None,
+        combine: Sequence[nn.Linear],
+        head: nn.Linear,
+        after: bool,
+    ) -> None:
+        def laid(product: nn.Linear) -> tuple[Any, ...]:
+            bias = torch.zeros(len(product.weight)) if product.bias is None else product.bias
+            return *by_rows(product.weight, low), array(bias)
+
+        products = [head, *combine, *(part for layer in layers for part in (layer.project, layer.recur))]
+        low = in_few_bits(1) and all(min(product.weight.shape) >= LEAST_INT8_WIDTH for product in products)
+        self._after, self._gru, self._size = after, layers[0].cell == "gru", len(head.weight)
+        self._parts = 1 if self._gru else 2
+        self._combined = len(combine[0].weight) // (1 if after else 2)
+        self._model = (
+            array(embedding.weight),
+            tuple(laid(layer.project) for layer in layers),
+            tuple(laid(layer.recur) for layer in layers),
+            None if feed is None else laid(feed),
+        )
+        self._look = (
+            None if looking.W is None else (*by_rows(looking.W, low), np.zeros(len(looking.W), np.float32)),
+            None if looking.v is None else array(looking.v.contiguous()),
+            looking.scale,
+            *(array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)),
+        )
+        self._say = *(laid(product) for product in combine), laid(head)
+        self._memory = looking.valid.shape[1], looking.values.shape[-1]
+
+    @staticmethod
+    def fits(tokens: Tensor, *states: Tensor) -> bool:
+        """Whether a step of these rows can be taken so."""
+        few = 0 < len(tokens) <= FEW_ROWS and not torch.is_grad_enabled() and policy.by_numba(*states)
+        return few and (in_few_bits(len(tokens)) or not torch.is_autocast_enabled("cpu"))
+
+    def __call__(
+        self,
+        tokens: Int[Tensor, " R"],
+        states: Sequence[Float[Tensor, "R H"]],
+        fed: Float[Tensor, "R C"] | None,
+    ) -> Written:
+        """One piece further; `fed` is what was combined before, where that is fed."""
+        rows, size, (places, width) = len(tokens), self._size, self._memory
+        made = Written(
+            torch.empty(rows, size),
+            [torch.empty_like(state) for state in states],
+            torch.empty(rows, self._combined),
+            torch.full((rows, places), -torch.inf),
+            torch.empty(rows, places),
+            torch.empty(rows, width),
+        )
+        old, new = ([array(state.contiguous()) for state in some] for some in (states, made.states))
+        parts = tuple(
+            tuple(some[part :: self._parts]) for some in (old, new) for part in (0, self._parts - 1)
+        )
+        looked = [array(part) for part in (made.scores, made.weights, made.context)]
+        out = array(made.combined), array(made.log_probabilities)
+        given = array(tokens.contiguous()), *self._model, *self._look, *self._say, self._gru, *parts
+        if self._after:
+            before = out[0][:0] if fed is None else array(fed.contiguous())
+            _after(*given, before, *looked, *out)
+        else:
+            _before(*given, *looked, *out)
+        return made
+
+
+@inner
+def _after(  # type: ignore[no-untyped-def]
+    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head, gru,
+    hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
+):  # fmt: skip
+    words = _embedded(tokens, table)
+    below = words
+    for layer in range(len(hidden)):
+        gates = _times(enter[layer], below)
+        if layer == 0 and feed is not None:
+            _add(_times(feed, fed), gates)
+        _move(gru, gates, recur[layer], hidden[layer], cell[layer], new_hidden[layer], new_cell[layer])
+        below = new_hidden[layer]
+    _look(below, project, v, scale, keys, values, valid, scores, weights, context)
+    said = _times(combine, _beside(context, below))
+    for r in range(len(said)):
+        out, row = combined[r], said[r]
+        for j in range(len(row)):
+            out[j] = tanh(row[j])
+    _log_softmax(_times(head, combined), log_probabilities)
+
+
+@inner
+def _before(  # type: ignore[no-untyped-def]
+    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context, head,
+    gru, hidden, cell, new_hidden, new_cell, scores, weights, context, combined, log_probabilities,
+):  # fmt: skip
+    words = _embedded(tokens, table)
+    _look(hidden[0], project, v, scale, keys, values, valid, scores, weights, context)
+    gates = _times(enter[0], words)
+    _add(_times(feed, context), gates)
+    _move(gru, gates, recur[0], hidden[0], cell[0], new_hidden[0], new_cell[0])
+    pairs = _times(of_state, new_hidden[0])
+    _add(_times(of_word, words), pairs)
+    _add(_times(of_context, context), pairs)
+    for r in range(len(pairs)):
+        out, row = combined[r], pairs[r]
+        for j in range(len(out)):
+            out[j] = larger(row[2 * j], row[2 * j + 1])
+    _log_softmax(_times(head, combined), log_probabilities)
+
+
+@inner
+def _embedded(tokens, table):  # type: ignore[no-untyped-def]
+    words = np.empty((len(tokens), table.shape[1]), np.float32)
+    for r in range(len(tokens)):
+        words[r] = table[tokens[r]]
+    return words
+
+
+@inner
+def _beside(one, other):  # type: ignore[no-untyped-def]
+    width = one.shape[1]
+    both = np.empty((len(one), width + other.shape[1]), np.float32)
+    both[:, :width] = one
+    both[:, width:] = other
+    return both
+
+
+@inner
+def _add(more, total):  # type: ignore[no-untyped-def]
+    for r in range(len(total)):
+        for j in range(total.shape[1]):
+            total[r, j] += more[r, j]
+
+
+@inner
+def _move(gru, gates, recur, hidden, cell, new_hidden, new_cell):  # type: ignore[no-untyped-def]
+    products, alive, acts = _times(recur, hidden), np.ones(len(hidden), np.bool_), np.empty_like(gates)
+    if gru:
+        _gru_forward(gates, products, hidden, alive, acts, new_hidden, new_hidden)
+    else:
+        _lstm_forward(gates, products, hidden, cell, alive, acts, new_hidden, new_cell, new_hidden)
+
+
+@inner
+def _look(query, project, v, scale, keys, values, valid, scores, weights, context):  # type: ignore[no-untyped-def]
+    if project is None:
+        _dot(query, keys, values, valid, scale, scores, weights, context)
+    else:
+        _additive(_times(project, query), keys, values, valid, v, scale, scores, weights, context)
+
+
+@inner
+def _times(weight, given):  # type: ignore[no-untyped-def]
+    made = np.empty((len(given), len(weight[0])), np.float32)
+    _multiply(weight[0], weight[1], weight[2], given, made)
+    return made
+
+
+@kernel
+def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-def]
+    for j in prange(len(numbers)):
+        w, scale, base = numbers[j], scales[j], bias[j]
+        for r in range(len(given)):
+            x, total = given[r], f32(0)
+            for i in range(len(w)):
+                total += f32(w[i]) * x[i]
+            made[r, j] = total * scale + base

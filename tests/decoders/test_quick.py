@@ -1,0 +1,142 @@
+"""A step of a search as one kernel against the decoder's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from regard import kernels
+from regard.build import build_model
+from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
+from regard.model import ModelStepper, Seq2Seq
+from regard.records import START, DecoderState, Prediction
+from regard.search import beam_search, greedy_search
+from tests.kernels.agreement import of_numba
+
+pytestmark = of_numba
+
+VOCABULARY = 21
+
+
+def model_of(
+    decoder: str = "luong",
+    cell: str = "lstm",
+    score: str = "additive",
+    layers: int = 1,
+    width: int = 8,
+    **more: bool,
+) -> Seq2Seq:
+    """A model whose states are `width` wide."""
+    config = ModelConfig(
+        embedding_size=width,
+        encoder=EncoderConfig(cell=cell, hidden_size=width // 2, num_layers=layers),
+        decoder=DecoderConfig(name=decoder, cell=cell, hidden_size=width, num_layers=layers, **more),
+        attention=AttentionConfig(score=score, size=width),
+    )
+    torch.manual_seed(1)
+    model = build_model(config, VOCABULARY, VOCABULARY).eval()
+    with torch.no_grad():  # so that nothing is nearly zero
+        for parameter in model.parameters():
+            parameter.mul_(2)
+    return model
+
+
+def stepper_of(model: Seq2Seq, sentences: int) -> ModelStepper:
+    """Over sentences of 5 and fewer pieces."""
+    valid = torch.arange(5) < torch.tensor([5, 3, 2, 4])[:sentences].unsqueeze(1)
+    return model.stepper(model.encode(torch.randint(4, VOCABULARY, (sentences, 5)), valid))
+
+
+def steps(stepper: ModelStepper, rows: int, number: int = 3) -> list[Prediction]:
+    """A few steps of so many rows a sentence, from one state to the next."""
+    state = stepper.start()
+    state = state.select(torch.arange(stepper.num_sentences).repeat_interleave(rows))
+    tokens, made = torch.full((rows * stepper.num_sentences,), START), []
+    for number_of_step in range(number):
+        made.append(stepper.step(tokens, state))
+        state, tokens = made[-1].state, (tokens + 3 + number_of_step + torch.arange(len(tokens))) % VOCABULARY
+    return made
+
+
+def compare(one: Prediction, other: Prediction, allowed: float) -> None:
+    """All that a search sees."""
+    assert one.attention is not None
+    assert other.attention is not None
+    close = {"atol": allowed, "rtol": allowed}
+    torch.testing.assert_close(one.log_probabilities, other.log_probabilities, **close)
+    for part in ("scores", "weights", "context"):
+        torch.testing.assert_close(getattr(one.attention, part), getattr(other.attention, part), **close)
+    assert list(one.state) == list(other.state)
+    for name in one.state:
+        torch.testing.assert_close(one.state[name], other.state[name], **close)
+
+
+MODELS = {
+    "luong": {},
+    "luong gru": {"cell": "gru"},
+    "luong dot": {"score": "dot"},
+    "luong general, 2 layers": {"score": "general", "layers": 2},
+    "luong gru, 2 layers": {"cell": "gru", "layers": 2},
+    "luong without feeding": {"input_feeding": False},
+    "bahdanau": {"decoder": "bahdanau"},
+    "bahdanau gru": {"decoder": "bahdanau", "cell": "gru"},
+    "bahdanau scaled dot": {"decoder": "bahdanau", "score": "scaled_dot"},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("sentences", "rows"), [(1, 1), (1, 3), (2, 2), (4, 1)])
+@torch.inference_mode()
+def test_it_is_the_same_step(name: str, sentences: int, rows: int) -> None:
+    stepper = stepper_of(model_of(**MODELS[name]), sentences)  # type: ignore[arg-type]
+    quick = stepper._quick
+    assert quick is not None
+    tokens, state = torch.full((sentences,), START), stepper.start()
+    assert quick(tokens, state) is not None
+    ours = steps(stepper, rows)
+    with kernels.forced("plain"):
+        plain = steps(stepper, rows)
+    for one, other in zip(ours, plain, strict=True):
+        compare(one, other, 1e-5)
+
+
+@torch.inference_mode()
+def test_weights_in_8_bits_come_close_and_are_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regard.kernels.quick.LEAST_INT8_WIDTH", 8)
+    model = model_of(width=64)
+    torch.manual_seed(2)
+    plain = steps(stepper_of(model, 1), 1)
+    torch.manual_seed(2)
+    with kernels.int8():
+        low = steps(stepper_of(model, 1), 1)
+    for one, other in zip(low, plain, strict=True):
+        compare(one, other, 0.1)
+    assert not torch.equal(low[0].log_probabilities, plain[0].log_probabilities)
+
+
+@torch.inference_mode()
+def test_who_meddles_gets_the_decoder_itself() -> None:
+    stepper = stepper_of(model_of(), 1)
+    state = stepper.start()
+    override = torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0]])
+    meddled = DecoderState(dict(state.tensors) | {"attention.override": override})
+    made = stepper.step(torch.tensor([START]), meddled)
+    assert made.attention is not None
+    assert made.attention.weights.flatten().tolist() == [0, 1, 0, 0, 0]
+
+
+def test_with_gradients_the_decoder_takes_the_step() -> None:
+    stepper = stepper_of(model_of(), 1)
+    made = stepper.step(torch.tensor([START]), stepper.start())
+    made.log_probabilities[0, 5].backward()
+    assert stepper.model.head.weight.grad is not None
+
+
+@torch.inference_mode()
+def test_searches_find_the_same() -> None:
+    stepper = stepper_of(model_of(), 1)
+    ours = greedy_search(stepper, [9]), beam_search(stepper, [9], beam=3)
+    with kernels.forced("plain"):
+        plain = greedy_search(stepper, [9]), beam_search(stepper, [9], beam=3)
+    assert [one.ids for one in ours[0]] == [one.ids for one in plain[0]]
+    assert [one.ids for one in ours[1][0]] == [one.ids for one in plain[1][0]]
