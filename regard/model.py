@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard import kernels
 from regard.decoders import Decoder, QuickDecoder
 from regard.encoders import Encoder
-from regard.records import Batch, DecoderState, Loss, Memory, Prediction, Unrolled
+from regard.records import START, Batch, DecoderState, Loss, Memory, Prediction, Run, Unrolled
 from regard.recurrent import Dropout
 
 
@@ -102,6 +104,15 @@ class ModelStepper:
         step = self.model.decoder.step(tokens, state, self.memory)
         log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
         return Prediction(log_probabilities, step.state, step.attention)
+
+    def greedily(self, max_lengths: Sequence[int]) -> list[Run] | None:
+        """A whole greedy search of a few sentences, by one kernel; None where it must be taken step by step."""
+        rows = self.num_sentences
+        if not 0 < rows <= kernels.FEW_ROWS or self._quick is None:
+            return None
+        state = self.start()
+        tokens = torch.full((rows,), START, device=self.memory.values.device)
+        return self._quick.greedily(tokens, state, max_lengths)
 
     @cached_property
     def _quick(self) -> QuickDecoder | None:

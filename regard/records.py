@@ -230,6 +230,15 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Run:
+    """What a search wrote in one go: pieces, the log-probability of each in nats, and what each step attended to."""
+
+    ids: list[int]
+    log_probabilities: list[float]
+    attention: Float[np.ndarray, "T S"]
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """One finished output of a search: ids with END where it was reached, and what each step attended to.
 

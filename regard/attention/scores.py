@@ -64,7 +64,7 @@ class AdditiveScore(Score):
         super().__init__()
         self.query_size = query_size
         self.W = kernels.Linear(query_size, size, bias=False)
-        self.U = nn.Linear(memory_size, size, bias=False)
+        self.U = kernels.Linear(memory_size, size, bias=False)
         self.v = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
 
     def keys(self, values: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ class GeneralScore(Score):
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
         self.query_size = query_size
-        self.W = nn.Linear(memory_size, query_size, bias=False)
+        self.W = kernels.Linear(memory_size, query_size, bias=False)
 
     def keys(self, values: Tensor) -> Tensor:
         """W k for every encoder state, (B, S, Q)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.errors import ConfigError
 from regard.records import Memory
 from regard.recurrent import Cell, CellState
@@ -74,7 +75,7 @@ class DenseBridge(Bridge):
     def __init__(self, cell: type[Cell], hidden_size: int, num_layers: int, memory_size: int) -> None:
         super().__init__()
         self.shape = (num_layers, len(cell.parts), hidden_size)
-        self.dense = nn.Linear(memory_size, num_layers * len(cell.parts) * hidden_size)
+        self.dense = kernels.Linear(memory_size, num_layers * len(cell.parts) * hidden_size)
 
     def forward(self, memory: Memory) -> list[CellState]:
         """Made from the sentence vector."""

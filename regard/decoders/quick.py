@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.records import AttentionStep, DecoderState, Memory, Prediction
+from regard.records import END, PAD, START, AttentionStep, DecoderState, Memory, Prediction, Run
 from regard.recurrent import Cell
 
 _LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
@@ -40,15 +40,35 @@ class QuickDecoder:
 
     def __call__(self, tokens: Tensor, state: DecoderState) -> Prediction | None:
         """One piece further for every row; None where this must be left to the decoder itself."""
+        given = self._given(tokens, state)
+        if given is None:
+            return None
+        kernel, names, old, fed = given
+        made = kernel(tokens, old, fed)
+        new = dict(zip(names, made.states, strict=True)) | ({} if fed is None else {_COMBINED: made.combined})
+        scores = made.scores if self._temperature == 1 else made.scores * self._temperature
+        look = AttentionStep(scores.unsqueeze(1), made.weights.unsqueeze(1), made.context.unsqueeze(1))
+        return Prediction(made.log_probabilities, DecoderState(new), look)
+
+    def greedily(self, tokens: Tensor, state: DecoderState, limits: Sequence[int]) -> list[Run] | None:
+        """A whole greedy search, each row at most its limit long; None where it must be taken step by step."""
+        given = self._given(tokens, state)
+        if given is None:
+            return None
+        kernel, _, old, fed = given
+        return [Run(*one) for one in kernel.greedily(tokens, old, fed, limits, (PAD, START), END)]
+
+    def _given(
+        self, tokens: Tensor, state: DecoderState
+    ) -> tuple[kernels.Quick, list[str], list[Tensor], Tensor | None] | None:
+        """The kernel and, of the state, the names and parts of all layers, and what is fed; None where it cannot."""
         names = [name for name in state if name.startswith(_LAYER)]
         rest = [name for name in state if name not in names]
         if self._kernel is None or rest not in ([], [_COMBINED]):  # somebody meddles
             return None
         old = [state[name] for name in names]
-        if not self._kernel.fits(tokens, *old):
-            return None
-        made = self._kernel(tokens, old, state[_COMBINED] if rest else None)
-        new = dict(zip(names, made.states, strict=True)) | ({_COMBINED: made.combined} if rest else {})
-        scores = made.scores if self._temperature == 1 else made.scores * self._temperature
-        look = AttentionStep(scores.unsqueeze(1), made.weights.unsqueeze(1), made.context.unsqueeze(1))
-        return Prediction(made.log_probabilities, DecoderState(new), look)
+        return (
+            (self._kernel, names, old, state[_COMBINED] if rest else None)
+            if self._kernel.fits(tokens, *old)
+            else None
+        )

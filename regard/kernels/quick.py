@@ -24,7 +24,7 @@ from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
 from regard.kernels.loops import Looking
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
-from regard.kernels.vocabulary import _log_softmax
+from regard.kernels.vocabulary import _log_softmax, _top
 
 
 @dataclass(frozen=True)
@@ -103,28 +103,67 @@ class Quick:
         fed: Float[Tensor, "R C"] | None,
     ) -> Written:
         """One piece further; `fed` is what was combined before, where that is fed."""
-        rows, size, (places, width) = len(tokens), self._size, self._memory
-        made = Written(
-            torch.empty(rows, size),
+        made = self._room(states)
+        step = self._step(tokens, states, fed, made)
+        (_after if self._after else _before)(*step)
+        return made
+
+    def greedily(
+        self,
+        tokens: Int[Tensor, " R"],
+        states: Sequence[Float[Tensor, "R H"]],
+        fed: Float[Tensor, "R C"] | None,
+        limits: Sequence[int],
+        banned: Sequence[int],
+        end: int,
+    ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]]:
+        """Always the best piece not banned, until a row's limit or `end`: pieces, log-probabilities, looks."""
+        made, rows, most = self._room(states), len(tokens), max(limits)
+        fed = (
+            made.combined.new_zeros(made.combined.shape) if fed is None else fed.clone()
+        )  # written over in turn
+        step = self._step(tokens.clone(), [state.clone() for state in states], fed, made)
+        ids, lengths = np.zeros((rows, most), np.int64), np.zeros(rows, np.int64)
+        gains, looks = np.empty((rows, most), np.float32), np.empty((rows, most, self._memory[0]), np.float32)
+        wanted = np.array(limits), np.array(sorted(banned), dtype=np.int64), end
+        (_greedily_after if self._after else _greedily_before)(*step, *wanted, ids, gains, looks, lengths)
+        return [
+            (ids[row, :length].tolist(), gains[row, :length].tolist(), looks[row, :length])
+            for row, length in enumerate(lengths)
+        ]
+
+    def _room(self, states: Sequence[Tensor]) -> Written:
+        """For what a step of these rows makes."""
+        rows, (places, width) = len(states[0]), self._memory
+        return Written(
+            torch.empty(rows, self._size),
             [torch.empty_like(state) for state in states],
             torch.empty(rows, self._combined),
             torch.full((rows, places), -torch.inf),
             torch.empty(rows, places),
             torch.empty(rows, width),
         )
+
+    def _step(
+        self, tokens: Tensor, states: Sequence[Tensor], fed: Tensor | None, made: Written
+    ) -> tuple[Any, ...]:
+        """All that the kernel of a step takes."""
         old, new = ([array(state.contiguous()) for state in some] for some in (states, made.states))
-        parts = tuple(
-            tuple(some[part :: self._parts]) for some in (old, new) for part in (0, self._parts - 1)
+        parts = (tuple(some[part :: self._parts]) for some in (old, new) for part in (0, self._parts - 1))
+        combined = array(made.combined)
+        before = combined[:0] if fed is None else array(fed.contiguous())
+        return (
+            array(tokens.contiguous()),
+            *self._model,
+            *self._look,
+            *self._say,
+            self._gru,
+            *parts,
+            before,
+            *(array(part) for part in (made.scores, made.weights, made.context)),
+            combined,
+            array(made.log_probabilities),
         )
-        looked = [array(part) for part in (made.scores, made.weights, made.context)]
-        out = array(made.combined), array(made.log_probabilities)
-        given = array(tokens.contiguous()), *self._model, *self._look, *self._say, self._gru, *parts
-        if self._after:
-            before = out[0][:0] if fed is None else array(fed.contiguous())
-            _after(*given, before, *looked, *out)
-        else:
-            _before(*given, *looked, *out)
-        return made
 
 
 @inner
@@ -152,8 +191,9 @@ def _after(  # type: ignore[no-untyped-def]
 @inner
 def _before(  # type: ignore[no-untyped-def]
     tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context, head,
-    gru, hidden, cell, new_hidden, new_cell, scores, weights, context, combined, log_probabilities,
+    gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
 ):  # fmt: skip
+    """`fed` is not used; it is there so that both kernels are called alike."""
     words = _embedded(tokens, table)
     _look(hidden[0], project, v, scale, keys, values, valid, scores, weights, context)
     gates = _times(enter[0], words)
@@ -167,6 +207,58 @@ def _before(  # type: ignore[no-untyped-def]
         for j in range(len(out)):
             out[j] = larger(row[2 * j], row[2 * j + 1])
     _log_softmax(_times(head, combined), log_probabilities)
+
+
+@inner
+def _greedily_after(  # type: ignore[no-untyped-def]
+    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
+    gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
+    limits, banned, end, ids, gains, looks, lengths,
+):  # fmt: skip
+    going = True
+    while going:
+        _after(
+            tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
+            gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
+        )  # fmt: skip
+        going = _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths)
+        hidden, new_hidden, cell, new_cell = new_hidden, hidden, new_cell, cell
+        fed, combined = combined, fed
+
+
+@inner
+def _greedily_before(  # type: ignore[no-untyped-def]
+    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context, head,
+    gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
+    limits, banned, end, ids, gains, looks, lengths,
+):  # fmt: skip
+    going = True
+    while going:
+        _before(
+            tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
+            head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined,
+            log_probabilities,
+        )  # fmt: skip
+        going = _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths)
+        hidden, new_hidden, cell, new_cell = new_hidden, hidden, new_cell, cell
+
+
+@inner
+def _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths):  # type: ignore[no-untyped-def]
+    """Write the best piece of every row that goes on; whether any still does."""
+    rows, going = len(tokens), False
+    best, places = np.full((rows, 1), f32(-np.inf)), np.zeros((rows, 1), np.int64)
+    _top(log_probabilities, banned, best, places)
+    for r in range(rows):
+        n = lengths[r]
+        if n >= limits[r] or (n > 0 and ids[r, n - 1] == end):
+            continue
+        tokens[r] = ids[r, n] = places[r, 0]
+        gains[r, n] = best[r, 0]
+        looks[r, n] = weights[r]
+        lengths[r] = n + 1
+        going = going or (n + 1 < limits[r] and places[r, 0] != end)
+    return going
 
 
 @inner

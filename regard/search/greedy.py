@@ -8,7 +8,7 @@ import torch
 
 from regard.records import Hypothesis
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.stepper import Stepper, best_writable, check_limits, start_tokens
+from regard.search.stepper import GreedyStepper, Stepper, best_writable, check_limits, start_tokens
 from regard.search.writer import Writer
 
 MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave it
@@ -24,6 +24,10 @@ def greedy_search(
     `ranking`, so that it compares with a beam's.
     """
     check_limits(stepper, max_lengths)
+    runs = stepper.greedily(max_lengths) if isinstance(stepper, GreedyStepper) else None
+    if runs is not None:
+        written = (Writer(run.ids, run.log_probabilities, list(run.attention)) for run in runs)
+        return [writer.hypothesis(ranking, row) for row, writer in enumerate(written)]
     writers = [Writer() for _ in range(stepper.num_sentences)]
     going = list(range(stepper.num_sentences))
     state = stepper.start()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regard import kernels
 from regard.errors import SearchError
-from regard.records import PAD, START, DecoderState, Prediction
+from regard.records import PAD, START, DecoderState, Prediction, Run
 
 
 @runtime_checkable
@@ -33,6 +33,14 @@ class Stepper(Protocol):
 
     def select(self, sentences: Tensor) -> Stepper:
         """The same for some of the sentences only."""
+
+
+@runtime_checkable
+class GreedyStepper(Stepper, Protocol):
+    """A stepper that may know a quicker way to search greedily than step by step."""
+
+    def greedily(self, max_lengths: Sequence[int]) -> list[Run] | None:
+        """What it wrote of each sentence, at most its `max_lengths` pieces; None: step by step."""
 
 
 def check_limits(stepper: Stepper, max_lengths: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from regard import kernels
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.model import ModelStepper, Seq2Seq
-from regard.records import START, DecoderState, Prediction
+from regard.records import END, START, DecoderState, Prediction
 from regard.search import beam_search, greedy_search
 from tests.kernels.agreement import of_numba
 
@@ -132,11 +132,29 @@ def test_with_gradients_the_decoder_takes_the_step() -> None:
     assert stepper.model.head.weight.grad is not None
 
 
+@pytest.mark.parametrize("name", ["luong", "luong without feeding", "luong gru, 2 layers", "bahdanau"])
+@pytest.mark.parametrize("sentences", [1, 4])
 @torch.inference_mode()
-def test_searches_find_the_same() -> None:
-    stepper = stepper_of(model_of(), 1)
-    ours = greedy_search(stepper, [9]), beam_search(stepper, [9], beam=3)
+def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> None:
+    stepper = stepper_of(model_of(**MODELS[name]), sentences)  # type: ignore[arg-type]
+    with torch.no_grad():
+        stepper.model.head.bias[END] = 0.4  # so that some end before their limit
+    limits = [30, 1, 12, 30][:sentences]
+    assert stepper.greedily(limits) is not None
+    ours = greedy_search(stepper, limits)
     with kernels.forced("plain"):
-        plain = greedy_search(stepper, [9]), beam_search(stepper, [9], beam=3)
+        assert stepper.greedily(limits) is None
+        plain = greedy_search(stepper, limits)
+    for one, other in zip(ours, plain, strict=True):
+        assert one.ids == other.ids
+        assert one.log_probabilities == pytest.approx(other.log_probabilities, abs=1e-4)
+        assert one.attention == pytest.approx(other.attention, abs=1e-5)
+
+
+@torch.inference_mode()
+def test_a_beam_finds_the_same() -> None:
+    stepper = stepper_of(model_of(), 1)
+    ours = beam_search(stepper, [9], beam=3)
+    with kernels.forced("plain"):
+        plain = beam_search(stepper, [9], beam=3)
     assert [one.ids for one in ours[0]] == [one.ids for one in plain[0]]
-    assert [one.ids for one in ours[1][0]] == [one.ids for one in plain[1][0]]
