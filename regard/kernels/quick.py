@@ -72,7 +72,7 @@ class Quick:
 
         products = [head, *combine, *(part for layer in layers for part in (layer.project, layer.recur))]
         low = in_few_bits(1) and all(min(product.weight.shape) >= LEAST_INT8_WIDTH for product in products)
-        self._after, self._gru, self._size = after, layers[0].cell == "gru", len(head.weight)
+        self._after, self._gru, self._size = after, layers[0].cell == "gru" or None, len(head.weight)
         self._parts = 1 if self._gru else 2
         self._combined = len(combine[0].weight) // (1 if after else 2)
         self._model = (
@@ -247,7 +247,9 @@ def _greedily_before(  # type: ignore[no-untyped-def]
 def _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths):  # type: ignore[no-untyped-def]
     """Write the best piece of every row that goes on; whether any still does."""
     rows, going = len(tokens), False
-    best, places = np.full((rows, 1), f32(-np.inf)), np.zeros((rows, 1), np.int64)
+    best, places = np.empty((rows, 1), np.float32), np.zeros((rows, 1), np.int64)
+    for r in range(rows):
+        best[r, 0] = f32(-np.inf)
     _top(log_probabilities, banned, best, places)
     for r in range(rows):
         n = lengths[r]
@@ -255,7 +257,7 @@ def _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains,
             continue
         tokens[r] = ids[r, n] = places[r, 0]
         gains[r, n] = best[r, 0]
-        looks[r, n] = weights[r]
+        _copy(weights[r], looks[r, n])
         lengths[r] = n + 1
         going = going or (n + 1 < limits[r] and places[r, 0] != end)
     return going
@@ -265,7 +267,7 @@ def _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains,
 def _embedded(tokens, table):  # type: ignore[no-untyped-def]
     words = np.empty((len(tokens), table.shape[1]), np.float32)
     for r in range(len(tokens)):
-        words[r] = table[tokens[r]]
+        _copy(table[tokens[r]], words[r])
     return words
 
 
@@ -273,9 +275,16 @@ def _embedded(tokens, table):  # type: ignore[no-untyped-def]
 def _beside(one, other):  # type: ignore[no-untyped-def]
     width = one.shape[1]
     both = np.empty((len(one), width + other.shape[1]), np.float32)
-    both[:, :width] = one
-    both[:, width:] = other
+    for r in range(len(one)):
+        _copy(one[r], both[r, :width])
+        _copy(other[r], both[r, width:])
     return both
+
+
+@inner
+def _copy(given, made):  # type: ignore[no-untyped-def]
+    for j in range(len(made)):
+        made[j] = given[j]
 
 
 @inner
@@ -287,8 +296,11 @@ def _add(more, total):  # type: ignore[no-untyped-def]
 
 @inner
 def _move(gru, gates, recur, hidden, cell, new_hidden, new_cell):  # type: ignore[no-untyped-def]
-    products, alive, acts = _times(recur, hidden), np.ones(len(hidden), np.bool_), np.empty_like(gates)
-    if gru:
+    products, acts = _times(recur, hidden), np.empty((len(gates), gates.shape[1]), np.float32)
+    alive = np.empty(len(hidden), np.bool_)
+    for r in range(len(hidden)):
+        alive[r] = True
+    if gru is not None:  # decided while compiling
         _gru_forward(gates, products, hidden, alive, acts, new_hidden, new_hidden)
     else:
         _lstm_forward(gates, products, hidden, cell, alive, acts, new_hidden, new_cell, new_hidden)
