@@ -97,22 +97,19 @@ class ModelStepper:
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
         """One piece further for every row."""
-        if len(tokens) <= kernels.FEW_ROWS and self._quick is not None:
-            quickly = self._quick(tokens, state)
-            if quickly is not None:
-                return quickly
+        quickly = None if self._quick is None else self._quick(tokens, state)
+        if quickly is not None:
+            return quickly
         step = self.model.decoder.step(tokens, state, self.memory)
         log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
         return Prediction(log_probabilities, step.state, step.attention)
 
     def greedily(self, max_lengths: Sequence[int]) -> list[Run] | None:
         """A whole greedy search of a few sentences, by one kernel; None where it must be taken step by step."""
-        rows = self.num_sentences
-        if not 0 < rows <= kernels.FEW_ROWS or self._quick is None:
+        if self._quick is None or self.num_sentences > kernels.FEW_ROWS:
             return None
-        state = self.start()
-        tokens = torch.full((rows,), START, device=self.memory.values.device)
-        return self._quick.greedily(tokens, state, max_lengths)
+        tokens = torch.full((self.num_sentences,), START, device=self.memory.values.device)
+        return self._quick.greedily(tokens, self.start(), max_lengths)
 
     @cached_property
     def _quick(self) -> QuickDecoder | None:

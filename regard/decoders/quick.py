@@ -1,4 +1,4 @@
-"""A decoder's step in a search of few rows, taken by one kernel."""
+"""A decoder's step in a search, taken by kernels that know the whole of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
 class QuickDecoder:
     """Takes the same steps as the decoder and the vocabulary that it was made of, where it can.
 
-    `combine` and `after` as in `kernels.Quick`.
+    `combine` and `after` as in `kernels.Parts`.
     """
 
     def __init__(
@@ -36,7 +36,8 @@ class QuickDecoder:
         self._kernel = None
         if looking is not None and cells[0].kernel and kernels.by_numba(looking.keys):
             layers = [kernels.Layer(cell.kernel, cell.project, cell.recur) for cell in cells]
-            self._kernel = kernels.Quick(embedding, layers, looking, feed, combine, head, after)
+            parts = kernels.Parts(embedding, layers, looking, feed, combine, head, after)
+            self._kernel = kernels.Quick(parts)
 
     def __call__(self, tokens: Tensor, state: DecoderState) -> Prediction | None:
         """One piece further for every row; None where this must be left to the decoder itself."""
@@ -56,7 +57,8 @@ class QuickDecoder:
         if given is None:
             return None
         kernel, _, old, fed = given
-        return [Run(*one) for one in kernel.greedily(tokens, old, fed, limits, (PAD, START), END)]
+        runs = kernel.greedily(tokens, old, fed, limits, (PAD, START), END)
+        return None if runs is None else [Run(*run) for run in runs]
 
     def _given(
         self, tokens: Tensor, state: DecoderState

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +69,18 @@ class Layouts:
         if self._packs:
             return _layout(self._weight, transposed, self._dtype, self._rows)
         return self._weight.detach().to(self._dtype)
+
+
+def beside(weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype, rows: int) -> Layouts:
+    """Weights of equally many outputs side by side, for inputs that stand so; kept while they do not change."""
+    parts = [*weights, *([] if bias is None else [bias])]
+    state = ", ".join(f"{id(part)} {_version(part)} {part.data_ptr()}" for part in parts)
+    kept, key = _kept(weights[0]), (False, dtype, f"beside {state}")
+    if key not in kept.layouts:
+        joined = torch.cat([weight.detach() for weight in weights], dim=1)
+        kept.layouts[key] = Layouts(joined, bias, dtype, rows)
+    laid: Layouts = kept.layouts[key]
+    return laid
 
 
 _POINTWISE = torch.ops.mkldnn._linear_pointwise.default
@@ -186,10 +199,15 @@ def _matrix(weight: Tensor, transposed: bool, dtype: torch.dtype) -> Tensor:
     return matrix
 
 
+def _version(weight: Tensor) -> int:
+    """Of its numbers; nothing is known of tensors made for inference only."""
+    return -1 if weight.is_inference() else weight._version
+
+
 def _kept(weight: Tensor) -> _Packed:
     """What was laid out of a weight as it is now."""
     kept: _Packed | None = _packed.get(weight)
-    version = -1 if weight.is_inference() else weight._version
+    version = _version(weight)
     if kept is None or kept.place != weight.data_ptr():
         kept = _packed[weight] = _Packed(version, weight.data_ptr())
     elif kept.version != version:

@@ -85,7 +85,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize(("sentences", "rows"), [(1, 1), (1, 3), (2, 2), (4, 1)])
+@pytest.mark.parametrize(("sentences", "rows"), [(1, 1), (1, 3), (2, 2), (4, 1), (3, 3)])
 @torch.inference_mode()
 def test_it_is_the_same_step(name: str, sentences: int, rows: int) -> None:
     stepper = stepper_of(model_of(**MODELS[name]), sentences)  # type: ignore[arg-type]
@@ -102,7 +102,7 @@ def test_it_is_the_same_step(name: str, sentences: int, rows: int) -> None:
 
 @torch.inference_mode()
 def test_weights_in_8_bits_come_close_and_are_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("regard.kernels.quick.LEAST_INT8_WIDTH", 8)
+    monkeypatch.setattr("regard.kernels.quick.few.LEAST_INT8_WIDTH", 8)
     model = model_of(width=64)
     torch.manual_seed(2)
     plain = steps(stepper_of(model, 1), 1)

@@ -1,4 +1,4 @@
-"""A whole step of a search as one kernel, for the few rows of a single sentence or of the last ones of a batch.
+"""A whole step of a search, or a whole greedy search, as one kernel: for the few rows of a single sentence.
 
 With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as all
 products: so one kernel embeds, moves, looks, combines and takes the logarithm of the softmax. Weights may be in 8
@@ -8,7 +8,6 @@ bits, every row by a scale of its own; what they are multiplied by stays float32
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,70 +15,31 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from regard.kernels import policy
 from regard.kernels.cells import _gru_forward, _lstm_forward
 from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, tanh
-from regard.kernels.few import FEW_ROWS
 from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
-from regard.kernels.loops import Looking
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
+from regard.kernels.quick.parts import Parts, Written
 from regard.kernels.vocabulary import _log_softmax, _top
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A recurrent layer: lstm or gru, the product with its input and the one with its hidden state."""
+class Few:
+    """The steps of a decoder with so few rows."""
 
-    cell: str
-    project: nn.Linear
-    recur: nn.Linear
-
-
-@dataclass(frozen=True)
-class Written:
-    """A step's results: log-probabilities, states of all layers in a row, combined vectors, and the look."""
-
-    log_probabilities: Float[Tensor, "R V"]
-    states: Sequence[Float[Tensor, "R H"]]
-    combined: Float[Tensor, "R C"]
-    scores: Float[Tensor, "R S"]
-    weights: Float[Tensor, "R S"]
-    context: Float[Tensor, "R M"]
-
-
-class Quick:
-    """A decoder with its vocabulary over the memory of some sentences; called with up to FEW_ROWS rows.
-
-    `after`: it looks with the new state, as `loops.attend_after`, and `feed` is what it feeds; `combine` has one
-    weight. Otherwise it looks with the old one, as `loops.attend_before`; `feed` is the context's way into the cell,
-    and `combine` the three of a maxout layer: of state, word and context.
-    """
-
-    def __init__(
-        self,
-        embedding: nn.Embedding,
-        layers: Sequence[Layer],
-        looking: Looking,
-        feed: nn.Linear | None,
-        combine: Sequence[nn.Linear],
-        head: nn.Linear,
-        after: bool,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         def laid(product: nn.Linear) -> tuple[Any, ...]:
             bias = torch.zeros(len(product.weight)) if product.bias is None else product.bias
             return *by_rows(product.weight, low), array(bias)
 
-        products = [head, *combine, *(part for layer in layers for part in (layer.project, layer.recur))]
+        products, looking = parts.products, parts.looking
         low = in_few_bits(1) and all(min(product.weight.shape) >= LEAST_INT8_WIDTH for product in products)
-        self._after, self._gru, self._size = after, layers[0].cell == "gru" or None, len(head.weight)
-        self._parts = 1 if self._gru else 2
-        self._combined = len(combine[0].weight) // (1 if after else 2)
+        self._parts, self._gru = parts, parts.gru or None
         self._model = (
-            array(embedding.weight),
-            tuple(laid(layer.project) for layer in layers),
-            tuple(laid(layer.recur) for layer in layers),
-            None if feed is None else laid(feed),
+            array(parts.embedding.weight),
+            tuple(laid(layer.project) for layer in parts.layers),
+            tuple(laid(layer.recur) for layer in parts.layers),
+            None if parts.feed is None else laid(parts.feed),
         )
         self._look = (
             None if looking.W is None else (*by_rows(looking.W, low), np.zeros(len(looking.W), np.float32)),
@@ -87,14 +47,7 @@ class Quick:
             looking.scale,
             *(array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)),
         )
-        self._say = *(laid(product) for product in combine), laid(head)
-        self._memory = looking.valid.shape[1], looking.values.shape[-1]
-
-    @staticmethod
-    def fits(tokens: Tensor, *states: Tensor) -> bool:
-        """Whether a step of these rows can be taken so."""
-        few = 0 < len(tokens) <= FEW_ROWS and not torch.is_grad_enabled() and policy.by_numba(*states)
-        return few and (in_few_bits(len(tokens)) or not torch.is_autocast_enabled("cpu"))
+        self._say = *(laid(product) for product in parts.combine), laid(parts.head)
 
     def __call__(
         self,
@@ -103,9 +56,9 @@ class Quick:
         fed: Float[Tensor, "R C"] | None,
     ) -> Written:
         """One piece further; `fed` is what was combined before, where that is fed."""
-        made = self._room(states)
+        made = self._parts.room(states)
         step = self._step(tokens, states, fed, made)
-        (_after if self._after else _before)(*step)
+        (_after if self._parts.after else _before)(*step)
         return made
 
     def greedily(
@@ -118,40 +71,33 @@ class Quick:
         end: int,
     ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]]:
         """Always the best piece not banned, until a row's limit or `end`: pieces, log-probabilities, looks."""
-        made, rows, most = self._room(states), len(tokens), max(limits)
-        fed = (
-            made.combined.new_zeros(made.combined.shape) if fed is None else fed.clone()
-        )  # written over in turn
+        made, rows, most = self._parts.room(states), len(tokens), max(limits)
+        # all of these are written over in turn
+        fed = torch.zeros_like(made.combined) if fed is None else fed.clone()
         step = self._step(tokens.clone(), [state.clone() for state in states], fed, made)
         ids, lengths = np.zeros((rows, most), np.int64), np.zeros(rows, np.int64)
-        gains, looks = np.empty((rows, most), np.float32), np.empty((rows, most, self._memory[0]), np.float32)
+        gains, looks = (
+            np.empty((rows, most), np.float32),
+            np.empty((rows, most, made.scores.shape[1]), np.float32),
+        )
         wanted = np.array(limits), np.array(sorted(banned), dtype=np.int64), end
-        (_greedily_after if self._after else _greedily_before)(*step, *wanted, ids, gains, looks, lengths)
+        (_greedily_after if self._parts.after else _greedily_before)(
+            *step, *wanted, ids, gains, looks, lengths
+        )
         return [
             (ids[row, :length].tolist(), gains[row, :length].tolist(), looks[row, :length])
             for row, length in enumerate(lengths)
         ]
-
-    def _room(self, states: Sequence[Tensor]) -> Written:
-        """For what a step of these rows makes."""
-        rows, (places, width) = len(states[0]), self._memory
-        return Written(
-            torch.empty(rows, self._size),
-            [torch.empty_like(state) for state in states],
-            torch.empty(rows, self._combined),
-            torch.full((rows, places), -torch.inf),
-            torch.empty(rows, places),
-            torch.empty(rows, width),
-        )
 
     def _step(
         self, tokens: Tensor, states: Sequence[Tensor], fed: Tensor | None, made: Written
     ) -> tuple[Any, ...]:
         """All that the kernel of a step takes."""
         old, new = ([array(state.contiguous()) for state in some] for some in (states, made.states))
-        parts = (tuple(some[part :: self._parts]) for some in (old, new) for part in (0, self._parts - 1))
+        number = self._parts.of_state
+        parts = (tuple(some[part::number]) for some in (old, new) for part in (0, number - 1))
         combined = array(made.combined)
-        before = combined[:0] if fed is None else array(fed.contiguous())
+        before = combined[:0] if fed is None else array(fed.float().contiguous())
         return (
             array(tokens.contiguous()),
             *self._model,
@@ -323,10 +269,28 @@ def _times(weight, given):  # type: ignore[no-untyped-def]
 
 @kernel
 def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-def]
-    for j in prange(len(numbers)):
-        w, scale, base = numbers[j], scales[j], bias[j]
-        for r in range(len(given)):
-            x, total = given[r], f32(0)
+    rows = len(given)
+    if rows == 1:
+        x = given[0]
+        for j in prange(len(numbers)):
+            w, total = numbers[j], f32(0)
             for i in range(len(w)):
                 total += f32(w[i]) * x[i]
-            made[r, j] = total * scale + base
+            made[0, j] = total * scales[j] + bias[j]
+    else:  # a number is made a float32 once for all rows, of which there are four at most
+        second, third, fourth = 1, min(2, rows - 1), min(3, rows - 1)
+        x0, x1, x2, x3 = given[0], given[second], given[third], given[fourth]
+        for j in prange(len(numbers)):
+            w = numbers[j]
+            t0, t1, t2, t3 = f32(0), f32(0), f32(0), f32(0)
+            for i in range(len(w)):
+                wide = f32(w[i])
+                t0 += wide * x0[i]
+                t1 += wide * x1[i]
+                t2 += wide * x2[i]
+                t3 += wide * x3[i]
+            scale, base = scales[j], bias[j]
+            made[0, j] = t0 * scale + base
+            made[second, j] = t1 * scale + base
+            made[third, j] = t2 * scale + base
+            made[fourth, j] = t3 * scale + base

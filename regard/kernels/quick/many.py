@@ -1,0 +1,127 @@
+"""A step of a search for many rows: a handful of large products by packed weights, and a kernel between any two.
+
+What enters a product stands side by side, in the numbers that it is taken in, so that one product serves word and
+what is fed; nothing is cast or copied twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from regard.kernels.cells import _gru_forward, _lstm_forward
+from regard.kernels.compiled import array, kernel, larger, like, prange, wide
+from regard.kernels.layouts import Layouts, beside
+from regard.kernels.look import _additive, _dot
+from regard.kernels.products import autocast_dtype
+from regard.kernels.quick.parts import Parts, Written
+from regard.kernels.vocabulary import log_softmax
+
+ROWS = 64  # that weights are laid out for; more and fewer go too
+
+
+class Many:
+    """The steps of a decoder with so many rows, in the type that products are taken in now."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._dtype, self._parts = autocast_dtype(parts.head.weight), parts
+
+        def laid(*products: nn.Linear | None) -> Layouts:
+            given = [product for product in products if product is not None]
+            return beside([product.weight for product in given], given[0].bias, self._dtype, ROWS)
+
+        looking, lowest = parts.looking, parts.layers[0]
+        self._enter = [laid(lowest.project, parts.feed), *(laid(layer.project) for layer in parts.layers[1:])]
+        self._recur = [laid(layer.recur) for layer in parts.layers]
+        self._query = None if looking.W is None else beside([looking.W], None, self._dtype, ROWS)
+        self._combine, self._head = laid(*parts.combine), laid(parts.head)
+        self._table = array(parts.embedding.weight)
+        self._memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
+        self._score = [*([] if looking.v is None else [array(looking.v.contiguous())]), looking.scale]
+        self._move = _gru_forward if parts.gru else _lstm_forward
+
+    def __call__(
+        self,
+        tokens: Int[Tensor, " R"],
+        states: Sequence[Float[Tensor, "R H"]],
+        fed: Float[Tensor, "R C"] | None,
+    ) -> Written:
+        """One piece further; `fed` is what was combined before, where that is fed."""
+        made, alive = self._parts.room(states), torch.ones(len(tokens), dtype=torch.bool)
+        words = self._room(len(tokens), self._table.shape[1])
+        _embed(array(tokens.contiguous()), self._table, array(words))
+        if self._parts.after:
+            below = self._layers(self._beside(words, fed), states, made, alive)
+            self._look(below, made)
+            combined = self._combine.forwards(self._beside(made.context, below), then="tanh")
+        else:
+            self._look(self._beside(states[0]), made)
+            below = self._layers(self._beside(words, made.context), states, made, alive)
+            pairs = self._combine.forwards(self._beside(below, words, made.context))
+            combined = pairs.new_empty(pairs.shape[0], pairs.shape[1] // 2)
+            _larger_of_pairs(array(pairs), array(combined))
+        log_probabilities = log_softmax(self._head.forwards(combined))
+        return Written(log_probabilities, made.states, combined, made.scores, made.weights, made.context)
+
+    def _layers(self, entering: Tensor, states: Sequence[Tensor], made: Written, alive: Tensor) -> Tensor:
+        """Move all layers; the new hidden state of the top one, as products read it."""
+        parts = self._parts.of_state
+        for layer, enter in enumerate(self._enter):
+            old = [state.contiguous() for state in states[layer * parts : (layer + 1) * parts]]
+            new = made.states[layer * parts : (layer + 1) * parts]
+            gates = enter.forwards(entering)
+            recurrent = self._recur[layer].forwards(self._beside(old[0]))
+            entering = self._room(*new[0].shape)
+            acts = torch.empty(gates.shape)
+            self._move(*map(array, (gates, recurrent, *old, alive, acts, *new, entering)))
+        return entering
+
+    def _look(self, query: Tensor, made: Written) -> None:
+        asked = query if self._query is None else self._query.forwards(query)
+        out = (array(part) for part in (made.scores, made.weights, made.context))
+        (_dot if self._parts.looking.v is None else _additive)(
+            array(asked), *self._memory, *self._score, *out
+        )
+
+    def _beside(self, *given: Tensor | None) -> Tensor:
+        """Side by side, in the numbers of products."""
+        parts = [part for part in given if part is not None]
+        if len(parts) == 1 and parts[0].dtype == self._dtype:
+            return parts[0]
+        both, first = self._room(len(parts[0]), sum(part.shape[1] for part in parts)), 0
+        out = array(both)
+        for part in parts:
+            _write(array(part.contiguous()), out, first)
+            first += part.shape[1]
+        return both
+
+    def _room(self, *shape: int) -> Tensor:
+        return torch.empty(shape, dtype=self._dtype)
+
+
+@kernel
+def _embed(tokens, table, made):  # type: ignore[no-untyped-def]
+    for r in prange(len(tokens)):
+        row, out = table[tokens[r]], made[r]
+        for j in range(len(row)):
+            out[j] = like(out, row[j])
+
+
+@kernel
+def _write(given, made, first):  # type: ignore[no-untyped-def]
+    size = given.shape[1]
+    for r in prange(len(given)):
+        row, out = given[r], made[r, first : first + size]
+        for j in range(size):
+            out[j] = like(out, wide(row[j]))
+
+
+@kernel
+def _larger_of_pairs(pairs, made):  # type: ignore[no-untyped-def]
+    for r in prange(len(pairs)):
+        row, out = pairs[r], made[r]
+        for j in range(len(out)):
+            out[j] = like(out, larger(wide(row[2 * j]), wide(row[2 * j + 1])))
