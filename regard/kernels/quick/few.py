@@ -56,7 +56,7 @@ class Few:
         fed: Float[Tensor, "R C"] | None,
     ) -> Written:
         """One piece further; `fed` is what was combined before, where that is fed."""
-        made = self._parts.room(states)
+        made = self._parts.room(states, len(self._parts.head.weight))
         step = self._step(tokens, states, fed, made)
         (_after if self._parts.after else _before)(*step)
         return made
@@ -71,7 +71,8 @@ class Few:
         end: int,
     ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]]:
         """Always the best piece not banned, until a row's limit or `end`: pieces, log-probabilities, looks."""
-        made, rows, most = self._parts.room(states), len(tokens), max(limits)
+        rows, most = len(tokens), max(limits)
+        made = self._parts.room(states, len(self._parts.head.weight))
         # all of these are written over in turn
         fed = torch.zeros_like(made.combined) if fed is None else fed.clone()
         step = self._step(tokens.clone(), [state.clone() for state in states], fed, made)

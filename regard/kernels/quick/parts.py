@@ -66,12 +66,12 @@ class Parts:
         cells = [part for layer in self.layers for part in (layer.project, layer.recur)]
         return [self.head, *self.combine, *cells, *([] if self.feed is None else [self.feed])]
 
-    def room(self, states: Sequence[Tensor]) -> Written:
-        """For what a step of these rows makes."""
+    def room(self, states: Sequence[Tensor], vocabulary: int = 0) -> Written:
+        """For what a step of these rows makes; log-probabilities only for so many pieces."""
         rows, places, width = len(states[0]), self.looking.valid.shape[1], self.looking.values.shape[-1]
         combined = len(self.combine[0].weight) // (1 if self.after else 2)
         return Written(
-            torch.empty(rows, len(self.head.weight)),
+            torch.empty(rows, vocabulary),
             [torch.empty_like(state) for state in states],
             torch.empty(rows, combined),
             torch.full((rows, places), -torch.inf),
