@@ -57,7 +57,7 @@ def _config(task: Task, folder: Path, bfloat16: bool) -> TrainConfig:
         save_data=str(folder / "data"),
         overwrite=True,
         model={
-            "architecture": "rnn",
+            "architecture": "custom",  # rnn would make the encoder read in one direction only
             "embeddings": {
                 "src_word_vec_size": shape.embedding,
                 "tgt_word_vec_size": shape.embedding,
