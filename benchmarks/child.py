@@ -1,7 +1,7 @@
 """One system in a process of its own: it does a task's batches when told to, and says how long each took.
 
-It speaks JSON lines: in come numbers of batches, out go their seconds and the peak of its memory so far; that also
-once when it is ready.
+It speaks JSON lines: in come numbers of batches, out go their seconds, what was written if the system tells, and the
+peak of its memory so far; that also once when it is ready.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from task import PAD, Batch, Task
 
-Run = Callable[[int], object]  # does the batch of this number
+Run = Callable[[int], object]  # does the batch of this number; from decoding, perhaps, what was written
 
 
 def serve(make: Callable[[Task], Run], file: str) -> None:
@@ -26,8 +26,10 @@ def serve(make: Callable[[Task], Run], file: str) -> None:
     run = make(Task.load(Path(file)))
     print(json.dumps({"peak_bytes": peak_bytes()}), file=answers, flush=True)
     for line in sys.stdin:
-        seconds = [_timed(run, unit) for unit in json.loads(line)]
-        print(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes()}), file=answers, flush=True)
+        done = [_timed(run, unit) for unit in json.loads(line)]
+        written = [ids for _, made in done if isinstance(made, list) for ids in made]
+        answer = {"seconds": [seconds for seconds, _ in done], "written": written, "peak_bytes": peak_bytes()}
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 def padded(batch: Batch, side: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,7 +46,7 @@ def peak_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _timed(run: Run, unit: int) -> float:
+def _timed(run: Run, unit: int) -> tuple[float, object]:
     started = time.perf_counter()
-    run(unit)
-    return time.perf_counter() - started
+    made = run(unit)
+    return time.perf_counter() - started, made

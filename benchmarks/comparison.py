@@ -30,7 +30,8 @@ class System:
 class Measured:
     """One system at one task. `rounds` hold seconds for each batch; `failure` says why there are none.
 
-    `ready_bytes` is the peak of its memory before the first batch, `peak_bytes` after the last.
+    `ready_bytes` is the peak of its memory before the first batch, `peak_bytes` after the last; `written` is what it
+    decoded in the last round, where it tells.
     """
 
     task: Task
@@ -40,6 +41,7 @@ class Measured:
     ready_bytes: int = 0
     peak_bytes: int = 0
     failure: str = ""
+    written: list[list[int]] = field(default_factory=list)
 
     def rates(self) -> list[float]:
         """Target tokens a second, by round."""
@@ -130,6 +132,7 @@ def _round(child: _Child, measured: Measured, units: Sequence[int], counts: bool
     measured.peak_bytes = int(answer["peak_bytes"])
     if counts:
         measured.rounds.append(list(answer["seconds"]))
+        measured.written = list(answer["written"])
         measured.foreign.append(watch.share())
 
 

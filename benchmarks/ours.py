@@ -21,12 +21,14 @@ NEVER = -100.0  # a bias beside which no logit of an untrained model counts
 
 
 def model_of(shape: Shape) -> Seq2Seq:
-    """A model of these sizes: Luong's decoder with input feeding."""
+    """A model of these sizes: Luong's decoder with input feeding, that starts from the encoder's last states."""
     config = ModelConfig(
         embedding_size=shape.embedding,
         dropout=shape.dropout,
         encoder=EncoderConfig(cell="lstm", hidden_size=shape.encoder, num_layers=shape.layers),
-        decoder=DecoderConfig(name="luong", cell="lstm", hidden_size=shape.decoder, num_layers=shape.layers),
+        decoder=DecoderConfig(
+            name="luong", cell="lstm", hidden_size=shape.decoder, num_layers=shape.layers, bridge="copy"
+        ),
         attention=AttentionConfig(score=shape.score, size=shape.attention),
     )
     torch.manual_seed(1)
@@ -69,18 +71,23 @@ def _training(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) 
 
 def _decoding(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) -> Run:
     model.eval()
-    with torch.no_grad():
-        model.head.bias[END] = NEVER  # so every sentence is written to the length it is allowed
-    lengths = [batch.target_valid.sum(dim=1).tolist() for batch in batches]
+    if task.weights:
+        model.load_state_dict(torch.load(task.weights))
+        limits = [task.limits(unit) for unit in range(len(batches))]
+    else:
+        with torch.no_grad():
+            model.head.bias[END] = NEVER  # so every sentence is written to the length it is allowed
+        limits = [batch.target_valid.sum(dim=1).tolist() for batch in batches]
 
     @torch.inference_mode()
-    def run(unit: int) -> None:
+    def run(unit: int) -> list[list[int]]:
         with kernels.lowered(precision, torch.device("cpu"), task.shape.decoder):
             stepper = model.stepper(model.encode(batches[unit].source, batches[unit].source_valid))
             if task.kind == BEAM:
-                beam_search(stepper, lengths[unit], task.beam)
+                found = [best for best, *_ in beam_search(stepper, limits[unit], task.beam)]
             else:
-                greedy_search(stepper, lengths[unit])
+                found = greedy_search(stepper, limits[unit])
+        return [list(one.ids) for one in found]
 
     return run
 

@@ -35,7 +35,8 @@ class Task:
     """Steps of training, or sentences to translate, one batch after another.
 
     Decoding writes exactly as many pieces as each target has, so that models which have learnt nothing, and all
-    systems alike, do the same work.
+    systems alike, do the same work. With `weights`, a file with those of a trained model of ours, sentences end by
+    themselves, or at their `limits`.
     """
 
     name: str
@@ -43,6 +44,11 @@ class Task:
     batches: list[Batch]
     shape: Shape = Shape()
     beam: int = 5
+    weights: str = ""
+
+    def limits(self, unit: int) -> list[int]:
+        """The most pieces of each translation of a batch, where sentences end by themselves."""
+        return [2 * len(source) + 10 for source, _ in self.batches[unit]]
 
     def tokens(self, unit: int) -> int:
         """Target tokens of a batch: end-of-sentence counts, padding does not."""

@@ -39,6 +39,8 @@ def make(task: Task, bfloat16: bool = False) -> Run:
     optimiser = Optimizer.from_config(model, config)
     if task.kind == TRAIN:
         return _training(task, build_trainer(config, -1, model, vocabs, optimiser))
+    if task.weights:
+        _take_weights(model, torch.load(task.weights))
     build_model_saver(config, model, vocabs, optimiser, -1, {}).save(1)
     return _decoding(task, folder / "model")
 
@@ -128,28 +130,60 @@ class Forced(BeamSearch):
         super().advance(log_probs, attn)
 
 
+@torch.no_grad()
+def _take_weights(model: torch.nn.Module, ours: dict[str, torch.Tensor]) -> None:
+    """Those of a model of `regard` with as many layers and the general score."""
+    cells = "encoder.cells.{}.{}.{}", "decoder.stack.cells.0.{}.{}"
+    given = {
+        "src_emb.embeddings.weight": ours["embedding.weight"],
+        "tgt_emb.embeddings.weight": ours["decoder.embedding.weight"],
+        "generator.weight": ours["head.weight"],
+        "generator.bias": ours["head.bias"],
+        "decoder.attn.linear_in.weight": ours["decoder.attention.score.W.weight"].t(),  # q · W k = (Wᵀ q) · k
+        "decoder.attn.linear_out.weight": ours["decoder.combine.weight"],
+        "decoder.rnn.layers.0.weight_ih": torch.cat(
+            [ours[cells[1].format("project", "weight")], ours["decoder.feed.weight"]], dim=1
+        ),
+        "decoder.rnn.layers.0.bias_ih": ours[cells[1].format("project", "bias")],
+        "decoder.rnn.layers.0.weight_hh": ours[cells[1].format("recur", "weight")],
+        "decoder.rnn.layers.0.bias_hh": ours[cells[1].format("recur", "bias")],
+    }
+    for direction, name in enumerate(("l0", "l0_reverse")):
+        for part, theirs in (("project", "ih"), ("recur", "hh")):
+            for kind in ("weight", "bias"):
+                given[f"encoder.rnn.{kind}_{theirs}_{name}"] = ours[cells[0].format(direction, part, kind)]
+    parameters = dict(model.named_parameters())
+    assert parameters.keys() == given.keys()
+    for name, numbers in given.items():
+        parameters[name].copy_(numbers)
+
+
 def _decoding(task: Task, model: Path) -> Run:
-    eole.predict.translator.BeamSearch = Forced
+    if not task.weights:
+        eole.predict.translator.BeamSearch = Forced
     sources = [padded(batch, 0) for batch in task.batches]
     wanted = [padded(batch, 1)[1] for batch in task.batches]
+    limits = [torch.tensor(task.limits(unit)) for unit in range(len(wanted))] if task.weights else wanted
     config = PredictConfig(
         model_path=[str(model)],
         src=str(model.parent / "text"),
         world_size=0,
         gpu_ranks=[],
         beam_size=task.beam if task.kind == BEAM else 1,
-        max_length=int(max(lengths.max() for lengths in wanted)) + 1,
+        max_length=int(max(lengths.max() for lengths in limits)) + 1,
         max_length_ratio=0,
         length_penalty="avg",
         self_attn_backend="pytorch",
     )
     predictor = build_predictor(config, device_id=-1)
 
-    def run(unit: int) -> None:
+    def run(unit: int) -> list[list[int]]:
         Forced.wanted = wanted[unit]
         source, lengths = sources[unit]
         found = predictor.predict_batch({"src": source, "srclen": lengths}, False)
-        assert [len(best[0]) for best in found["predictions"]] == wanted[unit].tolist()
+        written = [[int(piece) for piece in best[0]] for best in found["predictions"]]
+        assert task.weights or list(map(len, written)) == wanted[unit].tolist()
+        return written
 
     return run
 
