@@ -4,7 +4,8 @@
 
 Trains configuration A of `task.py`, with Luong's general score and the encoder's last states copied into the decoder
 (eole's additive attention has another output layer, so its weights could not be ours), on the pieces of the other
-benchmarks; then the weights are written into `regard`, its plain form and eole. Writes results/converged.md.
+benchmarks; then the weights are written into `regard`, its plain form and eole. A beam ranks by the log-probability
+alone, so that all stop by the same rule. Writes results/converged.md.
 """
 
 from __future__ import annotations
@@ -114,11 +115,13 @@ def main() -> None:
             lines += rows(found, others[0].name if others else systems[0].name, pieces.vocabulary)
             print("\n".join(lines), flush=True)
     minutes = (time.perf_counter() - started) / 60
+    model = f"Configuration A with the general score, {pieces.origin}, {options.epochs} epochs"
     text = [
         "# Decoding with one trained model in several systems",
         "",
-        f"Configuration A with the general score, {pieces.origin}, {options.epochs} epochs; the same weights in "
-        "every system; sentences end by themselves. BLEU of the sentences timed here, against lower-cased references.",
+        f"{model}; the same weights in every system; sentences end by themselves, a beam ranks "
+        "by log-probability. BLEU of the sentences timed here, "
+        "against lower-cased references.",
         "",
         "| task | system | sentences/s | ± | to eole | ms a sentence | pieces a sentence | BLEU |",
         "|--|--|--|--|--|--|--|--|",

@@ -13,7 +13,8 @@ from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, TrainingConfig
 from regard.model import Seq2Seq
 from regard.records import Batch
-from regard.search import beam_search, greedy_search
+from regard.search import Ranking, beam_search, greedy_search
+from regard.search.ranking import DEFAULT_RANKING
 from regard.training.precision import choose_precision, make_fabric
 from regard.training.update import Update
 
@@ -74,17 +75,19 @@ def _decoding(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) 
     if task.weights:
         model.load_state_dict(torch.load(task.weights))
         limits = [task.limits(unit) for unit in range(len(batches))]
+        ranking = Ranking(length_penalty=0)  # that alone all systems know to stop by
     else:
         with torch.no_grad():
             model.head.bias[END] = NEVER  # so every sentence is written to the length it is allowed
         limits = [batch.target_valid.sum(dim=1).tolist() for batch in batches]
+        ranking = DEFAULT_RANKING
 
     @torch.inference_mode()
     def run(unit: int) -> list[list[int]]:
         with kernels.lowered(precision, torch.device("cpu"), task.shape.decoder):
             stepper = model.stepper(model.encode(batches[unit].source, batches[unit].source_valid))
             if task.kind == BEAM:
-                found = [best for best, *_ in beam_search(stepper, limits[unit], task.beam)]
+                found = [best for best, *_ in beam_search(stepper, limits[unit], task.beam, ranking)]
             else:
                 found = greedy_search(stepper, limits[unit])
         return [list(one.ids) for one in found]

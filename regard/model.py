@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard import kernels
 from regard.decoders import Decoder, QuickDecoder
 from regard.encoders import Encoder
-from regard.records import START, Batch, DecoderState, Loss, Memory, Prediction, Run, Unrolled
+from regard.records import Batch, DecoderState, Loss, Memory, Prediction, Run, Unrolled
 from regard.recurrent import Dropout
 
 
@@ -104,12 +103,16 @@ class ModelStepper:
         log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
         return Prediction(log_probabilities, step.state, step.attention)
 
-    def greedily(self, max_lengths: Sequence[int]) -> list[Run] | None:
-        """A whole greedy search of a few sentences, by one kernel; None where it must be taken step by step."""
-        if self._quick is None or self.num_sentences > kernels.FEW_ROWS:
+    def greedily(
+        self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
+    ) -> list[Run] | None:
+        """The rest of a greedy search of one sentence by one kernel; None where it must be taken step by step.
+
+        Of several sentences those that have ended would go on to cost time.
+        """
+        if self._quick is None or len(tokens) > 1:
             return None
-        tokens = torch.full((self.num_sentences,), START, device=self.memory.values.device)
-        return self._quick.greedily(tokens, self.start(), max_lengths)
+        return self._quick.greedily(tokens, state, limits)
 
     @cached_property
     def _quick(self) -> QuickDecoder | None:

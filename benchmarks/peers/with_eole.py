@@ -172,7 +172,7 @@ def _decoding(task: Task, model: Path) -> Run:
         beam_size=task.beam if task.kind == BEAM else 1,
         max_length=int(max(lengths.max() for lengths in limits)) + 1,
         max_length_ratio=0,
-        length_penalty="avg",
+        length_penalty="none" if task.weights else "avg",
         self_attn_backend="pytorch",
     )
     predictor = build_predictor(config, device_id=-1)

@@ -24,15 +24,19 @@ def greedy_search(
     `ranking`, so that it compares with a beam's.
     """
     check_limits(stepper, max_lengths)
-    runs = stepper.greedily(max_lengths) if isinstance(stepper, GreedyStepper) else None
-    if runs is not None:
-        written = (Writer(run.ids, run.log_probabilities, list(run.attention)) for run in runs)
-        return [writer.hypothesis(ranking, row) for row, writer in enumerate(written)]
     writers = [Writer() for _ in range(stepper.num_sentences)]
     going = list(range(stepper.num_sentences))
     state = stepper.start()
     tokens = start_tokens(len(going), state)
+    changed = True
     while going:
+        if changed and isinstance(stepper, GreedyStepper):
+            left = [max_lengths[sentence] - len(writers[sentence].ids) for sentence in going]
+            runs = stepper.greedily(tokens, state, left)
+            if runs is not None:
+                for sentence, run in zip(going, runs, strict=True):
+                    writers[sentence].go_on(run)
+                break
         prediction = stepper.step(tokens, state)
         gains, tokens = (best[:, 0] for best in best_writable(prediction.log_probabilities, 1))
         state = prediction.state
@@ -44,7 +48,8 @@ def greedy_search(
                 writer.add(piece, gain, None if looks is None else looks[row])
                 if not writer.ended(max_lengths[going[row]]):
                     alive.append(row)
-        if len(alive) <= MOST_ALIVE * len(going):
+        changed = len(alive) <= MOST_ALIVE * len(going)
+        if changed:
             kept = torch.tensor(alive, dtype=torch.long, device=tokens.device)
             stepper, state, tokens = stepper.select(kept), state.select(kept), tokens[kept]
             going = [going[row] for row in alive]

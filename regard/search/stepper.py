@@ -39,8 +39,10 @@ class Stepper(Protocol):
 class GreedyStepper(Stepper, Protocol):
     """A stepper that may know a quicker way to search greedily than step by step."""
 
-    def greedily(self, max_lengths: Sequence[int]) -> list[Run] | None:
-        """What it wrote of each sentence, at most its `max_lengths` pieces; None: step by step."""
+    def greedily(
+        self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
+    ) -> list[Run] | None:
+        """What follows the last pieces, one row a sentence, each at most its limit long; None: step by step."""
 
 
 def check_limits(stepper: Stepper, max_lengths: Sequence[int]) -> None:

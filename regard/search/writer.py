@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from regard.records import END, Hypothesis
+from regard.records import END, Hypothesis, Run
 from regard.search.ranking import Ranking
 
 
@@ -24,6 +24,12 @@ class Writer:
         self.log_probabilities.append(log_probability)
         if look is not None:
             self.looks.append(look)
+
+    def go_on(self, run: Run) -> None:
+        """Write what was written in one go."""
+        self.ids += run.ids
+        self.log_probabilities += run.log_probabilities
+        self.looks += list(run.attention)
 
     def ended(self, max_length: int) -> bool:
         """Whether there is nothing more to write."""

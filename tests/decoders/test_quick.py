@@ -43,7 +43,7 @@ def model_of(
 
 def stepper_of(model: Seq2Seq, sentences: int) -> ModelStepper:
     """Over sentences of 5 and fewer pieces."""
-    valid = torch.arange(5) < torch.tensor([5, 3, 2, 4])[:sentences].unsqueeze(1)
+    valid = torch.arange(5) < torch.tensor([5, 3, 2, 4, 5, 1])[:sentences].unsqueeze(1)
     return model.stepper(model.encode(torch.randint(4, VOCABULARY, (sentences, 5)), valid))
 
 
@@ -133,17 +133,22 @@ def test_with_gradients_the_decoder_takes_the_step() -> None:
 
 
 @pytest.mark.parametrize("name", ["luong", "luong without feeding", "luong gru, 2 layers", "bahdanau"])
-@pytest.mark.parametrize("sentences", [1, 4])
+@pytest.mark.parametrize("sentences", [1, 4, 6])
 @torch.inference_mode()
 def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> None:
     stepper = stepper_of(model_of(**MODELS[name]), sentences)  # type: ignore[arg-type]
     with torch.no_grad():
         stepper.model.head.bias[END] = 0.4  # so that some end before their limit
-    limits = [30, 1, 12, 30][:sentences]
-    assert stepper.greedily(limits) is not None
+    limits = [30, 1, 12, 30, 2, 2][:sentences]
+    tokens, state = torch.full((sentences,), START), stepper.start()
+    assert (stepper.greedily(tokens, state, limits) is not None) == (sentences == 1)
     ours = greedy_search(stepper, limits)
+    assert stepper._quick is not None
+    at_once = stepper._quick.greedily(tokens, state, limits)
+    if at_once is not None:
+        assert [tuple(run.ids) for run in at_once] == [one.ids for one in ours]
     with kernels.forced("plain"):
-        assert stepper.greedily(limits) is None
+        assert stepper.greedily(tokens, state, limits) is None
         plain = greedy_search(stepper, limits)
     for one, other in zip(ours, plain, strict=True):
         assert one.ids == other.ids
