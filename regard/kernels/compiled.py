@@ -89,6 +89,15 @@ if not AVAILABLE:
 else:
     _helper = numba.njit(forceinline=True, fastmath=_HELPER, error_model="numpy")
 
+    def _full_vectors(builder: Any) -> None:
+        """Let the loops of the function that is being built use the widest vectors there are.
+
+        LLVM prefers half of them on CPUs with 512 bits, for the sake of code that uses them now and then.
+        """
+        attributes = builder.function.attributes
+        if isinstance(attributes, set):  # llvmlite knows no such attribute, and would refuse it
+            set.add(attributes, '"prefer-vector-width"="512"')
+
     def _bits(builder: Any, value: Any) -> Any:
         return builder.bitcast(value, ir.IntType(32))
 
@@ -97,6 +106,7 @@ else:
         """2 to the power of n, given n + 1.5 · 2^23 as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
             number = ir.IntType(32)
             biased = builder.add(_bits(builder, args[0]), ir.Constant(number, 127))
             return builder.bitcast(builder.shl(biased, ir.Constant(number, 23)), ir.FloatType())
@@ -106,6 +116,7 @@ else:
     @intrinsic
     def _if_less(context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
             return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
 
         return types.float32(types.float32, types.float32, types.float32, types.float32), generate
@@ -115,6 +126,7 @@ else:
         """The larger of two float32, in a loop whose order does not matter; `max` would keep it from vectorising."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
             first = builder.fcmp_ordered(">", *args, flags=("fast",))
             return builder.select(first, *args, flags=("fast",))
 
@@ -125,6 +137,7 @@ else:
         """`scale` or 0, by a number drawn for place first + j: the mixing of Wellons, Hash Prospector, lowbias32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
             number = ir.IntType(32)
             first, j, low, high, threshold = (builder.trunc(arg, number) for arg in args[:5])
 
@@ -144,9 +157,12 @@ else:
 
     @intrinsic
     def wide(context: Any, x: Any) -> Any:
-        """A float32 as it is; a bfloat16, given as its bits, as a float32."""
+        """A float32 as it is; a bfloat16, given as its bits, or a number of 8 bits as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
+            if x == types.int8:
+                return builder.sitofp(args[0], ir.FloatType())
             if x != types.uint16:
                 return args[0]
             number = ir.IntType(32)
@@ -160,6 +176,7 @@ else:
         """A float32 as the numbers of an array are: itself, or the bits of the nearest bfloat16 (ties to even)."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
             if target.dtype != types.uint16:
                 return args[1]
             number, half = ir.IntType(32), ir.Constant(ir.IntType(32), 16)

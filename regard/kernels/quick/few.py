@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.kernels.cells import _gru_forward, _lstm_forward
-from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, tanh
+from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, tanh, wide
 from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
@@ -276,7 +276,7 @@ def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-de
         for j in prange(len(numbers)):
             w, total = numbers[j], f32(0)
             for i in range(len(w)):
-                total += f32(w[i]) * x[i]
+                total += wide(w[i]) * x[i]
             made[0, j] = total * scales[j] + bias[j]
     else:  # a number is made a float32 once for all rows, of which there are four at most
         second, third, fourth = 1, min(2, rows - 1), min(3, rows - 1)
@@ -285,11 +285,11 @@ def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-de
             w = numbers[j]
             t0, t1, t2, t3 = f32(0), f32(0), f32(0), f32(0)
             for i in range(len(w)):
-                wide = f32(w[i])
-                t0 += wide * x0[i]
-                t1 += wide * x1[i]
-                t2 += wide * x2[i]
-                t3 += wide * x3[i]
+                number = wide(w[i])
+                t0 += number * x0[i]
+                t1 += number * x1[i]
+                t2 += number * x2[i]
+                t3 += number * x3[i]
             scale, base = scales[j], bias[j]
             made[0, j] = t0 * scale + base
             made[second, j] = t1 * scale + base
