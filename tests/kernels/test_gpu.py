@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from regard import kernels
-from regard.kernels import cells, compiled, loss, operations, parts, policy, products
+from regard.kernels import cells, compiled, layouts, loss, operations, parts, policy
 from regard.training.graphs import Shape
 from tests.kernels.agreement import DEVICE, INTERPRETED, check_agreement, leaves
 from tests.small import random_batch, small_way
@@ -32,16 +32,15 @@ NUMBAS = {
     for module in (import_module("regard.kernels.additive"), cells, compiled, loss, parts)
     for loop in vars(module).values()
     if hasattr(loop, "py_func") and loop.targetoptions.get("parallel")
-} | {"Layouts": products.Layouts}
-ONLY_CPU = {"turn"}  # lays weights out for the CPU's matrix kernels
+} | {"Layouts": layouts.Layouts}
 
 
 def test_every_loop_has_a_twin_with_the_same_arguments() -> None:
-    assert set(TWINS) == set(NUMBAS) - ONLY_CPU
+    assert set(TWINS) == set(NUMBAS)
     for name, twin in TWINS.items():
         assert len(_arguments(twin)) == len(_arguments(getattr(NUMBAS[name], "py_func", NUMBAS[name]))), name
     for name in ("forwards", "backwards"):
-        assert _arguments(getattr(TWINS["Layouts"], name)) == _arguments(getattr(products.Layouts, name))
+        assert _arguments(getattr(TWINS["Layouts"], name)) == _arguments(getattr(layouts.Layouts, name))
 
 
 def _arguments(function: Callable[..., Any]) -> list[str]:
@@ -111,10 +110,10 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     wanted = [d_context[:, :memory].float(), d_weights]
     grads = torch.autograd.grad([expected, weights], inputs, wanted, allow_unused=True)
     with torch.no_grad():
-        look.begin_back()
+        look.begin_back(d_weights.unsqueeze(0))
         d_query = torch.empty_like(query)
-        look.back(0, query, d_context, d_weights, d_query)
-        look.back(0, query, d_context, d_weights, d_query)  # a second step adds the same again
+        look.back(0, query, d_context, d_query)
+        look.back(0, query, d_context, d_query)  # a second step adds the same again
     torch.testing.assert_close(d_query.float(), grads[0], atol=allowed, rtol=allowed)
     torch.testing.assert_close(look.d_keys, 2 * grads[1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(look.d_values, 2 * grads[2], atol=1e-4, rtol=1e-4)
