@@ -60,6 +60,7 @@ def draw(found: dict[str, dict[str, float]], out: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     handles: list[Artist] = [Patch(color=colour) for colour in COLOURS.values()]
     handles.append(Line2D([], [], color="#8a4b12", lw=2))
+    axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # room for the legend
     axes.legend(handles, [*COLOURS, "eole under autocast"], frameon=False, fontsize=8, ncols=2)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, metadata={"Date": None})
