@@ -44,9 +44,11 @@ class QuickDecoder:
         given = self._given(tokens, state)
         if given is None:
             return None
-        kernel, names, old, fed = given
-        made = kernel(tokens, old, fed)
-        new = dict(zip(names, made.states, strict=True)) | ({} if fed is None else {_COMBINED: made.combined})
+        kernel, names, rows = given
+        made = kernel(rows)
+        new = dict(zip(names, made.states, strict=True)) | (
+            {} if rows.fed is None else {_COMBINED: made.combined}
+        )
         scores = made.scores if self._temperature == 1 else made.scores * self._temperature
         look = AttentionStep(scores.unsqueeze(1), made.weights.unsqueeze(1), made.context.unsqueeze(1))
         return Prediction(made.log_probabilities, DecoderState(new), look)
@@ -56,21 +58,17 @@ class QuickDecoder:
         given = self._given(tokens, state)
         if given is None:
             return None
-        kernel, _, old, fed = given
-        runs = kernel.greedily(tokens, old, fed, limits, (PAD, START), END)
+        kernel, _, rows = given
+        runs = kernel.greedily(rows, limits, (PAD, START), END)
         return None if runs is None else [Run(*run) for run in runs]
 
     def _given(
         self, tokens: Tensor, state: DecoderState
-    ) -> tuple[kernels.Quick, list[str], list[Tensor], Tensor | None] | None:
-        """The kernel and, of the state, the names and parts of all layers, and what is fed; None where it cannot."""
+    ) -> tuple[kernels.Quick, list[str], kernels.Rows] | None:
+        """The kernel, the names of the states of all layers, and what it takes; None where it cannot."""
         names = [name for name in state if name.startswith(_LAYER)]
         rest = [name for name in state if name not in names]
         if self._kernel is None or rest not in ([], [_COMBINED]):  # somebody meddles
             return None
-        old = [state[name] for name in names]
-        return (
-            (self._kernel, names, old, state[_COMBINED] if rest else None)
-            if self._kernel.fits(tokens, *old)
-            else None
-        )
+        rows = kernels.Rows(tokens, [state[name] for name in names], state[_COMBINED] if rest else None)
+        return (self._kernel, names, rows) if self._kernel.fits(rows) else None

@@ -21,7 +21,7 @@ from regard.kernels.policy import (
 )
 from regard.kernels.precision import PRECISIONS, check_precision, lowered
 from regard.kernels.products import Linear, against, full, int8, steps, summed
-from regard.kernels.quick import Layer, Parts, Quick
+from regard.kernels.quick import Layer, Parts, Quick, Rows
 from regard.kernels.vocabulary import log_softmax, top
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Parts",
     "Quick",
     "Recurrence",
+    "Rows",
     "additive",
     "against",
     "attend_after",

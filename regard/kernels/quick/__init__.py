@@ -11,17 +11,16 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Float
 
 from regard.kernels import policy
 from regard.kernels.few import FEW_ROWS
 from regard.kernels.products import in_few_bits
 from regard.kernels.quick.few import Few
 from regard.kernels.quick.many import Many
-from regard.kernels.quick.parts import Layer, Parts, Written
+from regard.kernels.quick.parts import Layer, Parts, Rows, Written
 
-__all__ = ["Layer", "Parts", "Quick", "Written"]
+__all__ = ["Layer", "Parts", "Quick", "Rows", "Written"]
 
 
 class Quick:
@@ -30,37 +29,30 @@ class Quick:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def fits(self, tokens: Tensor, *states: Tensor) -> bool:
+    def fits(self, given: Rows) -> bool:
         """Whether a step of these rows can be taken so."""
-        rows, low = len(tokens), torch.is_autocast_enabled("cpu")
-        if not rows or torch.is_grad_enabled() or not policy.by_numba(self._parts.looking.keys, *states):
+        rows, low = len(given.tokens), torch.is_autocast_enabled("cpu")
+        if (
+            not rows
+            or torch.is_grad_enabled()
+            or not policy.by_numba(self._parts.looking.keys, *given.states)
+        ):
             return False
         if rows <= FEW_ROWS:
             return in_few_bits(rows) or not low
         return low or not in_few_bits(rows)  # for many rows in 8 bits there is nothing quicker
 
-    def __call__(
-        self,
-        tokens: Int[Tensor, " R"],
-        states: Sequence[Float[Tensor, "R H"]],
-        fed: Float[Tensor, "R C"] | None,
-    ) -> Written:
-        """One piece further; `fed` is what was combined before, where that is fed."""
-        return (self._few if len(tokens) <= FEW_ROWS else self._many)(tokens, states, fed)
+    def __call__(self, rows: Rows) -> Written:
+        """One piece further."""
+        return (self._few if len(rows.tokens) <= FEW_ROWS else self._many)(rows)
 
     def greedily(
-        self,
-        tokens: Int[Tensor, " R"],
-        states: Sequence[Float[Tensor, "R H"]],
-        fed: Float[Tensor, "R C"] | None,
-        limits: Sequence[int],
-        banned: Sequence[int],
-        end: int,
+        self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int
     ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]] | None:
         """A whole greedy search of few rows, as `Few` says; None for many."""
-        if len(tokens) > FEW_ROWS:
+        if len(rows.tokens) > FEW_ROWS:
             return None
-        return self._few.greedily(tokens, states, fed, limits, banned, end)
+        return self._few.greedily(rows, limits, banned, end)
 
     @cached_property
     def _few(self) -> Few:

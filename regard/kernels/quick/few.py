@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import nn
 
 from regard.kernels.cells import _gru_forward, _lstm_forward
 from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, tanh, wide
 from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
-from regard.kernels.quick.parts import Parts, Written
+from regard.kernels.quick.parts import Parts, Rows, Written
 from regard.kernels.vocabulary import _log_softmax, _top
 
 
@@ -49,37 +49,27 @@ class Few:
         )
         self._say = *(laid(product) for product in parts.combine), laid(parts.head)
 
-    def __call__(
-        self,
-        tokens: Int[Tensor, " R"],
-        states: Sequence[Float[Tensor, "R H"]],
-        fed: Float[Tensor, "R C"] | None,
-    ) -> Written:
-        """One piece further; `fed` is what was combined before, where that is fed."""
-        made = self._parts.room(states, len(self._parts.head.weight))
-        step = self._step(tokens, states, fed, made)
+    def __call__(self, rows: Rows) -> Written:
+        """One piece further."""
+        made = self._parts.room(rows.states, len(self._parts.head.weight))
+        step = self._step(rows, made)
         (_after if self._parts.after else _before)(*step)
         return made
 
     def greedily(
-        self,
-        tokens: Int[Tensor, " R"],
-        states: Sequence[Float[Tensor, "R H"]],
-        fed: Float[Tensor, "R C"] | None,
-        limits: Sequence[int],
-        banned: Sequence[int],
-        end: int,
+        self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int
     ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]]:
         """Always the best piece not banned, until a row's limit or `end`: pieces, log-probabilities, looks."""
-        rows, most = len(tokens), max(limits)
-        made = self._parts.room(states, len(self._parts.head.weight))
+        number, most = len(rows.tokens), max(limits)
+        made = self._parts.room(rows.states, len(self._parts.head.weight))
         # all of these are written over in turn
-        fed = torch.zeros_like(made.combined) if fed is None else fed.clone()
-        step = self._step(tokens.clone(), [state.clone() for state in states], fed, made)
-        ids, lengths = np.zeros((rows, most), np.int64), np.zeros(rows, np.int64)
+        fed = torch.zeros_like(made.combined) if rows.fed is None else rows.fed.clone()
+        own = Rows(rows.tokens.clone(), [state.clone() for state in rows.states], fed)
+        step = self._step(own, made)
+        ids, lengths = np.zeros((number, most), np.int64), np.zeros(number, np.int64)
         gains, looks = (
-            np.empty((rows, most), np.float32),
-            np.empty((rows, most, made.scores.shape[1]), np.float32),
+            np.empty((number, most), np.float32),
+            np.empty((number, most, made.scores.shape[1]), np.float32),
         )
         wanted = np.array(limits), np.array(sorted(banned), dtype=np.int64), end
         (_greedily_after if self._parts.after else _greedily_before)(
@@ -90,17 +80,16 @@ class Few:
             for row, length in enumerate(lengths)
         ]
 
-    def _step(
-        self, tokens: Tensor, states: Sequence[Tensor], fed: Tensor | None, made: Written
-    ) -> tuple[Any, ...]:
+    def _step(self, rows: Rows, made: Written) -> tuple[Any, ...]:
         """All that the kernel of a step takes."""
-        old, new = ([array(state.contiguous()) for state in some] for some in (states, made.states))
+        fed = rows.fed
+        old, new = ([array(state.contiguous()) for state in some] for some in (rows.states, made.states))
         number = self._parts.of_state
         parts = (tuple(some[part::number]) for some in (old, new) for part in (0, number - 1))
         combined = array(made.combined)
         before = combined[:0] if fed is None else array(fed.float().contiguous())
         return (
-            array(tokens.contiguous()),
+            array(rows.tokens.contiguous()),
             *self._model,
             *self._look,
             *self._say,

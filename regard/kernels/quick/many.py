@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.kernels.cells import _gru_forward, _lstm_forward
@@ -17,7 +16,7 @@ from regard.kernels.compiled import array, kernel, larger, like, prange, wide
 from regard.kernels.layouts import Layouts, beside
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import autocast_dtype
-from regard.kernels.quick.parts import Parts, Written
+from regard.kernels.quick.parts import Parts, Rows, Written
 from regard.kernels.vocabulary import log_softmax
 
 ROWS = 64  # that weights are laid out for; more and fewer go too
@@ -43,13 +42,9 @@ class Many:
         self._score = [*([] if looking.v is None else [array(looking.v.contiguous())]), looking.scale]
         self._move = _gru_forward if parts.gru else _lstm_forward
 
-    def __call__(
-        self,
-        tokens: Int[Tensor, " R"],
-        states: Sequence[Float[Tensor, "R H"]],
-        fed: Float[Tensor, "R C"] | None,
-    ) -> Written:
-        """One piece further; `fed` is what was combined before, where that is fed."""
+    def __call__(self, rows: Rows) -> Written:
+        """One piece further."""
+        tokens, states, fed = rows.tokens, rows.states, rows.fed
         made, alive = self._parts.room(states), torch.ones(len(tokens), dtype=torch.bool)
         words = self._room(len(tokens), self._table.shape[1])
         _embed(array(tokens.contiguous()), self._table, array(words))

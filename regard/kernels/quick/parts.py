@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.kernels.loops import Looking
@@ -19,6 +19,15 @@ class Layer:
     cell: str
     project: nn.Linear
     recur: nn.Linear
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Where a search stands: the last pieces, states of all layers in a row, and what is fed of what was combined."""
+
+    tokens: Int[Tensor, " R"]
+    states: Sequence[Float[Tensor, "R H"]]
+    fed: Float[Tensor, "R C"] | None
 
 
 @dataclass(frozen=True)
