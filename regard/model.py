@@ -12,7 +12,17 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.decoders import Decoder, QuickDecoder
 from regard.encoders import Encoder
-from regard.records import Batch, DecoderState, Loss, Memory, Prediction, Run, Unrolled
+from regard.records import (
+    UNWRITABLE,
+    Batch,
+    Candidates,
+    DecoderState,
+    Loss,
+    Memory,
+    Prediction,
+    Run,
+    Unrolled,
+)
 from regard.recurrent import Dropout
 
 
@@ -102,6 +112,15 @@ class ModelStepper:
         step = self.model.decoder.step(tokens, state, self.memory)
         log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
         return Prediction(log_probabilities, step.state, step.attention)
+
+    def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
+        """One piece further for every row, of which only the best are asked for."""
+        quickly = None if self._quick is None else self._quick.best(tokens, state, number)
+        if quickly is not None:
+            return quickly
+        step = self.model.decoder.step(tokens, state, self.memory)
+        best = kernels.best(self.model.head(step.combined.squeeze(1)), number, UNWRITABLE)
+        return Candidates(*best, step.state, step.attention)
 
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]

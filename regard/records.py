@@ -28,6 +28,7 @@ from torch import Tensor
 
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
 PAD, UNKNOWN, START, END = range(4)  # every vocabulary begins with these four, in this order
+UNWRITABLE = (PAD, START)
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,16 @@ class Prediction:
     """What a search sees of one step: log-probabilities (R, V) of the next piece, new state, attention."""
 
     log_probabilities: Float[Tensor, "R V"]
+    state: DecoderState
+    attention: AttentionStep | None
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The N best next pieces of every row, best first, with their log-probabilities; new state, attention."""
+
+    gains: Float[Tensor, "R N"]
+    pieces: Int[Tensor, "R N"]
     state: DecoderState
     attention: AttentionStep | None
 

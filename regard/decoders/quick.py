@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.records import END, PAD, START, AttentionStep, DecoderState, Memory, Prediction, Run
+from regard.records import END, UNWRITABLE, AttentionStep, Candidates, DecoderState, Memory, Prediction, Run
 from regard.recurrent import Cell
 
 _LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
@@ -46,12 +46,25 @@ class QuickDecoder:
             return None
         kernel, names, rows = given
         made = kernel(rows)
-        new = dict(zip(names, made.states, strict=True)) | (
-            {} if rows.fed is None else {_COMBINED: made.combined}
-        )
+        return Prediction(made.log_probabilities, *self._after(names, rows, made))
+
+    def best(self, tokens: Tensor, state: DecoderState, number: int) -> Candidates | None:
+        """The same of the best pieces that may be written."""
+        given = self._given(tokens, state)
+        if given is None:
+            return None
+        kernel, names, rows = given
+        (gains, pieces), made = kernel.best(rows, number, UNWRITABLE)
+        return Candidates(gains, pieces, *self._after(names, rows, made))
+
+    def _after(
+        self, names: Sequence[str], rows: kernels.Rows, made: kernels.Written
+    ) -> tuple[DecoderState, AttentionStep]:
+        """State and attention, after a step."""
+        fed = {} if rows.fed is None else {_COMBINED: made.combined}
         scores = made.scores if self._temperature == 1 else made.scores * self._temperature
         look = AttentionStep(scores.unsqueeze(1), made.weights.unsqueeze(1), made.context.unsqueeze(1))
-        return Prediction(made.log_probabilities, DecoderState(new), look)
+        return DecoderState(dict(zip(names, made.states, strict=True)) | fed), look
 
     def greedily(self, tokens: Tensor, state: DecoderState, limits: Sequence[int]) -> list[Run] | None:
         """A whole greedy search, each row at most its limit long; None where it must be taken step by step."""
@@ -59,7 +72,7 @@ class QuickDecoder:
         if given is None:
             return None
         kernel, _, rows = given
-        runs = kernel.greedily(rows, limits, (PAD, START), END)
+        runs = kernel.greedily(rows, limits, UNWRITABLE, END)
         return None if runs is None else [Run(*run) for run in runs]
 
     def _given(

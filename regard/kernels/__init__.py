@@ -21,14 +21,15 @@ from regard.kernels.policy import (
 )
 from regard.kernels.precision import PRECISIONS, check_precision, lowered
 from regard.kernels.products import Linear, against, full, int8, steps, summed
-from regard.kernels.quick import Layer, Parts, Quick, Rows
-from regard.kernels.vocabulary import log_softmax, top
+from regard.kernels.quick import Best, Layer, Parts, Quick, Rows, Written
+from regard.kernels.vocabulary import best, log_softmax, top
 
 __all__ = [
     "FEW_ROWS",
     "FORMS",
     "NO_LABEL",
     "PRECISIONS",
+    "Best",
     "Form",
     "Kernels",
     "Layer",
@@ -38,10 +39,12 @@ __all__ = [
     "Quick",
     "Recurrence",
     "Rows",
+    "Written",
     "additive",
     "against",
     "attend_after",
     "attend_before",
+    "best",
     "by_numba",
     "check_precision",
     "choose_kernels",

@@ -48,7 +48,7 @@ def _dot(query, keys, values, valid, scale, scores, weights, context):  # type: 
     rows = len(query) // max(len(keys), 1)
     for r in prange(len(query)):
         b = r // rows
-        dot_scores(query[r], keys[b], scale, weights[r])
+        dot_scores(query[r], keys[b], valid[b], scale, weights[r])
         _keep(weights[r], valid[b], scores[r])
         softmax_and_sum(weights[r], valid[b], values[b], context[r])
 

@@ -20,6 +20,11 @@ from regard.kernels.compiled import add_columns, exp, f32, inner, kernel, like, 
 from regard.kernels.layouts import Layouts
 from regard.kernels.operations import operations
 
+NEGLIGIBLE = f32(
+    -50
+)  # nats below the best score: 2e-22 of its weight. Much below, products would be so near to
+# float32's least that CPUs take a hundred times as long for each
+
 Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from a place on
 
 
@@ -324,7 +329,7 @@ def _look_additive(query, keys, values, valid, v, scale, weights, context):  # t
 @kernel
 def _look_dot(query, keys, values, valid, scale, weights, context):  # type: ignore[no-untyped-def]
     for b in prange(len(keys)):
-        dot_scores(query[b], keys[b], scale, weights[b])
+        dot_scores(query[b], keys[b], valid[b], scale, weights[b])
         softmax_and_sum(weights[b], valid[b], values[b], context[b, : values.shape[2]])
 
 
@@ -369,10 +374,11 @@ def _look_dot_back(  # type: ignore[no-untyped-def]
         q, dq, out = query[b], np.zeros(size, np.float32), d_query[b]
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
-            for a in range(size):
-                dq[a] += d * k[a]
-            for a in range(size):
-                dk[a] += d * wide(q[a])
+            if d != f32(0):
+                for a in range(size):
+                    dq[a] += d * k[a]
+                for a in range(size):
+                    dk[a] += d * wide(q[a])
         for a in range(size):
             out[a] = like(out, dq[a])
 
@@ -392,32 +398,35 @@ def additive_scores(query, keys, valid, v, scale, scores):  # type: ignore[no-un
 
 
 @inner
-def dot_scores(query, keys, scale, scores):  # type: ignore[no-untyped-def]
-    """Of a query (K,) against the keys (S, K)."""
+def dot_scores(query, keys, valid, scale, scores):  # type: ignore[no-untyped-def]
+    """Of a query (K,) against the keys (S, K) that are valid; 0 of the others."""
     for s in range(len(keys)):
         k, total = keys[s], f32(0)
-        for a in range(len(k)):
-            total += wide(query[a]) * k[a]
+        if valid[s]:
+            for a in range(len(k)):
+                total += wide(query[a]) * k[a]
         scores[s] = total * f32(scale)
 
 
 @inner
 def softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-def]
-    """Scores (S,) become weights, 0 where not valid; the sum of the values (S, M) by them."""
+    """Scores (S,) become weights, 0 where not valid or negligible; the sum of the values (S, M) by them."""
     most, total = f32(-3.0e38), f32(0)
     for s in range(len(scores)):
         if valid[s]:
             most = max(most, scores[s])
     for s in range(len(scores)):
-        scores[s] = exp(scores[s] - most) if valid[s] else f32(0)
+        below = scores[s] - most
+        scores[s] = exp(below) if valid[s] and not below < NEGLIGIBLE else f32(0)
         total += scores[s]
     scale = f32(1) / total if total > f32(0) else f32(0)
     summed = np.zeros(values.shape[1], np.float32)
     for s in range(len(scores)):
         scores[s] *= scale
         w, value = scores[s], values[s]
-        for m in range(len(summed)):
-            summed[m] += w * value[m]
+        if w != f32(0):
+            for m in range(len(summed)):
+                summed[m] += w * value[m]
     for m in range(len(summed)):
         context[m] = like(context, summed[m])
 
@@ -431,6 +440,9 @@ def _softmax_and_sum_back(weights, values, d_context, d_weights, d_scores, d_val
         d[m] = wide(d_context[m])
     for s in range(len(weights)):
         w, value, d_value, total = weights[s], values[s], d_values[s], d_weights[s]
+        d_scores[s] = f32(0)
+        if w == f32(0):
+            continue
         for m in range(len(d)):
             total += d[m] * value[m]
         for m in range(len(d)):

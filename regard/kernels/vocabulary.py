@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, exp, f32, kernel, larger, prange, wide
+from regard.kernels.compiled import array, exp, f32, inner, kernel, larger, prange, wide
 
 BLOCK = 64  # log-probabilities of which first the largest is looked at
 
@@ -43,6 +43,19 @@ def top(
     return best, places
 
 
+def best(
+    logits: Float[Tensor, "R V"], number: int, banned: Sequence[int] = ()
+) -> tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]:
+    """As `top` of `log_softmax`, whose other numbers are never written: `banned` places count in the sum."""
+    if torch.is_grad_enabled() or number > logits.shape[-1] or not policy.by_numba(logits):
+        return top(log_softmax(logits), number, banned)
+    rows = len(logits)
+    gains, places = torch.full((rows, number), -torch.inf), torch.zeros(rows, number, dtype=torch.long)
+    given = array(logits.contiguous()), np.array(sorted(banned), dtype=np.int64)
+    _best(*given, array(gains), array(places))
+    return gains, places
+
+
 def _top_plain(log_probabilities: Tensor, number: int, banned: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
     allowed = log_probabilities.clone()
     allowed[:, list(banned)] = -torch.inf
@@ -68,12 +81,51 @@ def _log_softmax(logits, made):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _best(logits, banned, gains, places):  # type: ignore[no-untyped-def]
+    size, number = logits.shape[1], gains.shape[1]
+    for r in prange(len(logits)):
+        row, found, where = logits[r], gains[r], places[r]
+        numbers, most = np.empty(size, np.float32), f32(-3.0e38)
+        tops = np.empty((size + BLOCK - 1) // BLOCK, np.float32)
+        for block in range(len(tops)):
+            given, wider = (
+                row[block * BLOCK : (block + 1) * BLOCK],
+                numbers[block * BLOCK : (block + 1) * BLOCK],
+            )
+            top = f32(-3.0e38)
+            for v in range(len(given)):
+                wider[v] = wide(given[v])
+                top = larger(top, wider[v])
+            tops[block] = top
+            most = larger(most, top)
+        total = f32(0)
+        for v in range(size):
+            total += exp(numbers[v] - most)
+        taken = f32(np.log(total)) + most
+        for v in banned:
+            numbers[v] = f32(-np.inf)
+            block, top = v // BLOCK, f32(-np.inf)
+            for x in numbers[block * BLOCK : (block + 1) * BLOCK]:
+                top = max(top, x)
+            tops[block] = top
+        # as many blocks have something at least as good as the last of the best of `tops`
+        _insert(tops, 0, found, where)
+        least = found[number - 1]
+        found[:] = f32(-np.inf)
+        for block in range(len(tops)):
+            if tops[block] >= least and tops[block] > found[number - 1]:
+                _insert(numbers[block * BLOCK : (block + 1) * BLOCK], block * BLOCK, found, where)
+        for n in range(number):
+            found[n] -= taken
+
+
+@kernel
 def _top(log_probabilities, banned, best, places):  # type: ignore[no-untyped-def]
     size, number = log_probabilities.shape[1], best.shape[1]
     for r in prange(len(log_probabilities)):
         row, found, where = log_probabilities[r], best[r], places[r]
         for start in range(0, size, BLOCK):
-            block, most = row[start : min(start + BLOCK, size)], f32(-3.0e38)
+            block, most = row[start : start + BLOCK], f32(-3.0e38)
             for v in range(len(block)):
                 most = larger(most, block[v])
             if not most > found[number - 1]:
@@ -91,3 +143,17 @@ def _top(log_probabilities, banned, best, places):  # type: ignore[no-untyped-de
                     found[place], where[place] = found[place - 1], where[place - 1]
                     place -= 1
                 found[place], where[place] = x, start + v
+
+
+@inner
+def _insert(given, start, found, where):  # type: ignore[no-untyped-def]
+    """Put what is better than what was found in its place, best first; `start` is the place of the first."""
+    last = len(found) - 1
+    for v in range(len(given)):
+        x, place = given[v], last
+        if not x > found[place]:
+            continue
+        while place > 0 and x > found[place - 1]:
+            found[place], where[place] = found[place - 1], where[place - 1]
+            place -= 1
+        found[place], where[place] = x, start + v

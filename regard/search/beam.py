@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from regard.errors import SearchError
-from regard.records import PAD, Hypothesis
+from regard.records import PAD, Candidates, Hypothesis
 from regard.search.diverse import Groups
 from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.slots import Slots
-from regard.search.stepper import Stepper, check_limits, start_tokens
+from regard.search.stepper import Stepper, best_next, check_limits, start_tokens
 from regard.search.writer import Writer
 
 ONE_GROUP = Groups()
@@ -48,19 +48,22 @@ def beam_search(
     history: list[_Step] = []
     state = stepper.start()
     state = state.select(torch.arange(len(going)).repeat_interleave(beam))
+    all_asked = observe is not None or groups.number > 1  # for the log-probability of every piece
     start = start_tokens(len(going) * beam, state).reshape(len(going), beam)
     slots = Slots.empty(start, ranking.nothing_received(beam, start.device), groups.number)
     while going:
-        prediction = stepper.step(slots.pieces.flatten(), state)
-        looks = None if prediction.attention is None else prediction.attention.weights[:, 0]
-        if looks is not None:
-            slots = slots.attend(looks)
-        before = slots
-        slots, parents = groups.extend(before, prediction.log_probabilities)
-        if observe is not None:
-            observe(prediction.log_probabilities, before, slots, parents)
+        tokens = slots.pieces.flatten()
+        offered = stepper.step(tokens, state) if all_asked else best_next(stepper, tokens, state, beam)
+        looks = None if offered.attention is None else offered.attention.weights[:, 0]
+        before = slots if looks is None else slots.attend(looks)
+        if isinstance(offered, Candidates):
+            slots, parents = before.extend(offered.gains, offered.pieces)
+        else:
+            slots, parents = groups.extend(before, offered.log_probabilities)
+            if observe is not None:
+                observe(offered.log_probabilities, before, slots, parents)
         first = torch.arange(len(going), device=parents.device).unsqueeze(1) * beam
-        state = prediction.state.select((first + parents).flatten())
+        state = offered.state.select((first + parents).flatten())
         history.append(_Step.of(going, slots, parents, looks))
         limits = torch.tensor([max_lengths[sentence] for sentence in going], device=parents.device)
         done = groups.decided(slots, len(history), limits, ranking, num_best)

@@ -13,6 +13,7 @@ from regard.errors import SearchError
 from regard.records import END, PAD, Hypothesis
 from regard.search.ranking import Ranking
 from regard.search.slots import Slots
+from regard.search.stepper import best_writable
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,20 @@ class Groups:
             raise SearchError(f"search: a beam of {beam} cannot be cut into {self.number} groups of one size")
 
     def extend(self, slots: Slots, log_probabilities: Float[Tensor, "R V"]) -> tuple[Slots, Tensor]:
-        """As `Slots.extend`, group after group."""
-        if self.number == 1:
-            return slots.extend(log_probabilities)
+        """As `Slots.extend` by the best of these, group after group."""
         sentences, beam = slots.totals.shape
+        size = beam // self.number
         steps = log_probabilities.reshape(sentences, beam, -1).chunk(self.number, dim=1)
         chosen = torch.zeros_like(steps[0][:, 0])  # (n, V): how often each piece was chosen at this step
         made, parents = [], []
         for group, (part, step) in enumerate(zip(slots.split(self.number), steps, strict=True)):
-            grown, parent = part.extend(step.flatten(0, 1), self.penalty * chosen)
+            handicap = self.penalty * chosen
+            best = best_writable((step - handicap.unsqueeze(1)).flatten(0, 1), size)
+            grown, parent = part.extend(*best, handicap)
             written = (grown.totals > -torch.inf) & (grown.pieces != PAD)
             chosen.scatter_add_(1, grown.pieces, written.to(chosen.dtype))
             made.append(grown)
-            parents.append(parent + group * beam // self.number)
+            parents.append(parent + group * size)
         return Slots.join(made), torch.cat(parents, dim=1)
 
     def decided(self, slots: Slots, length: int, limits: Tensor, ranking: Ranking, num_best: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from regard.records import Hypothesis
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.stepper import GreedyStepper, Stepper, best_writable, check_limits, start_tokens
+from regard.search.stepper import QuickStepper, Stepper, best_next, check_limits, start_tokens
 from regard.search.writer import Writer
 
 MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave it
@@ -30,17 +30,16 @@ def greedy_search(
     tokens = start_tokens(len(going), state)
     changed = True
     while going:
-        if changed and isinstance(stepper, GreedyStepper):
+        if changed and isinstance(stepper, QuickStepper):
             left = [max_lengths[sentence] - len(writers[sentence].ids) for sentence in going]
             runs = stepper.greedily(tokens, state, left)
             if runs is not None:
                 for sentence, run in zip(going, runs, strict=True):
                     writers[sentence].go_on(run)
                 break
-        prediction = stepper.step(tokens, state)
-        gains, tokens = (best[:, 0] for best in best_writable(prediction.log_probabilities, 1))
-        state = prediction.state
-        looks = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
+        offered = best_next(stepper, tokens, state, 1)
+        gains, tokens, state = offered.gains[:, 0], offered.pieces[:, 0], offered.state
+        looks = None if offered.attention is None else offered.attention.weights[:, 0].cpu().numpy()
         alive = []
         for row, (piece, gain) in enumerate(zip(tokens.tolist(), gains.tolist(), strict=True)):
             writer = writers[going[row]]

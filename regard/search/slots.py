@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
 from regard.records import END, PAD
 from regard.search.ranking import Ranking
-from regard.search.stepper import best_writable
 
 
 @dataclass(frozen=True)
@@ -53,18 +52,15 @@ class Slots:
         return replace(self, received=pad(self.received, (0, padding), value=1.0) + added)
 
     def extend(
-        self, log_probabilities: Float[Tensor, "R V"], handicap: Tensor | None = None
+        self, gains: Float[Tensor, "R N"], pieces: Int[Tensor, "R N"], handicap: Tensor | None = None
     ) -> tuple[Slots, Tensor]:
         """The best continuations, and for each the slot (n, beam) it continues; finished ones go on as they are.
 
-        A `handicap` (n, V) is what each piece loses in the choice, and only there; of PAD it must be 0.
+        Given are the best pieces of every slot, as many as the beam or all there are, and their log-probabilities.
+        A `handicap` (n, V) is what each piece has lost there, and loses in the choice only; of PAD it must be 0.
         """
         sentences, beam = self.totals.shape
-        judged = log_probabilities
-        if handicap is not None:
-            judged = judged - handicap.repeat_interleave(beam, dim=0)
-        best = best_writable(judged, min(beam, judged.shape[-1]))  # no slot can fill more
-        gains, pieces = (part.reshape(sentences, beam, -1) for part in best)
+        gains, pieces = (part.reshape(sentences, beam, -1) for part in (gains, pieces))
         continued = self.totals.unsqueeze(-1) + gains.masked_fill(self.finished.unsqueeze(-1), -torch.inf)
         continued[..., 0] = torch.where(self.finished, self.totals, continued[..., 0])
         pieces[..., 0] = pieces[..., 0].masked_fill(self.finished, PAD)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regard import kernels
 from regard.errors import SearchError
-from regard.records import PAD, START, DecoderState, Prediction, Run
+from regard.records import PAD, START, UNWRITABLE, Candidates, DecoderState, Prediction, Run
 
 
 @runtime_checkable
@@ -36,13 +36,25 @@ class Stepper(Protocol):
 
 
 @runtime_checkable
-class GreedyStepper(Stepper, Protocol):
-    """A stepper that may know a quicker way to search greedily than step by step."""
+class QuickStepper(Stepper, Protocol):
+    """A stepper that knows quicker ways to what searches want most."""
+
+    def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
+        """From the last pieces to the best next ones that may be written; not more than the vocabulary has."""
 
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[Run] | None:
         """What follows the last pieces, one row a sentence, each at most its limit long; None: step by step."""
+
+
+def best_next(stepper: Stepper, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
+    """The best next pieces that may be written, by the quickest way that a stepper knows."""
+    if isinstance(stepper, QuickStepper):
+        return stepper.best(tokens, state, number)
+    prediction = stepper.step(tokens, state)
+    best = best_writable(prediction.log_probabilities, number)
+    return Candidates(*best, prediction.state, prediction.attention)
 
 
 def check_limits(stepper: Stepper, max_lengths: Sequence[int]) -> None:
@@ -71,8 +83,8 @@ def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
 def best_writable(
     log_probabilities: Float[Tensor, "R V"], number: int
 ) -> tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]:
-    """The best of what may be written, best first: log-probabilities and pieces."""
-    return kernels.top(log_probabilities, number, banned=(PAD, START))
+    """The best of what may be written, best first: log-probabilities and pieces; at most V of them."""
+    return kernels.top(log_probabilities, number, UNWRITABLE)
 
 
 def only_wanted(log_probabilities: Float[Tensor, "R V"], wanted: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:

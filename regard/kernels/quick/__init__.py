@@ -18,9 +18,9 @@ from regard.kernels.few import FEW_ROWS
 from regard.kernels.products import in_few_bits
 from regard.kernels.quick.few import Few
 from regard.kernels.quick.many import Many
-from regard.kernels.quick.parts import Layer, Parts, Rows, Written
+from regard.kernels.quick.parts import Best, Layer, Parts, Rows, Written
 
-__all__ = ["Layer", "Parts", "Quick", "Rows", "Written"]
+__all__ = ["Best", "Layer", "Parts", "Quick", "Rows", "Written"]
 
 
 class Quick:
@@ -44,7 +44,11 @@ class Quick:
 
     def __call__(self, rows: Rows) -> Written:
         """One piece further."""
-        return (self._few if len(rows.tokens) <= FEW_ROWS else self._many)(rows)
+        return self._for(rows)(rows)
+
+    def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
+        """One piece further, of which only the best are asked for: as `kernels.best`."""
+        return self._for(rows).best(rows, number, banned)
 
     def greedily(
         self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int
@@ -53,6 +57,9 @@ class Quick:
         if len(rows.tokens) > FEW_ROWS:
             return None
         return self._few.greedily(rows, limits, banned, end)
+
+    def _for(self, rows: Rows) -> Few | Many:
+        return self._few if len(rows.tokens) <= FEW_ROWS else self._many
 
     @cached_property
     def _few(self) -> Few:

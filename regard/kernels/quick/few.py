@@ -20,8 +20,8 @@ from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, t
 from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
-from regard.kernels.quick.parts import Parts, Rows, Written
-from regard.kernels.vocabulary import _log_softmax, _top
+from regard.kernels.quick.parts import Best, Parts, Rows, Written
+from regard.kernels.vocabulary import _log_softmax, _top, top
 
 
 class Few:
@@ -55,6 +55,11 @@ class Few:
         step = self._step(rows, made)
         (_after if self._parts.after else _before)(*step)
         return made
+
+    def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
+        """The best pieces, as `kernels.best`."""
+        made = self(rows)
+        return top(made.log_probabilities, number, banned), made
 
     def greedily(
         self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int

@@ -7,6 +7,7 @@ what is fed; nothing is cast or copied twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,8 @@ from regard.kernels.compiled import array, kernel, larger, like, prange, wide
 from regard.kernels.layouts import Layouts, beside
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import autocast_dtype
-from regard.kernels.quick.parts import Parts, Rows, Written
-from regard.kernels.vocabulary import log_softmax
+from regard.kernels.quick.parts import Best, Parts, Rows, Written
+from regard.kernels.vocabulary import best, log_softmax
 
 ROWS = 64  # that weights are laid out for; more and fewer go too
 
@@ -44,6 +45,16 @@ class Many:
 
     def __call__(self, rows: Rows) -> Written:
         """One piece further."""
+        logits, made = self._step(rows)
+        return replace(made, log_probabilities=log_softmax(logits))
+
+    def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
+        """The best pieces only, as `kernels.best`."""
+        logits, made = self._step(rows)
+        return best(logits, number, banned), made
+
+    def _step(self, rows: Rows) -> tuple[Tensor, Written]:
+        """The logits, and all else."""
         tokens, states, fed = rows.tokens, rows.states, rows.fed
         made, alive = self._parts.room(states), torch.ones(len(tokens), dtype=torch.bool)
         words = self._room(len(tokens), self._table.shape[1])
@@ -58,8 +69,7 @@ class Many:
             pairs = self._combine.forwards(self._beside(below, words, made.context))
             combined = pairs.new_empty(pairs.shape[0], pairs.shape[1] // 2)
             _larger_of_pairs(array(pairs), array(combined))
-        log_probabilities = log_softmax(self._head.forwards(combined))
-        return Written(log_probabilities, made.states, combined, made.scores, made.weights, made.context)
+        return self._head.forwards(combined), replace(made, combined=combined)
 
     def _layers(self, entering: Tensor, states: Sequence[Tensor], made: Written, alive: Tensor) -> Tensor:
         """Move all layers; the new hidden state of the top one, as products read it."""

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from regard.kernels.loops import Looking
 
+Best = tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]  # log-probabilities and pieces, best first
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -32,7 +34,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Written:
-    """A step's results: log-probabilities, states of all layers in a row, combined vectors, and the look."""
+    """A step's results: log-probabilities, states of all layers in a row, combined vectors, and the look.
+
+    V is 0 where only the best pieces were asked for.
+    """
 
     log_probabilities: Float[Tensor, "R V"]
     states: Sequence[Float[Tensor, "R H"]]
