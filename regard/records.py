@@ -246,7 +246,7 @@ class Run:
 
     ids: list[int]
     log_probabilities: list[float]
-    attention: Float[np.ndarray, "T S"]
+    attention: Float[np.ndarray, "T S"] | None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
-from regard.kernels.few import FEW_ROWS
+from regard.kernels.reading import FEW_ROWS
 from regard.kernels.look import look
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import NO_LABEL, cross_entropy

@@ -20,10 +20,10 @@ from regard.kernels import policy
 from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
 from regard.kernels.derivatives import through, wanted_again
-from regard.kernels.few import FEW_ROWS, recur_few
 from regard.kernels.operations import operations
 from regard.kernels.parts import CELLS, Cell, Look, Product, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
+from regard.kernels.reading import read
 
 Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
 
@@ -59,11 +59,10 @@ def recur(
     """All steps of a cell, from the last to the first if `reverse`: its hidden states, and its last state."""
     weights = recurrence.weight, recurrence.bias
     if policy.fused(projected, *start, *weights):
-        few = projected.shape[1] <= FEW_ROWS and not policy.on_gpu(projected)
-        if few and not torch.is_grad_enabled():
-            hidden, *last = recur_few(recurrence.cell, live, reverse, projected, *weights, start)
-            return hidden, tuple(last)
         dtype, how = autocast_dtype(weights[0]), (recurrence.cell, live, reverse)
+        if not torch.is_grad_enabled() and not policy.on_gpu(projected):
+            hidden, *last = read(*how, dtype, projected, *weights, start)
+            return hidden, tuple(last)
         hidden, *last = _Recur.apply(how, dtype, projected.to(dtype), *weights, *start)
         return hidden, tuple(last)
     hidden, *last = _recur_plain((recurrence.cell, live, reverse), projected, *weights, *start)

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from regard.kernels import compiled, policy
 from regard.kernels.derivatives import wanted_again
-from regard.kernels.layouts import in_8_bits, packing_pays, product
+from regard.kernels.layouts import MOST_PACKED_ROWS, Layouts, in_8_bits, packing_pays, product
 from regard.kernels.operations import operations
 
 PIECE_ROWS = 320  # of a product that is cut
@@ -347,6 +347,8 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
         return made if bias is None else made.add_(bias)
     if packing_pays(len(rows), dtype):
         return product(rows.to(dtype), weight, bias)
+    if dtype != weight.dtype and len(rows):  # a weight that was cast and laid out once serves the next batch too
+        return Layouts(weight, bias, dtype, MOST_PACKED_ROWS).forwards(rows.to(dtype).contiguous())
     return F.linear(rows, weight, bias)
 
 

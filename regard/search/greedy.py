@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 
-from regard.records import Hypothesis
+from regard.records import END, Hypothesis, Run
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.stepper import QuickStepper, Stepper, best_next, check_limits, start_tokens
+from regard.search.stepper import Stepper, best_next, check_limits, quick, start_tokens
 from regard.search.writer import Writer
 
 MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave it
@@ -24,32 +26,63 @@ def greedy_search(
     `ranking`, so that it compares with a beam's.
     """
     check_limits(stepper, max_lengths)
-    writers = [Writer() for _ in range(stepper.num_sentences)]
-    going = list(range(stepper.num_sentences))
+    limits, going = np.array(max_lengths, dtype=np.int64), np.arange(stepper.num_sentences)
+    lengths, ended = np.zeros_like(limits), np.zeros(len(limits), dtype=np.bool_)
+    history: list[_Step] = []
+    rest: dict[int, Run] = {}
     state = stepper.start()
     tokens = start_tokens(len(going), state)
     changed = True
-    while going:
-        if changed and isinstance(stepper, QuickStepper):
-            left = [max_lengths[sentence] - len(writers[sentence].ids) for sentence in going]
-            runs = stepper.greedily(tokens, state, left)
+    while len(going):
+        if changed and (quickly := quick(stepper)) is not None:
+            runs = quickly.greedily(tokens, state, (limits - lengths)[going].tolist())
             if runs is not None:
-                for sentence, run in zip(going, runs, strict=True):
-                    writers[sentence].go_on(run)
+                rest = dict(zip(going.tolist(), runs, strict=True))
                 break
         offered = best_next(stepper, tokens, state, 1)
-        gains, tokens, state = offered.gains[:, 0], offered.pieces[:, 0], offered.state
+        tokens, state = offered.pieces[:, 0], offered.state
         looks = None if offered.attention is None else offered.attention.weights[:, 0].cpu().numpy()
-        alive = []
-        for row, (piece, gain) in enumerate(zip(tokens.tolist(), gains.tolist(), strict=True)):
-            writer = writers[going[row]]
-            if not writer.ended(max_lengths[going[row]]):
-                writer.add(piece, gain, None if looks is None else looks[row])
-                if not writer.ended(max_lengths[going[row]]):
-                    alive.append(row)
+        step = _Step(going, tokens.cpu().numpy(), offered.gains[:, 0].cpu().numpy(), looks)
+        history.append(step)
+        lengths[going] += ~ended[going]
+        ended[going] |= (step.pieces == END) | (lengths[going] >= limits[going])
+        alive = (~ended[going]).nonzero()[0]
         changed = len(alive) <= MOST_ALIVE * len(going)
         if changed:
-            kept = torch.tensor(alive, dtype=torch.long, device=tokens.device)
+            kept = torch.from_numpy(alive).to(tokens.device)
             stepper, state, tokens = stepper.select(kept), state.select(kept), tokens[kept]
-            going = [going[row] for row in alive]
-    return [writer.hypothesis(ranking, row) for row, writer in enumerate(writers)]
+            going = going[alive]
+    found = []
+    for sentence, run in enumerate(_runs(history, lengths)):
+        writer = Writer()
+        writer.go_on(run)
+        if sentence in rest:
+            writer.go_on(rest[sentence])
+        found.append(writer.hypothesis(ranking, sentence))
+    return found
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a step wrote of the sentences (n,) that were in the batch: pieces, gains, and looks (n, S)."""
+
+    sentences: np.ndarray
+    pieces: np.ndarray
+    gains: np.ndarray
+    looks: np.ndarray | None
+
+
+def _runs(history: Sequence[_Step], lengths: np.ndarray) -> list[Run]:
+    """What each sentence wrote in as many of the steps as it is long."""
+    shape = len(history), len(lengths)
+    pieces, gains = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
+    widths = [0 if step.looks is None else step.looks.shape[1] for step in history]
+    looks = np.zeros((*shape, max(widths, default=0)), np.float32)
+    for number, (step, width) in enumerate(zip(history, widths, strict=True)):
+        pieces[number, step.sentences], gains[number, step.sentences] = step.pieces, step.gains
+        if step.looks is not None:
+            looks[number, step.sentences, :width] = step.looks
+    return [
+        Run(pieces[:n, row].tolist(), gains[:n, row].tolist(), looks[:n, row].copy() if any(widths) else None)
+        for row, n in enumerate(lengths)
+    ]

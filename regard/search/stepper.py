@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -48,10 +48,21 @@ class QuickStepper(Stepper, Protocol):
         """What follows the last pieces, one row a sentence, each at most its limit long; None: step by step."""
 
 
+def quick(stepper: Stepper) -> QuickStepper | None:
+    """The same stepper, if it is one of the quick."""
+    is_quick = _QUICK.get(type(stepper))
+    if is_quick is None:  # a protocol's own check takes longer than much of a step
+        is_quick = _QUICK[type(stepper)] = isinstance(stepper, QuickStepper)
+    return cast(QuickStepper, stepper) if is_quick else None
+
+
+_QUICK: dict[type[Stepper], bool] = {}
+
+
 def best_next(stepper: Stepper, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
     """The best next pieces that may be written, by the quickest way that a stepper knows."""
-    if isinstance(stepper, QuickStepper):
-        return stepper.best(tokens, state, number)
+    if (quickly := quick(stepper)) is not None:
+        return quickly.best(tokens, state, number)
     prediction = stepper.step(tokens, state)
     best = best_writable(prediction.log_probabilities, number)
     return Candidates(*best, prediction.state, prediction.attention)

@@ -12,7 +12,7 @@ from regard.search.ranking import Ranking
 
 @dataclass
 class Writer:
-    """Pieces written, the log-probability of each, and the weights (S,) of each step."""
+    """Pieces written, the log-probability of each, and the weights of the steps, in blocks (k, S)."""
 
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
@@ -23,13 +23,14 @@ class Writer:
         self.ids.append(piece)
         self.log_probabilities.append(log_probability)
         if look is not None:
-            self.looks.append(look)
+            self.looks.append(look[np.newaxis])
 
     def go_on(self, run: Run) -> None:
         """Write what was written in one go."""
         self.ids += run.ids
         self.log_probabilities += run.log_probabilities
-        self.looks += list(run.attention)
+        if run.attention is not None and len(run.attention):
+            self.looks.append(run.attention)
 
     def ended(self, max_length: int) -> bool:
         """Whether there is nothing more to write."""
@@ -37,12 +38,13 @@ class Writer:
 
     def turned_round(self) -> Writer:
         """What was written backwards, the right way round."""
-        return Writer(self.ids[::-1], self.log_probabilities[::-1], self.looks[::-1])
+        looks = [block[::-1] for block in reversed(self.looks)]
+        return Writer(self.ids[::-1], self.log_probabilities[::-1], looks)
 
     def hypothesis(self, ranking: Ranking, sentence: int) -> Hypothesis:
         """The finished record; `sentence` is its place among those that `ranking` knows."""
         total = sum(self.log_probabilities)
-        attention = np.stack(self.looks) if self.looks else None
+        attention = np.concatenate(self.looks) if self.looks else None
         return Hypothesis(
             ids=tuple(self.ids),
             log_probability=total,

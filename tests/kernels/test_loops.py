@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from regard import kernels
-from regard.kernels.few import FEW_ROWS
+from regard.kernels.reading import FEW_ROWS
 from tests.kernels.agreement import DEVICE, check_agreement, leaves
 
 GATES = {"lstm": 4, "gru": 3}

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 
 from regard.kernels import policy
-from regard.kernels.few import FEW_ROWS
+from regard.kernels.reading import FEW_ROWS
 from regard.kernels.products import in_few_bits
 from regard.kernels.quick.few import Few
 from regard.kernels.quick.many import Many
