@@ -3,7 +3,6 @@
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
-from regard.kernels.reading import FEW_ROWS
 from regard.kernels.look import look
 from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
 from regard.kernels.loss import NO_LABEL, cross_entropy
@@ -22,6 +21,7 @@ from regard.kernels.policy import (
 from regard.kernels.precision import PRECISIONS, check_precision, lowered
 from regard.kernels.products import Linear, against, full, int8, steps, summed
 from regard.kernels.quick import Best, Layer, Parts, Quick, Rows, Written
+from regard.kernels.reading import FEW_ROWS
 from regard.kernels.vocabulary import best, log_softmax, top
 
 __all__ = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -159,11 +160,17 @@ def _room(state: Tensor, *shape: int) -> Tensor:
 
 @kernel
 def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, read):  # type: ignore[no-untyped-def]
-    """`read` is the new hidden state once more, in the numbers that products read; it may be the same array."""
+    """`read` is the new hidden state once more, in the numbers that products read; it may be the same array.
+
+    Without `recurrent` both products are in `projected`; without `gates` nobody will go back.
+    """
     rows, size = cell.shape
     for r in prange(rows):
         c, h, old, kept, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
-        x, u = projected[r], recurrent[r]
+        x, u, share = projected[r], projected[r], f32(0)
+        acts = np.empty(4 * size, np.float32) if gates is None else gates[r]
+        if recurrent is not None:
+            u, share = recurrent[r], f32(1)
         if not alive[r]:
             for j in range(size):
                 c[j] = old[j]
@@ -172,18 +179,18 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
             for j in range(size):
                 low[j] = like(low, h[j])
             continue
-        enter, x_enter, u_enter = gates[r, :size], x[:size], u[:size]
+        enter, x_enter, u_enter = acts[:size], x[:size], u[:size]
         for j in range(size):
-            enter[j] = sigmoid(wide(x_enter[j]) + wide(u_enter[j]))
-        forget, x_forget, u_forget = gates[r, size : 2 * size], x[size : 2 * size], u[size : 2 * size]
+            enter[j] = sigmoid(wide(x_enter[j]) + share * wide(u_enter[j]))
+        forget, x_forget, u_forget = acts[size : 2 * size], x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            forget[j] = sigmoid(wide(x_forget[j]) + wide(u_forget[j]))
-        new, x_new, u_new = gates[r, 2 * size : 3 * size], x[2 * size : 3 * size], u[2 * size : 3 * size]
+            forget[j] = sigmoid(wide(x_forget[j]) + share * wide(u_forget[j]))
+        new, x_new, u_new = acts[2 * size : 3 * size], x[2 * size : 3 * size], u[2 * size : 3 * size]
         for j in range(size):
-            new[j] = tanh(wide(x_new[j]) + wide(u_new[j]))
-        leave, x_leave, u_leave = gates[r, 3 * size :], x[3 * size :], u[3 * size :]
+            new[j] = tanh(wide(x_new[j]) + share * wide(u_new[j]))
+        leave, x_leave, u_leave = acts[3 * size :], x[3 * size :], u[3 * size :]
         for j in range(size):
-            leave[j] = sigmoid(wide(x_leave[j]) + wide(u_leave[j]))
+            leave[j] = sigmoid(wide(x_leave[j]) + share * wide(u_leave[j]))
         for j in range(size):
             c[j] = forget[j] * old[j] + enter[j] * new[j]
         for j in range(size):
@@ -230,6 +237,7 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
 
 @kernel
 def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type: ignore[no-untyped-def]
+    """As `_lstm_forward`; but its two products are never one."""
     rows, size = hidden.shape
     for r in prange(rows):
         h, old, low = new[r], hidden[r], read[r]
@@ -240,13 +248,14 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type
                 low[j] = like(low, h[j])
             continue
         x, u = projected[r], recurrent[r]
-        reset, keep = gates[r, :size], gates[r, size : 2 * size]
+        acts = np.empty(3 * size, np.float32) if gates is None else gates[r]
+        reset, keep = acts[:size], acts[size : 2 * size]
         for j in range(size):
             reset[j] = sigmoid(wide(x[j]) + wide(u[j]))
         x_keep, u_keep = x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
             keep[j] = sigmoid(wide(x_keep[j]) + wide(u_keep[j]))
-        candidate, x_new, u_new = gates[r, 2 * size :], x[2 * size :], u[2 * size :]
+        candidate, x_new, u_new = acts[2 * size :], x[2 * size :], u[2 * size :]
         for j in range(size):
             candidate[j] = tanh(wide(x_new[j]) + reset[j] * wide(u_new[j]))
         for j in range(size):

@@ -71,13 +71,17 @@ class Layouts:
         return self._weight.detach().to(self._dtype)
 
 
-def beside(weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype, rows: int) -> Layouts:
-    """Weights of equally many outputs side by side, for inputs that stand so; kept while they do not change."""
-    parts = [*weights, *([] if bias is None else [bias])]
+def beside(weights: Sequence[Tensor], biases: Sequence[Tensor], dtype: torch.dtype, rows: int) -> Layouts:
+    """Weights of equally many outputs side by side, for inputs that stand so; kept while they do not change.
+
+    All biases are added.
+    """
+    parts = [*weights, *biases]
     state = ", ".join(f"{id(part)} {_version(part)} {part.data_ptr()}" for part in parts)
     kept, key = _kept(weights[0]), (False, dtype, f"beside {state}")
     if key not in kept.layouts:
         joined = torch.cat([weight.detach() for weight in weights], dim=1)
+        bias = torch.stack([bias.detach() for bias in biases]).sum(0) if biases else None
         kept.layouts[key] = Layouts(joined, bias, dtype, rows)
     laid: Layouts = kept.layouts[key]
     return laid

@@ -347,7 +347,9 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
         return made if bias is None else made.add_(bias)
     if packing_pays(len(rows), dtype):
         return product(rows.to(dtype), weight, bias)
-    if dtype != weight.dtype and len(rows):  # a weight that was cast and laid out once serves the next batch too
+    if dtype != weight.dtype and len(
+        rows
+    ):  # a weight that was cast and laid out once serves the next batch too
         return Layouts(weight, bias, dtype, MOST_PACKED_ROWS).forwards(rows.to(dtype).contiguous())
     return F.linear(rows, weight, bias)
 

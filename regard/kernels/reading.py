@@ -1,14 +1,13 @@
 """A cell over whole sentences that are only read: nobody will go back, so nothing is kept for it.
 
-The few rows of a search that translates one sentence at a time make products so small that starting an operation costs
-more than the work: for them all steps are one kernel.
+The few rows of a search that translates one sentence at a time make products so small that starting an operation
+costs more than the work: for them all steps are one kernel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,8 +52,7 @@ def _over_few(
     blocks = [torch.empty(steps + 1, *first.shape) for first in start]
     for block, first in zip(blocks, start, strict=True):
         block[0] = first
-    products, gates = torch.empty(rows, len(weight)), torch.empty(rows, len(weight))
-    given = map(array, (projected.contiguous(), weight, bias, alive, products, gates))
+    given = map(array, (projected.contiguous(), weight, bias, alive, torch.empty(rows, len(weight))))
     (_lstm if cell == "lstm" else _gru)(*given, *map(array, blocks))
     hidden = blocks[0][1:]
     return hidden.flip(0) if reverse else hidden, *(block[-1] for block in blocks)
@@ -75,28 +73,28 @@ def _over_many(
     hidden, low = torch.empty(steps, rows, size), start[0].to(dtype, copy=True)  # `low`: as products read it
     kept, other = [list(states) for states in (start[1:], map(torch.empty_like, start[1:]))]
     given, mask, made = array(projected.to(dtype).contiguous()), array(alive), list(array(hidden))
-    gates, lows, last = np.empty((rows, len(weight)), np.float32), array(low), array(start[0])
+    lows, last = array(low), array(start[0])
     for t in range(steps)[:: -1 if reverse else 1]:
         products = array(product.forwards(low))
         old, new = map(array, kept), map(array, other)
-        move(given[t], products, last, *old, mask[t], gates, made[t], *new, lows)
+        move(given[t], products, last, *old, mask[t], None, made[t], *new, lows)
         last, kept, other = made[t], other, kept
     return hidden, torch.from_numpy(last).clone(), *kept
 
 
 @inner
-def _lstm(projected, weight, bias, alive, products, gates, hidden, cell):  # type: ignore[no-untyped-def]
+def _lstm(projected, weight, bias, alive, products, hidden, cell):  # type: ignore[no-untyped-def]
     for t in range(len(projected)):
         _multiply(weight, bias, hidden[t], products)
         new = hidden[t + 1]
-        _lstm_forward(projected[t], products, hidden[t], cell[t], alive[t], gates, new, cell[t + 1], new)
+        _lstm_forward(projected[t], products, hidden[t], cell[t], alive[t], None, new, cell[t + 1], new)
 
 
 @inner
-def _gru(projected, weight, bias, alive, products, gates, hidden):  # type: ignore[no-untyped-def]
+def _gru(projected, weight, bias, alive, products, hidden):  # type: ignore[no-untyped-def]
     for t in range(len(projected)):
         _multiply(weight, bias, hidden[t], products)
-        _gru_forward(projected[t], products, hidden[t], alive[t], gates, hidden[t + 1], hidden[t + 1])
+        _gru_forward(projected[t], products, hidden[t], alive[t], None, hidden[t + 1], hidden[t + 1])
 
 
 @kernel

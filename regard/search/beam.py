@@ -67,9 +67,11 @@ def beam_search(
         history.append(_Step.of(going, slots, parents, looks))
         limits = torch.tensor([max_lengths[sentence] for sentence in going], device=parents.device)
         done = groups.decided(slots, len(history), limits, ranking, num_best)
-        for row in done.nonzero().flatten().tolist():
-            found[going[row]] = groups.answer(_read_back(history, going[row], ranking), num_best)
         if done.any():
+            places = groups.offer(slots, ranking, num_best).tolist()
+            for row in done.nonzero().flatten().tolist():
+                read = _read_back(history, going[row], places[row], ranking)
+                found[going[row]] = groups.answer(read, num_best)
             kept = (~done).nonzero().flatten()
             rows = (kept.unsqueeze(1) * beam + torch.arange(beam, device=kept.device)).flatten()
             stepper, state, slots = stepper.select(kept), state.select(rows), slots.select(kept)
@@ -106,12 +108,13 @@ class _Step:
         )
 
 
-def _read_back(history: Sequence[_Step], sentence: int, ranking: Ranking) -> list[Hypothesis | None]:
-    """What each slot of a sentence holds; None in an empty slot."""
+def _read_back(
+    history: Sequence[_Step], sentence: int, slots: Sequence[int], ranking: Ranking
+) -> list[Hypothesis | None]:
+    """What some slots of a sentence hold; None in an empty slot."""
     totals = history[-1].totals[history[-1].place[sentence]]
     return [
-        _hypothesis(history, sentence, slot, ranking) if total > -np.inf else None
-        for slot, total in enumerate(totals)
+        _hypothesis(history, sentence, slot, ranking) if totals[slot] > -np.inf else None for slot in slots
     ]
 
 

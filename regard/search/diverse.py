@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from regard.errors import SearchError
@@ -64,8 +64,13 @@ class Groups:
         each = [part.decided(length, limits, ranking, share) for part in slots.split(self.number)]
         return torch.stack(each).all(dim=0)
 
+    def offer(self, slots: Slots, ranking: Ranking, num_best: int) -> Int[Tensor, "n slots"]:
+        """The slots that an answer may come from: of a single group the best, of several all."""
+        order = slots.order(ranking)
+        return order[:, :num_best] if self.number == 1 else order.sort(dim=1).values
+
     def answer(self, read: Sequence[Hypothesis | None], num_best: int) -> list[Hypothesis]:
-        """From what each slot holds: every group's best, then every group's second best, … until there are enough.
+        """From what each of the slots of `offer` holds: every group's best, then every group's second best, … until there are enough.
 
         What two groups wrote alike counts once. Those that reached END come first, each part best first.
         """

@@ -84,6 +84,13 @@ class Slots:
         enough = self.finished.sum(dim=1) >= num_best
         return (enough & (worst_returned >= hope.amax(dim=1))) | (limits <= length)
 
+    def order(self, ranking: Ranking) -> Int[Tensor, "n beam"]:
+        """The slots of each sentence, best first, those that have ended before all others."""
+        scores = ranking.scores(self.totals, self.lengths.clamp(min=1), self.received)
+        by_score = scores.argsort(dim=1, descending=True, stable=True)
+        ended = self.finished.gather(1, by_score).to(torch.uint8)
+        return by_score.gather(1, ended.argsort(dim=1, descending=True, stable=True))
+
     def split(self, groups: int) -> list[Slots]:
         """The slots in so many groups of neighbours, each a beam of its own."""
         size = self.totals.shape[1] // groups

@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float
 
 from regard.kernels import policy
-from regard.kernels.reading import FEW_ROWS
 from regard.kernels.products import in_few_bits
 from regard.kernels.quick.few import Few
 from regard.kernels.quick.many import Many
 from regard.kernels.quick.parts import Best, Layer, Parts, Rows, Written
+from regard.kernels.reading import FEW_ROWS
 
 __all__ = ["Best", "Layer", "Parts", "Quick", "Rows", "Written"]
 

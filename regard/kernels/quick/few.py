@@ -237,14 +237,14 @@ def _add(more, total):  # type: ignore[no-untyped-def]
 
 @inner
 def _move(gru, gates, recur, hidden, cell, new_hidden, new_cell):  # type: ignore[no-untyped-def]
-    products, acts = _times(recur, hidden), np.empty((len(gates), gates.shape[1]), np.float32)
+    products = _times(recur, hidden)
     alive = np.empty(len(hidden), np.bool_)
     for r in range(len(hidden)):
         alive[r] = True
     if gru is not None:  # decided while compiling
-        _gru_forward(gates, products, hidden, alive, acts, new_hidden, new_hidden)
+        _gru_forward(gates, products, hidden, alive, None, new_hidden, new_hidden)
     else:
-        _lstm_forward(gates, products, hidden, cell, alive, acts, new_hidden, new_cell, new_hidden)
+        _lstm_forward(gates, products, hidden, cell, alive, None, new_hidden, new_cell, new_hidden)
 
 
 @inner

@@ -31,12 +31,18 @@ class Many:
 
         def laid(*products: nn.Linear | None) -> Layouts:
             given = [product for product in products if product is not None]
-            return beside([product.weight for product in given], given[0].bias, self._dtype, ROWS)
+            biases = [product.bias for product in given if product.bias is not None]
+            return beside([product.weight for product in given], biases, self._dtype, ROWS)
 
-        looking, lowest = parts.looking, parts.layers[0]
-        self._enter = [laid(lowest.project, parts.feed), *(laid(layer.project) for layer in parts.layers[1:])]
-        self._recur = [laid(layer.recur) for layer in parts.layers]
-        self._query = None if looking.W is None else beside([looking.W], None, self._dtype, ROWS)
+        looking = parts.looking
+        feeds = [parts.feed, *(None for _ in parts.layers[1:])]
+        # a GRU's reset gate stands between its two products; an LSTM's are one
+        self._recur = [laid(layer.recur) if parts.gru else None for layer in parts.layers]
+        self._enter = [
+            laid(layer.project, feed, None if parts.gru else layer.recur)
+            for layer, feed in zip(parts.layers, feeds, strict=True)
+        ]
+        self._query = None if looking.W is None else beside([looking.W], [], self._dtype, ROWS)
         self._combine, self._head = laid(*parts.combine), laid(parts.head)
         self._table = array(parts.embedding.weight)
         self._memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
@@ -60,29 +66,31 @@ class Many:
         words = self._room(len(tokens), self._table.shape[1])
         _embed(array(tokens.contiguous()), self._table, array(words))
         if self._parts.after:
-            below = self._layers(self._beside(words, fed), states, made, alive)
+            below = self._layers([words, fed], states, made, alive)
             self._look(below, made)
             combined = self._combine.forwards(self._beside(made.context, below), then="tanh")
         else:
             self._look(self._beside(states[0]), made)
-            below = self._layers(self._beside(words, made.context), states, made, alive)
+            below = self._layers([words, made.context], states, made, alive)
             pairs = self._combine.forwards(self._beside(below, words, made.context))
             combined = pairs.new_empty(pairs.shape[0], pairs.shape[1] // 2)
             _larger_of_pairs(array(pairs), array(combined))
         return self._head.forwards(combined), replace(made, combined=combined)
 
-    def _layers(self, entering: Tensor, states: Sequence[Tensor], made: Written, alive: Tensor) -> Tensor:
+    def _layers(
+        self, entering: Sequence[Tensor | None], states: Sequence[Tensor], made: Written, alive: Tensor
+    ) -> Tensor:
         """Move all layers; the new hidden state of the top one, as products read it."""
         parts = self._parts.of_state
         for layer, enter in enumerate(self._enter):
             old = [state.contiguous() for state in states[layer * parts : (layer + 1) * parts]]
             new = made.states[layer * parts : (layer + 1) * parts]
-            gates = enter.forwards(entering)
-            recurrent = self._recur[layer].forwards(self._beside(old[0]))
-            entering = self._room(*new[0].shape)
-            acts = torch.empty(gates.shape)
-            self._move(*map(array, (gates, recurrent, *old, alive, acts, *new, entering)))
-        return entering
+            recur, hidden, moved = self._recur[layer], old[0], self._room(*new[0].shape)
+            gates = enter.forwards(self._beside(*entering, *([] if recur else [hidden])))
+            recurrent = array(recur.forwards(self._beside(hidden))) if recur else None
+            self._move(array(gates), recurrent, *map(array, (*old, alive)), None, *map(array, (*new, moved)))
+            entering = [moved]
+        return moved
 
     def _look(self, query: Tensor, made: Written) -> None:
         asked = query if self._query is None else self._query.forwards(query)
