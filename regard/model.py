@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -85,20 +86,32 @@ class Seq2Seq(nn.Module):
 
     def stepper(self, memory: Memory) -> ModelStepper:
         """What a search drives to translate the sentences of this memory."""
-        return ModelStepper(self, memory)
+        sentences = torch.arange(len(memory.valid), device=memory.valid.device)
+        return ModelStepper(self, memory, sentences, self.decoder.quick(memory, self.head))
 
 
 @dataclass(frozen=True)
 class ModelStepper:
-    """A model over a memory, as a search sees it: start, step, select."""
+    """A model over a memory, as a search sees it: start, step, select.
+
+    `sentences` are those of the `whole` memory that are still written.
+    """
 
     model: Seq2Seq
-    memory: Memory
+    whole: Memory
+    sentences: Int[Tensor, " B"]
+    quick: QuickDecoder | None
+
+    @cached_property
+    def memory(self) -> Memory:
+        """Of the sentences that are still written."""
+        every = torch.arange(len(self.whole.valid), device=self.sentences.device)
+        return self.whole if torch.equal(self.sentences, every) else self.whole.select(self.sentences)
 
     @property
     def num_sentences(self) -> int:
         """B."""
-        return len(self.memory.valid)
+        return len(self.sentences)
 
     def start(self) -> DecoderState:
         """The state before the first piece, one row a sentence."""
@@ -106,7 +119,7 @@ class ModelStepper:
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
         """One piece further for every row."""
-        quickly = None if self._quick is None else self._quick(tokens, state)
+        quickly = None if self.quick is None else self.quick(tokens, state, self.sentences)
         if quickly is not None:
             return quickly
         step = self.model.decoder.step(tokens, state, self.memory)
@@ -115,7 +128,7 @@ class ModelStepper:
 
     def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
         """One piece further for every row, of which only the best are asked for."""
-        quickly = None if self._quick is None else self._quick.best(tokens, state, number)
+        quickly = None if self.quick is None else self.quick.best(tokens, state, self.sentences, number)
         if quickly is not None:
             return quickly
         step = self.model.decoder.step(tokens, state, self.memory)
@@ -129,14 +142,10 @@ class ModelStepper:
 
         Of several sentences those that have ended would go on to cost time.
         """
-        if self._quick is None or len(tokens) > 1:
+        if self.quick is None or len(tokens) > 1:
             return None
-        return self._quick.greedily(tokens, state, limits)
-
-    @cached_property
-    def _quick(self) -> QuickDecoder | None:
-        return self.model.decoder.quick(self.memory, self.model.head)
+        return self.quick.greedily(tokens, state, self.sentences, limits)
 
     def select(self, sentences: Tensor) -> ModelStepper:
         """The same for some of the sentences."""
-        return ModelStepper(self.model, self.memory.select(sentences))
+        return replace(self, sentences=self.sentences[sentences])

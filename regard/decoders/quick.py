@@ -17,7 +17,7 @@ _LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
 class QuickDecoder:
     """Takes the same steps as the decoder and the vocabulary that it was made of, where it can.
 
-    `combine` and `after` as in `kernels.Parts`.
+    `combine` and `after` as in `kernels.Parts`; `sentences` are those of the memory that are still written.
     """
 
     def __init__(
@@ -39,18 +39,18 @@ class QuickDecoder:
             parts = kernels.Parts(embedding, layers, looking, feed, combine, head, after)
             self._kernel = kernels.Quick(parts)
 
-    def __call__(self, tokens: Tensor, state: DecoderState) -> Prediction | None:
+    def __call__(self, tokens: Tensor, state: DecoderState, sentences: Tensor) -> Prediction | None:
         """One piece further for every row; None where this must be left to the decoder itself."""
-        given = self._given(tokens, state)
+        given = self._given(tokens, state, sentences)
         if given is None:
             return None
         kernel, names, rows = given
         made = kernel(rows)
         return Prediction(made.log_probabilities, *self._after(names, rows, made))
 
-    def best(self, tokens: Tensor, state: DecoderState, number: int) -> Candidates | None:
+    def best(self, tokens: Tensor, state: DecoderState, sentences: Tensor, number: int) -> Candidates | None:
         """The same of the best pieces that may be written."""
-        given = self._given(tokens, state)
+        given = self._given(tokens, state, sentences)
         if given is None:
             return None
         kernel, names, rows = given
@@ -66,9 +66,11 @@ class QuickDecoder:
         look = AttentionStep(scores.unsqueeze(1), made.weights.unsqueeze(1), made.context.unsqueeze(1))
         return DecoderState(dict(zip(names, made.states, strict=True)) | fed), look
 
-    def greedily(self, tokens: Tensor, state: DecoderState, limits: Sequence[int]) -> list[Run] | None:
+    def greedily(
+        self, tokens: Tensor, state: DecoderState, sentences: Tensor, limits: Sequence[int]
+    ) -> list[Run] | None:
         """A whole greedy search, each row at most its limit long; None where it must be taken step by step."""
-        given = self._given(tokens, state)
+        given = self._given(tokens, state, sentences)
         if given is None:
             return None
         kernel, _, rows = given
@@ -76,12 +78,13 @@ class QuickDecoder:
         return None if runs is None else [Run(*run) for run in runs]
 
     def _given(
-        self, tokens: Tensor, state: DecoderState
+        self, tokens: Tensor, state: DecoderState, sentences: Tensor
     ) -> tuple[kernels.Quick, list[str], kernels.Rows] | None:
         """The kernel, the names of the states of all layers, and what it takes; None where it cannot."""
         names = [name for name in state if name.startswith(_LAYER)]
         rest = [name for name in state if name not in names]
         if self._kernel is None or rest not in ([], [_COMBINED]):  # somebody meddles
             return None
-        rows = kernels.Rows(tokens, [state[name] for name in names], state[_COMBINED] if rest else None)
+        fed = state[_COMBINED] if rest else None
+        rows = kernels.Rows(tokens, [state[name] for name in names], fed, sentences)
         return (self._kernel, names, rows) if self._kernel.fits(rows) else None

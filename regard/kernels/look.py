@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -24,6 +25,7 @@ def look(
     weights = torch.empty(rows, places)
     context = torch.empty(rows, looking.values.shape[-1])
     memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
+    memory = [np.arange(len(looking.keys)), *memory]
     made = [array(part) for part in (scores, weights, context)]
     if looking.W is None or looking.v is None:
         _dot(array(query.contiguous()), *memory, looking.scale, *made)
@@ -34,20 +36,22 @@ def look(
 
 
 @kernel
-def _additive(query, keys, values, valid, v, scale, scores, weights, context):  # type: ignore[no-untyped-def]
-    rows = len(query) // max(len(keys), 1)
+def _additive(query, which, keys, values, valid, v, scale, scores, weights, context):  # type: ignore[no-untyped-def]
+    """`which` sentence of the memory every so many rows look at."""
+    rows = len(query) // max(len(which), 1)
     for r in prange(len(query)):
-        b = r // rows
+        b = which[r // rows]
         additive_scores(query[r], keys[b], valid[b], v, scale, weights[r])
         _keep(weights[r], valid[b], scores[r])
         softmax_and_sum(weights[r], valid[b], values[b], context[r])
 
 
 @kernel
-def _dot(query, keys, values, valid, scale, scores, weights, context):  # type: ignore[no-untyped-def]
-    rows = len(query) // max(len(keys), 1)
+def _dot(query, which, keys, values, valid, scale, scores, weights, context):  # type: ignore[no-untyped-def]
+    """As `_additive`."""
+    rows = len(query) // max(len(which), 1)
     for r in prange(len(query)):
-        b = r // rows
+        b = which[r // rows]
         dot_scores(query[r], keys[b], valid[b], scale, weights[r])
         _keep(weights[r], valid[b], scores[r])
         softmax_and_sum(weights[r], valid[b], values[b], context[r])

@@ -70,7 +70,7 @@ class Groups:
         return order[:, :num_best] if self.number == 1 else order.sort(dim=1).values
 
     def answer(self, read: Sequence[Hypothesis | None], num_best: int) -> list[Hypothesis]:
-        """From what each of the slots of `offer` holds: every group's best, then every group's second best, … until there are enough.
+        """From what the slots of `offer` hold: every group's best, then every group's second best, … until enough.
 
         What two groups wrote alike counts once. Those that reached END come first, each part best first.
         """

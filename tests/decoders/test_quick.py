@@ -89,10 +89,10 @@ MODELS = {
 @torch.inference_mode()
 def test_it_is_the_same_step(name: str, sentences: int, rows: int) -> None:
     stepper = stepper_of(model_of(**MODELS[name]), sentences)  # type: ignore[arg-type]
-    quick = stepper._quick
+    quick = stepper.quick
     assert quick is not None
     tokens, state = torch.full((sentences,), START), stepper.start()
-    assert quick(tokens, state) is not None
+    assert quick(tokens, state, stepper.sentences) is not None
     ours = steps(stepper, rows)
     with kernels.forced("plain"):
         plain = steps(stepper, rows)
@@ -143,8 +143,8 @@ def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> Non
     tokens, state = torch.full((sentences,), START), stepper.start()
     assert (stepper.greedily(tokens, state, limits) is not None) == (sentences == 1)
     ours = greedy_search(stepper, limits)
-    assert stepper._quick is not None
-    at_once = stepper._quick.greedily(tokens, state, limits)
+    assert stepper.quick is not None
+    at_once = stepper.quick.greedily(tokens, state, stepper.sentences, limits)
     if at_once is not None:
         assert [tuple(run.ids) for run in at_once] == [one.ids for one in ours]
     with kernels.forced("plain"):

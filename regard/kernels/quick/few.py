@@ -69,7 +69,7 @@ class Few:
         made = self._parts.room(rows.states, len(self._parts.head.weight))
         # all of these are written over in turn
         fed = torch.zeros_like(made.combined) if rows.fed is None else rows.fed.clone()
-        own = Rows(rows.tokens.clone(), [state.clone() for state in rows.states], fed)
+        own = Rows(rows.tokens.clone(), [state.clone() for state in rows.states], fed, rows.sentences)
         step = self._step(own, made)
         ids, lengths = np.zeros((number, most), np.int64), np.zeros(number, np.int64)
         gains, looks = (
@@ -95,6 +95,7 @@ class Few:
         before = combined[:0] if fed is None else array(fed.float().contiguous())
         return (
             array(rows.tokens.contiguous()),
+            array(rows.sentences),
             *self._model,
             *self._look,
             *self._say,
@@ -109,7 +110,7 @@ class Few:
 
 @inner
 def _after(  # type: ignore[no-untyped-def]
-    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head, gru,
+    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head, gru,
     hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
 ):  # fmt: skip
     words = _embedded(tokens, table)
@@ -120,7 +121,7 @@ def _after(  # type: ignore[no-untyped-def]
             _add(_times(feed, fed), gates)
         _move(gru, gates, recur[layer], hidden[layer], cell[layer], new_hidden[layer], new_cell[layer])
         below = new_hidden[layer]
-    _look(below, project, v, scale, keys, values, valid, scores, weights, context)
+    _look(below, which, project, v, scale, keys, values, valid, scores, weights, context)
     said = _times(combine, _beside(context, below))
     for r in range(len(said)):
         out, row = combined[r], said[r]
@@ -131,12 +132,12 @@ def _after(  # type: ignore[no-untyped-def]
 
 @inner
 def _before(  # type: ignore[no-untyped-def]
-    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context, head,
-    gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
+    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
+    head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
 ):  # fmt: skip
     """`fed` is not used; it is there so that both kernels are called alike."""
     words = _embedded(tokens, table)
-    _look(hidden[0], project, v, scale, keys, values, valid, scores, weights, context)
+    _look(hidden[0], which, project, v, scale, keys, values, valid, scores, weights, context)
     gates = _times(enter[0], words)
     _add(_times(feed, context), gates)
     _move(gru, gates, recur[0], hidden[0], cell[0], new_hidden[0], new_cell[0])
@@ -152,14 +153,14 @@ def _before(  # type: ignore[no-untyped-def]
 
 @inner
 def _greedily_after(  # type: ignore[no-untyped-def]
-    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
+    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
     gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
     limits, banned, end, ids, gains, looks, lengths,
 ):  # fmt: skip
     going = True
     while going:
         _after(
-            tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
+            tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
             gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
         )  # fmt: skip
         going = _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths)
@@ -169,15 +170,15 @@ def _greedily_after(  # type: ignore[no-untyped-def]
 
 @inner
 def _greedily_before(  # type: ignore[no-untyped-def]
-    tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context, head,
-    gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
+    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
+    head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
     limits, banned, end, ids, gains, looks, lengths,
 ):  # fmt: skip
     going = True
     while going:
         _before(
-            tokens, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
-            head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined,
+            tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word,
+            of_context, head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined,
             log_probabilities,
         )  # fmt: skip
         going = _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths)
@@ -248,11 +249,11 @@ def _move(gru, gates, recur, hidden, cell, new_hidden, new_cell):  # type: ignor
 
 
 @inner
-def _look(query, project, v, scale, keys, values, valid, scores, weights, context):  # type: ignore[no-untyped-def]
+def _look(query, which, project, v, scale, keys, values, valid, scores, weights, context):  # type: ignore[no-untyped-def]
     if project is None:
-        _dot(query, keys, values, valid, scale, scores, weights, context)
+        _dot(query, which, keys, values, valid, scale, scores, weights, context)
     else:
-        _additive(_times(project, query), keys, values, valid, v, scale, scores, weights, context)
+        _additive(_times(project, query), which, keys, values, valid, v, scale, scores, weights, context)
 
 
 @inner

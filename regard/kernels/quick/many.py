@@ -67,10 +67,10 @@ class Many:
         _embed(array(tokens.contiguous()), self._table, array(words))
         if self._parts.after:
             below = self._layers([words, fed], states, made, alive)
-            self._look(below, made)
+            self._look(below, rows, made)
             combined = self._combine.forwards(self._beside(made.context, below), then="tanh")
         else:
-            self._look(self._beside(states[0]), made)
+            self._look(self._beside(states[0]), rows, made)
             below = self._layers([words, made.context], states, made, alive)
             pairs = self._combine.forwards(self._beside(below, words, made.context))
             combined = pairs.new_empty(pairs.shape[0], pairs.shape[1] // 2)
@@ -92,11 +92,11 @@ class Many:
             entering = [moved]
         return moved
 
-    def _look(self, query: Tensor, made: Written) -> None:
+    def _look(self, query: Tensor, rows: Rows, made: Written) -> None:
         asked = query if self._query is None else self._query.forwards(query)
         out = (array(part) for part in (made.scores, made.weights, made.context))
         (_dot if self._parts.looking.v is None else _additive)(
-            array(asked), *self._memory, *self._score, *out
+            array(asked), array(rows.sentences), *self._memory, *self._score, *out
         )
 
     def _beside(self, *given: Tensor | None) -> Tensor:

@@ -25,11 +25,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rows:
-    """Where a search stands: the last pieces, states of all layers in a row, and what is fed of what was combined."""
+    """Where a search stands: the last pieces, states of all layers in a row, and what is fed of what was combined.
+
+    `sentences` are the places in the memory of those that are still written, for each of which as many rows stand
+    together.
+    """
 
     tokens: Int[Tensor, " R"]
     states: Sequence[Float[Tensor, "R H"]]
     fed: Float[Tensor, "R C"] | None
+    sentences: Int[Tensor, " B"]
 
 
 @dataclass(frozen=True)
