@@ -162,15 +162,13 @@ def _room(state: Tensor, *shape: int) -> Tensor:
 def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, read):  # type: ignore[no-untyped-def]
     """`read` is the new hidden state once more, in the numbers that products read; it may be the same array.
 
-    Without `recurrent` both products are in `projected`; without `gates` nobody will go back.
+    Without `gates` nobody will go back.
     """
     rows, size = cell.shape
     for r in prange(rows):
         c, h, old, kept, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
-        x, u, share = projected[r], projected[r], f32(0)
+        x, u = projected[r], recurrent[r]
         acts = np.empty(4 * size, np.float32) if gates is None else gates[r]
-        if recurrent is not None:
-            u, share = recurrent[r], f32(1)
         if not alive[r]:
             for j in range(size):
                 c[j] = old[j]
@@ -181,16 +179,16 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
             continue
         enter, x_enter, u_enter = acts[:size], x[:size], u[:size]
         for j in range(size):
-            enter[j] = sigmoid(wide(x_enter[j]) + share * wide(u_enter[j]))
+            enter[j] = sigmoid(wide(x_enter[j]) + wide(u_enter[j]))
         forget, x_forget, u_forget = acts[size : 2 * size], x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            forget[j] = sigmoid(wide(x_forget[j]) + share * wide(u_forget[j]))
+            forget[j] = sigmoid(wide(x_forget[j]) + wide(u_forget[j]))
         new, x_new, u_new = acts[2 * size : 3 * size], x[2 * size : 3 * size], u[2 * size : 3 * size]
         for j in range(size):
-            new[j] = tanh(wide(x_new[j]) + share * wide(u_new[j]))
+            new[j] = tanh(wide(x_new[j]) + wide(u_new[j]))
         leave, x_leave, u_leave = acts[3 * size :], x[3 * size :], u[3 * size :]
         for j in range(size):
-            leave[j] = sigmoid(wide(x_leave[j]) + share * wide(u_leave[j]))
+            leave[j] = sigmoid(wide(x_leave[j]) + wide(u_leave[j]))
         for j in range(size):
             c[j] = forget[j] * old[j] + enter[j] * new[j]
         for j in range(size):
@@ -237,7 +235,7 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
 
 @kernel
 def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type: ignore[no-untyped-def]
-    """As `_lstm_forward`; but its two products are never one."""
+    """As `_lstm_forward`."""
     rows, size = hidden.shape
     for r in prange(rows):
         h, old, low = new[r], hidden[r], read[r]

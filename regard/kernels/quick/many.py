@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from regard.kernels.cells import _gru_forward, _lstm_forward
-from regard.kernels.compiled import array, kernel, larger, like, prange, wide
+from regard.kernels.cells import _gru_forward
+from regard.kernels.compiled import array, kernel, larger, like, prange, sigmoid, tanh, wide
 from regard.kernels.layouts import Layouts, beside
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import autocast_dtype
@@ -47,7 +47,6 @@ class Many:
         self._table = array(parts.embedding.weight)
         self._memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
         self._score = [*([] if looking.v is None else [array(looking.v.contiguous())]), looking.scale]
-        self._move = _gru_forward if parts.gru else _lstm_forward
 
     def __call__(self, rows: Rows) -> Written:
         """One piece further."""
@@ -62,33 +61,34 @@ class Many:
     def _step(self, rows: Rows) -> tuple[Tensor, Written]:
         """The logits, and all else."""
         tokens, states, fed = rows.tokens, rows.states, rows.fed
-        made, alive = self._parts.room(states), torch.ones(len(tokens), dtype=torch.bool)
-        words = self._room(len(tokens), self._table.shape[1])
+        made, words = self._parts.room(states), self._room(len(tokens), self._table.shape[1])
         _embed(array(tokens.contiguous()), self._table, array(words))
         if self._parts.after:
-            below = self._layers([words, fed], states, made, alive)
+            below = self._layers([words, fed], states, made)
             self._look(below, rows, made)
             combined = self._combine.forwards(self._beside(made.context, below), then="tanh")
         else:
             self._look(self._beside(states[0]), rows, made)
-            below = self._layers([words, made.context], states, made, alive)
+            below = self._layers([words, made.context], states, made)
             pairs = self._combine.forwards(self._beside(below, words, made.context))
             combined = pairs.new_empty(pairs.shape[0], pairs.shape[1] // 2)
             _larger_of_pairs(array(pairs), array(combined))
         return self._head.forwards(combined), replace(made, combined=combined)
 
-    def _layers(
-        self, entering: Sequence[Tensor | None], states: Sequence[Tensor], made: Written, alive: Tensor
-    ) -> Tensor:
+    def _layers(self, entering: Sequence[Tensor | None], states: Sequence[Tensor], made: Written) -> Tensor:
         """Move all layers; the new hidden state of the top one, as products read it."""
         parts = self._parts.of_state
         for layer, enter in enumerate(self._enter):
             old = [state.contiguous() for state in states[layer * parts : (layer + 1) * parts]]
             new = made.states[layer * parts : (layer + 1) * parts]
-            recur, hidden, moved = self._recur[layer], old[0], self._room(*new[0].shape)
-            gates = enter.forwards(self._beside(*entering, *([] if recur else [hidden])))
-            recurrent = array(recur.forwards(self._beside(hidden))) if recur else None
-            self._move(array(gates), recurrent, *map(array, (*old, alive)), None, *map(array, (*new, moved)))
+            recur, moved = self._recur[layer], self._room(*new[0].shape)
+            if recur is None:
+                gates = enter.forwards(self._beside(*entering, old[0]))
+                _move(*map(array, (gates, old[1], *new, moved)))
+            else:
+                given = enter.forwards(self._beside(*entering)), recur.forwards(self._beside(old[0]))
+                alive = torch.ones(len(old[0]), dtype=torch.bool)
+                _gru_forward(*map(array, (*given, old[0], alive)), None, *map(array, (*new, moved)))
             entering = [moved]
         return moved
 
@@ -130,6 +130,21 @@ def _write(given, made, first):  # type: ignore[no-untyped-def]
         row, out = given[r], made[r, first : first + size]
         for j in range(size):
             out[j] = like(out, wide(row[j]))
+
+
+@kernel
+def _move(gates, cell, new_hidden, new_cell, read):  # type: ignore[no-untyped-def]
+    """An LSTM's state, from the sum of its products; `read` is the hidden one as products read it."""
+    size = cell.shape[1]
+    for r in prange(len(gates)):
+        x, old, c, h, low = gates[r], cell[r], new_cell[r], new_hidden[r], read[r]
+        enter, forget, new, leave = x[:size], x[size : 2 * size], x[2 * size : 3 * size], x[3 * size :]
+        for j in range(size):
+            c[j] = sigmoid(wide(forget[j])) * old[j] + sigmoid(wide(enter[j])) * tanh(wide(new[j]))
+        for j in range(size):
+            h[j] = sigmoid(wide(leave[j])) * tanh(c[j])
+        for j in range(size):
+            low[j] = like(low, h[j])
 
 
 @kernel
