@@ -138,11 +138,8 @@ class ModelStepper:
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[Run] | None:
-        """The rest of a greedy search of one sentence by one kernel; None where it must be taken step by step.
-
-        Of several sentences those that have ended would go on to cost time.
-        """
-        if self.quick is None or len(tokens) > 1:
+        """The rest of a greedy search in one go; None where it must be taken step by step."""
+        if self.quick is None:
             return None
         return self.quick.greedily(tokens, state, self.sentences, limits)
 

@@ -74,8 +74,7 @@ class QuickDecoder:
         if given is None:
             return None
         kernel, _, rows = given
-        runs = kernel.greedily(rows, limits, UNWRITABLE, END)
-        return None if runs is None else [Run(*run) for run in runs]
+        return [Run(*run) for run in kernel.greedily(rows, limits, UNWRITABLE, END)]
 
     def _given(
         self, tokens: Tensor, state: DecoderState, sentences: Tensor

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,11 +38,18 @@ def top(
     fits = number <= log_probabilities.shape[-1] and log_probabilities.dtype == torch.float32
     if not fits or not policy.by_numba(log_probabilities):
         return _top_plain(log_probabilities, number, banned)
-    rows = len(log_probabilities)
-    best, places = torch.full((rows, number), -torch.inf), torch.zeros(rows, number, dtype=torch.long)
-    given = array(log_probabilities.contiguous()), np.array(sorted(banned), dtype=np.int64)
-    _top(*given, array(best), array(places))
-    return best, places
+    gains, places = _room(len(log_probabilities), number)
+    _top(array(log_probabilities.contiguous()), _sorted(tuple(banned)), array(gains), array(places))
+    return gains, places
+
+
+def _room(rows: int, number: int) -> tuple[Tensor, Tensor]:
+    return torch.empty(rows, number), torch.empty(rows, number, dtype=torch.long)
+
+
+@cache
+def _sorted(banned: tuple[int, ...]) -> NDArray[np.int64]:
+    return np.array(sorted(banned), dtype=np.int64)
 
 
 def best(
@@ -49,10 +58,8 @@ def best(
     """As `top` of `log_softmax`, whose other numbers are never written: `banned` places count in the sum."""
     if torch.is_grad_enabled() or number > logits.shape[-1] or not policy.by_numba(logits):
         return top(log_softmax(logits), number, banned)
-    rows = len(logits)
-    gains, places = torch.full((rows, number), -torch.inf), torch.zeros(rows, number, dtype=torch.long)
-    given = array(logits.contiguous()), np.array(sorted(banned), dtype=np.int64)
-    _best(*given, array(gains), array(places))
+    gains, places = _room(len(logits), number)
+    _best(array(logits.contiguous()), _sorted(tuple(banned)), array(gains), array(places))
     return gains, places
 
 
@@ -85,6 +92,7 @@ def _best(logits, banned, gains, places):  # type: ignore[no-untyped-def]
     size, number = logits.shape[1], gains.shape[1]
     for r in prange(len(logits)):
         row, found, where = logits[r], gains[r], places[r]
+        found[:], where[:] = f32(-np.inf), 0
         numbers, most = np.empty(size, np.float32), f32(-3.0e38)
         tops = np.empty((size + BLOCK - 1) // BLOCK, np.float32)
         for block in range(len(tops)):
@@ -124,6 +132,7 @@ def _top(log_probabilities, banned, best, places):  # type: ignore[no-untyped-de
     size, number = log_probabilities.shape[1], best.shape[1]
     for r in prange(len(log_probabilities)):
         row, found, where = log_probabilities[r], best[r], places[r]
+        found[:], where[:] = f32(-np.inf), 0
         for start in range(0, size, BLOCK):
             block, most = row[start : start + BLOCK], f32(-3.0e38)
             for v in range(len(block)):

@@ -141,7 +141,7 @@ def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> Non
         stepper.model.head.bias[END] = 0.4  # so that some end before their limit
     limits = [30, 1, 12, 30, 2, 2][:sentences]
     tokens, state = torch.full((sentences,), START), stepper.start()
-    assert (stepper.greedily(tokens, state, limits) is not None) == (sentences == 1)
+    assert stepper.greedily(tokens, state, limits) is not None
     ours = greedy_search(stepper, limits)
     assert stepper.quick is not None
     at_once = stepper.quick.greedily(tokens, state, stepper.sentences, limits)

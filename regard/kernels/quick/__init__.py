@@ -11,12 +11,12 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from regard.kernels import policy
 from regard.kernels.products import in_few_bits
 from regard.kernels.quick.few import Few
 from regard.kernels.quick.many import Many
+from regard.kernels.quick.pages import Pages, Run
 from regard.kernels.quick.parts import Best, Layer, Parts, Rows, Written
 from regard.kernels.reading import FEW_ROWS
 
@@ -31,7 +31,7 @@ class Quick:
 
     def fits(self, given: Rows) -> bool:
         """Whether a step of these rows can be taken so."""
-        rows, low = len(given.tokens), torch.is_autocast_enabled("cpu")
+        rows = len(given.tokens)
         if (
             not rows
             or torch.is_grad_enabled()
@@ -39,8 +39,8 @@ class Quick:
         ):
             return False
         if rows <= FEW_ROWS:
-            return in_few_bits(rows) or not low
-        return low or not in_few_bits(rows)  # for many rows in 8 bits there is nothing quicker
+            return _few_pay()
+        return _low() or not in_few_bits(rows)  # for many rows in 8 bits there is nothing quicker
 
     def __call__(self, rows: Rows) -> Written:
         """One piece further."""
@@ -50,13 +50,18 @@ class Quick:
         """One piece further, of which only the best are asked for: as `kernels.best`."""
         return self._for(rows).best(rows, number, banned)
 
-    def greedily(
-        self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int
-    ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]] | None:
-        """A whole greedy search of few rows, as `Few` says; None for many."""
-        if len(rows.tokens) > FEW_ROWS:
-            return None
-        return self._few.greedily(rows, limits, banned, end)
+    def greedily(self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int) -> list[Run]:
+        """A whole greedy search: always the best piece not banned, until a row's limit or `end`."""
+        pages = Pages(limits, self._parts.looking.valid.shape[1], end)
+        least = FEW_ROWS if _few_pay() else 0
+        rest = self._many.greedily(rows, pages, banned, least) if len(rows.tokens) > least else rows
+        runs = pages.runs()
+        if len(rest.tokens):
+            more = self._few.greedily(rest, pages.left(), banned, end)
+            for row, (ids, gains, looks) in zip(pages.rows, more, strict=True):
+                before = runs[row]
+                runs[row] = before[0] + ids, before[1] + gains, np.concatenate([before[2], looks])
+        return runs
 
     def _for(self, rows: Rows) -> Few | Many:
         return self._few if len(rows.tokens) <= FEW_ROWS else self._many
@@ -68,3 +73,12 @@ class Quick:
     @cached_property
     def _many(self) -> Many:
         return Many(self._parts)
+
+
+def _low() -> bool:
+    return torch.is_autocast_enabled("cpu")
+
+
+def _few_pay() -> bool:
+    """Whether few rows are multiplied as `Few` does it: in 8 bits, or in float32."""
+    return in_few_bits(FEW_ROWS) or not _low()

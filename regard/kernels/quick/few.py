@@ -8,11 +8,11 @@ bits, every row by a scale of its own; what they are multiplied by stays float32
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import nn
 
 from regard.kernels.cells import _gru_forward, _lstm_forward
@@ -20,6 +20,7 @@ from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, t
 from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
+from regard.kernels.quick.pages import Pages, Run, note
 from regard.kernels.quick.parts import Best, Parts, Rows, Written
 from regard.kernels.vocabulary import _log_softmax, _top, top
 
@@ -61,29 +62,18 @@ class Few:
         made = self(rows)
         return top(made.log_probabilities, number, banned), made
 
-    def greedily(
-        self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int
-    ) -> list[tuple[list[int], list[float], Float[np.ndarray, "T S"]]]:
-        """Always the best piece not banned, until a row's limit or `end`: pieces, log-probabilities, looks."""
-        number, most = len(rows.tokens), max(limits)
+    def greedily(self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int) -> list[Run]:
+        """Always the best piece not banned, until a row's limit or `end`."""
         made = self._parts.room(rows.states, len(self._parts.head.weight))
         # all of these are written over in turn
-        fed = torch.zeros_like(made.combined) if rows.fed is None else rows.fed.clone()
-        own = Rows(rows.tokens.clone(), [state.clone() for state in rows.states], fed, rows.sentences)
-        step = self._step(own, made)
-        ids, lengths = np.zeros((number, most), np.int64), np.zeros(number, np.int64)
-        gains, looks = (
-            np.empty((number, most), np.float32),
-            np.empty((number, most, made.scores.shape[1]), np.float32),
+        fed = torch.zeros_like(made.combined) if rows.fed is None else rows.fed.float().clone()
+        own = replace(
+            rows, tokens=rows.tokens.clone(), states=[state.clone() for state in rows.states], fed=fed
         )
-        wanted = np.array(limits), np.array(sorted(banned), dtype=np.int64), end
-        (_greedily_after if self._parts.after else _greedily_before)(
-            *step, *wanted, ids, gains, looks, lengths
-        )
-        return [
-            (ids[row, :length].tolist(), gains[row, :length].tolist(), looks[row, :length])
-            for row, length in enumerate(lengths)
-        ]
+        pages = Pages(limits, made.scores.shape[1], end)
+        kernel = _greedily_after if self._parts.after else _greedily_before
+        kernel(*self._step(own, made), np.array(sorted(banned), dtype=np.int64), *pages.inside)
+        return pages.runs()
 
     def _step(self, rows: Rows, made: Written) -> tuple[Any, ...]:
         """All that the kernel of a step takes."""
@@ -155,7 +145,7 @@ def _before(  # type: ignore[no-untyped-def]
 def _greedily_after(  # type: ignore[no-untyped-def]
     tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
     gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-    limits, banned, end, ids, gains, looks, lengths,
+    banned, pages, limits, end, ids, gains, looks, lengths,
 ):  # fmt: skip
     going = True
     while going:
@@ -163,7 +153,9 @@ def _greedily_after(  # type: ignore[no-untyped-def]
             tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
             gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
         )  # fmt: skip
-        going = _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths)
+        going = _choose(
+            log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths
+        )
         hidden, new_hidden, cell, new_cell = new_hidden, hidden, new_cell, cell
         fed, combined = combined, fed
 
@@ -172,7 +164,7 @@ def _greedily_after(  # type: ignore[no-untyped-def]
 def _greedily_before(  # type: ignore[no-untyped-def]
     tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
     head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-    limits, banned, end, ids, gains, looks, lengths,
+    banned, pages, limits, end, ids, gains, looks, lengths,
 ):  # fmt: skip
     going = True
     while going:
@@ -181,28 +173,25 @@ def _greedily_before(  # type: ignore[no-untyped-def]
             of_context, head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined,
             log_probabilities,
         )  # fmt: skip
-        going = _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths)
+        going = _choose(
+            log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths
+        )
         hidden, new_hidden, cell, new_cell = new_hidden, hidden, new_cell, cell
 
 
 @inner
-def _choose(log_probabilities, weights, limits, banned, end, tokens, ids, gains, looks, lengths):  # type: ignore[no-untyped-def]
+def _choose(log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths):  # type: ignore[no-untyped-def]
     """Write the best piece of every row that goes on; whether any still does."""
-    rows, going = len(tokens), False
-    best, places = np.empty((rows, 1), np.float32), np.zeros((rows, 1), np.int64)
-    for r in range(rows):
-        best[r, 0] = f32(-np.inf)
+    rows = len(tokens)
+    best, places, alive = (
+        np.empty((rows, 1), np.float32),
+        np.empty((rows, 1), np.int64),
+        np.empty(rows, np.bool_),
+    )
     _top(log_probabilities, banned, best, places)
     for r in range(rows):
-        n = lengths[r]
-        if n >= limits[r] or (n > 0 and ids[r, n - 1] == end):
-            continue
-        tokens[r] = ids[r, n] = places[r, 0]
-        gains[r, n] = best[r, 0]
-        _copy(weights[r], looks[r, n])
-        lengths[r] = n + 1
-        going = going or (n + 1 < limits[r] and places[r, 0] != end)
-    return going
+        tokens[r] = places[r, 0]
+    return note(tokens, best[:, 0], weights, alive, pages, limits, end, ids, gains, looks, lengths)
 
 
 @inner

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,10 +18,13 @@ from regard.kernels.compiled import array, kernel, larger, like, prange, sigmoid
 from regard.kernels.layouts import Layouts, beside
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import autocast_dtype
+from regard.kernels.quick.pages import Pages
 from regard.kernels.quick.parts import Best, Parts, Rows, Written
 from regard.kernels.vocabulary import best, log_softmax
 
 ROWS = 64  # that weights are laid out for; more and fewer go too
+MOST_ALIVE = 0.9  # of the rows of a greedy search, for those that have ended to leave it
+MOST_BESIDE = 3  # inputs of one product
 
 
 class Many:
@@ -58,18 +62,29 @@ class Many:
         logits, made = self._step(rows)
         return best(logits, number, banned), made
 
+    def greedily(self, rows: Rows, pages: Pages, banned: Sequence[int], least: int) -> Rows:
+        """Write the best pieces, step after step, until no more than `least` rows go on: these."""
+        while len(rows.tokens) > least:
+            logits, made = self._step(rows)
+            gains, tokens = (part[:, 0] for part in best(logits, 1, banned))
+            alive = pages.write(tokens, gains, made.weights)
+            fed = None if rows.fed is None else made.combined
+            rows = replace(rows, tokens=tokens, states=made.states, fed=fed)
+            if np.count_nonzero(alive) <= MOST_ALIVE * len(alive):
+                rows = pages.select(rows, alive)
+        return rows
+
     def _step(self, rows: Rows) -> tuple[Tensor, Written]:
         """The logits, and all else."""
-        tokens, states, fed = rows.tokens, rows.states, rows.fed
-        made, words = self._parts.room(states), self._room(len(tokens), self._table.shape[1])
-        _embed(array(tokens.contiguous()), self._table, array(words))
+        made, words = self._parts.room(rows.states), self._room(len(rows.tokens), self._table.shape[1])
+        _embed(array(rows.tokens.contiguous()), self._table, array(words))
         if self._parts.after:
-            below = self._layers([words, fed], states, made)
+            below = self._layers([words, rows.fed], rows.states, made)
             self._look(below, rows, made)
             combined = self._combine.forwards(self._beside(made.context, below), then="tanh")
         else:
-            self._look(self._beside(states[0]), rows, made)
-            below = self._layers([words, made.context], states, made)
+            self._look(self._beside(rows.states[0]), rows, made)
+            below = self._layers([words, made.context], rows.states, made)
             pairs = self._combine.forwards(self._beside(below, words, made.context))
             combined = pairs.new_empty(pairs.shape[0], pairs.shape[1] // 2)
             _larger_of_pairs(array(pairs), array(combined))
@@ -104,11 +119,9 @@ class Many:
         parts = [part for part in given if part is not None]
         if len(parts) == 1 and parts[0].dtype == self._dtype:
             return parts[0]
-        both, first = self._room(len(parts[0]), sum(part.shape[1] for part in parts)), 0
-        out = array(both)
-        for part in parts:
-            _write(array(part.contiguous()), out, first)
-            first += part.shape[1]
+        arrays = [array(part.contiguous()) for part in parts]
+        both = self._room(len(arrays[0]), sum(part.shape[1] for part in arrays))
+        _beside(*arrays, *[arrays[0][:, :0]] * (MOST_BESIDE - len(arrays)), array(both))
         return both
 
     def _room(self, *shape: int) -> Tensor:
@@ -124,12 +137,18 @@ def _embed(tokens, table, made):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _write(given, made, first):  # type: ignore[no-untyped-def]
-    size = given.shape[1]
-    for r in prange(len(given)):
-        row, out = given[r], made[r, first : first + size]
-        for j in range(size):
+def _beside(one, other, third, made):  # type: ignore[no-untyped-def]
+    first, second = one.shape[1], one.shape[1] + other.shape[1]
+    for r in prange(len(made)):
+        row, out = one[r], made[r, :first]
+        for j in range(len(out)):
             out[j] = like(out, wide(row[j]))
+        row_of_other, out = other[r], made[r, first:second]
+        for j in range(len(out)):
+            out[j] = like(out, wide(row_of_other[j]))
+        row_of_third, out = third[r], made[r, second:]
+        for j in range(len(out)):
+            out[j] = like(out, wide(row_of_third[j]))
 
 
 @kernel

@@ -91,7 +91,7 @@ class Parts:
         combined = len(self.combine[0].weight) // (1 if self.after else 2)
         return Written(
             torch.empty(rows, vocabulary),
-            [torch.empty_like(state) for state in states],
+            [torch.empty(state.shape) for state in states],
             torch.empty(rows, combined),
             torch.full((rows, places), -torch.inf),
             torch.empty(rows, places),
