@@ -132,14 +132,14 @@ class Forced(BeamSearch):
 
 @torch.no_grad()
 def _take_weights(model: torch.nn.Module, ours: dict[str, torch.Tensor]) -> None:
-    """Those of a model of `regard` with as many layers and the general score."""
+    """Those of a model of `regard` with one layer."""
     cells = "encoder.cells.{}.{}.{}", "decoder.stack.cells.0.{}.{}"
     given = {
         "src_emb.embeddings.weight": ours["embedding.weight"],
         "tgt_emb.embeddings.weight": ours["decoder.embedding.weight"],
         "generator.weight": ours["head.weight"],
         "generator.bias": ours["head.bias"],
-        "decoder.attn.linear_in.weight": ours["decoder.attention.score.W.weight"].t(),  # q · W k = (Wᵀ q) · k
+        **_score(ours, model.decoder.attn),
         "decoder.attn.linear_out.weight": ours["decoder.combine.weight"],
         "decoder.rnn.layers.0.weight_ih": torch.cat(
             [ours[cells[1].format("project", "weight")], ours["decoder.feed.weight"]], dim=1
@@ -156,6 +156,21 @@ def _take_weights(model: torch.nn.Module, ours: dict[str, torch.Tensor]) -> None
     assert parameters.keys() == given.keys()
     for name, numbers in given.items():
         parameters[name].copy_(numbers)
+
+
+def _score(ours: dict[str, torch.Tensor], attention: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """What eole's attention has of its own, by the names it has there; biases that ours lacks become 0."""
+    prefix = "decoder.attention.score."
+    ours = {name.removeprefix(prefix): part for name, part in ours.items() if name.startswith(prefix)}
+    if "v" not in ours:
+        return {"decoder.attn.linear_in.weight": ours["W.weight"].t()}  # q · W k = (Wᵀ q) · k
+    return {
+        "decoder.attn.linear_query.weight": ours["W.weight"],
+        "decoder.attn.linear_query.bias": torch.zeros_like(attention.linear_query.bias),
+        "decoder.attn.linear_context.weight": ours["U.weight"],
+        "decoder.attn.v.weight": ours["v"].unsqueeze(0),
+        "decoder.attn.linear_out.bias": torch.zeros_like(attention.linear_out.bias),
+    }
 
 
 def _decoding(task: Task, model: Path) -> Run:
@@ -176,6 +191,10 @@ def _decoding(task: Task, model: Path) -> Run:
         self_attn_backend="pytorch",
     )
     predictor = build_predictor(config, device_id=-1)
+    if (
+        task.weights and task.shape.score == "additive"
+    ):  # the tanh of ours, which eole leaves out with this score
+        predictor.model.decoder.attn.linear_out.register_forward_hook(lambda *given: given[-1].tanh())
 
     def run(unit: int) -> list[list[int]]:
         Forced.wanted = wanted[unit]

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor, nn
+import torch
+from torch import Tensor, linalg, nn
 
 from regard.kernels import policy
 from regard.kernels.compiled import array, f32, kernel, prange, wide
@@ -16,9 +17,18 @@ BLOCK = 16384  # numbers whose squares are added up in float32; the sums of bloc
 
 def total_norm(tensors: Sequence[Tensor]) -> float:
     """The Euclidean norm of all numbers of all tensors; 0 of none."""
-    if not tensors or not policy.by_numba(*tensors):
-        return float(nn.utils.get_total_norm(tensors))
+    if not tensors:
+        return 0.0
+    if not policy.by_numba(*tensors):
+        return _total_norm_plain(tensors)
     return math.sqrt(sum(_squares(array(tensor.contiguous().view(-1))).sum() for tensor in tensors))
+
+
+def _total_norm_plain(tensors: Sequence[Tensor]) -> float:
+    """In float64 on a CPU: there torch adds up millions of squares one after another, and loses some in float32."""
+    if not tensors[0].is_cpu:
+        return float(nn.utils.get_total_norm(tensors))
+    return math.hypot(*(float(linalg.vector_norm(tensor, dtype=torch.float64)) for tensor in tensors))
 
 
 @kernel

@@ -71,7 +71,7 @@ def _over_many(
     steps, (rows, size) = len(projected), start[0].shape
     product, move = Layouts(weight, bias, dtype, rows), _lstm_forward if cell == "lstm" else _gru_forward
     hidden, low = torch.empty(steps, rows, size), start[0].to(dtype, copy=True)  # `low`: as products read it
-    kept, other = [list(states) for states in (start[1:], map(torch.empty_like, start[1:]))]
+    kept, other = [first.clone() for first in start[1:]], [torch.empty_like(first) for first in start[1:]]
     given, mask, made = array(projected.to(dtype).contiguous()), array(alive), list(array(hidden))
     lows, last = array(low), array(start[0])
     for t in range(steps)[:: -1 if reverse else 1]:

@@ -143,10 +143,6 @@ def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> Non
     tokens, state = torch.full((sentences,), START), stepper.start()
     assert stepper.greedily(tokens, state, limits) is not None
     ours = greedy_search(stepper, limits)
-    assert stepper.quick is not None
-    at_once = stepper.quick.greedily(tokens, state, stepper.sentences, limits)
-    if at_once is not None:
-        assert [tuple(run.ids) for run in at_once] == [one.ids for one in ours]
     with kernels.forced("plain"):
         assert stepper.greedily(tokens, state, limits) is None
         plain = greedy_search(stepper, limits)
@@ -156,10 +152,35 @@ def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> Non
         assert one.attention == pytest.approx(other.attention, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", MODELS)
 @torch.inference_mode()
-def test_a_beam_finds_the_same() -> None:
-    stepper = stepper_of(model_of(), 1)
-    ours = beam_search(stepper, [9], beam=3)
+def test_in_low_precision_it_goes_from_one_best_piece_to_the_next(name: str) -> None:
+    stepper = stepper_of(model_of(**MODELS[name]), 6)  # type: ignore[arg-type]
+    stepper.model.head.bias[END] = 0.4
+    tokens, state, limits = torch.full((6,), START), stepper.start(), [5, 3, 5, 4, 5, 1]
+    with torch.autocast("cpu", torch.bfloat16):
+        runs = stepper.greedily(tokens, state, limits)
+        assert runs is not None
+        for place in range(2):
+            made = stepper.best(tokens, state, 2)
+            whole = stepper.step(tokens, state).log_probabilities
+            torch.testing.assert_close(made.gains, whole.gather(1, made.pieces), atol=1e-5, rtol=1e-5)
+            assert (made.gains[:, 0] >= made.gains[:, 1]).all()
+            tokens, state = made.pieces[:, 0], made.state
+            for row, run in enumerate(runs):
+                if place < len(run.ids):
+                    assert run.ids[place] == tokens[row]
+                    assert run.log_probabilities[place] == pytest.approx(float(made.gains[row, 0]), abs=1e-5)
+    assert all(1 <= len(run.ids) <= limit for run, limit in zip(runs, limits, strict=True))
+
+
+@pytest.mark.parametrize("sentences", [1, 5])
+@torch.inference_mode()
+def test_a_beam_finds_the_same(sentences: int) -> None:
+    stepper = stepper_of(model_of(), sentences)
+    stepper.model.head.bias[END] = 0.4  # so that some sentences leave before others
+    limits = [9, 2, 9, 5, 9][:sentences]
+    ours = beam_search(stepper, limits, beam=3, num_best=2)
     with kernels.forced("plain"):
-        plain = beam_search(stepper, [9], beam=3)
-    assert [one.ids for one in ours[0]] == [one.ids for one in plain[0]]
+        plain = beam_search(stepper, limits, beam=3, num_best=2)
+    assert [[one.ids for one in best] for best in ours] == [[one.ids for one in best] for best in plain]

@@ -53,3 +53,23 @@ def test_keys_and_values_of_a_selection_are_looked_at() -> None:
     everything = looked(attention, query, memory)["fused"]
     some = looked(attention, query[1:3], memory.select(torch.tensor([1, 2])))["fused"]
     torch.testing.assert_close(some.context, everything.context[1:3])
+
+
+@pytest.mark.parametrize("score", ["additive", "dot"])
+def test_what_is_negligible_is_not_looked_at(score: str) -> None:
+    """Of weights near float32's least every product would take a hundred times as long."""
+    made: Score = SCORES[score]()
+    values = torch.zeros(1, 3, 6)
+    values[0, :, 0] = torch.tensor([3.0, 2.0, -1.0])
+    query = torch.zeros(1, 1, 6)
+    query[..., 0] = 30  # dot: scores of 90, 60, -30
+    if isinstance(made, AdditiveScore):
+        with torch.no_grad():  # v · tanh(U k), tanh being almost 1 or -1
+            made.U.weight.fill_(100)
+            made.W.weight.zero_()
+            made.v.fill_(30 / 11)
+    memory = Memory(values, torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, 6))
+    both = looked(Attention(made, Softmax()), query, memory)
+    assert both["fused"].weights[0, 0, 2] == (0 if kernels.fused(values) else both["plain"].weights[0, 0, 2])
+    torch.testing.assert_close(both["fused"].weights, both["plain"].weights, atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(both["fused"].context, both["plain"].context, atol=1e-5, rtol=1e-5)

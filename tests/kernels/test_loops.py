@@ -13,7 +13,7 @@ from torch import Tensor
 
 from regard import kernels
 from regard.kernels.reading import FEW_ROWS
-from tests.kernels.agreement import DEVICE, check_agreement, leaves
+from tests.kernels.agreement import DEVICE, check_agreement, leaves, of_numba
 
 GATES = {"lstm": 4, "gru": 3}
 PARTS = {"lstm": 2, "gru": 1}
@@ -53,10 +53,8 @@ def test_a_cell_over_a_sentence(cell: str, padded: bool, reverse: bool) -> None:
 @CELL
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("rows", [1, FEW_ROWS])
-def test_a_cell_over_the_sentences_of_a_small_search(
-    rows: int, reverse: bool, cell: str, padded: bool
-) -> None:
+@pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 3])
+def test_a_cell_over_sentences_that_are_only_read(rows: int, reverse: bool, cell: str, padded: bool) -> None:
     width, found = GATES[cell] * SIZE, []
     live = torch.rand(STEPS, rows) > 0.3 if padded else None
     projected, *weights = small((STEPS, rows, width), (width, SIZE), (width,))
@@ -68,6 +66,23 @@ def test_a_cell_over_the_sentences_of_a_small_search(
                 hidden, last = kernels.recur(recurrence, projected, start, live, reverse)
                 found.append([hidden, *last])
     torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-5)
+
+
+@of_numba
+@CELL
+@pytest.mark.parametrize("rows", [FEW_ROWS, FEW_ROWS + 3])
+def test_sentences_may_be_read_in_low_precision(rows: int, cell: str) -> None:
+    width, found = GATES[cell] * SIZE, []
+    projected, *weights = small((STEPS, rows, width), (width, SIZE), (width,))
+    start = small(*[(rows, SIZE)] * PARTS[cell])
+    with torch.inference_mode():
+        for dtype in (torch.float32, torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+                given = projected.to(dtype)
+                hidden, last = kernels.recur(kernels.Recurrence(cell, *weights), given, start)
+            found.append([hidden, *last])
+    assert {part.dtype for part in found[1]} == {torch.float32}
+    torch.testing.assert_close(found[0], found[1], atol=0.02, rtol=0.02)
 
 
 @CELL

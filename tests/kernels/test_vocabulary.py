@@ -45,6 +45,23 @@ def test_the_best_are_found_whatever_their_place(size: int, number: int) -> None
     assert torch.equal(places, wanted_places)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("number", [1, 5])
+@pytest.mark.parametrize("size", [5, 63, 64, 65, 1000])
+def test_the_best_of_logits_are_those_of_their_log_probabilities(
+    size: int, number: int, dtype: torch.dtype
+) -> None:
+    logits = (torch.randn(40, size, generator=torch.Generator().manual_seed(size)) * 5).to(dtype)
+    banned = (0, 2) if size > number + 2 else ()
+    with torch.no_grad():
+        gains, places = kernels.best(logits, number, banned)
+        wanted, wanted_places = kernels.top(kernels.log_softmax(logits), number, banned)
+    torch.testing.assert_close(gains, wanted, atol=1e-5, rtol=1e-5)
+    if dtype != torch.bfloat16:  # which has equals, and the plain form of `top` may take any
+        assert torch.equal(places, wanted_places)
+    assert not set(banned) & set(places.flatten().tolist())
+
+
 def test_a_banned_place_is_never_among_the_best() -> None:
     given = torch.zeros(1, 200)
     given[0, 130], given[0, 7] = 3.0, 2.0

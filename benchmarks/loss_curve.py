@@ -1,0 +1,122 @@
+"""How far the losses of a training's first steps are from exact arithmetic: fused kernels and the plain form.
+
+    python benchmarks/loss_curve.py [--steps 50] [--layers 1] [--warmup 0 100] [--dropout 0.2] [--out FILE]
+
+Configuration A of `task.py` from one seed, the same batches and dropout masks, Adam at 1e-3, gradients clipped at 1.
+The plain form in float64 is the reference. Two runs of the plain form in float32, on all threads and on one, differ
+only in the order in which numbers are added: what they are apart is what rounding alone does to such a training, for
+Adam's first steps divide a gradient by its own size, and so blow up what is nearly nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import torch
+from machine import machine
+from ours import batches_of, model_of
+from pieces import load_pieces
+from task import TRAIN, Shape, Task
+
+from regard import kernels
+from regard.config import TrainingConfig
+from regard.records import Batch
+from regard.training.precision import Precision, make_fabric
+from regard.training.update import Update
+
+RATE = 1e-3
+FORMS = ("fused", "plain", "plain, 1 thread")
+ROOMS = [(0, 10), (10, 20), (20, 50)]
+
+
+def losses(shape: Shape, batches: Sequence[Batch], warmup: int, double: bool = False) -> list[float]:
+    """A number per step, in nats a token; with the weights and all arithmetic in float64 if `double`."""
+    model, config = model_of(shape).train(), TrainingConfig(device="cpu", clip_norm=1.0)
+    torch.manual_seed(7)  # of the dropout masks
+    update = Update(
+        make_fabric(config, Precision("float32", "asked for")), model.double() if double else model, config
+    )
+    return [
+        update([batch], RATE * min(1.0, (step + 1) / max(warmup, 1))).loss
+        for step, batch in enumerate(batches)
+    ]
+
+
+@contextmanager
+def form(name: str) -> Iterator[None]:
+    """Inside, training takes this form."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if "1 thread" in name else threads)
+    try:
+        with kernels.forced("fused" if name == "fused" else "plain"):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def largest(one: Sequence[float], other: Sequence[float], room: tuple[int, int]) -> str:
+    """The largest difference between two curves over some steps."""
+    pairs = list(zip(one, other, strict=True))[slice(*room)]
+    return f"{max(abs(a - b) for a, b in pairs):.1e}" if pairs else ""
+
+
+def rows(shape: Shape, batches: Sequence[Batch], warmups: Sequence[int]) -> Iterator[str]:
+    """Lines of Markdown."""
+    for warmup in warmups:
+        with kernels.forced("plain"):
+            exact = losses(shape, batches, warmup, double=True)
+        curves = {}
+        for name in FORMS:
+            with form(name):
+                curves[name] = losses(shape, batches, warmup)
+        pairs = [(f"{name} against float64", curves[name], exact) for name in FORMS]
+        pairs += [
+            (f"{name} against plain", curves[name], curves["plain"]) for name in FORMS if name != "plain"
+        ]
+        for name, one, other in pairs:
+            found = " | ".join(largest(one, other, room) for room in ROOMS)
+            yield f"| {shape.layers} | {shape.dropout} | {warmup} | {name} | {found} |"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--steps", type=int, default=50)
+    arguments.add_argument("--layers", type=int, nargs="+", default=[1])
+    arguments.add_argument(
+        "--warmup", type=int, nargs="+", default=[0, 100], help="steps the rate climbs over"
+    )
+    arguments.add_argument("--dropout", type=float, default=0.2)
+    arguments.add_argument("--out", type=Path)
+    options = arguments.parse_args()
+    pieces = load_pieces()
+    shape = Shape(vocabulary=max(len(pieces.vocabulary), 8000), dropout=options.dropout)
+    batches = batches_of(Task("training", TRAIN, pieces.training_batches(64, options.steps), shape))
+    spans = " | ".join(f"steps {first + 1}–{last}" for first, last in ROOMS)
+    lines = [
+        "# The first losses of a training: fused kernels, the plain form, and float64",
+        "",
+        f"Largest differences in nats a token. Configuration A, {pieces.origin}; 64 sentences a batch, "
+        f"Adam at {RATE}.",
+        "",
+        f"| layers | dropout | warm-up | what | {spans} |",
+        "|--|--|--|--|--|--|--|",
+    ]
+    print("\n".join(lines), flush=True)
+    for layers in options.layers:
+        for line in rows(replace(shape, layers=layers), batches, options.warmup):
+            print(line, flush=True)
+            lines.append(line)
+    lines += ["", f"Machine: {machine()}; {date.today()}. By `python benchmarks/loss_curve.py`.", ""]
+    if options.out:
+        options.out.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
