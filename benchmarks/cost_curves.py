@@ -1,10 +1,12 @@
 """What training and translating cost as things grow: seconds and memory, and the exponents expected and measured.
 
 Against source length, vocabulary, batch and layers a training step of configuration A, against the beam a translated
-batch; lengths are uniform, 16 pieces where nothing else is said. Expected is the slope of a count of floating-point
-operations, and of the numbers that must be kept (weights, gradients, Adam's moments, what backward needs, but no
-(T, S, A) tensor and no logits of all tokens); measured is the slope of a straight line through the logarithms.
-Below what was expected: something costs the same whatever the size, such as the loop's fixed cost; above it: look.
+batch; lengths are uniform, 16 pieces where nothing else is said. Expected of time is the slope of what a step must do
+at this machine's speeds, measured first: floating-point operations of products, bytes of weights that the optimiser
+goes through, and numbers that the scores of attention take a tanh of. Expected of memory is that of the numbers that
+must be kept (weights, gradients, Adam's moments, what backward needs, but no (T, S, A) tensor and no logits of all
+tokens). Measured is the slope of a straight line through the logarithms. Below what was expected: something costs the
+same whatever the size, such as the loop's fixed cost; above it: look.
 """
 
 from __future__ import annotations
@@ -12,18 +14,26 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 from comparison import Measured, compare, verdict
 from machine import machine
 from speed import ours
 from task import BEAM, END, TRAIN, Shape, Task
 
+from regard import kernels
+
 LENGTH, SENTENCES = 16, 64
+PASSES = (
+    12  # over all weights in a step: Adam reads 4 and writes 3; gradient written, its norm read, weights cast
+)
 CURVES = {
     "source length": [8, 16, 32, 64, 128],
     "vocabulary": [8_000, 16_000, 32_000, 64_000],
@@ -50,6 +60,53 @@ def task_of(curve: str, value: int) -> Task:
     return Task(f"{curve} {value}", kind, [batch], shape, beam)
 
 
+@dataclass(frozen=True)
+class Speeds:
+    """What this machine does in a second: operations of a large product, bytes copied, numbers of additive scores."""
+
+    operations: float
+    bytes: float
+    scores: float
+
+    @staticmethod
+    def measure() -> Speeds:
+        """Medians of a few tries."""
+        low = torch.bfloat16 if kernels.cpu_bfloat16_units() else torch.float32
+        rows, weight = torch.randn(1024, 512).to(low), torch.randn(8000, 512).to(low)
+        block, room = torch.zeros(2**26), torch.zeros(2**26)
+        query, keys, v = torch.randn(64, 8, 512), torch.randn(64, 16, 512), torch.randn(512)
+        return Speeds(
+            2 * rows.numel() * len(weight) / _seconds(lambda: rows @ weight.t()),
+            2 * 4 * block.numel() / _seconds(lambda: room.copy_(block)),
+            query.shape[1] * keys.numel() / _seconds(lambda: kernels.additive(query, keys, v)),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.operations / 1e9:,.0f} GFLOP/s in products, {self.bytes / 1e9:,.1f} GB/s, "
+            f"{self.scores / 1e9:,.1f} billion numbers of additive scores a second"
+        )
+
+
+@torch.no_grad()
+def _seconds(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(12):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken[2:])
+
+
+def least_seconds(speeds: Speeds, task: Task) -> float:
+    """What a batch must take, nothing costing more than it has to."""
+    shape, rows, source, target = _sizes(task)
+    back = 1 if task.kind == BEAM else 3  # a backward pass is two more of everything
+    scores = rows * source * target * (shape.attention + 2 * shape.encoder)
+    moved = 4 * weights(shape) * (target if task.kind == BEAM else PASSES)
+    return back * (operations(task) / speeds.operations + scores / speeds.scores) + moved / speeds.bytes
+
+
 def operations(task: Task) -> float:
     """Multiplications and additions of the forward pass; a training step takes three times as many."""
     shape, rows, source, target = _sizes(task)
@@ -66,17 +123,21 @@ def operations(task: Task) -> float:
     return 2.0 * (len(task.batches[0]) * source * encoder + rows * target * decoder)
 
 
+def weights(shape: Shape) -> int:
+    """How many the model has, but for a few."""
+    embeddings = 2 * shape.vocabulary * shape.embedding + shape.vocabulary * shape.decoder
+    return embeddings + shape.layers * (16 * shape.encoder**2 + 8 * shape.decoder**2)
+
+
 def numbers_kept(task: Task) -> float:
     """Numbers in memory at the peak of a training step; of a translated batch only its states."""
     shape, rows, source, target = _sizes(task)
     memory = 2 * shape.encoder
-    weights = 2 * shape.vocabulary * shape.embedding + shape.vocabulary * shape.decoder
-    weights += shape.layers * (16 * shape.encoder**2 + 8 * shape.decoder**2)
     if task.kind == BEAM:
-        return float(weights + rows * (shape.vocabulary + 2 * shape.layers * shape.decoder))
+        return float(weights(shape) + rows * (shape.vocabulary + 2 * shape.layers * shape.decoder))
     read = shape.embedding + shape.layers * 6 * memory + shape.attention
     written = shape.embedding + shape.layers * 6 * shape.decoder + 3 * shape.decoder + source
-    return float(4 * weights + rows * (source * read + target * written))
+    return float(4 * weights(shape) + rows * (source * read + target * written))
 
 
 def _sizes(task: Task) -> tuple[Shape, int, int, int]:
@@ -91,7 +152,7 @@ def exponent(values: Sequence[int], costs: Sequence[float]) -> float:
     return float(np.polyfit(np.log(values), np.log(costs), 1)[0])
 
 
-def show(curve: str, values: Sequence[int], measured: Sequence[Measured]) -> None:
+def show(curve: str, values: Sequence[int], measured: Sequence[Measured], speeds: Speeds) -> None:
     """A line for each value, and the exponents."""
     tasks = [one.task for one in measured]
     for value, one in zip(values, measured, strict=True):
@@ -108,7 +169,11 @@ def show(curve: str, values: Sequence[int], measured: Sequence[Measured]) -> Non
         )
         print(f"{curve:<14} {what}: expected exponent {slopes[0]:.2f}, measured {slopes[1]:.2f}")
 
-    line("time", operations, lambda one: statistics.median(seconds[0] for seconds in one.rounds))
+    line(
+        "time",
+        partial(least_seconds, speeds),
+        lambda one: statistics.median(seconds[0] for seconds in one.rounds),
+    )
     line("memory", numbers_kept, _grown)
     print(flush=True)
 
@@ -124,7 +189,8 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--curves", nargs="+", default=list(CURVES), choices=CURVES)
     options = arguments.parse_args()
-    print(machine(), "\n", flush=True)
+    speeds = Speeds.measure()
+    print(machine(), f"\n{speeds}\n", sep="", flush=True)
     everything: list[Measured] = []
     with TemporaryDirectory() as folder:
         for curve in options.curves:
@@ -132,7 +198,7 @@ def main() -> None:
             measured = [
                 compare(task_of(curve, value), [ours()], options.rounds, Path(folder))[0] for value in values
             ]
-            show(curve, values, measured)
+            show(curve, values, measured, speeds)
             everything += measured
     print(verdict(everything))
 

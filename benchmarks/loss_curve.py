@@ -113,7 +113,13 @@ def main() -> None:
         for line in rows(replace(shape, layers=layers), batches, options.warmup):
             print(line, flush=True)
             lines.append(line)
-    lines += ["", f"Machine: {machine()}; {date.today()}. By `python benchmarks/loss_curve.py`.", ""]
+    lines += [
+        "",
+        "Where two runs that differ only in the order of additions part as far, the rest is what rounding does.",
+        "",
+        f"Machine: {machine()}; {date.today()}. By `python benchmarks/loss_curve.py`.",
+        "",
+    ]
     if options.out:
         options.out.write_text("\n".join(lines), encoding="utf-8")
 
