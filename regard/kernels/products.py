@@ -240,8 +240,8 @@ class _Linear(torch.autograd.Function):
         ctx.biased = bias is not None
         ctx.save_for_backward(given, weight)
         made: Tensor = ctx.rows.new_empty(len(given), len(weight))
-        multiply_into(made, ctx.rows, ctx.matrix.t())
-        return made if bias is None else made.add_(bias.to(dtype))
+        multiply_into(made, ctx.rows, ctx.matrix.t(), None if bias is None else bias.to(dtype))
+        return made
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -310,18 +310,22 @@ class _MemoryStep(torch.autograd.Function):
         return back, None, None, None
 
 
-def multiply_into(made: Tensor, one: Tensor, other: Tensor) -> None:
-    """Write `one · other`, in pieces of rows where the matrix kernels would leave a thread idle.
+def multiply_into(made: Tensor, one: Tensor, other: Tensor, bias: Tensor | None = None) -> None:
+    """Write `one · other + bias`, in pieces of rows where the matrix kernels would leave a thread idle.
 
     That is so for some hundreds of rows and columns in bfloat16 on two threads (oneDNN in torch 2.13: half as fast).
     """
     rows, columns = made.shape
     alone = made.dtype == torch.bfloat16 and made.is_cpu and torch.get_num_threads() == 2
     if not (alone and PIECE_ROWS < rows < 5 * PIECE_ROWS and 384 <= columns <= 768):
-        torch.mm(one, other, out=made)
-        return
-    for part, given in zip(*(matrix.chunk(-(-rows // PIECE_ROWS)) for matrix in (made, one)), strict=True):
-        torch.mm(given, other, out=part)
+        pieces = [(made, one)]
+    else:
+        pieces = list(zip(*(matrix.chunk(-(-rows // PIECE_ROWS)) for matrix in (made, one)), strict=True))
+    for part, given in pieces:
+        if bias is None:
+            torch.mm(given, other, out=part)
+        else:
+            torch.addmm(bias, given, other, out=part)
 
 
 def full(tensor: Tensor) -> Tensor:
