@@ -21,7 +21,9 @@ from regard.kernels.products import autocast_dtype, multiply_into
 LOGIT_BYTES = (
     32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
 )
-LEAST_ROWS = 128
+# the weight is laid out anew for every chunk, and its gradient gone through: in bfloat16 that takes as long as the
+# products of some hundreds of rows
+LEAST_ROWS = {torch.bfloat16: 1024}  # others: 128
 NO_LABEL = -100  # as torch's own losses have it
 
 
@@ -70,7 +72,7 @@ class _CrossEntropy(torch.autograd.Function):
         losses = torch.zeros(len(rows), 2, device=rows.device)
         on = operations(rows)
         columns = _turned(rows)
-        for part in _chunks(len(rows), len(matrix) * matrix.element_size()):
+        for part in _chunks(len(rows), len(matrix) * matrix.element_size(), LEAST_ROWS.get(dtype, 128)):
             logits = rows[part] @ matrix.t()
             given = map(on.take, (logits, bias, labels[part]))
             on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))
@@ -95,9 +97,9 @@ class _CrossEntropy(torch.autograd.Function):
         return _scaled(d_combined, grad), d_weight, d_bias * grad, None, None
 
 
-def _chunks(rows: int, row_bytes: int) -> Iterator[slice]:
+def _chunks(rows: int, row_bytes: int, least: int) -> Iterator[slice]:
     """Parts of the rows, as few and as even as they can be."""
-    most = max(LOGIT_BYTES // row_bytes, LEAST_ROWS)
+    most = max(LOGIT_BYTES // row_bytes, least)
     size = -(-rows // max(-(-rows // most), 1))
     for start in range(0, rows, size or 1):
         yield slice(start, min(start + size, rows))

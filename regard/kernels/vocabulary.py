@@ -117,12 +117,13 @@ def _best(logits, banned, gains, places):  # type: ignore[no-untyped-def]
                 top = max(top, x)
             tops[block] = top
         # as many blocks have something at least as good as the last of the best of `tops`
-        _insert(tops, 0, found, where)
+        nothing = banned[:0]
+        _insert(tops, 0, nothing, found, where)
         least = found[number - 1]
         found[:] = f32(-np.inf)
         for block in range(len(tops)):
             if tops[block] >= least and tops[block] > found[number - 1]:
-                _insert(numbers[block * BLOCK : (block + 1) * BLOCK], block * BLOCK, found, where)
+                _insert(numbers[block * BLOCK : (block + 1) * BLOCK], block * BLOCK, nothing, found, where)
         for n in range(number):
             found[n] -= taken
 
@@ -137,30 +138,22 @@ def _top(log_probabilities, banned, best, places):  # type: ignore[no-untyped-de
             block, most = row[start : start + BLOCK], f32(-3.0e38)
             for v in range(len(block)):
                 most = larger(most, block[v])
-            if not most > found[number - 1]:
-                continue
-            for v in range(len(block)):
-                x, place = block[v], number - 1
-                if not x > found[place]:
-                    continue
-                skip = False
-                for b in banned:
-                    skip = skip or b == start + v
-                if skip:
-                    continue
-                while place > 0 and x > found[place - 1]:
-                    found[place], where[place] = found[place - 1], where[place - 1]
-                    place -= 1
-                found[place], where[place] = x, start + v
+            if most > found[number - 1]:
+                _insert(block, start, banned, found, where)
 
 
 @inner
-def _insert(given, start, found, where):  # type: ignore[no-untyped-def]
+def _insert(given, start, banned, found, where):  # type: ignore[no-untyped-def]
     """Put what is better than what was found in its place, best first; `start` is the place of the first."""
     last = len(found) - 1
     for v in range(len(given)):
         x, place = given[v], last
         if not x > found[place]:
+            continue
+        skip = False
+        for b in banned:
+            skip = skip or b == start + v
+        if skip:
             continue
         while place > 0 and x > found[place - 1]:
             found[place], where[place] = found[place - 1], where[place - 1]

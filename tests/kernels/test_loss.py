@@ -97,3 +97,19 @@ def test_all_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
         total, _ = kernels.cross_entropy(combined, weight, bias, torch.zeros(300, dtype=torch.long))
         total.backward()
     assert seen == [100, 100, 100]
+
+
+@of_numba
+@pytest.mark.parametrize("least", [128, 1024])
+def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
+    monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: least})
+    combined, weight, bias = leaves((300, 16), (33, 16), (33,))
+    labels = torch.randint(0, 33, (300,))
+    found = []
+    for form in kernels.FORMS:
+        low = torch.autocast("cpu", torch.bfloat16, enabled=form == "fused")
+        with kernels.forced(form), low:
+            total, _ = kernels.cross_entropy(combined, weight, bias, labels)
+            found.append([total, *torch.autograd.grad(total / 300, [combined, weight, bias])])
+    torch.testing.assert_close(found[0], found[1], atol=5e-3, rtol=2e-2)
