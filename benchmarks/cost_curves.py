@@ -101,9 +101,12 @@ def _seconds(work: Callable[[], object]) -> float:
 def least_seconds(speeds: Speeds, task: Task) -> float:
     """What a batch must take, nothing costing more than it has to."""
     shape, rows, source, target = _sizes(task)
-    back = 1 if task.kind == BEAM else 3  # a backward pass is two more of everything
     scores = rows * source * target * (shape.attention + 2 * shape.encoder)
-    moved = 4 * weights(shape) * (target if task.kind == BEAM else PASSES)
+    if task.kind == BEAM:
+        products = weights(shape) - 2 * shape.vocabulary * shape.embedding
+        back, moved = 1, 2 * products * target  # in bfloat16, at every step
+    else:
+        back, moved = 3, 4 * weights(shape) * PASSES  # a backward pass is two more of everything
     return back * (operations(task) / speeds.operations + scores / speeds.scores) + moved / speeds.bytes
 
 
