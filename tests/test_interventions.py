@@ -93,6 +93,13 @@ def test_one_step_may_be_changed_in_both_ways() -> None:
     assert trace.steps[0].weights[1] == 1
 
 
+@pytest.mark.parametrize("weight", [1e308, 5e-324])
+def test_a_row_of_any_size_is_scaled_to_sum_to_one(weight: float) -> None:
+    trace = greedy().trace(TEXT, intervene=[Weights(0, [weight] * 11)])
+    assert trace.steps[0].weights is not None
+    np.testing.assert_allclose(trace.steps[0].weights, 1 / len(trace.steps[0].weights), rtol=1e-6)
+
+
 def test_a_known_target_is_traced_under_other_weights() -> None:
     translator, target = greedy("bahdanau"), unseen_pairs(1)[0].target
     changed, free = translator.trace(TEXT, target, intervene=[Attend(2, 0)]), translator.trace(TEXT, target)

@@ -147,10 +147,11 @@ def _row(one: Attend | Weights, size: int) -> tuple[float, ...]:
         raise _refusal(
             one, f"expected {size} weights, one for each source piece with </s>, got {len(one.row)}"
         )
-    total = math.fsum(one.row)
-    if not all(0 <= weight < math.inf for weight in one.row) or not 0 < total < math.inf:
+    if not all(0 <= weight < math.inf for weight in one.row) or not any(one.row):
         raise _refusal(one, f"expected weights from 0 on, not all of them 0, got {list(one.row)}")
-    return tuple(weight / total for weight in one.row)
+    largest = max(one.row)  # first divided by it, for the sum might be more than a float holds
+    total = math.fsum(weight / largest for weight in one.row)
+    return tuple(weight / largest / total for weight in one.row)
 
 
 def _piece(one: Force, target: Tokeniser) -> int:
