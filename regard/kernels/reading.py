@@ -7,6 +7,7 @@ costs more than the work: for them all steps are one kernel.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,55 +32,53 @@ def read(
     """As `loops.recur`, products of many rows in this type: hidden states (T, R, H) and the last state."""
     steps, rows, _ = projected.shape
     alive = torch.ones(steps, rows, dtype=torch.bool) if live is None else live.contiguous()
-    over = _over_few if rows <= FEW_ROWS else _over_many
-    return over(cell, alive, reverse, dtype, projected, weight, bias, [first.contiguous() for first in start])
+    begun = [first.contiguous() for first in start]
+    reading = _Reading(cell, alive, reverse, projected, weight, bias, begun)
+    return reading.of_few() if rows <= FEW_ROWS else reading.of_many(dtype)
 
 
-def _over_few(
-    cell: str,
-    alive: Tensor,
-    reverse: bool,
-    dtype: torch.dtype,
-    projected: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    start: Sequence[Tensor],
-) -> tuple[Tensor, ...]:
-    """In float32 whatever the type: what counts here is how often a weight is read."""
-    if reverse:
-        projected, alive = projected.flip(0), alive.flip(0)
-    steps, rows, _ = projected.shape
-    blocks = [torch.empty(steps + 1, *first.shape) for first in start]
-    for block, first in zip(blocks, start, strict=True):
-        block[0] = first
-    given = map(array, (projected.contiguous(), weight, bias, alive, torch.empty(rows, len(weight))))
-    (_lstm if cell == "lstm" else _gru)(*given, *map(array, blocks))
-    hidden = blocks[0][1:]
-    return hidden.flip(0) if reverse else hidden, *(block[-1] for block in blocks)
+@dataclass(frozen=True)
+class _Reading:
+    """What `read` was given."""
 
+    cell: str
+    alive: Tensor
+    reverse: bool
+    projected: Tensor
+    weight: Tensor
+    bias: Tensor
+    start: Sequence[Tensor]
 
-def _over_many(
-    cell: str,
-    alive: Tensor,
-    reverse: bool,
-    dtype: torch.dtype,
-    projected: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    start: Sequence[Tensor],
-) -> tuple[Tensor, ...]:
-    steps, (rows, size) = len(projected), start[0].shape
-    product, move = Layouts(weight, bias, dtype, rows), _lstm_forward if cell == "lstm" else _gru_forward
-    hidden, low = torch.empty(steps, rows, size), start[0].to(dtype, copy=True)  # `low`: as products read it
-    kept, other = [first.clone() for first in start[1:]], [torch.empty_like(first) for first in start[1:]]
-    given, mask, made = array(projected.to(dtype).contiguous()), array(alive), list(array(hidden))
-    lows, last = array(low), array(start[0])
-    for t in range(steps)[:: -1 if reverse else 1]:
-        products = array(product.forwards(low))
-        old, new = map(array, kept), map(array, other)
-        move(given[t], products, last, *old, mask[t], None, made[t], *new, lows)
-        last, kept, other = made[t], other, kept
-    return hidden, torch.from_numpy(last).clone(), *kept
+    def of_few(self) -> tuple[Tensor, ...]:
+        """In float32 whatever the type: what counts here is how often a weight is read."""
+        projected, alive = self.projected, self.alive
+        if self.reverse:
+            projected, alive = projected.flip(0), alive.flip(0)
+        steps, rows, width = projected.shape
+        blocks = [torch.empty(steps + 1, *first.shape) for first in self.start]
+        for block, first in zip(blocks, self.start, strict=True):
+            block[0] = first
+        given = projected.contiguous(), self.weight, self.bias, alive, torch.empty(rows, width)
+        (_lstm if self.cell == "lstm" else _gru)(*map(array, given), *map(array, blocks))
+        hidden = blocks[0][1:]
+        return hidden.flip(0) if self.reverse else hidden, *(block[-1] for block in blocks)
+
+    def of_many(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """A product and a kernel a step."""
+        first, *others = self.start
+        steps, (rows, size) = len(self.projected), first.shape
+        product = Layouts(self.weight, self.bias, dtype, rows)
+        move = _lstm_forward if self.cell == "lstm" else _gru_forward
+        hidden, low = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `low`: as products read it
+        kept, room = [other.clone() for other in others], [torch.empty_like(other) for other in others]
+        given, mask = array(self.projected.to(dtype).contiguous()), array(self.alive)
+        made, lows, last = list(array(hidden)), array(low), array(first)
+        for t in range(steps)[:: -1 if self.reverse else 1]:
+            products = array(product.forwards(low))
+            old, new = map(array, kept), map(array, room)
+            move(given[t], products, last, *old, mask[t], None, made[t], *new, lows)
+            last, kept, room = made[t], room, kept
+        return hidden, torch.from_numpy(last).clone(), *kept
 
 
 @inner
