@@ -23,7 +23,8 @@ LOGIT_BYTES = (
 )
 # the weight is laid out anew for every chunk, and its gradient gone through: in bfloat16 that takes as long as the
 # products of some hundreds of rows
-LEAST_ROWS = {torch.bfloat16: 1024}  # others: 128
+LEAST_ROWS = {torch.bfloat16: 1024}
+LEAST_ROWS_OTHERWISE = 128
 NO_LABEL = -100  # as torch's own losses have it
 
 
@@ -72,7 +73,9 @@ class _CrossEntropy(torch.autograd.Function):
         losses = torch.zeros(len(rows), 2, device=rows.device)
         on = operations(rows)
         columns = _turned(rows)
-        for part in _chunks(len(rows), len(matrix) * matrix.element_size(), LEAST_ROWS.get(dtype, 128)):
+        for part in _chunks(
+            len(rows), len(matrix) * matrix.element_size(), LEAST_ROWS.get(dtype, LEAST_ROWS_OTHERWISE)
+        ):
             logits = rows[part] @ matrix.t()
             given = map(on.take, (logits, bias, labels[part]))
             on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))

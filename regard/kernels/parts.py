@@ -20,10 +20,9 @@ from regard.kernels.compiled import add_columns, exp, f32, inner, kernel, like, 
 from regard.kernels.layouts import Layouts
 from regard.kernels.operations import operations
 
-NEGLIGIBLE = f32(
-    -50
-)  # nats below the best score: 2e-22 of its weight. Much below, products would be so near to
-# float32's least that CPUs take a hundred times as long for each
+# nats below the best score, 2e-22 of its weight: products with much less come so near to float32's least number that
+# CPUs take a hundred times as long for each
+NEGLIGIBLE = f32(-50)
 
 Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from a place on
 

@@ -13,9 +13,8 @@ from torch import Tensor
 from regard.kernels.compiled import array, inner
 from regard.kernels.quick.parts import Rows
 
-Run = tuple[
-    list[int], list[float], Float[np.ndarray, "T S"]
-]  # pieces, log-probabilities, weights of each look
+# pieces, log-probabilities, and the weights of each look
+Run = tuple[list[int], list[float], Float[np.ndarray, "T S"]]
 
 
 class Pages:
