@@ -1,8 +1,8 @@
 """Weights laid out for the machine's matrix kernels, once for as long as they do not change.
 
 A product of few rows would lay its weight out anew at every call. oneDNN lays out a weight in bfloat16 several times
-more slowly than it could be copied; where its layout is the one that is known here (`_packs_alike` compares, number
-by number), our own kernels write a changed weight into it, straight from float32.
+more slowly than it could be copied; where its layout is one of those that are known here (`_room` compares, number by
+number), our own kernels write a changed weight into it, straight from float32.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from regard.kernels.compiled import array, kernel, like, prange, turn
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
 LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
-BLOCK = 32  # outputs, and inputs, of a block of the layout; two inputs of an output stand together
+BLOCKS = (32, 64)  # outputs that stand side by side: with AMX-BF16, with AVX512-BF16
+TILE = 32  # inputs that are written together
 _LOW = np.zeros(1, np.uint16)  # bfloat16, for `like`
 
 Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid out by whom or how
@@ -148,7 +149,10 @@ def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass
 class _Room:
-    """A packed weight whose numbers may be written anew; `memory` lasts as long as it does."""
+    """A packed weight whose numbers may be written anew, blocks of outputs with their inputs two by two.
+
+    `memory` (blocks, inputs / 2, outputs of a block) lasts as long as the packed weight does.
+    """
 
     packed: Tensor
     memory: NDArray[np.uint32]
@@ -161,7 +165,7 @@ class _Packed:
     version: int
     place: int
     layouts: dict[Key, Any] = field(default_factory=dict)
-    rooms: dict[Key, _Room] = field(default_factory=dict)
+    rooms: dict[Key, _Room | None] = field(default_factory=dict)  # None where the layout is not known
 
 
 _packed: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Packed
@@ -184,9 +188,8 @@ def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> 
         room = kept.rooms.get(key)
         if room is None:
             packed = torch.ops.mkldnn._reorder_linear_weight(_matrix(owner, transposed, dtype), rows)
-            room = _room(owner, packed, transposed, dtype)
-            if room is not None:
-                kept.rooms[key] = room
+            if key not in kept.rooms:
+                kept.rooms[key] = _room(owner, packed, transposed, dtype)
             kept.layouts[key] = packed
         else:
             _write(owner, transposed, room.memory)
@@ -224,17 +227,20 @@ def _room(weight: Tensor, packed: Tensor, transposed: bool, dtype: torch.dtype) 
     """A packed weight to write into, if it is laid out as `_write` would have done it."""
     outputs, inputs = weight.shape[::-1] if transposed else weight.shape
     known = dtype == torch.bfloat16 and weight.dtype == torch.float32 and weight.is_contiguous()
-    if not known or outputs % BLOCK or inputs % BLOCK or not hasattr(torch.ops.mkldnn, "data_ptr"):
+    if not known or inputs % TILE or not hasattr(torch.ops.mkldnn, "data_ptr"):
         return None
     size = torch.ops.mkldnn._nbytes(packed)
     if size != 2 * weight.numel():
         return None
     numbers = (ctypes.c_uint32 * (size // 4)).from_address(torch.ops.mkldnn.data_ptr(packed))
-    shape = outputs // BLOCK, inputs // BLOCK, BLOCK // 2, BLOCK
-    memory = np.ctypeslib.as_array(numbers).reshape(shape)
-    ours = np.empty(shape, np.uint32)
-    _write(weight, transposed, ours)
-    return _Room(packed, memory) if np.array_equal(ours, memory) else None
+    for block in BLOCKS:
+        if outputs % block == 0:
+            shape = outputs // block, inputs // 2, block
+            memory, ours = np.ctypeslib.as_array(numbers).reshape(shape), np.empty(shape, np.uint32)
+            _write(weight, transposed, ours)
+            if np.array_equal(ours, memory):
+                return _Room(packed, memory)
+    return None
 
 
 def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None:
@@ -243,27 +249,27 @@ def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None
 
 @kernel
 def _pack(weight, packed):  # type: ignore[no-untyped-def]
-    for a in prange(packed.shape[0]):
-        for b in range(packed.shape[1]):
-            block = packed[a, b]
-            for i in range(BLOCK):
-                row = weight[a * BLOCK + i, b * BLOCK : (b + 1) * BLOCK]
-                for j in range(BLOCK // 2):
+    blocks, pairs, size = packed.shape
+    for a in prange(blocks):
+        for b in range(2 * pairs // TILE):
+            tile = packed[a, b * TILE // 2 : (b + 1) * TILE // 2]
+            for i in range(size):
+                row = weight[a * size + i, b * TILE : (b + 1) * TILE]
+                for j in range(TILE // 2):
                     low, high = np.uint32(like(_LOW, row[2 * j])), np.uint32(like(_LOW, row[2 * j + 1]))
-                    block[j, i] = low | (high << np.uint32(16))
+                    tile[j, i] = low | (high << np.uint32(16))
 
 
 @kernel
 def _pack_turned(weight, packed):  # type: ignore[no-untyped-def]
-    for b in prange(packed.shape[1]):
-        for a in range(packed.shape[0]):
-            for j in range(BLOCK // 2):
-                first = b * BLOCK + 2 * j
-                one, other = (
-                    weight[first, a * BLOCK : (a + 1) * BLOCK],
-                    weight[first + 1, a * BLOCK : (a + 1) * BLOCK],
-                )
-                out = packed[a, b, j]
-                for i in range(BLOCK):
-                    low, high = np.uint32(like(_LOW, one[i])), np.uint32(like(_LOW, other[i]))
-                    out[i] = low | (high << np.uint32(16))
+    blocks, pairs, size = packed.shape
+    for j in prange(pairs):
+        for a in range(blocks):
+            one, other = (
+                weight[2 * j, a * size : (a + 1) * size],
+                weight[2 * j + 1, a * size : (a + 1) * size],
+            )
+            out = packed[a, j]
+            for i in range(len(out)):
+                low, high = np.uint32(like(_LOW, one[i])), np.uint32(like(_LOW, other[i]))
+                out[i] = low | (high << np.uint32(16))

@@ -25,7 +25,7 @@ def products(
 
 
 @needs_units
-@pytest.mark.parametrize("shape", [(64, 32), (96, 160), (512, 256), (50, 32), (32, 50)])
+@pytest.mark.parametrize("shape", [(64, 32), (96, 160), (192, 128), (512, 256), (50, 32), (32, 50)])
 @pytest.mark.parametrize("how", ["in place", "by an optimiser", "moved"])
 def test_products_follow_a_weight_that_changes(shape: tuple[int, int], how: str) -> None:
     weight = torch.nn.Parameter(torch.randn(shape))
@@ -46,7 +46,7 @@ def test_products_follow_a_weight_that_changes(shape: tuple[int, int], how: str)
 
 @needs_units
 def test_our_kernels_write_what_onednn_would_have_laid_out() -> None:
-    weight = torch.randn(96, 160)
+    weight = torch.randn(192, 128)
     for transposed in (False, True):
         matrix = (weight.t() if transposed else weight).bfloat16().contiguous()
         packed = torch.ops.mkldnn._reorder_linear_weight(matrix, 16)
