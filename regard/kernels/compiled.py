@@ -234,7 +234,7 @@ else:
 
 
 COLUMNS = 1024  # that one thread sums together
-TILE = 32  # of a matrix that is turned
+TILE_ROWS, TILE_COLUMNS = 64, 32  # of a matrix that is turned
 
 
 @kernel
@@ -254,13 +254,13 @@ def add_columns(matrix, sums):  # type: ignore[no-untyped-def]
 def turn(matrix, scale, turned):  # type: ignore[no-untyped-def]
     """Write (N, W) times a number as (W, N), in the numbers of the latter."""
     rows, size = matrix.shape
-    for block in prange((size + TILE - 1) // TILE):
-        columns = slice(block * TILE, min((block + 1) * TILE, size))
+    for block in prange((size + TILE_COLUMNS - 1) // TILE_COLUMNS):
+        columns = slice(block * TILE_COLUMNS, min((block + 1) * TILE_COLUMNS, size))
         tile = np.empty(
-            (TILE, TILE + 1), np.float32
+            (TILE_ROWS, TILE_COLUMNS + 1), np.float32
         )  # a column of whole lines would fall into one set of the cache
-        for start in range(0, rows, TILE):
-            length = min(TILE, rows - start)
+        for start in range(0, rows, TILE_ROWS):
+            length = min(TILE_ROWS, rows - start)
             for r in range(length):
                 row, kept = matrix[start + r, columns], tile[r]
                 for v in range(len(row)):

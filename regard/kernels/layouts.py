@@ -25,7 +25,7 @@ from regard.kernels.compiled import array, kernel, like, prange, turn
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
 LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast
 BLOCKS = (32, 64)  # outputs that stand side by side: with AMX-BF16, with AVX512-BF16
-TILE = 32  # inputs that are written together
+WIDE = 512  # inputs of a block that are rounded before they are turned
 _LOW = np.zeros(1, np.uint16)  # bfloat16, for `like`
 
 Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid out by whom or how
@@ -227,7 +227,7 @@ def _room(weight: Tensor, packed: Tensor, transposed: bool, dtype: torch.dtype) 
     """A packed weight to write into, if it is laid out as `_write` would have done it."""
     outputs, inputs = weight.shape[::-1] if transposed else weight.shape
     known = dtype == torch.bfloat16 and weight.dtype == torch.float32 and weight.is_contiguous()
-    if not known or inputs % TILE or not hasattr(torch.ops.mkldnn, "data_ptr"):
+    if not known or inputs % 2 or not hasattr(torch.ops.mkldnn, "data_ptr"):
         return None
     size = torch.ops.mkldnn._nbytes(packed)
     if size != 2 * weight.numel():
@@ -251,13 +251,18 @@ def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None
 def _pack(weight, packed):  # type: ignore[no-untyped-def]
     blocks, pairs, size = packed.shape
     for a in prange(blocks):
-        for b in range(2 * pairs // TILE):
-            tile = packed[a, b * TILE // 2 : (b + 1) * TILE // 2]
+        low = np.empty((size, WIDE + 2), np.uint16)  # a column of whole lines would fall into one set of the cache
+        two_by_two = low.view(np.uint32)
+        for start in range(0, 2 * pairs, WIDE):
+            stop = min(start + WIDE, 2 * pairs)
             for i in range(size):
-                row = weight[a * size + i, b * TILE : (b + 1) * TILE]
-                for j in range(TILE // 2):
-                    low, high = np.uint32(like(_LOW, row[2 * j])), np.uint32(like(_LOW, row[2 * j + 1]))
-                    tile[j, i] = low | (high << np.uint32(16))
+                row, rounded = weight[a * size + i, start:stop], low[i]
+                for j in range(len(row)):
+                    rounded[j] = like(low, row[j])
+            for j in range((stop - start) // 2):
+                out, column = packed[a, start // 2 + j], two_by_two[:, j]
+                for i in range(len(out)):
+                    out[i] = column[i]
 
 
 @kernel
