@@ -25,6 +25,9 @@ LOGIT_BYTES = (
 # products of some hundreds of rows
 LEAST_ROWS = {torch.bfloat16: 1024}
 LEAST_ROWS_OTHERWISE = 128
+# oneDNN makes a program for each number of rows that it meets, for a large vocabulary in AMX's instructions some 35 ms
+# each, and batches by tokens hardly ever have the same number: in bfloat16 it meets multiples of this only
+EVEN_ROWS = 32
 NO_LABEL = -100  # as torch's own losses have it
 
 
@@ -64,7 +67,8 @@ class _CrossEntropy(torch.autograd.Function):
         ctx: Any, combined: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float
     ) -> tuple[Tensor, Tensor]:
         dtype = autocast_dtype(weight)
-        rows, matrix = combined.to(dtype), weight.to(dtype)
+        rows, places = _evened(combined, labels, dtype)
+        matrix = weight.to(dtype)
         wanted = any(ctx.needs_input_grad[:3])
         d_rows, d_bias = torch.empty_like(rows), torch.zeros_like(bias)
         d_weight: Tensor | None = (
@@ -77,14 +81,14 @@ class _CrossEntropy(torch.autograd.Function):
             len(rows), len(matrix) * matrix.element_size(), LEAST_ROWS.get(dtype, LEAST_ROWS_OTHERWISE)
         ):
             logits = rows[part] @ matrix.t()
-            given = map(on.take, (logits, bias, labels[part]))
+            given = map(on.take, (logits, bias, places[part]))
             on.of(_softmax_minus_target)(*given, smoothing, on.take(losses[part]))
             if wanted:
                 multiply_into(d_rows[part], logits, matrix)
                 d_weight = _plus_product(d_weight, columns[:, part], logits)
                 on(add_columns, logits, d_bias)
         ctx.smoothing = smoothing
-        ctx.save_for_backward(combined, weight, bias, labels, d_rows, d_weight, d_bias)
+        ctx.save_for_backward(combined, weight, bias, labels, d_rows[: len(combined)], d_weight, d_bias)
         total, nll = losses.double().sum(dim=0).float()
         ctx.mark_non_differentiable(nll)
         return total, nll
@@ -100,10 +104,28 @@ class _CrossEntropy(torch.autograd.Function):
         return _scaled(d_combined, grad), d_weight, d_bias * grad, None, None
 
 
+def _evened(combined: Tensor, labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The rows in this type, and their labels; in bfloat16 on a CPU with as many rows that cost nothing as it takes."""
+    size = _up(len(combined), EVEN_ROWS)
+    if size == len(combined) or dtype != torch.bfloat16 or policy.on_gpu(combined):
+        return combined.to(dtype), labels
+    rows = combined.new_empty(size, combined.shape[1], dtype=dtype)
+    rows[: len(combined)] = combined
+    rows[len(combined) :] = 0
+    return rows, F.pad(labels, (0, size - len(labels)), value=NO_LABEL)
+
+
+def _up(number: int, to: int) -> int:
+    """The next multiple."""
+    return -(-number // to) * to
+
+
 def _chunks(rows: int, row_bytes: int, least: int) -> Iterator[slice]:
     """Parts of the rows, as few and as even as they can be."""
     most = max(LOGIT_BYTES // row_bytes, least)
     size = -(-rows // max(-(-rows // most), 1))
+    if rows % EVEN_ROWS == 0:
+        size = _up(size, EVEN_ROWS)
     for start in range(0, rows, size or 1):
         yield slice(start, min(start + size, rows))
 

@@ -113,3 +113,26 @@ def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.Mo
             total, _ = kernels.cross_entropy(combined, weight, bias, labels)
             found.append([total, *torch.autograd.grad(total / 300, [combined, weight, bias])])
     torch.testing.assert_close(found[0], found[1], atol=5e-3, rtol=2e-2)
+
+
+@of_numba
+def test_in_bfloat16_the_matrix_kernels_meet_few_numbers_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    original = loss._softmax_minus_target
+    monkeypatch.setattr(
+        loss,
+        "_softmax_minus_target",
+        lambda logits, *more: (seen.append(len(logits)), original(logits, *more)),
+    )
+    monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
+    monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: 100})
+    for rows in (1, 31, 33, 201):
+        combined, weight, bias = leaves((rows, 4), (9, 4), (9,))
+        labels = torch.zeros(rows, dtype=torch.long)
+        with kernels.forced("fused"), torch.autocast("cpu", torch.bfloat16):
+            total, nll = kernels.cross_entropy(combined, weight, bias, labels, 0.1)
+            (grad,) = torch.autograd.grad(total, combined)
+        expected, expected_nll = loss.cross_entropy_plain(combined, weight, bias, labels, 0.1)
+        torch.testing.assert_close((total, nll), (expected, expected_nll), rtol=1e-2, atol=1e-2)
+        assert grad.shape == combined.shape
+    assert seen == [32, 32, 64, 96, 96, 32]
