@@ -251,7 +251,8 @@ def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None
 def _pack(weight, packed):  # type: ignore[no-untyped-def]
     blocks, pairs, size = packed.shape
     for a in prange(blocks):
-        low = np.empty((size, WIDE + 2), np.uint16)  # a column of whole lines would fall into one set of the cache
+        # were its rows whole lines of the cache, a column would fall into one set of it
+        low = np.empty((size, WIDE + 2), np.uint16)
         two_by_two = low.view(np.uint32)
         for start in range(0, 2 * pairs, WIDE):
             stop = min(start + WIDE, 2 * pairs)

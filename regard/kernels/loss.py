@@ -25,8 +25,8 @@ LOGIT_BYTES = (
 # products of some hundreds of rows
 LEAST_ROWS = {torch.bfloat16: 1024}
 LEAST_ROWS_OTHERWISE = 128
-# oneDNN makes a program for each number of rows that it meets, for a large vocabulary in AMX's instructions some 35 ms
-# each, and batches by tokens hardly ever have the same number: in bfloat16 it meets multiples of this only
+# oneDNN makes a program for each number of rows that it meets, for a large vocabulary in AMX's instructions in some
+# 35 ms, and batches by tokens hardly ever have the same number: in bfloat16 it meets multiples of this only
 EVEN_ROWS = 32
 NO_LABEL = -100  # as torch's own losses have it
 
@@ -105,7 +105,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def _evened(combined: Tensor, labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The rows in this type, and their labels; in bfloat16 on a CPU with as many rows that cost nothing as it takes."""
+    """The rows in this type, and their labels; in bfloat16 on a CPU with rows that cost nothing up to EVEN_ROWS."""
     size = _up(len(combined), EVEN_ROWS)
     if size == len(combined) or dtype != torch.bfloat16 or policy.on_gpu(combined):
         return combined.to(dtype), labels
