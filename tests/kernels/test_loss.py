@@ -82,16 +82,22 @@ def test_large_logits_do_not_overflow() -> None:
         assert total.item() == pytest.approx(600)
 
 
-@of_numba
-def test_all_logits_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
-    seen: list[int] = []
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each chunk has that is gone through, where chunks are as small as they may be."""
+    rows: list[int] = []
     original = loss._softmax_minus_target
+    monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
     monkeypatch.setattr(
         loss,
         "_softmax_minus_target",
-        lambda logits, *more: (seen.append(len(logits)), original(logits, *more)),
+        lambda logits, *more: (rows.append(len(logits)), original(logits, *more)),
     )
+    return rows
+
+
+@of_numba
+def test_all_logits_are_never_held(seen: list[int]) -> None:
     combined, weight, bias = leaves((300, 4), (9, 4), (9,))
     with kernels.forced("fused"):
         total, _ = kernels.cross_entropy(combined, weight, bias, torch.zeros(300, dtype=torch.long))
@@ -116,15 +122,9 @@ def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.Mo
 
 
 @of_numba
-def test_in_bfloat16_the_matrix_kernels_meet_few_numbers_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    original = loss._softmax_minus_target
-    monkeypatch.setattr(
-        loss,
-        "_softmax_minus_target",
-        lambda logits, *more: (seen.append(len(logits)), original(logits, *more)),
-    )
-    monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
+def test_in_bfloat16_the_matrix_kernels_meet_few_numbers_of_rows(
+    seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: 100})
     for rows in (1, 31, 33, 201):
         combined, weight, bias = leaves((rows, 4), (9, 4), (9,))
