@@ -8,6 +8,7 @@ number), our own kernels write a changed weight into it, straight from float32.
 from __future__ import annotations
 
 import ctypes
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -189,7 +190,7 @@ def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> 
         if room is None:
             packed = torch.ops.mkldnn._reorder_linear_weight(_matrix(owner, transposed, dtype), rows)
             if key not in kept.rooms:
-                kept.rooms[key] = _room(owner, packed, transposed, dtype)
+                kept.rooms[key] = _room(owner, packed, transposed, dtype, rows)
             kept.layouts[key] = packed
         else:
             _write(owner, transposed, room.memory)
@@ -223,24 +224,31 @@ def _kept(weight: Tensor) -> _Packed:
     return kept
 
 
-def _room(weight: Tensor, packed: Tensor, transposed: bool, dtype: torch.dtype) -> _Room | None:
-    """A packed weight to write into, if it is laid out as `_write` would have done it."""
+def _room(weight: Tensor, packed: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> _Room | None:
+    """A packed weight to write into, if weights of its shape are laid out as `_write` does it."""
     outputs, inputs = weight.shape[::-1] if transposed else weight.shape
     known = dtype == torch.bfloat16 and weight.dtype == torch.float32 and weight.is_contiguous()
     if not known or inputs % 2 or not hasattr(torch.ops.mkldnn, "data_ptr"):
         return None
-    size = torch.ops.mkldnn._nbytes(packed)
-    if size != 2 * weight.numel():
+    if torch.ops.mkldnn._nbytes(packed) != 2 * weight.numel():
         return None
-    numbers = (ctypes.c_uint32 * (size // 4)).from_address(torch.ops.mkldnn.data_ptr(packed))
+    # the weight itself may be all zeros, which look alike in every layout
+    numbers = torch.arange(weight.numel()).remainder(251).float().view(weight.shape)
+    theirs = torch.ops.mkldnn._reorder_linear_weight(_matrix(numbers, transposed, dtype), rows)
     for block in BLOCKS:
         if outputs % block == 0:
             shape = outputs // block, inputs // 2, block
-            memory, ours = np.ctypeslib.as_array(numbers).reshape(shape), np.empty(shape, np.uint32)
-            _write(weight, transposed, ours)
-            if np.array_equal(ours, memory):
-                return _Room(packed, memory)
+            ours = np.empty(shape, np.uint32)
+            _write(numbers, transposed, ours)
+            if np.array_equal(ours, _memory(theirs, shape)):
+                return _Room(packed, _memory(packed, shape))
     return None
+
+
+def _memory(packed: Tensor, shape: tuple[int, int, int]) -> NDArray[np.uint32]:
+    """Of a packed weight, which must outlive it."""
+    numbers = (ctypes.c_uint32 * math.prod(shape)).from_address(torch.ops.mkldnn.data_ptr(packed))
+    return np.ctypeslib.as_array(numbers).reshape(shape)
 
 
 def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None:

@@ -45,12 +45,22 @@ def test_products_follow_a_weight_that_changes(shape: tuple[int, int], how: str)
 
 
 @needs_units
+def test_a_weight_that_begins_as_zeros() -> None:
+    weight = torch.nn.Parameter(torch.zeros(192, 128))
+    for _ in range(2):
+        forwards, expected, back, expected_back = products(weight, 16)
+        torch.testing.assert_close((forwards, back), (expected, expected_back), atol=0.1, rtol=0.02)
+        with torch.no_grad():
+            weight.normal_()
+
+
+@needs_units
 def test_our_kernels_write_what_onednn_would_have_laid_out() -> None:
     weight = torch.randn(192, 128)
     for transposed in (False, True):
         matrix = (weight.t() if transposed else weight).bfloat16().contiguous()
         packed = torch.ops.mkldnn._reorder_linear_weight(matrix, 16)
-        room = layouts._room(weight, packed, transposed, torch.bfloat16)
+        room = layouts._room(weight, packed, transposed, torch.bfloat16, 16)
         if room is None:
             pytest.skip("oneDNN lays weights out in another way on this CPU")
         before = room.memory.copy()
