@@ -69,9 +69,9 @@ def _choose_dtype(wanted: str, device: torch.device, width: int) -> Precision:
     """The precision for a model whose recurrent states are `width` wide; `wanted` overrules unless it is auto.
 
     A GPU with bfloat16 units uses them. A CPU does where it has AMX-BF16 or AVX512-BF16 and `width` is at
-    least CPU_BFLOAT16_WIDTH: each step then spends its time in matrix products and not in changing types.
+    least CPU_BFLOAT16_WIDTH: narrower models are quick anyway, and the same on every CPU.
     Reason: whole training steps under autocast against float32 (benchmarks/precision.py; AMD EPYC with
-    AVX512-BF16, 2 cores, torch 2.13) were faster by 1.2 times at width 128, 1.3 at 256, 1.6 to 1.7 at 512.
+    AVX512-BF16, 2 cores, torch 2.13) were faster by 1.7 to 1.9 times at width 128, 1.8 to 2.0 at 256, 2.0 at 512.
     Raises ConfigError for an unknown name.
     """
     for dtype in DTYPES:
