@@ -35,12 +35,13 @@ Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid
 class Layouts:
     """A weight, and perhaps a bias, as a loop multiplies by them: laid out once, forwards and back.
 
-    Source of the operations by name: oneDNN's, as PyTorch's compiler calls them.
+    Several weights of equally many outputs stand side by side, for inputs that stand so. Source of the operations by
+    name: oneDNN's, as PyTorch's compiler calls them.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
-        self.width = len(weight)
-        self._weight, self._dtype, self._rows = weight, dtype, rows
+    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
+        self.width = len(weights[0])
+        self._weights, self._dtype, self._rows = weights, dtype, rows
         self._packs = packing_pays(rows, dtype)
         self._bias = None if bias is None else bias.detach().to(dtype)
         self._forth = self._laid(transposed=False)
@@ -69,24 +70,14 @@ class Layouts:
 
     def _laid(self, transposed: bool) -> Tensor:
         if self._packs:
-            return _layout(self._weight, transposed, self._dtype, self._rows)
-        return self._weight.detach().to(self._dtype)
+            return _layout(self._weights, transposed, self._dtype, self._rows)
+        return side_by_side(self._weights, self._dtype)
 
 
-def beside(weights: Sequence[Tensor], biases: Sequence[Tensor], dtype: torch.dtype, rows: int) -> Layouts:
-    """Weights of equally many outputs side by side, for inputs that stand so; kept while they do not change.
-
-    All biases are added.
-    """
-    parts = [*weights, *biases]
-    state = ", ".join(f"{id(part)} {_version(part)} {part.data_ptr()}" for part in parts)
-    kept, key = _kept(weights[0]), (False, dtype, f"beside {state}")
-    if key not in kept.layouts:
-        joined = torch.cat([weight.detach() for weight in weights], dim=1)
-        bias = torch.stack([bias.detach() for bias in biases]).sum(0) if biases else None
-        kept.layouts[key] = Layouts(joined, bias, dtype, rows)
-    laid: Layouts = kept.layouts[key]
-    return laid
+def side_by_side(weights: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """Weights as one, in this type; a single one stays where it lies if it has that type."""
+    cast = [weight.detach().to(dtype) for weight in weights]
+    return cast[0] if len(cast) == 1 else torch.cat(cast, dim=1)
 
 
 _POINTWISE = torch.ops.mkldnn._linear_pointwise.default
@@ -101,7 +92,8 @@ def product(rows: Tensor, weight: Tensor, bias: Tensor | None, transposed: bool 
         matrix = weight.detach().to(dtype)
         made = rows @ (matrix if transposed else matrix.t())
         return made if bias is None else made + bias
-    return _POINTWISE(rows.contiguous(), _layout(weight, transposed, dtype, len(rows)), bias, "none", [], "")  # type: ignore[no-any-return]
+    laid = _layout([weight], transposed, dtype, len(rows))
+    return _POINTWISE(rows.contiguous(), laid, bias, "none", [], "")  # type: ignore[no-any-return]
 
 
 def in_8_bits(weight: Tensor) -> Any:
@@ -181,29 +173,35 @@ def _forget(*_: object) -> None:
 register_optimizer_step_post_hook(_forget)
 
 
-def _layout(weight: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
-    """The weight as the matrix kernels want it, made anew when the weight has changed."""
-    owner = weight if weight._base is None else weight._base  # a gate passes on a view
-    kept, key = _kept(owner), (transposed, dtype, "onednn")
-    if key not in kept.layouts:
+def _layout(weights: Sequence[Tensor], transposed: bool, dtype: torch.dtype, rows: int) -> Tensor:
+    """Weights side by side as the matrix kernels want them, made anew when one of them has changed."""
+    owner, *others = (
+        weight if weight._base is None else weight._base for weight in weights
+    )  # a gate passes on views
+    kept, key = _kept(owner), (transposed, dtype, f"onednn {[(id(other), *other.shape) for other in others]}")
+    state = [(_version(other), other.data_ptr()) for other in others]
+    if key not in kept.layouts or kept.layouts[key][0] != state:
         room = kept.rooms.get(key)
         if room is None:
-            packed = torch.ops.mkldnn._reorder_linear_weight(_matrix(owner, transposed, dtype), rows)
+            packed = torch.ops.mkldnn._reorder_linear_weight(
+                _matrix([owner, *others], transposed, dtype), rows
+            )
             if key not in kept.rooms:
-                kept.rooms[key] = _room(owner, packed, transposed, dtype, rows)
-            kept.layouts[key] = packed
+                kept.rooms[key] = _room([owner, *others], packed, transposed, dtype, rows)
         else:
-            _write(owner, transposed, room.memory)
-            kept.layouts[key] = room.packed
-    layout: Tensor = kept.layouts[key]
+            packed = room.packed
+            _write([owner, *others], transposed, room.memory)
+        kept.layouts[key] = state, packed
+    layout: Tensor = kept.layouts[key][1]
     return layout
 
 
-def _matrix(weight: Tensor, transposed: bool, dtype: torch.dtype) -> Tensor:
+def _matrix(weights: Sequence[Tensor], transposed: bool, dtype: torch.dtype) -> Tensor:
     if not transposed:
-        return weight.detach().to(dtype).contiguous()
-    matrix = torch.empty(weight.shape[::-1], dtype=dtype)
-    turn(array(weight), 1.0, array(matrix))
+        return side_by_side(weights, dtype).contiguous()
+    matrix = torch.empty(sum(weight.shape[1] for weight in weights), len(weights[0]), dtype=dtype)
+    for weight, part in zip(weights, matrix.split([weight.shape[1] for weight in weights]), strict=True):
+        turn(array(weight), 1.0, array(part))
     return matrix
 
 
@@ -224,22 +222,34 @@ def _kept(weight: Tensor) -> _Packed:
     return kept
 
 
-def _room(weight: Tensor, packed: Tensor, transposed: bool, dtype: torch.dtype, rows: int) -> _Room | None:
-    """A packed weight to write into, if weights of its shape are laid out as `_write` does it."""
-    outputs, inputs = weight.shape[::-1] if transposed else weight.shape
-    known = dtype == torch.bfloat16 and weight.dtype == torch.float32 and weight.is_contiguous()
-    if not known or inputs % 2 or not hasattr(torch.ops.mkldnn, "data_ptr"):
+def _room(
+    weights: Sequence[Tensor], packed: Tensor, transposed: bool, dtype: torch.dtype, rows: int
+) -> _Room | None:
+    """A packed weight to write into, if weights of their shapes are laid out as `_write` does it."""
+    widths = [weight.shape[1] for weight in weights]
+    outputs, inputs = sum(widths), len(weights[0])
+    pairs = [inputs]
+    if not transposed:
+        outputs, inputs, pairs = inputs, outputs, widths
+    known = dtype == torch.bfloat16 and all(
+        weight.dtype == torch.float32 and weight.is_contiguous() for weight in weights
+    )
+    if not known or any(number % 2 for number in pairs) or not hasattr(torch.ops.mkldnn, "data_ptr"):
         return None
-    if torch.ops.mkldnn._nbytes(packed) != 2 * weight.numel():
+    if torch.ops.mkldnn._nbytes(packed) != 2 * outputs * inputs:
         return None
-    # the weight itself may be all zeros, which look alike in every layout
-    numbers = torch.arange(weight.numel()).remainder(251).float().view(weight.shape)
-    theirs = torch.ops.mkldnn._reorder_linear_weight(_matrix(numbers, transposed, dtype), rows)
+    # the weights themselves may be all zeros, which look alike in every layout
+    numbers = torch.arange(outputs * inputs).remainder(251).float()
+    probes = [
+        part.view(weight.shape)
+        for part, weight in zip(numbers.split([weight.numel() for weight in weights]), weights, strict=True)
+    ]
+    theirs = torch.ops.mkldnn._reorder_linear_weight(_matrix(probes, transposed, dtype), rows)
     for block in BLOCKS:
-        if outputs % block == 0:
+        if all(number % block == 0 for number in (widths if transposed else [outputs])):
             shape = outputs // block, inputs // 2, block
             ours = np.empty(shape, np.uint32)
-            _write(numbers, transposed, ours)
+            _write(probes, transposed, ours)
             if np.array_equal(ours, _memory(theirs, shape)):
                 return _Room(packed, _memory(packed, shape))
     return None
@@ -251,25 +261,34 @@ def _memory(packed: Tensor, shape: tuple[int, int, int]) -> NDArray[np.uint32]:
     return np.ctypeslib.as_array(numbers).reshape(shape)
 
 
-def _write(weight: Tensor, transposed: bool, memory: NDArray[np.uint32]) -> None:
-    (_pack_turned if transposed else _pack)(array(weight), memory)
+def _write(weights: Sequence[Tensor], transposed: bool, memory: NDArray[np.uint32]) -> None:
+    first = 0
+    for weight in weights:
+        if transposed:
+            blocks = weight.shape[1] // memory.shape[2]
+            _pack_turned(array(weight), memory[first : first + blocks])
+            first += blocks
+        else:
+            _pack(array(weight), memory, first)
+            first += weight.shape[1] // 2
 
 
 @kernel
-def _pack(weight, packed):  # type: ignore[no-untyped-def]
-    blocks, pairs, size = packed.shape
+def _pack(weight, packed, first):  # type: ignore[no-untyped-def]
+    """Into the pairs from `first` on."""
+    blocks, size, inputs = len(packed), packed.shape[2], weight.shape[1]
     for a in prange(blocks):
         # were its rows whole lines of the cache, a column would fall into one set of it
         low = np.empty((size, WIDE + 2), np.uint16)
         two_by_two = low.view(np.uint32)
-        for start in range(0, 2 * pairs, WIDE):
-            stop = min(start + WIDE, 2 * pairs)
+        for start in range(0, inputs, WIDE):
+            stop = min(start + WIDE, inputs)
             for i in range(size):
                 row, rounded = weight[a * size + i, start:stop], low[i]
                 for j in range(len(row)):
                     rounded[j] = like(low, row[j])
             for j in range((stop - start) // 2):
-                out, column = packed[a, start // 2 + j], two_by_two[:, j]
+                out, column = packed[a, first + start // 2 + j], two_by_two[:, j]
                 for i in range(len(out)):
                     out[i] = column[i]
 

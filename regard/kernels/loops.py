@@ -21,7 +21,7 @@ from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
-from regard.kernels.parts import CELLS, Cell, Look, Product, tanh_back
+from regard.kernels.parts import CELLS, Cell, Look, Product, column_sums, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
 from regard.kernels.reading import read
 
@@ -121,20 +121,17 @@ class _Loop:
     scale: float
     masks: Sequence[Tensor] | None
 
-    def cells(self, weights: Sequence[Tensor], start: Sequence[Tensor], steps: int) -> list[Cell]:
-        """The cells of all layers from their weights and biases, and their states, in a row."""
-        kind = CELLS[self.cell]
-        return [
-            kind(
-                weights[2 * layer],
-                weights[2 * layer + 1],
-                self._part(start, layer),
-                steps,
-                self.dtype,
-                None,
-            )
-            for layer in range(self.layers)
-        ]
+    def cell_of(
+        self,
+        layer: int,
+        projected: Tensor,
+        weights: Sequence[Tensor],
+        start: Sequence[Tensor],
+        below: Tensor,
+    ) -> Cell:
+        """The cell of a layer, from weights, biases and first states of all layers in a row."""
+        weight, bias = weights[2 * layer : 2 * layer + 2]
+        return CELLS[self.cell](projected, weight, bias, self._part(start, layer), self.dtype, below=below)
 
     def step(
         self, layer: int, projected: Tensor, weights: Sequence[Tensor], states: Sequence[Tensor]
@@ -183,9 +180,7 @@ class _Query:
         assert keys is not None
         assert values is not None
         self._on = operations(inputs)
-        self._product = (
-            None if project is None else Product(project, None, steps, len(keys), loop.dtype, inputs)
-        )
+        self._product = None if project is None else Product([project], None, inputs)
         self._inputs, self._queries = inputs, list(self._on.steps(inputs))
         self.look = Look(keys, values, loop.valid, v, loop.scale, steps)
 
@@ -211,7 +206,7 @@ class _Query:
         memory = [self.look.d_keys, self.look.d_values]
         if self._product is None:
             return [*memory, None, None]
-        return [*memory, self._product.gradients()[0], self.look.d_v.sum(dim=0)]
+        return [*memory, *self._product.gradients()[0], self.look.d_v.sum(dim=0)]
 
 
 class _AttendBefore(torch.autograd.Function):
@@ -220,18 +215,18 @@ class _AttendBefore(torch.autograd.Function):
         ctx: Any, loop: _Loop, gates: Tensor, projected: Tensor, *more: Tensor | None
     ) -> tuple[Tensor, ...]:
         memory, weights, start = more[:4], more[4:6], more[6:]
-        steps, rows, _ = projected.shape
-        (cell,) = loop.cells(weights, start, steps)  # type: ignore[arg-type]
-        query = _Query(loop, memory, steps, cell.low[:steps])
-        enter = Product(gates, None, steps, rows, loop.dtype)
-        contexts = operations(projected).steps(enter.inputs)
-        for t, given in enumerate(projected.to(loop.dtype).contiguous().unbind(0)):
+        given = projected.to(loop.dtype).contiguous()
+        cell = loop.cell_of(0, given, weights, start, gates)  # type: ignore[arg-type]
+        query = _Query(loop, memory, cell.steps, cell.low[: cell.steps])
+        contexts = operations(projected).steps(cell.entering)
+        for t in range(cell.steps):
             query(t, contexts[t])
-            cell(t, cell.take(enter(t, plus=given)))
-        ctx.loop, ctx.parts = loop, (cell, query, enter)
+            cell(t)
+        ctx.loop, ctx.parts = loop, (cell, query)
         ctx.save_for_backward(gates, projected, *more)
         ctx.set_materialize_grads(False)
-        return cell.hidden[1:], enter.inputs.clone(), query.look.weights.clone()
+        seen = cell.entering[: cell.steps, :, : gates.shape[1]].clone(memory_format=torch.contiguous_format)
+        return cell.hidden[1:], seen, query.look.weights.clone()
 
     @staticmethod
     def backward(
@@ -241,30 +236,22 @@ class _AttendBefore(torch.autograd.Function):
         if wanted_again():
             plain = partial(_attend_before_plain, ctx.loop)
             return None, *through(plain, inputs, (d_hidden, d_contexts, d_weights))
-        cell, query, enter = ctx.parts
+        cell, query = ctx.parts
         cell.begin_back([None] * len(cell.states))
         query.begin_back(d_weights)
-        enter.want(cell.d_projected)
         wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
         d_seen = None if d_contexts is None else d_contexts.unbind(0)
         d_query = None
         for t in reversed(range(cell.steps)):
             parts = (None if wanted is None else wanted[t]), d_query
-            cell.back(t, *((part, 0) for part in parts if part is not None))
-            d_context = enter.back(t)
+            d_context = cell.back(t, *((part, 0) for part in parts if part is not None))
             if d_seen is not None:
-                d_context.add_(d_seen[t])
+                d_context[:, : d_seen[t].shape[1]].add_(d_seen[t])
             d_query = query.back(t, cell.take(d_context))
         d_start = cell.end_back(*([] if d_query is None else [(d_query, 0)]))
         d_projected = cell.d_projected.to(inputs[1].dtype)
-        return (
-            None,
-            enter.gradients()[0],
-            d_projected,
-            *query.gradients(),
-            *cell.recur.gradients(),
-            *d_start,
-        )
+        d_weight, d_bias, d_gates = cell.gradients()
+        return None, d_gates, d_projected, *query.gradients(), d_weight, d_bias, *d_start
 
 
 class _AttendAfter(torch.autograd.Function):
@@ -274,37 +261,36 @@ class _AttendAfter(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         memory, weights, lifts, start = _of_layers(loop, more)
         steps, rows, _ = projected.shape
-        cells = loop.cells(weights, start, steps)
-        rises = [
-            Product(lifts[2 * gap], lifts[2 * gap + 1], steps, rows, loop.dtype)
-            for gap in range(loop.layers - 1)
-        ]
-        top, take = cells[-1], cells[-1].take
+        cells = [loop.cell_of(0, projected.to(loop.dtype).contiguous(), weights, start, feed)]
+        for layer in range(1, loop.layers):
+            below, bias = lifts[2 * layer - 2 : 2 * layer]
+            given = bias.to(loop.dtype).expand(rows, -1).contiguous().expand(steps, -1, -1)
+            cells.append(loop.cell_of(layer, given, weights, start, below))
+        top = cells[-1]
         query = _Query(loop, memory, steps, top.low[1:])
-        joined = Product(combine, None, steps, rows, loop.dtype)
+        size, width = top.low.shape[-1], len(combine)
+        joined = Product([combine], None, top.low.new_empty(steps, rows, combine.shape[1]))
         contexts = operations(projected).steps(joined.inputs)
-        states = joined.inputs[:, :, joined.inputs.shape[-1] - top.low.shape[-1] :].unbind(0)
-        feeds = joined.inputs.new_empty(
-            steps + 1, rows, len(combine)
-        )  # what is fed at each step, then the last
-        feeds[0] = 0
-        fed, combined = Product(feed, None, steps, rows, loop.dtype, feeds[:steps]), feeds[1:].unbind(0)
-        for t, given in enumerate(projected.to(loop.dtype).contiguous().unbind(0)):
-            cells[0](t, take(fed(t, plus=given)))
-            for gap, rise in enumerate(rises):
+        states = joined.inputs[:, :, -size:].unbind(0)
+        made = cells[0].entering[:, :, :width]  # what is fed at each step, then the last
+        made[0] = 0
+        entering = [cell.entering[:, :, :size].unbind(0) for cell in cells[1:]]
+        for t, fed in enumerate(made[1:].unbind(0)):
+            cells[0](t)
+            for gap, raised in enumerate(entering):
                 below = cells[gap].read[t + 1]
                 if loop.masks is None:
-                    rise.given[t].copy_(below)
+                    raised[t].copy_(below)
                 else:
-                    torch.mul(below, loop.masks[gap][t], out=rise.given[t])
-                cells[gap + 1](t, take(rise(t)))
+                    torch.mul(below, loop.masks[gap][t], out=raised[t])
+                cells[gap + 1](t)
             states[t].copy_(top.read[t + 1])
             query(t, contexts[t])
-            combined[t].copy_(joined(t, then="tanh"))
-        ctx.loop, ctx.parts, ctx.combined = loop, (cells, rises, query, fed, joined), feeds[1:]
+            fed.copy_(joined(t, then="tanh"))
+        ctx.loop, ctx.parts = loop, (cells, query, joined)
         ctx.save_for_backward(feed, combine, projected, *more)
         ctx.set_materialize_grads(False)
-        return feeds[1:].clone(), query.look.weights.clone()
+        return made[1:].clone(memory_format=torch.contiguous_format), query.look.weights.clone()
 
     @staticmethod
     def backward(ctx: Any, d_combined: Tensor | None, d_weights: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -312,42 +298,39 @@ class _AttendAfter(torch.autograd.Function):
         if wanted_again():
             plain = partial(_attend_after_plain, ctx.loop)
             return None, *through(plain, inputs, (d_combined, d_weights))
-        loop, combined = ctx.loop, ctx.combined
-        cells, rises, query, fed, joined = ctx.parts
+        loop, (cells, query, joined) = ctx.loop, ctx.parts
         for cell in cells:
             cell.begin_back([None] * len(cell.states))
-        for gap, rise in enumerate(rises):
-            rise.want(cells[gap + 1].d_projected)
         query.begin_back(d_weights)
-        fed.want(cells[0].d_projected)
-        top, on = cells[-1], operations(combined)
-        width = joined.inputs.shape[-1] - top.low.shape[-1]
-        take, through_tanh, made, d_made = (
-            on.take,
-            on.of(tanh_back),
-            on.steps(combined),
-            on.steps(joined.room()),
-        )
-        wanted = on.steps(torch.zeros_like(combined) if d_combined is None else d_combined.contiguous())
-        d_fed = take(torch.zeros_like(combined[0]))
-        for t in reversed(range(len(combined))):
+        top, d_given = cells[-1], joined.room()
+        on, size = operations(d_given), top.low.shape[-1]
+        width = joined.inputs.shape[-1] - size
+        take, through_tanh, d_made = on.take, on.of(tanh_back), on.steps(d_given)
+        made = on.steps(cells[0].entering[1:])
+        wanted = on.steps(torch.zeros_like(d_given) if d_combined is None else d_combined.contiguous())
+        d_fed = take(torch.zeros_like(cells[0].entering[0]))
+        for t in reversed(range(top.steps)):
             through_tanh(wanted[t], d_fed, made[t], d_made[t])
             d_joined = take(joined.back(t))
-            top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
-            for gap in reversed(range(len(rises))):
-                d_below = rises[gap].back(t)
+            d_below = top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
+            for gap in reversed(range(len(cells) - 1)):
                 if loop.masks is not None:
-                    d_below.mul_(loop.masks[gap][t])
-                cells[gap].back(t, (take(d_below), 0))
-            d_fed = take(fed.back(t))
+                    d_below[:, :size].mul_(loop.masks[gap][t])
+                d_below = cells[gap].back(t, (take(d_below), 0))
+            d_fed = take(d_below)
+        weights, biases, feeds = zip(*(cell.gradients() for cell in cells), strict=True)
         return (
             None,
-            fed.gradients()[0],
-            joined.gradients()[0],
+            feeds[0],
+            *joined.gradients()[0],
             cells[0].d_projected.to(inputs[2].dtype),
             *query.gradients(),
-            *(grad for cell in cells for grad in cell.recur.gradients()),
-            *(grad for rise in rises for grad in rise.gradients()),
+            *(part for pair in zip(weights, biases, strict=True) for part in pair),
+            *(
+                part
+                for below, cell in zip(feeds[1:], cells[1:], strict=True)
+                for part in (below, column_sums(cell.d_projected))
+            ),
             *(grad for cell in cells for grad in cell.end_back()),
         )
 
@@ -412,10 +395,9 @@ class _Recur(torch.autograd.Function):
         *start: Tensor,
     ) -> tuple[Tensor, ...]:
         (named, live, reverse), projected = how, projected.contiguous()
-        cell = CELLS[named](weight, bias, start, len(projected), dtype, live, reverse)
-        given = operations(projected).steps(projected)
+        cell = CELLS[named](projected, weight, bias, start, dtype, live, reverse)
         for t in cell.order:
-            cell(t, given[t])
+            cell(t)
         ctx.how, ctx.cell = how, cell
         ctx.save_for_backward(projected, weight, bias, *start)
         ctx.set_materialize_grads(False)
@@ -434,7 +416,8 @@ class _Recur(torch.autograd.Function):
         wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
         for t in reversed(cell.order):
             cell.back(t, *([] if wanted is None else [(wanted[t], 0)]))
-        return None, None, cell.d_projected, *cell.recur.gradients(), *cell.end_back()
+        d_weight, d_bias, _ = cell.gradients()
+        return None, None, cell.d_projected, d_weight, d_bias, *cell.end_back()
 
 
 def _recur_plain(

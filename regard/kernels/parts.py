@@ -28,24 +28,17 @@ Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from 
 
 
 class Product:
-    """`W x + b`. Whoever uses it writes `inputs` and, going back, `grads`; both (T, R, width)."""
+    """`W x + b`, or that of several weights side by side, for steps whose inputs (T, R, width) stand in a block.
 
-    def __init__(
-        self,
-        weight: Tensor,
-        bias: Tensor | None,
-        steps: int,
-        rows: int,
-        dtype: torch.dtype,
-        inputs: Tensor | None = None,
-    ) -> None:
-        laid: type[Layouts] = operations(weight).of(Layouts)
-        self.layouts, self._biased = laid(weight, bias, dtype, rows), bias is not None
-        self.inputs = (
-            weight.new_empty(steps, rows, weight.shape[1], dtype=dtype) if inputs is None else inputs
-        )
-        self.given = self.inputs.unbind(0)
+    Whoever uses it writes them and, going back, `grads` (T, R, outputs).
+    """
+
+    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, inputs: Tensor) -> None:
+        laid: type[Layouts] = operations(inputs).of(Layouts)
+        self.layouts = laid(weights, bias, inputs.dtype, inputs.shape[1])
+        self.inputs, self.given = inputs, inputs.unbind(0)
         self.grads: Tensor = torch.empty(0)
+        self._widths, self._biased = [weight.shape[1] for weight in weights], bias is not None
         self._wanted: Sequence[Tensor] = ()
 
     def __call__(self, t: int, plus: Tensor | None = None, then: str = "none") -> Tensor:
@@ -65,47 +58,57 @@ class Product:
         self.grads, self._wanted = grads, grads.unbind(0)
         return grads
 
-    def gradients(self) -> tuple[Tensor, Tensor | None]:
-        """Of the weight and of the bias, from all steps."""
+    def gradients(self) -> tuple[list[Tensor], Tensor | None]:
+        """Of the weights and of the bias, from all steps."""
         grads, inputs = self.grads.flatten(0, 1), self.inputs.flatten(0, 1)
-        d_bias = None
-        if self._biased:
-            d_bias = torch.zeros(grads.shape[1], device=grads.device)
-            operations(grads)(add_columns, grads, d_bias)
         with torch.autocast(grads.device.type, enabled=False):
-            return (grads.t() @ inputs).float(), d_bias
+            joined = grads.t() @ inputs
+        weights = [part.float().contiguous() for part in joined.split(self._widths, dim=1)]
+        return weights, column_sums(self.grads) if self._biased else None
+
+
+def column_sums(grads: Tensor) -> Tensor:
+    """The gradient of a bias, from those of all steps (T, R, outputs)."""
+    sums = torch.zeros(grads.shape[-1], device=grads.device)
+    operations(grads)(add_columns, grads.flatten(0, 1), sums)
+    return sums
 
 
 class Cell:
-    """A recurrent cell; `hidden` (T + 1, R, H) begins with the state before the first step.
+    """A recurrent cell over steps of which `projected` (T, R, G) is what their inputs make of its gates.
 
-    If `reverse`, the `order` of the steps is from the last to the first, and `hidden` ends with that state.
+    `hidden` (T + 1, R, H) begins with the state before the first step; if `reverse`, the `order` of the steps is from
+    the last to the first, and `hidden` ends with that state. `live` (T, R) is False where a row has ended and keeps
+    its state. `take` gives a tensor as its loops take it.
 
-    `live` (T, R) is False where a row has ended and keeps its state. `take` gives a tensor as its loops take it.
+    With a weight `below` (G, X), its product with what is written into the first X columns of `entering` (T + 1, R,
+    X or more) before each step is added to `projected`; nobody reads the last of them.
     """
 
     parts: ClassVar[int]
     gates: ClassVar[int]
     loops: ClassVar[tuple[Any, Any]]  # forwards and back, over the numbers of a step
+    entering: Tensor
 
     def __init__(
         self,
+        projected: Tensor,
         weight: Tensor,
         bias: Tensor,
         start: Sequence[Tensor],
-        steps: int,
         dtype: torch.dtype,
-        live: Tensor | None,
+        live: Tensor | None = None,
         reverse: bool = False,
+        below: Tensor | None = None,
     ) -> None:
         self._before, self._after = (
             (1, 0) if reverse else (0, 1)
         )  # where a step's states stand, from its number on
+        self.steps = steps = len(projected)
         self.order, begin = range(steps)[:: -1 if reverse else 1], steps * self._before
         (rows, size), device, on = start[0].shape, start[0].device, operations(start[0])
         self.take, self._steps, (self._forth, self._back_over) = on.take, on.steps, map(on.of, self.loops)
         self._add = on.of(_add_parts)
-        self.steps = steps
         self.states = [torch.empty(steps + 1, rows, size, device=device) for _ in start]
         for states, first in zip(self.states, start, strict=True):
             states[begin] = first
@@ -114,8 +117,6 @@ class Cell:
         self.low = self.hidden if dtype == torch.float32 else torch.empty_like(self.hidden, dtype=dtype)
         self.low[begin] = self.hidden[begin]
         self.read, self._lows = self.low.unbind(0), on.steps(self.low)
-        given = self.low[self._before : steps + self._before]
-        self.recur = Product(weight, bias, steps, rows, dtype, inputs=given)
         alive = (
             torch.ones(1, dtype=torch.bool, device=device).expand(steps, rows).contiguous()
             if live is None
@@ -124,14 +125,24 @@ class Cell:
         self._alive = on.steps(alive)
         self._acts = on.steps(torch.empty(steps, rows, self.gates * size, device=device))
         self._blocks = [on.steps(states) for states in self.states]
+        self._enter(projected, below, weight, bias)
 
     @property
     def made(self) -> list[Tensor]:
         """The states after each step (T, R, H), in the places of the steps."""
         return [states[self._after : self.steps + self._after] for states in self.states]
 
-    def __call__(self, t: int, projected: Any) -> None:
-        """Take a step: fills `hidden` and `low`. What was `projected` comes as loops take it."""
+    @property
+    def _before_steps(self) -> Tensor:
+        """The hidden states before each step, as products read them."""
+        return self.low[self._before : self.steps + self._before]
+
+    def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
+        """Make the products of a step."""
+        raise TypeError(f"{type(self).__name__} promises products but has none")
+
+    def __call__(self, t: int) -> None:
+        """Take a step: fills `hidden` and `low`."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
@@ -145,37 +156,57 @@ class Cell:
         ]
         self._from_after = [self.take(d) for d in self._last]
         self._d_hidden = torch.empty_like(first)
-        self._total, self._back = self.take(self._d_hidden), self.take(torch.zeros_like(self.low[0]))
+        self._total, self._back = self.take(self._d_hidden), (self.take(torch.zeros_like(self.low[0])), 0)
 
-    def back(self, t: int, *d_hidden: Part) -> None:
-        """From the gradient of a step's hidden state, in two parts at most to be added, to that of `projected`."""
+    def back(self, t: int, *d_hidden: Part) -> Tensor:
+        """From the gradient of a step's hidden state, in two parts at most to be added, to that of `projected`.
+
+        Gives, in its first columns, that of what was written into `entering`.
+        """
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """The gradients of the states before the first step."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
+    def gradients(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Of weight, bias, and the weight for what is below."""
+        raise TypeError(f"{type(self).__name__} promises gradients but has none")
+
     def _room(self) -> Tensor:
         raise TypeError(f"{type(self).__name__} has no room")
 
     def _wanted(self, d_hidden: Sequence[Part]) -> Any:
         """All that is wanted of a hidden state: by rows that keep it, by the product of the next step, by others."""
-        nothing = self._back, 0
-        one, other = (*d_hidden, nothing, nothing)[:2]
-        self._add(self._from_after[0], self._back, len(d_hidden), *one, *other, self._total)
+        one, other = (*d_hidden, self._back, self._back)[:2]
+        self._add(self._from_after[0], *self._back, len(d_hidden), *one, *other, self._total)
         return self._total
 
 
 class LSTM(Cell):
-    """Two parts, hidden state and cell."""
+    """Two parts, hidden state and cell; what is below and the hidden state are multiplied side by side."""
 
     parts, gates, loops = 2, 4, (_lstm_forward, _lstm_backward)
 
-    def __call__(self, t: int, projected: Any) -> None:
+    def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
+        self._projected, self._width = self._steps(projected), 0 if below is None else below.shape[1]
+        self._own: Sequence[Tensor] = ()
+        if below is None:
+            self.recur = Product([weight], bias, self._before_steps)
+            return
+        steps, rows, size = self.low.shape
+        self.entering = self.low.new_empty(steps, rows, self._width + size)
+        self._own = self.entering[:, :, self._width :].unbind(0)
+        self._own[0].copy_(self.read[0])
+        self.recur = Product([below, weight], bias, self.entering[: self.steps])
+
+    def __call__(self, t: int) -> None:
         """As `cells.lstm`."""
         (hidden, cell), old, new = self._blocks, t + self._before, t + self._after
-        given = projected, self.take(self.recur(t)), hidden[old], cell[old], self._alive[t]
+        given = self._projected[t], self.take(self.recur(t)), hidden[old], cell[old], self._alive[t]
         self._forth(*given, self._acts[t], hidden[new], cell[new], self._lows[new])
+        if self._own:
+            self._own[new].copy_(self.read[new])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """As of every cell; the gradient of the cell's inner state is read from one tensor and written to another."""
@@ -183,20 +214,28 @@ class LSTM(Cell):
         self._other = torch.empty_like(self._last[1])
         self._spare = self.take(self._other)
 
-    def back(self, t: int, *d_hidden: Part) -> None:
-        """One gradient for both products."""
+    def back(self, t: int, *d_hidden: Part) -> Tensor:
+        """One gradient for all products."""
         total, (kept, d_cell), cell = self._wanted(d_hidden), self._from_after, self._blocks[1]
         states = cell[t + self._before], cell[t + self._after]
         given = self._acts[t], *states, self._alive[t], total, d_cell
         self._back_over(*given, self._d_gates[t], kept, self._spare)
         self._from_after, self._spare = [kept, self._spare], d_cell
         self._last[1], self._other = self._other, self._last[1]
-        self._back = self.take(self.recur.back(t))
+        d_entering = self.recur.back(t)
+        self._back = self.take(d_entering), self._width
+        return d_entering
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of hidden state and cell."""
         self._wanted(d_hidden)
         return [self._d_hidden.clone(), self._last[1]]
+
+    def gradients(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As of every cell."""
+        weights, bias = self.recur.gradients()
+        assert bias is not None
+        return weights[-1], bias, weights[0] if self._own else None
 
     def _room(self) -> Tensor:
         return self.recur.room()
@@ -207,13 +246,25 @@ class GRU(Cell):
 
     parts, gates, loops = 1, 3, (_gru_forward, _gru_backward)
 
-    def __call__(self, t: int, projected: Any) -> None:
+    def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
+        self.recur, self._rise = Product([weight], bias, self._before_steps), None
+        if below is None:
+            self._projected = self._steps(projected)
+        else:
+            self._given = projected.unbind(0)
+            self.entering = self.low.new_empty(*self.low.shape[:2], below.shape[1])
+            self._rise = Product([below], None, self.entering[: self.steps])
+
+    def __call__(self, t: int) -> None:
         """As `cells.gru`."""
         hidden, recurrent, new = self._blocks[0], self.recur(t), t + self._after
         if t == self.order[0]:
             block = recurrent.new_empty(self.steps, *recurrent.shape)
             self._products, self._keep = self._steps(block), block.unbind(0)
         self._keep[t].copy_(recurrent)
+        projected = (
+            self._projected[t] if self._rise is None else self.take(self._rise(t, plus=self._given[t]))
+        )
         given = projected, self._products[t], hidden[t + self._before], self._alive[t]
         self._forth(*given, self._acts[t], hidden[new], self._lows[new])
 
@@ -221,19 +272,29 @@ class GRU(Cell):
         """As of every cell."""
         super().begin_back(d_last)
         self._d_recurrent = self._steps(self.recur.grads)
+        if self._rise is not None:
+            self._rise.want(self.d_projected)
 
-    def back(self, t: int, *d_hidden: Part) -> None:
+    def back(self, t: int, *d_hidden: Part) -> Tensor:
         """The gradient of `projected`."""
         total, d_old = self._wanted(d_hidden), self._from_after[0]
         old = self._blocks[0][t + self._before]
         given = self._acts[t], self._products[t], old, self._alive[t], total
         self._back_over(*given, self._d_gates[t], self._d_recurrent[t], d_old)
-        self._back = self.take(self.recur.back(t))
+        d_state = self.recur.back(t)
+        self._back = self.take(d_state), 0
+        return d_state if self._rise is None else self._rise.back(t)
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of the hidden state."""
         self._wanted(d_hidden)
         return [self._d_hidden.clone()]
+
+    def gradients(self) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As of every cell."""
+        (weight,), bias = self.recur.gradients()
+        assert bias is not None
+        return weight, bias, None if self._rise is None else self._rise.gradients()[0][0]
 
     def _room(self) -> Tensor:
         return torch.empty_like(self.recur.room())
@@ -294,18 +355,19 @@ class Look:
 
 @kernel
 def tanh_back(d_made, more, made, d_given):  # type: ignore[no-untyped-def]
-    """The gradient of what tanh was given, from two parts of the gradient of what it made."""
-    for r in prange(len(made)):
+    """The gradient of what tanh was given, from two parts of the gradient of what it made, in their first columns."""
+    for r in prange(len(d_given)):
         d, m, y, out = d_made[r], more[r], made[r], d_given[r]
-        for j in range(len(y)):
+        for j in range(len(out)):
             out[j] = like(out, (wide(d[j]) + wide(m[j])) * (f32(1) - wide(y[j]) * wide(y[j])))
 
 
 @kernel
-def _add_parts(kept, back, more, one, first, other, second, total):  # type: ignore[no-untyped-def]
+def _add_parts(kept, back, start, more, one, first, other, second, total):  # type: ignore[no-untyped-def]
     """The sum of what is always there, and of the first `more` (at most two) of the others' columns."""
     for r in prange(len(total)):
-        out, size, a, b = total[r], total.shape[1], kept[r], back[r]
+        out, size = total[r], total.shape[1]
+        a, b = kept[r], back[r, start : start + size]
         for j in range(size):
             out[j] = a[j] + wide(b[j])
         if more > 0:

@@ -354,7 +354,7 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
     if dtype != weight.dtype and len(
         rows
     ):  # a weight that was cast and laid out once serves the next batch too
-        return Layouts(weight, bias, dtype, MOST_PACKED_ROWS).forwards(rows.to(dtype).contiguous())
+        return Layouts([weight], bias, dtype, MOST_PACKED_ROWS).forwards(rows.to(dtype).contiguous())
     return F.linear(rows, weight, bias)
 
 

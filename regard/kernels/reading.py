@@ -67,7 +67,7 @@ class _Reading:
         """A product and a kernel a step."""
         first, *others = self.start
         steps, (rows, size) = len(self.projected), first.shape
-        product = Layouts(self.weight, self.bias, dtype, rows)
+        product = Layouts([self.weight], self.bias, dtype, rows)
         move = _lstm_forward if self.cell == "lstm" else _gru_forward
         hidden, low = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `low`: as products read it
         kept, room = [other.clone() for other in others], [torch.empty_like(other) for other in others]

@@ -14,14 +14,13 @@ needs_units = pytest.mark.skipif(
 )
 
 
-def products(
-    weight: torch.Tensor, rows: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def check_products(*weights: torch.Tensor, rows: int = 16) -> None:
     """Forwards and back by packed weights, and by ordinary ones."""
-    given, grads = (torch.randn(rows, size).bfloat16() for size in weight.shape[::-1])
-    laid = layouts.Layouts(weight, None, torch.bfloat16, rows)
-    matrix = weight.detach().bfloat16()
-    return laid.forwards(given), given @ matrix.t(), laid.backwards(grads), grads @ matrix
+    matrix = torch.cat(weights, dim=1).detach().bfloat16()
+    given, grads = (torch.randn(rows, size).bfloat16() for size in matrix.shape[::-1])
+    laid = layouts.Layouts(weights, None, torch.bfloat16, rows)
+    made = laid.forwards(given), laid.backwards(grads)
+    torch.testing.assert_close(made, (given @ matrix.t(), grads @ matrix), atol=0.1, rtol=0.02)
 
 
 @needs_units
@@ -31,9 +30,7 @@ def test_products_follow_a_weight_that_changes(shape: tuple[int, int], how: str)
     weight = torch.nn.Parameter(torch.randn(shape))
     optimiser = torch.optim.Adam([weight], lr=0.5, fused=True)
     for _ in range(3):
-        forwards, expected, back, expected_back = products(weight, 16)
-        torch.testing.assert_close(forwards, expected, atol=0.1, rtol=0.02)
-        torch.testing.assert_close(back, expected_back, atol=0.1, rtol=0.02)
+        check_products(weight)
         if how == "in place":
             with torch.no_grad():
                 weight.normal_()
@@ -48,10 +45,29 @@ def test_products_follow_a_weight_that_changes(shape: tuple[int, int], how: str)
 def test_a_weight_that_begins_as_zeros() -> None:
     weight = torch.nn.Parameter(torch.zeros(192, 128))
     for _ in range(2):
-        forwards, expected, back, expected_back = products(weight, 16)
-        torch.testing.assert_close((forwards, back), (expected, expected_back), atol=0.1, rtol=0.02)
+        check_products(weight)
         with torch.no_grad():
             weight.normal_()
+
+
+@needs_units
+@pytest.mark.parametrize("widths", [(64, 128), (128, 64, 192), (32, 50), (33, 31)])
+@pytest.mark.parametrize("changed", [0, -1])
+def test_weights_side_by_side_of_which_one_changes(widths: tuple[int, ...], changed: int) -> None:
+    weights = [torch.randn(128, width) for width in widths]
+    for _ in range(3):
+        check_products(*weights)
+        weights[changed].normal_()
+
+
+@needs_units
+def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
+    weight, one, other = (torch.randn(128, 64) for _ in range(3))
+    laid = [layouts.Layouts([weight, beside], None, torch.bfloat16, 16) for beside in (one, other)]
+    given = torch.randn(16, 128).bfloat16()
+    for made, beside in zip(laid, (one, other), strict=True):
+        expected = given @ torch.cat([weight, beside], dim=1).bfloat16().t()
+        torch.testing.assert_close(made.forwards(given), expected, atol=0.1, rtol=0.02)
 
 
 @needs_units
@@ -60,10 +76,10 @@ def test_our_kernels_write_what_onednn_would_have_laid_out() -> None:
     for transposed in (False, True):
         matrix = (weight.t() if transposed else weight).bfloat16().contiguous()
         packed = torch.ops.mkldnn._reorder_linear_weight(matrix, 16)
-        room = layouts._room(weight, packed, transposed, torch.bfloat16, 16)
+        room = layouts._room([weight], packed, transposed, torch.bfloat16, 16)
         if room is None:
             pytest.skip("oneDNN lays weights out in another way on this CPU")
         before = room.memory.copy()
         room.memory[:] = 0
-        layouts._write(weight, transposed, room.memory)
+        layouts._write([weight], transposed, room.memory)
         assert (room.memory == before).all()

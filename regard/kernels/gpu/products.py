@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+from regard.kernels.layouts import side_by_side
 
 
 class Weight:
@@ -13,9 +17,9 @@ class Weight:
     would not know the type that products run in.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
-        self.width = len(weight)
-        self._matrix = weight.detach().to(dtype)
+    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
+        self.width = len(weights[0])
+        self._matrix = side_by_side(weights, dtype)
         self._bias = None if bias is None else bias.detach().to(dtype)
 
     def forwards(self, rows: Tensor, plus: Tensor | None = None, then: str = "none") -> Tensor:

@@ -14,12 +14,21 @@ def add_columns(matrix: Tensor, sums: Tensor) -> None:
 
 
 def add_parts(
-    kept: Tensor, back: Tensor, more: int, one: Tensor, first: int, other: Tensor, second: int, total: Tensor
+    kept: Tensor,
+    back: Tensor,
+    start: int,
+    more: int,
+    one: Tensor,
+    first: int,
+    other: Tensor,
+    second: int,
+    total: Tensor,
 ) -> None:
     """The twin of numba's."""
-    torch.add(kept, back, out=total)
-    for part, start in [(one, first), (other, second)][:more]:
-        total.add_(part[:, start : start + total.shape[1]])
+    width = total.shape[1]
+    torch.add(kept, back[:, start : start + width], out=total)
+    for part, begin in [(one, first), (other, second)][:more]:
+        total.add_(part[:, begin : begin + width])
 
 
 def scale(given: Tensor, by: Tensor, made: Tensor) -> None:
@@ -34,17 +43,20 @@ def turn(matrix: Tensor, by: Tensor | float, turned: Tensor) -> None:
 
 def tanh_back(d_made: Tensor, more: Tensor, made: Tensor, d_given: Tensor) -> None:
     """The twin of numba's."""
-    width = block(made.numel(), 1024)
-    _tanh_back[(triton.cdiv(made.numel(), width),)](
-        d_made, more, made, d_given, made.numel(), BLOCK=width, **OPTIONS
+    rows, size = d_given.shape
+    width = block(size, 1024)
+    apart = d_made.stride(0), more.stride(0), made.stride(0)
+    _tanh_back[(rows, triton.cdiv(size, width))](
+        d_made, more, made, d_given, *apart, size, BLOCK=width, **OPTIONS
     )
 
 
 @triton.jit
-def _tanh_back(d_made, more, made, d_given, size, BLOCK: tl.constexpr):
-    j = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+def _tanh_back(d_made, more, made, d_given, of_d_made, of_more, of_made, size, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    j = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = j < size
-    d = tl.load(d_made + j, mask=inside, other=0.0).to(tl.float32)
-    d += tl.load(more + j, mask=inside, other=0.0).to(tl.float32)
-    y = tl.load(made + j, mask=inside, other=0.0).to(tl.float32)
-    tl.store(d_given + j, d * (1 - y * y), mask=inside)
+    d = tl.load(d_made + row * of_d_made + j, mask=inside, other=0.0).to(tl.float32)
+    d += tl.load(more + row * of_more + j, mask=inside, other=0.0).to(tl.float32)
+    y = tl.load(made + row * of_made + j, mask=inside, other=0.0).to(tl.float32)
+    tl.store(d_given + row * size + j, d * (1 - y * y), mask=inside)

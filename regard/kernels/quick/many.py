@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from regard.kernels.cells import _gru_forward
 from regard.kernels.compiled import array, kernel, larger, like, prange, sigmoid, tanh, wide
-from regard.kernels.layouts import Layouts, beside
+from regard.kernels.layouts import Layouts
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import autocast_dtype
 from regard.kernels.quick.pages import Pages
@@ -35,8 +35,9 @@ class Many:
 
         def laid(*products: nn.Linear | None) -> Layouts:
             given = [product for product in products if product is not None]
-            biases = [product.bias for product in given if product.bias is not None]
-            return beside([product.weight for product in given], biases, self._dtype, ROWS)
+            biases = [product.bias.detach() for product in given if product.bias is not None]
+            bias = torch.stack(biases).sum(0) if biases else None
+            return Layouts([product.weight for product in given], bias, self._dtype, ROWS)
 
         looking = parts.looking
         feeds = [parts.feed, *(None for _ in parts.layers[1:])]
@@ -46,7 +47,7 @@ class Many:
             laid(layer.project, feed, None if parts.gru else layer.recur)
             for layer, feed in zip(parts.layers, feeds, strict=True)
         ]
-        self._query = None if looking.W is None else beside([looking.W], [], self._dtype, ROWS)
+        self._query = None if looking.W is None else Layouts([looking.W], None, self._dtype, ROWS)
         self._combine, self._head = laid(*parts.combine), laid(parts.head)
         self._table = array(parts.embedding.weight)
         self._memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
