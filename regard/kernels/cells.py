@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import f32, kernel, like, prange, sigmoid, tanh, wide
+from regard.kernels.compiled import broad, f32, inner, kernel, like, narrow, prange, sigmoid, tanh, wide
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
 
@@ -158,22 +158,35 @@ def _room(state: Tensor, *shape: int) -> Tensor:
 # Each loop below touches few arrays, from 0 on, so that the compiler can tell them apart and use vector instructions.
 
 
+@inner
+def _keep(acts, gates, least):  # type: ignore[no-untyped-def]
+    """Gates of one kind, sigmoids from 0 on or tanhs from -1 on, as they are kept for the way back."""
+    for j in range(len(acts)):
+        gates[j] = narrow(gates, acts[j], least)
+
+
+@inner
+def _as_kept(gates, acts, least):  # type: ignore[no-untyped-def]
+    for j in range(len(acts)):
+        acts[j] = broad(gates[j], least)
+
+
 @kernel
 def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, read):  # type: ignore[no-untyped-def]
     """`read` is the new hidden state once more, in the numbers that products read; it may be the same array.
 
-    Without `gates` nobody will go back.
+    Without `gates` nobody will go back; they may be kept in 16 bits.
     """
     rows, size = cell.shape
     for r in prange(rows):
-        c, h, old, kept, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
+        c, h, old, before, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
         x, u = projected[r], recurrent[r]
-        acts = np.empty(4 * size, np.float32) if gates is None else gates[r]
+        acts = np.empty(4 * size, np.float32)
         if not alive[r]:
             for j in range(size):
                 c[j] = old[j]
             for j in range(size):
-                h[j] = kept[j]
+                h[j] = before[j]
             for j in range(size):
                 low[j] = like(low, h[j])
             continue
@@ -189,6 +202,11 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
         leave, x_leave, u_leave = acts[3 * size :], x[3 * size :], u[3 * size :]
         for j in range(size):
             leave[j] = sigmoid(wide(x_leave[j]) + wide(u_leave[j]))
+        if gates is not None:
+            kept = gates[r]
+            _keep(acts[: 2 * size], kept[: 2 * size], f32(0))
+            _keep(new, kept[2 * size : 3 * size], f32(-1))
+            _keep(leave, kept[3 * size :], f32(0))
         for j in range(size):
             c[j] = forget[j] * old[j] + enter[j] * new[j]
         for j in range(size):
@@ -211,8 +229,12 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
             for j in range(size):
                 dk[j] = dh[j]
             continue
-        enter, forget = gates[r, :size], gates[r, size : 2 * size]
-        candidate, leave = gates[r, 2 * size : 3 * size], gates[r, 3 * size :]
+        kept, acts = gates[r], np.empty(4 * size, np.float32)
+        enter, forget = acts[:size], acts[size : 2 * size]
+        candidate, leave = acts[2 * size : 3 * size], acts[3 * size :]
+        _as_kept(kept[: 2 * size], acts[: 2 * size], f32(0))
+        _as_kept(kept[2 * size : 3 * size], candidate, f32(-1))
+        _as_kept(kept[3 * size :], leave, f32(0))
         for j in range(size):
             dk[j] = tanh(after[j])
         d_leave = dg[3 * size :]
@@ -246,7 +268,7 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type
                 low[j] = like(low, h[j])
             continue
         x, u = projected[r], recurrent[r]
-        acts = np.empty(3 * size, np.float32) if gates is None else gates[r]
+        acts = np.empty(3 * size, np.float32)
         reset, keep = acts[:size], acts[size : 2 * size]
         for j in range(size):
             reset[j] = sigmoid(wide(x[j]) + wide(u[j]))
@@ -256,6 +278,9 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type
         candidate, x_new, u_new = acts[2 * size :], x[2 * size :], u[2 * size :]
         for j in range(size):
             candidate[j] = tanh(wide(x_new[j]) + reset[j] * wide(u_new[j]))
+        if gates is not None:
+            _keep(acts[: 2 * size], gates[r, : 2 * size], f32(0))
+            _keep(candidate, gates[r, 2 * size :], f32(-1))
         for j in range(size):
             h[j] = candidate[j] + keep[j] * (old[j] - candidate[j])
         for j in range(size):
@@ -276,7 +301,10 @@ def _gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, 
             for j in range(size):
                 dh[j] = d[j]
             continue
-        reset, keep, candidate = gates[r, :size], gates[r, size : 2 * size], gates[r, 2 * size :]
+        acts = np.empty(3 * size, np.float32)
+        reset, keep, candidate = acts[:size], acts[size : 2 * size], acts[2 * size :]
+        _as_kept(gates[r, : 2 * size], acts[: 2 * size], f32(0))
+        _as_kept(gates[r, 2 * size :], candidate, f32(-1))
         u_new, dx_new, du_new = products[r, 2 * size :], dx[2 * size :], du[2 * size :]
         for j in range(size):
             dh[j] = d[j] * (f32(1) - keep[j]) * (f32(1) - candidate[j] * candidate[j])

@@ -43,7 +43,10 @@ drawn: Any
 larger: Any
 wide: Any
 like: Any
+narrow: Any
+broad: Any
 _HELPER = {"contract", "nsz"}
+LAST_PLACE = 65535  # of those that 16 bits tell apart
 
 
 def kernel(function: Kernel) -> Kernel:
@@ -85,7 +88,7 @@ def match_threads() -> None:
 
 
 if not AVAILABLE:
-    exp = tanh = sigmoid = drawn = larger = wide = like = None
+    exp = tanh = sigmoid = drawn = larger = wide = like = narrow = broad = None
 else:
     _helper = numba.njit(forceinline=True, fastmath=_HELPER, error_model="numpy")
 
@@ -97,6 +100,9 @@ else:
         attributes = builder.function.attributes
         if isinstance(attributes, set):  # llvmlite knows no such attribute, and would refuse it
             set.add(attributes, '"prefer-vector-width"="512"')
+
+    def _float(number: float) -> Any:
+        return ir.Constant(ir.FloatType(), number)
 
     def _bits(builder: Any, value: Any) -> Any:
         return builder.bitcast(value, ir.IntType(32))
@@ -186,6 +192,34 @@ else:
             return builder.trunc(builder.lshr(rounded, half), ir.IntType(16))
 
         return target.dtype(target, types.float32), generate
+
+    @intrinsic
+    def narrow(context: Any, target: Any, x: Any, least: Any) -> Any:
+        """A float32 from `least` to 1 as an array keeps it: itself, or in 16 bits its place between the two."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
+            if target.dtype != types.uint16:
+                return args[1]
+            above, number = builder.fsub(args[1], args[2]), ir.IntType(32)
+            place = builder.fdiv(builder.fmul(above, _float(LAST_PLACE)), builder.fsub(_float(1), args[2]))
+            return builder.trunc(builder.fptosi(builder.fadd(place, _float(0.5)), number), ir.IntType(16))
+
+        return target.dtype(target, types.float32, types.float32), generate
+
+    @intrinsic
+    def broad(context: Any, x: Any, least: Any) -> Any:
+        """What `narrow` kept, as a float32."""
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _full_vectors(builder)
+            if x != types.uint16:
+                return args[0]
+            place = builder.sitofp(builder.zext(args[0], ir.IntType(32)), ir.FloatType())
+            apart = builder.fdiv(builder.fsub(_float(1), args[1]), _float(LAST_PLACE))
+            return builder.fadd(builder.fmul(place, apart), args[1])
+
+        return types.float32(x, types.float32), generate
 
     _ROUND = f32(12582912.0)  # 1.5 · 2^23: adding it leaves no room for a fraction
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
-from regard.kernels.parts import CELLS, Cell, Look, Product, column_sums, tanh_back
+from regard.kernels.parts import CELLS, Cell, Look, Product, Rise, column_sums, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
 from regard.kernels.reading import read
 
@@ -274,20 +275,17 @@ class _AttendAfter(torch.autograd.Function):
         states = joined.inputs[:, :, -size:].unbind(0)
         made = cells[0].entering[:, :, :width]  # what is fed at each step, then the last
         made[0] = 0
-        entering = [cell.entering[:, :, :size].unbind(0) for cell in cells[1:]]
+        masks = [None] * (loop.layers - 1) if loop.masks is None else loop.masks
+        rises = [Rise(*pair, mask) for pair, mask in zip(pairwise(cells), masks, strict=True)]
         for t, fed in enumerate(made[1:].unbind(0)):
             cells[0](t)
-            for gap, raised in enumerate(entering):
-                below = cells[gap].read[t + 1]
-                if loop.masks is None:
-                    raised[t].copy_(below)
-                else:
-                    torch.mul(below, loop.masks[gap][t], out=raised[t])
-                cells[gap + 1](t)
+            for rise, cell in zip(rises, cells[1:], strict=True):
+                rise(t)
+                cell(t)
             states[t].copy_(top.read[t + 1])
             query(t, contexts[t])
             fed.copy_(joined(t, then="tanh"))
-        ctx.loop, ctx.parts = loop, (cells, query, joined)
+        ctx.loop, ctx.parts = loop, (cells, rises, query, joined)
         ctx.save_for_backward(feed, combine, projected, *more)
         ctx.set_materialize_grads(False)
         return made[1:].clone(memory_format=torch.contiguous_format), query.look.weights.clone()
@@ -298,7 +296,7 @@ class _AttendAfter(torch.autograd.Function):
         if wanted_again():
             plain = partial(_attend_after_plain, ctx.loop)
             return None, *through(plain, inputs, (d_combined, d_weights))
-        loop, (cells, query, joined) = ctx.loop, ctx.parts
+        cells, rises, query, joined = ctx.parts
         for cell in cells:
             cell.begin_back([None] * len(cell.states))
         query.begin_back(d_weights)
@@ -312,12 +310,10 @@ class _AttendAfter(torch.autograd.Function):
         for t in reversed(range(top.steps)):
             through_tanh(wanted[t], d_fed, made[t], d_made[t])
             d_joined = take(joined.back(t))
-            d_below = top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
-            for gap in reversed(range(len(cells) - 1)):
-                if loop.masks is not None:
-                    d_below[:, :size].mul_(loop.masks[gap][t])
-                d_below = cells[gap].back(t, (take(d_below), 0))
-            d_fed = take(d_below)
+            d_entering = top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
+            for cell, rise in zip(cells[-2::-1], rises[::-1], strict=True):
+                d_entering = cell.back(t, rise.back(t, d_entering))
+            d_fed = take(d_entering)
         weights, biases, feeds = zip(*(cell.gradients() for cell in cells), strict=True)
         return (
             None,

@@ -78,8 +78,9 @@ class Cell:
     """A recurrent cell over steps of which `projected` (T, R, G) is what their inputs make of its gates.
 
     `hidden` (T + 1, R, H) begins with the state before the first step; if `reverse`, the `order` of the steps is from
-    the last to the first, and `hidden` ends with that state. `live` (T, R) is False where a row has ended and keeps
-    its state. `take` gives a tensor as its loops take it.
+    the last to the first, and `hidden` ends with that state. `low` has it in the numbers of products: `read`, and, as
+    loops take them, `lows`, step by step. `live` (T, R) is False where a row has ended and keeps its state. `take`
+    gives a tensor as its loops take it.
 
     With a weight `below` (G, X), its product with what is written into the first X columns of `entering` (T + 1, R,
     X or more) before each step is added to `projected`; nobody reads the last of them.
@@ -113,17 +114,19 @@ class Cell:
         for states, first in zip(self.states, start, strict=True):
             states[begin] = first
         self.hidden = self.states[0]
-        # what products read; the same block in float32
+        # the same block in float32
         self.low = self.hidden if dtype == torch.float32 else torch.empty_like(self.hidden, dtype=dtype)
         self.low[begin] = self.hidden[begin]
-        self.read, self._lows = self.low.unbind(0), on.steps(self.low)
+        self.read, self.lows = self.low.unbind(0), on.steps(self.low)
         alive = (
             torch.ones(1, dtype=torch.bool, device=device).expand(steps, rows).contiguous()
             if live is None
             else live.contiguous()
         )
         self._alive = on.steps(alive)
-        self._acts = on.steps(torch.empty(steps, rows, self.gates * size, device=device))
+        kept = on.gates if dtype == torch.bfloat16 else torch.float32
+        acts = torch.empty(steps, rows, self.gates * size, device=device, dtype=kept)
+        self._acts = on.steps(acts)
         self._blocks = [on.steps(states) for states in self.states]
         self._enter(projected, below, weight, bias)
 
@@ -204,7 +207,7 @@ class LSTM(Cell):
         """As `cells.lstm`."""
         (hidden, cell), old, new = self._blocks, t + self._before, t + self._after
         given = self._projected[t], self.take(self.recur(t)), hidden[old], cell[old], self._alive[t]
-        self._forth(*given, self._acts[t], hidden[new], cell[new], self._lows[new])
+        self._forth(*given, self._acts[t], hidden[new], cell[new], self.lows[new])
         if self._own:
             self._own[new].copy_(self.read[new])
 
@@ -266,7 +269,7 @@ class GRU(Cell):
             self._projected[t] if self._rise is None else self.take(self._rise(t, plus=self._given[t]))
         )
         given = projected, self._products[t], hidden[t + self._before], self._alive[t]
-        self._forth(*given, self._acts[t], hidden[new], self._lows[new])
+        self._forth(*given, self._acts[t], hidden[new], self.lows[new])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """As of every cell."""
@@ -301,6 +304,34 @@ class GRU(Cell):
 
 
 CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU}
+
+
+class Rise:
+    """From a layer to the one above: the lower's hidden state enters the upper, through a mask if there is one."""
+
+    def __init__(self, lower: Cell, upper: Cell, mask: Tensor | None) -> None:
+        on, size = operations(upper.entering), lower.low.shape[-1]
+        self._take, self._masked = on.take, on.of(masked)
+        self._lower, self._mask = lower, None if mask is None else on.steps(mask)
+        if mask is None:
+            self._entering: Sequence[Any] = upper.entering[:, :, :size].unbind(0)
+        else:
+            self._entering = on.steps(upper.entering)
+            self._d_below = on.take(torch.empty_like(lower.low[0]))
+
+    def __call__(self, t: int) -> None:
+        """After the step of the lower layer, before that of the upper one."""
+        if self._mask is None:
+            self._entering[t].copy_(self._lower.read[t + 1])
+        else:
+            self._masked(self._lower.lows[t + 1], self._mask[t], self._entering[t])
+
+    def back(self, t: int, d_entering: Tensor) -> Part:
+        """What is wanted of the lower's hidden state, from the gradient of what entered the upper layer."""
+        if self._mask is None:
+            return self._take(d_entering), 0
+        self._masked(self._take(d_entering), self._mask[t], self._d_below)
+        return self._d_below, 0
 
 
 class Look:
@@ -360,6 +391,15 @@ def tanh_back(d_made, more, made, d_given):  # type: ignore[no-untyped-def]
         d, m, y, out = d_made[r], more[r], made[r], d_given[r]
         for j in range(len(out)):
             out[j] = like(out, (wide(d[j]) + wide(m[j])) * (f32(1) - wide(y[j]) * wide(y[j])))
+
+
+@kernel
+def masked(given, mask, made):  # type: ignore[no-untyped-def]
+    """The product with a mask, in as many first columns as that has."""
+    for r in prange(len(mask)):
+        one, m, out = given[r], mask[r], made[r]
+        for j in range(len(m)):
+            out[j] = like(out, wide(one[j]) * wide(m[j]))
 
 
 @kernel

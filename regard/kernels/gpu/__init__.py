@@ -11,7 +11,7 @@ from regard.kernels.gpu.cells import gru_backward, gru_forward, lstm_backward, l
 from regard.kernels.gpu.look import look_additive, look_additive_back, look_dot, look_dot_back
 from regard.kernels.gpu.loss import softmax_minus_target
 from regard.kernels.gpu.products import Weight
-from regard.kernels.gpu.sums import add_columns, add_parts, scale, tanh_back, turn
+from regard.kernels.gpu.sums import add_columns, add_parts, masked, scale, tanh_back, turn
 
 TWINS = {
     "Layouts": Weight,
@@ -29,6 +29,7 @@ TWINS = {
     "_scale": scale,
     "_softmax_minus_target": softmax_minus_target,
     "add_columns": add_columns,
+    "masked": masked,
     "tanh_back": tanh_back,
     "turn": turn,
 }
