@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import f32, inner, kernel, prange, tanh
+from regard.kernels.compiled import f32, inner, kernel, prange, tanh, wide
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
 from regard.kernels.products import backward_pass, current_loop, full
@@ -98,7 +98,7 @@ def _additive_forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
 def add_gradients(q, k, v, d, y, dq, dk, dv):  # type: ignore[no-untyped-def]
     """Add what `d`, the gradient of `v · tanh(q + k)`, gives to those of q, k and v; `y` is room to work in."""
     for a in range(len(v)):
-        y[a] = tanh(q[a] + k[a])
+        y[a] = tanh(q[a] + wide(k[a]))
     for a in range(len(v)):
         dv[a] += d * y[a]
     for a in range(len(v)):

@@ -183,7 +183,7 @@ class _Query:
         self._on = operations(inputs)
         self._product = None if project is None else Product([project], None, inputs)
         self._inputs, self._queries = inputs, list(self._on.steps(inputs))
-        self.look = Look(keys, values, loop.valid, v, loop.scale, steps)
+        self.look = Look(keys, values, loop.valid, v, loop.scale, steps, loop.dtype)
 
     def __call__(self, t: int, context: Any) -> None:
         """Write the context of a step into the first columns."""
@@ -204,7 +204,7 @@ class _Query:
 
     def gradients(self) -> list[Tensor | None]:
         """Of keys, values, W and v."""
-        memory = [self.look.d_keys, self.look.d_values]
+        memory = [self.look.d_keys, self.look.d_values()]
         if self._product is None:
             return [*memory, None, None]
         return [*memory, *self._product.gradients()[0], self.look.d_v.sum(dim=0)]

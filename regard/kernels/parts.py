@@ -338,6 +338,7 @@ class Look:
     """Scores, softmax over the places that are valid, and the weighted sum: attention from query to context.
 
     The score is `v · tanh(q + k)`, or `scale · q · k` without v. `weights` (T, R, S); the temperature divides scores.
+    Keys and values are read at every step, in the numbers of products.
     """
 
     def __init__(
@@ -348,15 +349,18 @@ class Look:
         v: Tensor | None,
         scale: float,
         steps: int,
+        dtype: torch.dtype,
     ) -> None:
         on = operations(keys)
-        self._take, self._steps = on.take, on.steps
+        self._take, self._steps, self._dtype = on.take, on.steps, dtype
         self._forth, self._back_over = map(
             on.of, (_look_dot, _look_dot_back) if v is None else (_look_additive, _look_additive_back)
         )
+        self._values_back = on.of(_add_values_back)
         self.weights = torch.empty(steps, *valid.shape, device=keys.device)
         self._made = on.steps(self.weights)
-        self._memory = [on.take(tensor.contiguous()) for tensor in (keys, values, valid)]
+        memory = keys.to(dtype), values.to(dtype), valid
+        self._memory = [on.take(tensor.contiguous()) for tensor in memory]
         self._score = (scale,) if v is None else (on.take(v.contiguous()), scale)
         self._keys, self._values, self._v = keys, values, v
 
@@ -367,8 +371,11 @@ class Look:
     def begin_back(self, d_weights: Tensor | None) -> None:
         """Get ready to go back, from the gradients of the weights."""
         new, take = self.weights.new_zeros, self._take
-        self.d_keys, self.d_values = new(self._keys.shape), new(self._values.shape)
-        self._grads = [take(self.d_keys), take(self.d_values)]
+        self.d_keys = new(self._keys.shape)
+        self._grads = [take(self.d_keys)]
+        steps, rows, _ = self.weights.shape
+        self._d_contexts = self.weights.new_empty(steps, rows, self._values.shape[-1], dtype=self._dtype)
+        self._kept = self._steps(self._d_contexts)
         self._wanted = (
             [take(torch.zeros_like(self.weights[0]))] * len(self.weights)
             if d_weights is None
@@ -381,7 +388,13 @@ class Look:
     def back(self, t: int, query: Any, d_context: Any, d_query: Any) -> None:
         """Write the gradient of the query of a step, from that of the context in the first M columns."""
         given = query, *self._memory, self._made[t], d_context, self._wanted[t]
-        self._back_over(*given, *self._score, d_query, *self._grads)
+        self._back_over(*given, *self._score, self._kept[t], d_query, *self._grads)
+
+    def d_values(self) -> Tensor:
+        """The gradient of the values, from all steps."""
+        made = torch.zeros_like(self._values, memory_format=torch.contiguous_format)
+        self._values_back(*map(self._take, (self.weights, self._d_contexts, made)))
+        return made
 
 
 @kernel
@@ -436,13 +449,14 @@ def _look_dot(query, keys, values, valid, scale, weights, context):  # type: ign
 
 @kernel
 def _look_additive_back(  # type: ignore[no-untyped-def]
-    query, keys, values, valid, weights, d_context, d_weights, v, scale, d_query, d_keys, d_values, d_v
+    query, keys, values, valid, weights, d_context, d_weights, v, scale, kept, d_query, d_keys, d_v
 ):
+    """`kept` takes the gradient of the context, from which that of the values is made in the end."""
     places, size = keys.shape[1], keys.shape[2]
     for b in prange(len(keys)):
         d_scores = np.empty(places, np.float32)
         _softmax_and_sum_back(
-            weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b]
+            weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, kept[b]
         )
         q, dq, y, dv = (
             np.empty(size, np.float32),
@@ -464,20 +478,20 @@ def _look_additive_back(  # type: ignore[no-untyped-def]
 
 @kernel
 def _look_dot_back(  # type: ignore[no-untyped-def]
-    query, keys, values, valid, weights, d_context, d_weights, scale, d_query, d_keys, d_values
+    query, keys, values, valid, weights, d_context, d_weights, scale, kept, d_query, d_keys
 ):
     places, size = keys.shape[1], keys.shape[2]
     for b in prange(len(keys)):
         d_scores = np.empty(places, np.float32)
         _softmax_and_sum_back(
-            weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, d_values[b]
+            weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, kept[b]
         )
         q, dq, out = query[b], np.zeros(size, np.float32), d_query[b]
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if d != f32(0):
                 for a in range(size):
-                    dq[a] += d * k[a]
+                    dq[a] += d * wide(k[a])
                 for a in range(size):
                     dk[a] += d * wide(q[a])
         for a in range(size):
@@ -494,7 +508,7 @@ def additive_scores(query, keys, valid, v, scale, scores):  # type: ignore[no-un
         k, total = keys[s], f32(0)
         if valid[s]:
             for a in range(len(q)):
-                total += v[a] * tanh(q[a] + k[a])
+                total += v[a] * tanh(q[a] + wide(k[a]))
         scores[s] = total * f32(scale)
 
 
@@ -505,7 +519,7 @@ def dot_scores(query, keys, valid, scale, scores):  # type: ignore[no-untyped-de
         k, total = keys[s], f32(0)
         if valid[s]:
             for a in range(len(k)):
-                total += wide(query[a]) * k[a]
+                total += wide(query[a]) * wide(k[a])
         scores[s] = total * f32(scale)
 
 
@@ -527,28 +541,42 @@ def softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-
         w, value = scores[s], values[s]
         if w != f32(0):
             for m in range(len(summed)):
-                summed[m] += w * value[m]
+                summed[m] += w * wide(value[m])
     for m in range(len(summed)):
         context[m] = like(context, summed[m])
 
 
 @inner
-def _softmax_and_sum_back(weights, values, d_context, d_weights, d_scores, d_values):  # type: ignore[no-untyped-def]
-    """From the gradients of context and weights to those of the scores; those of the values are added."""
+def _softmax_and_sum_back(weights, values, d_context, d_weights, d_scores, kept):  # type: ignore[no-untyped-def]
+    """From the gradients of context and weights to those of the scores; that of the context is kept."""
     mean = f32(0)
     d = np.empty(values.shape[1], np.float32)
     for m in range(len(d)):
         d[m] = wide(d_context[m])
+    for m in range(len(d)):
+        kept[m] = like(kept, d[m])
     for s in range(len(weights)):
-        w, value, d_value, total = weights[s], values[s], d_values[s], d_weights[s]
+        w, value, total = weights[s], values[s], d_weights[s]
         d_scores[s] = f32(0)
         if w == f32(0):
             continue
         for m in range(len(d)):
-            total += d[m] * value[m]
-        for m in range(len(d)):
-            d_value[m] += w * d[m]
+            total += d[m] * wide(value[m])
         d_scores[s] = total
         mean += w * total
     for s in range(len(weights)):
         d_scores[s] = weights[s] * (d_scores[s] - mean)
+
+
+@kernel
+def _add_values_back(weights, d_contexts, d_values):  # type: ignore[no-untyped-def]
+    """Add what all steps' contexts (T, B, M) want of the values (B, S, M) that they are sums of, by their weights."""
+    steps, sentences, places = weights.shape
+    for b in prange(sentences):
+        for s in range(places):
+            d_value = d_values[b, s]
+            for t in range(steps):
+                w, d = weights[t, b, s], d_contexts[t, b]
+                if w != f32(0):
+                    for m in range(len(d_value)):
+                        d_value[m] += w * wide(d[m])

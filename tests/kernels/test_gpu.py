@@ -88,8 +88,8 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     # 70 places hold 128 at a time and 32 columns: two parts of keys and values; the context lies within a wider row
     rows, places, width, memory = 3, 70, 40, 50
     query, context = torch.randn(rows, width).to(dtype), torch.zeros(rows, memory + 6, dtype=dtype)
-    keys, values, v = torch.randn(rows, places, width), torch.randn(rows, places, memory), torch.randn(width)
-    valid = torch.rand(rows, places) > 0.4
+    keys, values = (torch.randn(rows, places, size).to(dtype).float() for size in (width, memory))
+    v, valid = torch.randn(width), torch.rand(rows, places) > 0.4
     valid[0], valid[1] = False, True
     inputs = [tensor.requires_grad_() for tensor in (query.float(), keys, values, v)]
     added = inputs[0].unsqueeze(1)
@@ -99,8 +99,9 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     expected = (weights.unsqueeze(1) @ values).squeeze(1)
 
     with torch.no_grad():
-        look = parts.Look(keys, values, valid, v if additive else None, 0.3, 1)
-        look(0, query, context)
+        look = parts.Look(keys, values, valid, v if additive else None, 0.3, 2, dtype)
+        for t in range(2):
+            look(t, query, context)
         torch.testing.assert_close(look.weights[0], weights, atol=1e-5, rtol=1e-5)
         allowed = 1e-5 if dtype == torch.float32 else 1e-2
         torch.testing.assert_close(context[:, :memory].float(), expected, atol=allowed, rtol=allowed)
@@ -110,13 +111,13 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     wanted = [d_context[:, :memory].float(), d_weights]
     grads = torch.autograd.grad([expected, weights], inputs, wanted, allow_unused=True)
     with torch.no_grad():
-        look.begin_back(d_weights.unsqueeze(0))
+        look.begin_back(torch.stack([d_weights, d_weights]))
         d_query = torch.empty_like(query)
-        look.back(0, query, d_context, d_query)
-        look.back(0, query, d_context, d_query)  # a second step adds the same again
+        for t in range(2):  # both steps add the same
+            look.back(t, query, d_context, d_query)
     torch.testing.assert_close(d_query.float(), grads[0], atol=allowed, rtol=allowed)
     torch.testing.assert_close(look.d_keys, 2 * grads[1], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(look.d_values, 2 * grads[2], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(look.d_values(), 2 * grads[2], atol=1e-4, rtol=1e-4)
     if additive:
         torch.testing.assert_close(look.d_v.sum(dim=0), 2 * grads[3], atol=1e-4, rtol=1e-4)
 

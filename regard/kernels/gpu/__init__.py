@@ -8,7 +8,13 @@ Triton compiles a kernel for the GPU when it is first used. Everything here need
 
 from regard.kernels.gpu.additive import additive_backward, additive_forward
 from regard.kernels.gpu.cells import gru_backward, gru_forward, lstm_backward, lstm_forward
-from regard.kernels.gpu.look import look_additive, look_additive_back, look_dot, look_dot_back
+from regard.kernels.gpu.look import (
+    add_values_back,
+    look_additive,
+    look_additive_back,
+    look_dot,
+    look_dot_back,
+)
 from regard.kernels.gpu.loss import softmax_minus_target
 from regard.kernels.gpu.products import Weight
 from regard.kernels.gpu.sums import add_columns, add_parts, masked, scale, tanh_back, turn
@@ -16,6 +22,7 @@ from regard.kernels.gpu.sums import add_columns, add_parts, masked, scale, tanh_
 TWINS = {
     "Layouts": Weight,
     "_add_parts": add_parts,
+    "_add_values_back": add_values_back,
     "_additive_backward": additive_backward,
     "_additive_forward": additive_forward,
     "_gru_backward": gru_backward,

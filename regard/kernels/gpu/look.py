@@ -1,5 +1,6 @@
 """One look of a loop, forwards and back: a program takes a row, its scores held all at once, its widths in parts."""
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -44,14 +45,14 @@ def look_additive_back(
     d_weights: Tensor,
     v: Tensor,
     scale: float,
+    kept: Tensor,
     d_query: Tensor,
     d_keys: Tensor,
-    d_values: Tensor,
     d_v: Tensor,
 ) -> None:
     """The twin of numba's."""
     given = query, keys, values, valid, weights, d_context, d_weights
-    _back(*given, v, scale, d_query, d_keys, d_values, d_v)
+    _back(*given, v, scale, kept, d_query, d_keys, d_v)
 
 
 def look_dot_back(
@@ -63,13 +64,19 @@ def look_dot_back(
     d_context: Tensor,
     d_weights: Tensor,
     scale: float,
+    kept: Tensor,
     d_query: Tensor,
     d_keys: Tensor,
-    d_values: Tensor,
 ) -> None:
     """The twin of numba's."""
     given = query, keys, values, valid, weights, d_context, d_weights
-    _back(*given, None, scale, d_query, d_keys, d_values, None)
+    _back(*given, None, scale, kept, d_query, d_keys, None)
+
+
+def add_values_back(weights: Tensor, d_contexts: Tensor, d_values: Tensor) -> None:
+    """The twin of numba's."""
+    with torch.autocast(weights.device.type, enabled=False):
+        d_values.baddbmm_(weights.permute(1, 2, 0), d_contexts.transpose(0, 1).float())
 
 
 def _forth(
@@ -98,15 +105,15 @@ def _back(
     d_weights: Tensor,
     v: Tensor | None,
     scale: float,
+    kept: Tensor,
     d_query: Tensor,
     d_keys: Tensor,
-    d_values: Tensor,
     d_v: Tensor | None,
 ) -> None:
     sizes, blocks = _sizes(keys, values)
     strides = query.stride(0), d_context.stride(0), d_query.stride(0)
     given = query, keys, values, valid, weights, d_context, d_weights, v, scale
-    made = d_query, d_keys, d_values, d_v
+    made = kept, d_query, d_keys, d_v
     _look_back[(len(keys),)](*given, *made, *strides, *sizes, ADDITIVE=v is not None, **blocks)
 
 
@@ -187,9 +194,9 @@ def _look_back(
     d_weights,
     v,
     scale,
+    kept,
     d_query,
     d_keys,
-    d_values,
     d_v,
     query_row,
     context_row,
@@ -214,8 +221,7 @@ def _look_back(
         place = line * value_size + m[None, :]
         d = tl.load(d_context + row * context_row + m, mask=m < value_size, other=0.0).to(tl.float32)[None, :]
         d_w += tl.sum(d * tl.load(values + place, mask=inside, other=0.0).to(tl.float32), axis=1)
-        d_value = tl.load(d_values + place, mask=inside, other=0.0)
-        tl.store(d_values + place, d_value + w[:, None] * d, mask=inside)
+        tl.store(kept + row * value_size + m[None, :], d, mask=(m < value_size)[None, :])
     d_scores = (w * (d_w - tl.sum(w * d_w, axis=0)) * scale)[:, None]
     for first in range(0, key_size, KEYS):
         a = first + tl.arange(0, KEYS)
