@@ -267,7 +267,7 @@ else:
         return f32(1.0) / (f32(1.0) + exp(-least))
 
 
-COLUMNS = 1024  # that one thread sums together
+BANDS = 8  # of rows, of which one thread sums a whole one; not as many as threads, so that sums are always the same
 TILE_ROWS, TILE_COLUMNS = 64, 32  # of a matrix that is turned
 
 
@@ -275,13 +275,17 @@ TILE_ROWS, TILE_COLUMNS = 64, 32  # of a matrix that is turned
 def add_columns(matrix, sums):  # type: ignore[no-untyped-def]
     """Add the sum of every column of (N, W) to (W,), in float32."""
     rows, size = matrix.shape
-    for block in prange((size + COLUMNS - 1) // COLUMNS):
-        part = slice(block * COLUMNS, min((block + 1) * COLUMNS, size))
-        total = sums[part]
-        for r in range(rows):
-            row = matrix[r, part]
+    totals = np.zeros((BANDS, size), np.float32)
+    for band in prange(BANDS):
+        total = totals[band]
+        for r in range(band * rows // BANDS, (band + 1) * rows // BANDS):
+            row = matrix[r]
             for v in range(len(row)):
                 total[v] += wide(row[v])
+    for band in range(BANDS):
+        total = totals[band]
+        for v in range(size):
+            sums[v] += total[v]
 
 
 @kernel
