@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary
 
 from regard.kernels.compiled import array, kernel, like, prange, turn
+
+# oneDNN compiles a program for every shape and forgets all but the last 1,024 of them; an epoch may have more shapes.
+# It reads this before its first product.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
 MOST_PACKED_ROWS = 512  # with more rows the ordinary product is as fast
 LEAST_PACKED_ROWS = 8  # in float32: with fewer rows the ordinary product is as fast

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -68,6 +72,30 @@ def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
     for made, beside in zip(laid, (one, other), strict=True):
         expected = given @ torch.cat([weight, beside], dim=1).bfloat16().t()
         torch.testing.assert_close(made.forwards(given), expected, atol=0.1, rtol=0.02)
+
+
+MANY_SHAPES = """
+import torch, regard.kernels
+for _ in range(2):
+    print("again", flush=True)
+    for rows in range(1, 1300):
+        torch.mm(torch.ones(rows, 32).bfloat16(), torch.ones(32, 32).bfloat16())
+"""
+
+
+@needs_units
+def test_programs_of_many_shapes_are_kept() -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ONEDNN")}
+    made = subprocess.run(
+        [sys.executable, "-c", MANY_SHAPES],
+        env=environment | {"ONEDNN_VERBOSE": "profile_create"},
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    first, second = (part.count("cache_miss") for part in made.split("again")[1:])
+    assert first > 1024
+    assert second == 0
 
 
 @needs_units
