@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from regard import kernels
-from regard.kernels import cells, compiled, layouts, loss, operations, parts, policy
+from regard.kernels import cells, compiled, layouts, loss, operations, policy
+from regard.kernels.parts import layers, looks, product
 from regard.training.graphs import Shape
 from tests.kernels.agreement import DEVICE, INTERPRETED, check_agreement, leaves
 from tests.small import random_batch, small_way
@@ -29,7 +30,7 @@ from regard.kernels.gpu.functions import block, tile
 
 NUMBAS = {
     loop.__name__: loop
-    for module in (import_module("regard.kernels.additive"), cells, compiled, loss, parts)
+    for module in (import_module("regard.kernels.additive"), cells, compiled, loss, layers, looks, product)
     for loop in vars(module).values()
     if hasattr(loop, "py_func") and loop.targetoptions.get("parallel")
 } | {"Layouts": layouts.Layouts}
@@ -99,7 +100,7 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     expected = (weights.unsqueeze(1) @ values).squeeze(1)
 
     with torch.no_grad():
-        look = parts.Look(keys, values, valid, v if additive else None, 0.3, 2, dtype)
+        look = looks.Look(keys, values, valid, v if additive else None, 0.3, 2, dtype)
         for t in range(2):
             look(t, query, context)
         torch.testing.assert_close(look.weights[0], weights, atol=1e-5, rtol=1e-5)
