@@ -2,7 +2,7 @@
 
 numba compiles a kernel when it is first used (a second or two) and keeps it beside this file, or in its own cache
 where that cannot be written. Where numba or its OpenMP layer is missing, `AVAILABLE` is False, `kernel` leaves
-functions as they are, and nobody may call them.
+functions as they are, and nobody may call them; `MISSING` says what is.
 
 `exp`, `tanh` and `sigmoid` are written without branches, calls or 64-bit numbers, so that LLVM turns a loop over
 them into vector instructions. The rounding of an exponent must not be reordered, so the helpers allow less than
@@ -22,6 +22,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+
+def what_is_missing(error: ImportError) -> str:
+    """Why numba's kernels cannot run, and what to do."""
+    if (error.name or "").split(".")[0] in ("numba", "llvmlite"):
+        return "numba is not installed"
+    remedy = ": install it, on Debian and Ubuntu as libgomp1" if "libgomp" in str(error) else ""
+    return f"numba's OpenMP layer does not load ({error}){remedy}"
+
+
 try:
     import numba
     from llvmlite import ir
@@ -29,9 +38,10 @@ try:
     from numba.extending import intrinsic
     from numba.np.ufunc import omppool  # type: ignore[attr-defined]  # noqa: F401  beside torch's threads
 
-    AVAILABLE = True
-except ImportError:
-    AVAILABLE = False
+    MISSING: str | None = None
+except ImportError as error:
+    MISSING = what_is_missing(error)
+AVAILABLE = MISSING is None
 
 Kernel = Callable[..., Any]
 prange: Any = numba.prange if AVAILABLE else range

@@ -98,7 +98,7 @@ def fused(*tensors: Tensor) -> bool:
     for tensor in tensors:  # asked several times a step: no generator, no device object
         if not tensor.is_cpu or (tensor.dtype != torch.float32 and tensor.dtype != torch.bfloat16):
             return _fused_on_gpu(tensors)
-    if not compiled.AVAILABLE:
+    if compiled.MISSING:
         return _interpreted
     compiled.match_threads()
     return True
@@ -122,7 +122,7 @@ def _fused_on_gpu(tensors: tuple[Tensor, ...]) -> bool:
 
 def _what_is_missing(device: torch.device) -> str | None:
     if device.type == "cpu":
-        return None if compiled.AVAILABLE else "numba or its OpenMP layer is not installed"
+        return compiled.MISSING
     if device.type != "cuda":
         return f"fused kernels are for CPUs and CUDA GPUs, this is {device.type}"
     if _triton_is_missing():

@@ -44,12 +44,42 @@ def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         str(kernels.choose_kernels("auto", other))
         == "plain (fused kernels are for CPUs and CUDA GPUs, this is mps)"
     )
-    monkeypatch.setattr(compiled, "AVAILABLE", False)
+    monkeypatch.setattr(compiled, "MISSING", "numba is not installed")
     assert kernels.choose_kernels("auto", CPU).form == "plain"
-    with pytest.raises(
-        ConfigError, match="numba or its OpenMP layer is not installed; set it to auto or plain"
-    ):
+    with pytest.raises(ConfigError, match="numba is not installed; set it to auto or plain"):
         kernels.choose_kernels("fused", CPU)
+
+
+WITHOUT = """
+import sys
+sys.modules[{module!r}] = None
+from regard.kernels import compiled, policy
+import torch
+assert not policy.fused(torch.ones(1))
+print(compiled.MISSING)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("numba", "numba is not installed"),
+        ("llvmlite", "numba is not installed"),
+        ("numba.np.ufunc.omppool", "numba's OpenMP layer does not load (import of"),
+    ],
+)
+def test_without_a_part_of_numba_it_is_named_and_the_plain_form_runs(module: str, expected: str) -> None:
+    command = [sys.executable, "-c", WITHOUT.format(module=module)]
+    made = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert made.stdout.startswith(expected)
+
+
+def test_a_missing_library_comes_with_its_package() -> None:
+    error = ImportError("libgomp.so.1.0.0: cannot open shared object file: No such file or directory")
+    assert compiled.what_is_missing(error) == (
+        "numba's OpenMP layer does not load (libgomp.so.1.0.0: cannot open shared object file: No such file or "
+        "directory): install it, on Debian and Ubuntu as libgomp1"
+    )
 
 
 def test_on_a_gpu_it_is_triton_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
