@@ -65,7 +65,7 @@ print(compiled.MISSING)
     [
         ("numba", "numba is not installed"),
         ("llvmlite", "numba is not installed"),
-        ("numba.np.ufunc.omppool", "numba's OpenMP layer does not load (import of"),
+        ("numba.np.ufunc.omppool", "numba's OpenMP layer does not load ("),
     ],
 )
 def test_without_a_part_of_numba_it_is_named_and_the_plain_form_runs(module: str, expected: str) -> None:
