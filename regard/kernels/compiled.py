@@ -25,7 +25,7 @@ from torch import Tensor
 
 def what_is_missing(error: ImportError) -> str:
     """Why numba's kernels cannot run, and what to do."""
-    if error.name in ("numba", "llvmlite"):
+    if isinstance(error, ModuleNotFoundError):
         return "numba is not installed"
     remedy = ": install it, on Debian and Ubuntu as libgomp1" if "libgomp" in str(error) else ""
     return f"numba's OpenMP layer does not load ({error}){remedy}"
