@@ -23,24 +23,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def what_is_missing(error: ImportError) -> str:
-    """Why numba's kernels cannot run, and what to do."""
-    if isinstance(error, ModuleNotFoundError):
-        return "numba is not installed"
-    remedy = ": install it, on Debian and Ubuntu as libgomp1" if "libgomp" in str(error) else ""
-    return f"numba's OpenMP layer does not load ({error}){remedy}"
-
-
+MISSING: str | None = None
 try:
     import numba
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
-    from numba.np.ufunc import omppool  # type: ignore[attr-defined]  # noqa: F401  beside torch's threads
-
-    MISSING: str | None = None
-except ImportError as error:
-    MISSING = what_is_missing(error)
+except ImportError:
+    MISSING = "numba is not installed"
+else:
+    try:
+        from numba.np.ufunc import omppool  # type: ignore[attr-defined]  # noqa: F401  beside torch's threads
+    except ImportError as error:
+        remedy = "; on Debian and Ubuntu the package is libgomp1" if "libgomp" in str(error) else ""
+        MISSING = f"numba's OpenMP layer does not load: {error}{remedy}"
 AVAILABLE = MISSING is None
 
 Kernel = Callable[..., Any]
