@@ -22,7 +22,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-
 MISSING: str | None = None
 try:
     import numba
