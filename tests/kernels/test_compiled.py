@@ -54,3 +54,24 @@ def test_they_keep_their_bounds_far_out(applied) -> None:
 
 def test_what_is_not_a_number_stays_so(applied) -> None:
     assert np.isnan(applied(np.array([np.nan], np.float32))).all()
+
+
+@pytest.mark.parametrize("least", [0.0, -1.0])
+def test_sixteen_bits_tell_the_numbers_of_a_gate_apart(least: float) -> None:
+    narrow, broad, f32 = compiled.narrow, compiled.broad, compiled.f32
+
+    @compiled.numba.njit
+    def there_and_back(x, kept, made, least):
+        for i in range(len(x)):
+            kept[i] = narrow(kept, x[i], f32(least))
+        for i in range(len(x)):
+            made[i] = broad(kept[i], f32(least))
+
+    # what a rounded tanh may give beyond 1 stays at the end
+    beyond = np.float32([least - 6e-7, 1 + 6e-7])
+    x = np.concatenate([np.linspace(least, 1, 200_001, dtype=np.float32), beyond])
+    for kept, allowed in ((np.empty(len(x), np.uint16), (1 - least) / 2 / 65535 + 1e-6), (x.copy(), 0)):
+        made = np.empty_like(x)
+        there_and_back(x, kept, made, least)
+        assert np.abs(made - x).max() <= allowed
+        assert (np.diff(made[:-2]) >= 0).all()
