@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from torch.utils.weak import WeakIdKeyDictionary
+from torch.utils.weak import WeakIdKeyDictionary, WeakIdRef
 
 from regard.kernels.compiled import array, kernel, like, prange, turn
 
@@ -184,7 +184,7 @@ def _layout(weights: Sequence[Tensor], transposed: bool, dtype: torch.dtype, row
         weight if weight._base is None else weight._base for weight in weights
     )  # a gate passes on views
     kept, key = _kept(owner), (transposed, dtype, f"onednn {[(id(other), *other.shape) for other in others]}")
-    state = [(_version(other), other.data_ptr()) for other in others]
+    state = [(WeakIdRef(other), _version(other), other.data_ptr()) for other in others]
     if key not in kept.layouts or kept.layouts[key][0] != state:
         room = kept.rooms.get(key)
         if room is None:

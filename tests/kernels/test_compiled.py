@@ -7,7 +7,7 @@ import pytest
 
 from regard.kernels import compiled
 
-pytestmark = pytest.mark.skipif(not compiled.AVAILABLE, reason="numba or its OpenMP layer is not installed")
+pytestmark = pytest.mark.skipif(not compiled.AVAILABLE, reason=str(compiled.MISSING))
 
 
 @pytest.fixture(scope="module")

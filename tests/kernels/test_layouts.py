@@ -74,6 +74,14 @@ def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
         torch.testing.assert_close(made.forwards(given), expected, atol=0.1, rtol=0.02)
 
 
+@needs_units
+def test_another_weight_in_the_place_of_one_that_is_gone() -> None:
+    weight, numbers = torch.randn(128, 64), torch.randn(128, 64).numpy()
+    for _ in range(3):
+        check_products(weight, torch.from_numpy(numbers))  # at the same place, and often of the same id
+        numbers[:] = torch.randn(128, 64).numpy()
+
+
 MANY_SHAPES = """
 import torch, regard.kernels
 for _ in range(2):
