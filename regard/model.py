@@ -60,7 +60,8 @@ class Seq2Seq(nn.Module):
             combined = combined.flatten(0, 1)
             labels = batch.target.masked_fill(~batch.target_valid, kernels.NO_LABEL).flatten()
         else:
-            combined, labels = combined[batch.target_valid], batch.target[batch.target_valid]
+            labels = batch.target[batch.target_valid]
+            combined = kernels.without_padding(combined, batch.target_valid)
         total, nll = kernels.cross_entropy(
             combined, self.head.weight, self.head.bias, labels, self.label_smoothing
         )

@@ -154,11 +154,18 @@ def run(
     state: CellState,
     valid: Bool[Tensor, "B T"] | None = None,
     reverse: bool = False,
+    packing: kernels.Packing | None = None,
 ) -> tuple[Float[Tensor, "B T H"], CellState]:
     """Run a cell over all steps, from the end if `reverse`: the hidden states (B, T, H) and the last state.
 
-    Where `valid` is False the state stays as it was and the hidden state given out is 0.
+    Where `valid` is False the state stays as it was and the hidden state given out is 0. With the `packing` of that,
+    padding costs nothing.
     """
+    if packing is not None and cell.kernel:
+        dtype = kernels.autocast_dtype(inputs)
+        projected = cell.project(packing.pack(inputs, reverse, dtype))
+        hidden, state = kernels.recur_packed(cell.recurrence, projected, state, packing)
+        return packing.unpack(hidden, reverse), state
     whole = valid is None or (valid.device.type == "cpu" and bool(valid.all()))  # a GPU had to be waited for
     padded = None if whole else valid
     projected = cell.project(inputs.transpose(0, 1))

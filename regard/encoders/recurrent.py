@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from regard import kernels
 from regard.encoders.base import Encoder
 from regard.records import Memory
 from regard.recurrent import Cell, CellList, CellState, Dropout, run
@@ -48,19 +49,22 @@ class RecurrentEncoder(Encoder):
     def forward(self, embedded: Tensor, valid: Tensor) -> Memory:
         """Values (B, S, M), zero at padding; `final` (B, M) is the top layer's last state."""
         states, finals = embedded, []
+        packing = kernels.packing(valid, embedded)
         for layer in range(self.num_layers):
             if layer > 0:
                 states = self.dropout(states)
-            states, final = self._layer(layer, states, valid)
+            states, final = self._layer(layer, states, valid, packing)
             finals.append(final)
         return Memory(states, valid, final=finals[-1][0], final_layers=tuple(finals))
 
-    def _layer(self, layer: int, inputs: Tensor, valid: Tensor) -> tuple[Tensor, CellState]:
+    def _layer(
+        self, layer: int, inputs: Tensor, valid: Tensor, packing: kernels.Packing | None
+    ) -> tuple[Tensor, CellState]:
         outputs: list[Tensor] = []
         finals: list[CellState] = []
         for direction, reverse in enumerate(self.directions):
             cell = self.cells[layer * len(self.directions) + direction]
-            hidden, final = run(cell, inputs, cell.zero(len(inputs)), valid, reverse)
+            hidden, final = run(cell, inputs, cell.zero(len(inputs)), valid, reverse, packing)
             outputs.append(hidden)
             finals.append(final)
         return torch.cat(outputs, dim=-1), tuple(

@@ -4,9 +4,10 @@ from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
 from regard.kernels.look import look
-from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur
+from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur, recur_packed
 from regard.kernels.loss import NO_LABEL, cross_entropy
 from regard.kernels.norm import total_norm
+from regard.kernels.packing import Packing, packing, without_padding
 from regard.kernels.policy import (
     FORMS,
     Form,
@@ -19,7 +20,7 @@ from regard.kernels.policy import (
     use,
 )
 from regard.kernels.precision import PRECISIONS, check_precision, lowered
-from regard.kernels.products import Linear, against, full, int8, steps, summed
+from regard.kernels.products import Linear, against, autocast_dtype, full, int8, steps, summed
 from regard.kernels.quick import Best, Layer, Parts, Quick, Rows, Written
 from regard.kernels.reading import FEW_ROWS
 from regard.kernels.vocabulary import best, log_softmax, top
@@ -35,6 +36,7 @@ __all__ = [
     "Layer",
     "Linear",
     "Looking",
+    "Packing",
     "Parts",
     "Quick",
     "Recurrence",
@@ -44,6 +46,7 @@ __all__ = [
     "against",
     "attend_after",
     "attend_before",
+    "autocast_dtype",
     "best",
     "by_numba",
     "check_precision",
@@ -60,10 +63,13 @@ __all__ = [
     "look",
     "lowered",
     "lstm",
+    "packing",
     "recur",
+    "recur_packed",
     "steps",
     "summed",
     "top",
     "total_norm",
     "use",
+    "without_padding",
 ]

@@ -22,11 +22,12 @@ from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
 from regard.kernels.derivatives import through, wanted_again
 from regard.kernels.operations import operations
-from regard.kernels.parts import CELLS, Cell, Look, Product, Rise, column_sums, tanh_back
+from regard.kernels.packing import Packing
+from regard.kernels.parts import CELLS, Cell, Even, Falling, Look, Product, Rise, column_sums, tanh_back
 from regard.kernels.products import against, autocast_dtype, full, summed
 from regard.kernels.reading import read
 
-Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]
+How = tuple[str, Tensor | None, Even | Falling]  # which cell, which rows live (T, R), which steps
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,33 @@ def recur(
 ) -> tuple[Float[Tensor, "T R H"], tuple[Float[Tensor, "R H"], ...]]:
     """All steps of a cell, from the last to the first if `reverse`: its hidden states, and its last state."""
     weights = recurrence.weight, recurrence.bias
-    if policy.fused(projected, *start, *weights):
-        dtype, how = autocast_dtype(weights[0]), (recurrence.cell, live, reverse)
-        if not torch.is_grad_enabled() and not policy.on_gpu(projected):
-            hidden, *last = read(*how, dtype, projected, *weights, start)
-            return hidden, tuple(last)
-        hidden, *last = _Recur.apply(how, dtype, projected.to(dtype), *weights, *start)
+    fused = policy.fused(projected, *start, *weights)
+    if fused and not torch.is_grad_enabled() and not policy.on_gpu(projected):
+        dtype = autocast_dtype(weights[0])
+        hidden, *last = read(recurrence.cell, live, reverse, dtype, projected, *weights, start)
         return hidden, tuple(last)
-    hidden, *last = _recur_plain((recurrence.cell, live, reverse), projected, *weights, *start)
+    return _recur((recurrence.cell, live, Even(*projected.shape[:2], reverse)), projected, weights, start)
+
+
+def recur_packed(
+    recurrence: Recurrence,
+    projected: Float[Tensor, "N G"],
+    start: Sequence[Float[Tensor, "R H"]],
+    packing: Packing,
+) -> tuple[Float[Tensor, "N H"], tuple[Float[Tensor, "R H"], ...]]:
+    """The same of a batch that was packed; `start` and the last state have the sentences in the batch's order."""
+    weights = recurrence.weight, recurrence.bias
+    return _recur((recurrence.cell, None, Falling(packing)), projected, weights, start)
+
+
+def _recur(
+    how: How, projected: Tensor, weights: tuple[Tensor, Tensor], start: Sequence[Tensor]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    if policy.fused(projected, *start, *weights):
+        dtype = autocast_dtype(weights[0])
+        hidden, *last = _Recur.apply(how, dtype, projected.to(dtype), *weights, *start)
+    else:
+        hidden, *last = _recur_plain(how, projected, *weights, *start)
     return hidden, tuple(last)
 
 
@@ -218,15 +238,16 @@ class _AttendBefore(torch.autograd.Function):
         memory, weights, start = more[:4], more[4:6], more[6:]
         given = projected.to(loop.dtype).contiguous()
         cell = loop.cell_of(0, given, weights, start, gates)  # type: ignore[arg-type]
-        query = _Query(loop, memory, cell.steps, cell.low[: cell.steps])
+        steps = len(projected)
+        query = _Query(loop, memory, steps, cell.low[:steps])
         contexts = operations(projected).steps(cell.entering)
-        for t in range(cell.steps):
+        for t in range(steps):
             query(t, contexts[t])
             cell(t)
         ctx.loop, ctx.parts = loop, (cell, query)
         ctx.save_for_backward(gates, projected, *more)
         ctx.set_materialize_grads(False)
-        seen = cell.entering[: cell.steps, :, : gates.shape[1]].clone(memory_format=torch.contiguous_format)
+        seen = cell.entering[:steps, :, : gates.shape[1]].clone(memory_format=torch.contiguous_format)
         return cell.hidden[1:], seen, query.look.weights.clone()
 
     @staticmethod
@@ -243,7 +264,7 @@ class _AttendBefore(torch.autograd.Function):
         wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
         d_seen = None if d_contexts is None else d_contexts.unbind(0)
         d_query = None
-        for t in reversed(range(cell.steps)):
+        for t in reversed(cell.steps.order):
             parts = (None if wanted is None else wanted[t]), d_query
             d_context = cell.back(t, *((part, 0) for part in parts if part is not None))
             if d_seen is not None:
@@ -272,7 +293,7 @@ class _AttendAfter(torch.autograd.Function):
         size, width = top.low.shape[-1], len(combine)
         joined = Product([combine], None, top.low.new_empty(steps, rows, combine.shape[1]))
         contexts = operations(projected).steps(joined.inputs)
-        states = joined.inputs[:, :, -size:].unbind(0)
+        states, read = joined.inputs[:, :, -size:].unbind(0), top.low[1:].unbind(0)
         made = cells[0].entering[:, :, :width]  # what is fed at each step, then the last
         made[0] = 0
         masks = [None] * (loop.layers - 1) if loop.masks is None else loop.masks
@@ -282,7 +303,7 @@ class _AttendAfter(torch.autograd.Function):
             for rise, cell in zip(rises, cells[1:], strict=True):
                 rise(t)
                 cell(t)
-            states[t].copy_(top.read[t + 1])
+            states[t].copy_(read[t])
             query(t, contexts[t])
             fed.copy_(joined(t, then="tanh"))
         ctx.loop, ctx.parts = loop, (cells, rises, query, joined)
@@ -307,7 +328,7 @@ class _AttendAfter(torch.autograd.Function):
         made = on.steps(cells[0].entering[1:])
         wanted = on.steps(torch.zeros_like(d_given) if d_combined is None else d_combined.contiguous())
         d_fed = take(torch.zeros_like(cells[0].entering[0]))
-        for t in reversed(range(top.steps)):
+        for t in reversed(top.steps.order):
             through_tanh(wanted[t], d_fed, made[t], d_made[t])
             d_joined = take(joined.back(t))
             d_entering = top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
@@ -376,9 +397,6 @@ def _attend_after_plain(
     return torch.stack(combined), torch.stack(seen)
 
 
-How = tuple[str, Tensor | None, bool]  # which cell, which rows live (T, R), whether from the end
-
-
 class _Recur(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -390,17 +408,14 @@ class _Recur(torch.autograd.Function):
         bias: Tensor,
         *start: Tensor,
     ) -> tuple[Tensor, ...]:
-        (named, live, reverse), projected = how, projected.contiguous()
-        cell = CELLS[named](projected, weight, bias, start, dtype, live, reverse)
-        for t in cell.order:
+        (named, live, steps), projected = how, projected.contiguous()
+        cell = CELLS[named](projected, weight, bias, start, dtype, live, steps=steps)
+        for t in steps.order:
             cell(t)
         ctx.how, ctx.cell = how, cell
         ctx.save_for_backward(projected, weight, bias, *start)
         ctx.set_materialize_grads(False)
-        made = cell.made
-        if not cell.steps:
-            return made[0], *(first.clone() for first in start)
-        return made[0], *(states[cell.order[-1]].clone() for states in made)
+        return steps.after(cell.hidden), *map(steps.last, cell.states)
 
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -409,8 +424,8 @@ class _Recur(torch.autograd.Function):
             return None, None, *through(partial(_recur_plain, ctx.how), inputs, (d_hidden, *d_last))
         cell: Cell = ctx.cell
         cell.begin_back(d_last)
-        wanted = None if d_hidden is None else operations(d_hidden).steps(d_hidden.contiguous())
-        for t in reversed(cell.order):
+        wanted = None if d_hidden is None else cell.steps.cut(d_hidden.contiguous(), operations(d_hidden))
+        for t in reversed(cell.steps.order):
             cell.back(t, *([] if wanted is None else [(wanted[t], 0)]))
         d_weight, d_bias, _ = cell.gradients()
         return None, None, cell.d_projected, d_weight, d_bias, *cell.end_back()
@@ -420,14 +435,14 @@ def _recur_plain(
     how: How, projected: Tensor, weight: Tensor, bias: Tensor, *start: Tensor
 ) -> tuple[Tensor, ...]:
     """One step after another."""
-    (cell, live, reverse), state = how, start
-    hidden: list[Tensor] = [projected] * len(projected)
-    for t in range(len(projected))[:: -1 if reverse else 1]:
-        products = projected[t], F.linear(state[0], weight, bias)
+    cell, live, steps = how
+    state, pieces = [steps.arranged(first) for first in start], steps.pieces(projected)
+    hidden: list[Tensor] = list(pieces)
+    for t in steps.order:
+        old = [steps.first_rows(t, part) for part in state]
+        products = steps.first_rows(t, pieces[t]), F.linear(old[0], weight, bias)
         alive = None if live is None else live[t].unsqueeze(-1)
-        if cell == "lstm":
-            state = lstm_plain(*products, state[0], state[1], alive)
-        else:
-            state = (gru_plain(*products, state[0], alive),)
-        hidden[t] = state[0]
-    return torch.stack(hidden), *state
+        new = lstm_plain(*products, *old, alive) if cell == "lstm" else (gru_plain(*products, *old, alive),)
+        state = [torch.cat([moved, part[len(moved) :]]) for moved, part in zip(new, state, strict=True)]
+        hidden[t] = new[0]
+    return steps.joined(hidden), *map(steps.as_given, state)

@@ -8,10 +8,13 @@ the end and at once. Blocks are time-major and numbered in the order in which st
 from regard.kernels.parts.layers import CELLS, Cell, Rise
 from regard.kernels.parts.looks import Look, additive_scores, dot_scores, softmax_and_sum
 from regard.kernels.parts.product import Product, column_sums, tanh_back
+from regard.kernels.parts.steps import Even, Falling
 
 __all__ = [
     "CELLS",
     "Cell",
+    "Even",
+    "Falling",
     "Look",
     "Product",
     "Rise",

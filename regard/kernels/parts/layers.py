@@ -12,6 +12,7 @@ from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _l
 from regard.kernels.compiled import kernel, like, prange, wide
 from regard.kernels.operations import operations
 from regard.kernels.parts.product import Product
+from regard.kernels.parts.steps import Even, Falling
 
 Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from a place on
 
@@ -19,10 +20,10 @@ Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from 
 class Cell:
     """A recurrent cell over steps of which `projected` (T, R, G) is what their inputs make of its gates.
 
-    `hidden` (T + 1, R, H) begins with the state before the first step; if `reverse`, the `order` of the steps is from
-    the last to the first, and `hidden` ends with that state. `low` has it in the numbers of products: `read`, and, as
-    loops take them, `lows`, step by step. `live` (T, R) is False where a row has ended and keeps its state. `take`
-    gives a tensor as its loops take it.
+    `steps` says otherwise if steps are not from the first on, or not all of as many rows. Of the `states`, the first
+    is `hidden`, with the state before the first step (T + 1, R, H); `low` has it in the numbers of products, and
+    `lows`, as loops take them, those after each step. `live` (T, R) is False where a row has ended and keeps its
+    state. `take` gives a tensor as its loops take it.
 
     With a weight `below` (G, X), its product with what is written into the first X columns of `entering` (T + 1, R,
     X or more) before each step is added to `projected`; nobody reads the last of them.
@@ -41,46 +42,26 @@ class Cell:
         start: Sequence[Tensor],
         dtype: torch.dtype,
         live: Tensor | None = None,
-        reverse: bool = False,
         below: Tensor | None = None,
+        steps: Even | Falling | None = None,
     ) -> None:
-        self._before, self._after = (
-            (1, 0) if reverse else (0, 1)
-        )  # where a step's states stand, from its number on
-        self.steps = steps = len(projected)
-        self.order, begin = range(steps)[:: -1 if reverse else 1], steps * self._before
-        (rows, size), device, on = start[0].shape, start[0].device, operations(start[0])
-        self.take, self._steps, (self._forth, self._back_over) = on.take, on.steps, map(on.of, self.loops)
+        self.steps = steps = steps or Even(*projected.shape[:2])
+        (rows, size), on = start[0].shape, operations(start[0])
+        self._on, self.take, (self._forth, self._back_over) = on, on.take, map(on.of, self.loops)
         self._add = on.of(_add_parts)
-        self.states = [torch.empty(steps + 1, rows, size, device=device) for _ in start]
-        for states, first in zip(self.states, start, strict=True):
-            states[begin] = first
+        self.states = [steps.states(first) for first in start]
         self.hidden = self.states[0]
         # the same block in float32
-        self.low = self.hidden if dtype == torch.float32 else torch.empty_like(self.hidden, dtype=dtype)
-        self.low[begin] = self.hidden[begin]
-        self.read, self.lows = self.low.unbind(0), on.steps(self.low)
-        alive = (
-            torch.ones(1, dtype=torch.bool, device=device).expand(steps, rows).contiguous()
-            if live is None
-            else live.contiguous()
-        )
-        self._alive = on.steps(alive)
+        self.low = self.hidden if dtype == torch.float32 else steps.states(start[0].to(dtype))
+        self.lows = steps.news(self.low, on)
+        if live is None:
+            self._alive = [self.take(torch.ones(rows, dtype=torch.bool, device=self.low.device))] * len(steps.order)
+        else:
+            self._alive = on.steps(live.contiguous())
         kept = on.gates if dtype == torch.bfloat16 else torch.float32
-        acts = torch.empty(steps, rows, self.gates * size, device=device, dtype=kept)
-        self._acts = on.steps(acts)
-        self._blocks = [on.steps(states) for states in self.states]
+        self._acts = steps.cut(steps.room(self.gates * size, self.low, kept), on)
+        self._olds, self._news = ([cut(states, on) for states in self.states] for cut in (steps.olds, steps.news))
         self._enter(projected, below, weight, bias)
-
-    @property
-    def made(self) -> list[Tensor]:
-        """The states after each step (T, R, H), in the places of the steps."""
-        return [states[self._after : self.steps + self._after] for states in self.states]
-
-    @property
-    def _before_steps(self) -> Tensor:
-        """The hidden states before each step, as products read them."""
-        return self.low[self._before : self.steps + self._before]
 
     def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
         """Make the products of a step."""
@@ -92,16 +73,15 @@ class Cell:
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """Get ready to go back, from the gradients of the last state."""
-        first = self.hidden[0]
+        shape = self.steps.rows, self.hidden.shape[-1]
         self.d_projected = self._room()  # (T, R, G)
-        self._d_gates = self._steps(self.d_projected)
+        self._d_gates = self.steps.cut(self.d_projected, self._on)
         self._last = [  # written over by the steps, and the caller's may be wanted elsewhere
-            torch.zeros_like(first) if d is None else d.clone(memory_format=torch.contiguous_format)
-            for d in d_last
+            self.hidden.new_zeros(shape) if d is None else self.steps.arranged(d) for d in d_last
         ]
         self._from_after = [self.take(d) for d in self._last]
-        self._d_hidden = torch.empty_like(first)
-        self._total, self._back = self.take(self._d_hidden), (self.take(torch.zeros_like(self.low[0])), 0)
+        self._d_hidden = self.hidden.new_empty(shape)
+        self._total, self._back = self.take(self._d_hidden), (self.take(self.low.new_zeros(shape)), 0)
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
         """From the gradient of a step's hidden state, in two parts at most to be added, to that of `projected`.
@@ -121,11 +101,15 @@ class Cell:
     def _room(self) -> Tensor:
         raise TypeError(f"{type(self).__name__} has no room")
 
-    def _wanted(self, d_hidden: Sequence[Part]) -> Any:
+    def _wanted(self, d_hidden: Sequence[Part], total: Any) -> Any:
         """All that is wanted of a hidden state: by rows that keep it, by the product of the next step, by others."""
         one, other = (*d_hidden, self._back, self._back)[:2]
-        self._add(self._from_after[0], *self._back, len(d_hidden), *one, *other, self._total)
-        return self._total
+        self._add(self._from_after[0], *self._back, len(d_hidden), *one, *other, total)
+        return total
+
+    def _step_back(self, t: int, d_state: Tensor, start: int) -> None:
+        """Keep what the product of a step wants of the state before, in these columns."""
+        self._back = self.steps.first_rows(t, self.take(d_state)), start
 
 
 class LSTM(Cell):
@@ -134,47 +118,46 @@ class LSTM(Cell):
     parts, gates, loops = 2, 4, (_lstm_forward, _lstm_backward)
 
     def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
-        self._projected, self._width = self._steps(projected), 0 if below is None else below.shape[1]
+        self._projected, self._width = self.steps.cut(projected, self._on), 0 if below is None else below.shape[1]
         self._own: Sequence[Tensor] = ()
         if below is None:
-            self.recur = Product([weight], bias, self._before_steps)
+            self.recur = Product([weight], bias, self.low, self.steps)
             return
         steps, rows, size = self.low.shape
         self.entering = self.low.new_empty(steps, rows, self._width + size)
-        self._own = self.entering[:, :, self._width :].unbind(0)
-        self._own[0].copy_(self.read[0])
-        self.recur = Product([below, weight], bias, self.entering[: self.steps])
+        self._own, self._read = self.entering[:, :, self._width :].unbind(0), self.low.unbind(0)
+        self._own[0].copy_(self._read[0])
+        self.recur = Product([below, weight], bias, self.entering[: steps - 1])
 
     def __call__(self, t: int) -> None:
         """As `cells.lstm`."""
-        (hidden, cell), old, new = self._blocks, t + self._before, t + self._after
-        given = self._projected[t], self.take(self.recur(t)), hidden[old], cell[old], self._alive[t]
-        self._forth(*given, self._acts[t], hidden[new], cell[new], self.lows[new])
+        given = self._projected[t], self.take(self.recur(t)), *(old[t] for old in self._olds), self._alive[t]
+        self._forth(*given, self._acts[t], *(new[t] for new in self._news), self.lows[t])
         if self._own:
-            self._own[new].copy_(self.read[new])
+            self._own[t + 1].copy_(self._read[t + 1])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """As of every cell; the gradient of the cell's inner state is read from one tensor and written to another."""
         super().begin_back(d_last)
-        self._other = torch.empty_like(self._last[1])
+        self._other = self._last[1].clone()
         self._spare = self.take(self._other)
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
         """One gradient for all products."""
-        total, (kept, d_cell), cell = self._wanted(d_hidden), self._from_after, self._blocks[1]
-        states = cell[t + self._before], cell[t + self._after]
-        given = self._acts[t], *states, self._alive[t], total, d_cell
+        total = self._wanted(d_hidden, self.steps.first_rows(t, self._total))
+        (kept, d_cell), cells = self._from_after, (self._olds[1][t], self._news[1][t])
+        given = self._acts[t], *cells, self._alive[t], total, d_cell
         self._back_over(*given, self._d_gates[t], kept, self._spare)
         self._from_after, self._spare = [kept, self._spare], d_cell
         self._last[1], self._other = self._other, self._last[1]
         d_entering = self.recur.back(t)
-        self._back = self.take(d_entering), self._width
+        self._step_back(t, d_entering, self._width)
         return d_entering
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of hidden state and cell."""
-        self._wanted(d_hidden)
-        return [self._d_hidden.clone(), self._last[1]]
+        self._wanted(d_hidden, self._total)
+        return [self.steps.as_given(d) for d in (self._d_hidden.clone(), self._last[1])]
 
     def gradients(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """As of every cell."""
@@ -192,48 +175,46 @@ class GRU(Cell):
     parts, gates, loops = 1, 3, (_gru_forward, _gru_backward)
 
     def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
-        self.recur, self._rise = Product([weight], bias, self._before_steps), None
+        self.recur, self._rise = Product([weight], bias, self.low, self.steps), None
+        block = self.steps.room(self.recur.layouts.width, self.low)
+        self._products = self.steps.cut(block, self._on)
+        self._keep = [self.steps.first_rows(t, piece) for t, piece in enumerate(self.steps.pieces(block))]
         if below is None:
-            self._projected = self._steps(projected)
+            self._projected = self.steps.cut(projected, self._on)
         else:
             self._given = projected.unbind(0)
             self.entering = self.low.new_empty(*self.low.shape[:2], below.shape[1])
-            self._rise = Product([below], None, self.entering[: self.steps])
+            self._rise = Product([below], None, self.entering[: len(projected)])
 
     def __call__(self, t: int) -> None:
         """As `cells.gru`."""
-        hidden, recurrent, new = self._blocks[0], self.recur(t), t + self._after
-        if t == self.order[0]:
-            block = recurrent.new_empty(self.steps, *recurrent.shape)
-            self._products, self._keep = self._steps(block), block.unbind(0)
-        self._keep[t].copy_(recurrent)
+        self._keep[t].copy_(self.steps.first_rows(t, self.recur(t)))
         projected = (
             self._projected[t] if self._rise is None else self.take(self._rise(t, plus=self._given[t]))
         )
-        given = projected, self._products[t], hidden[t + self._before], self._alive[t]
-        self._forth(*given, self._acts[t], hidden[new], self.lows[new])
+        given = projected, self._products[t], self._olds[0][t], self._alive[t]
+        self._forth(*given, self._acts[t], self._news[0][t], self.lows[t])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
         """As of every cell."""
         super().begin_back(d_last)
-        self._d_recurrent = self._steps(self.recur.grads)
+        self._d_recurrent = self.steps.cut(self.recur.grads, self._on)
         if self._rise is not None:
             self._rise.want(self.d_projected)
 
     def back(self, t: int, *d_hidden: Part) -> Tensor:
         """The gradient of `projected`."""
-        total, d_old = self._wanted(d_hidden), self._from_after[0]
-        old = self._blocks[0][t + self._before]
-        given = self._acts[t], self._products[t], old, self._alive[t], total
-        self._back_over(*given, self._d_gates[t], self._d_recurrent[t], d_old)
+        total = self._wanted(d_hidden, self.steps.first_rows(t, self._total))
+        given = self._acts[t], self._products[t], self._olds[0][t], self._alive[t], total
+        self._back_over(*given, self._d_gates[t], self._d_recurrent[t], self._from_after[0])
         d_state = self.recur.back(t)
-        self._back = self.take(d_state), 0
+        self._step_back(t, d_state, 0)
         return d_state if self._rise is None else self._rise.back(t)
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of the hidden state."""
-        self._wanted(d_hidden)
-        return [self._d_hidden.clone()]
+        self._wanted(d_hidden, self._total)
+        return [self.steps.as_given(self._d_hidden.clone())]
 
     def gradients(self) -> tuple[Tensor, Tensor, Tensor | None]:
         """As of every cell."""
@@ -242,7 +223,8 @@ class GRU(Cell):
         return weight, bias, None if self._rise is None else self._rise.gradients()[0][0]
 
     def _room(self) -> Tensor:
-        return torch.empty_like(self.recur.room())
+        self.recur.room()
+        return self.steps.room(self.recur.layouts.width, self.low)
 
 
 CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU}
@@ -256,6 +238,7 @@ class Rise:
         self._take, self._masked = on.take, on.of(masked)
         self._lower, self._mask = lower, None if mask is None else on.steps(mask)
         if mask is None:
+            self._read = lower.low[1:].unbind(0)
             self._entering: Sequence[Any] = upper.entering[:, :, :size].unbind(0)
         else:
             self._entering = on.steps(upper.entering)
@@ -264,9 +247,9 @@ class Rise:
     def __call__(self, t: int) -> None:
         """After the step of the lower layer, before that of the upper one."""
         if self._mask is None:
-            self._entering[t].copy_(self._lower.read[t + 1])
+            self._entering[t].copy_(self._read[t])
         else:
-            self._masked(self._lower.lows[t + 1], self._mask[t], self._entering[t])
+            self._masked(self._lower.lows[t], self._mask[t], self._entering[t])
 
     def back(self, t: int, d_entering: Tensor) -> Part:
         """What is wanted of the lower's hidden state, from the gradient of what entered the upper layer."""
@@ -287,12 +270,18 @@ def masked(given, mask, made):  # type: ignore[no-untyped-def]
 
 @kernel
 def _add_parts(kept, back, start, more, one, first, other, second, total):  # type: ignore[no-untyped-def]
-    """The sum of what is always there, and of the first `more` (at most two) of the others' columns."""
+    """The sum of what is always there, of `back`, which may have fewer rows, and of the first `more` (at most two) of
+    the others' columns.
+    """
     for r in prange(len(total)):
-        out, size = total[r], total.shape[1]
-        a, b = kept[r], back[r, start : start + size]
-        for j in range(size):
-            out[j] = a[j] + wide(b[j])
+        out, size, a = total[r], total.shape[1], kept[r]
+        if r < len(back):
+            b = back[r, start : start + size]
+            for j in range(size):
+                out[j] = a[j] + wide(b[j])
+        else:
+            for j in range(size):
+                out[j] = a[j]
         if more > 0:
             c = one[r, first : first + size]
             for j in range(size):
