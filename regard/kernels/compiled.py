@@ -75,6 +75,12 @@ def array(tensor: Tensor) -> NDArray[Any]:
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
+def tensor(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
+    """The way back: the same memory as a tensor of this type."""
+    made = torch.from_numpy(array)
+    return made.view(dtype) if dtype == torch.bfloat16 else made
+
+
 class _Matched(threading.local):
     threads = 0
 

@@ -65,7 +65,8 @@ def recur(
         dtype = autocast_dtype(weights[0])
         hidden, *last = read(recurrence.cell, live, reverse, dtype, projected, *weights, start)
         return hidden, tuple(last)
-    return _recur((recurrence.cell, live, Even(*projected.shape[:2], reverse)), projected, weights, start)
+    steps = Even(len(projected), projected.shape[1], reverse)
+    return _recur((recurrence.cell, live, steps), projected, weights, start)
 
 
 def recur_packed(
@@ -202,13 +203,15 @@ class _Query:
         assert values is not None
         self._on = operations(inputs)
         self._product = None if project is None else Product([project], None, inputs)
-        self._inputs, self._queries = inputs, list(self._on.steps(inputs))
+        self._inputs, self._queries = inputs, self._on.steps(inputs)
+        if self._product is not None:
+            self._queries = self._on.steps(inputs.new_empty(*inputs.shape[:2], self._product.layouts.width))
         self.look = Look(keys, values, loop.valid, v, loop.scale, steps, loop.dtype)
 
     def __call__(self, t: int, context: Any) -> None:
         """Write the context of a step into the first columns."""
         if self._product is not None:
-            self._queries[t] = self._on.take(self._product(t))
+            self._product(t, self._queries[t])
         self.look(t, self._queries[t], context)
 
     def begin_back(self, d_weights: Tensor | None) -> None:
@@ -220,7 +223,7 @@ class _Query:
     def back(self, t: int, d_context: Any) -> Any:
         """The gradient of the state."""
         self.look.back(t, self._queries[t], d_context, self._grads[t])
-        return self._grads[t] if self._product is None else self._on.take(self._product.back(t))
+        return self._grads[t] if self._product is None else self._product.back(t)
 
     def gradients(self) -> list[Tensor | None]:
         """Of keys, values, W and v."""
@@ -268,8 +271,8 @@ class _AttendBefore(torch.autograd.Function):
             parts = (None if wanted is None else wanted[t]), d_query
             d_context = cell.back(t, *((part, 0) for part in parts if part is not None))
             if d_seen is not None:
-                d_context[:, : d_seen[t].shape[1]].add_(d_seen[t])
-            d_query = query.back(t, cell.take(d_context))
+                cell.d_entering[:, : d_seen[t].shape[1]].add_(d_seen[t])
+            d_query = query.back(t, d_context)
         d_start = cell.end_back(*([] if d_query is None else [(d_query, 0)]))
         d_projected = cell.d_projected.to(inputs[1].dtype)
         d_weight, d_bias, d_gates = cell.gradients()
@@ -295,17 +298,17 @@ class _AttendAfter(torch.autograd.Function):
         contexts = operations(projected).steps(joined.inputs)
         states, read = joined.inputs[:, :, -size:].unbind(0), top.low[1:].unbind(0)
         made = cells[0].entering[:, :, :width]  # what is fed at each step, then the last
-        made[0] = 0
+        made[0], fed = 0, operations(projected).steps(cells[0].entering[1:])
         masks = [None] * (loop.layers - 1) if loop.masks is None else loop.masks
         rises = [Rise(*pair, mask) for pair, mask in zip(pairwise(cells), masks, strict=True)]
-        for t, fed in enumerate(made[1:].unbind(0)):
+        for t in top.steps.order:
             cells[0](t)
             for rise, cell in zip(rises, cells[1:], strict=True):
                 rise(t)
                 cell(t)
             states[t].copy_(read[t])
             query(t, contexts[t])
-            fed.copy_(joined(t, then="tanh"))
+            joined(t, fed[t], then="tanh")
         ctx.loop, ctx.parts = loop, (cells, rises, query, joined)
         ctx.save_for_backward(feed, combine, projected, *more)
         ctx.set_materialize_grads(False)
@@ -324,17 +327,17 @@ class _AttendAfter(torch.autograd.Function):
         top, d_given = cells[-1], joined.room()
         on, size = operations(d_given), top.low.shape[-1]
         width = joined.inputs.shape[-1] - size
-        take, through_tanh, d_made = on.take, on.of(tanh_back), on.steps(d_given)
+        through_tanh, d_made = on.of(tanh_back), on.steps(d_given)
         made = on.steps(cells[0].entering[1:])
         wanted = on.steps(torch.zeros_like(d_given) if d_combined is None else d_combined.contiguous())
-        d_fed = take(torch.zeros_like(cells[0].entering[0]))
+        d_fed = on.take(torch.zeros_like(cells[0].entering[0]))
         for t in reversed(top.steps.order):
             through_tanh(wanted[t], d_fed, made[t], d_made[t])
-            d_joined = take(joined.back(t))
+            d_joined = joined.back(t)
             d_entering = top.back(t, (d_joined, width), (query.back(t, d_joined), 0))
             for cell, rise in zip(cells[-2::-1], rises[::-1], strict=True):
                 d_entering = cell.back(t, rise.back(t, d_entering))
-            d_fed = take(d_entering)
+            d_fed = d_entering
         weights, biases, feeds = zip(*(cell.gradients() for cell in cells), strict=True)
         return (
             None,
@@ -436,13 +439,15 @@ def _recur_plain(
 ) -> tuple[Tensor, ...]:
     """One step after another."""
     cell, live, steps = how
+    step: Callable[..., Any] = lstm_plain if cell == "lstm" else gru_plain
     state, pieces = [steps.arranged(first) for first in start], steps.pieces(projected)
     hidden: list[Tensor] = list(pieces)
     for t in steps.order:
         old = [steps.first_rows(t, part) for part in state]
-        products = steps.first_rows(t, pieces[t]), F.linear(old[0], weight, bias)
+        products = pieces[t], F.linear(old[0], weight, bias)
         alive = None if live is None else live[t].unsqueeze(-1)
-        new = lstm_plain(*products, *old, alive) if cell == "lstm" else (gru_plain(*products, *old, alive),)
+        made = step(*products, *old, alive)
+        new = made if isinstance(made, tuple) else (made,)
         state = [torch.cat([moved, part[len(moved) :]]) for moved, part in zip(new, state, strict=True)]
         hidden[t] = new[0]
     return steps.joined(hidden), *map(steps.as_given, state)

@@ -1,8 +1,8 @@
 """A batch without its padding: its real places in one row after another.
 
-As torch's PackedSequence lays them out: sentences by falling length, step by step, so that the sentences of a step are
-the first of those of the step before. Whoever reads from the end begins at the last place of each sentence, so both
-directions are the same loop, in which sentences only end.
+As torch's PackedSequence lays them out: sentences by falling length, step by step, so that the sentences of a step
+are the first of those of the step before. Whoever reads from the end begins at the last place of each sentence, so
+both directions are the same loop, in which sentences only end.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ EVEN_ROWS = 32
 class Packing:
     """Which rows stand where: `counts[t]` of R sentences have a step t, and their rows begin at `starts[t]`.
 
-    `order` has the sentences by falling length, and `rank` the place of each in it. A block has `size` rows, a few
-    more than there are places: those are 0 and count for nothing. `places` are those of the batch (B · S) that rows
-    are taken from, forwards and from the end, and `rows` the way back, NOWHERE at padding. In a block of states that
-    begins with R first states, `before` tells where the one before each row's step stands, `last` the last one of
-    every sentence.
+    `width` is S; `order` has the sentences by falling length, and `rank` the place of each in it. A block has `size`
+    rows, a few more than there are places: those are 0 and count for nothing. `places` are those of the batch (B · S)
+    that rows are taken from, forwards and from the end, and `rows` the way back, NOWHERE at padding. In a block of
+    states that begins with R first states, `before` tells where the one before each row's step stands, `last` the
+    last one of every sentence.
     """
 
     counts: Sequence[int]
     starts: Sequence[int]
+    width: int
     order: Tensor
     rank: Tensor
     size: int
@@ -46,9 +47,7 @@ class Packing:
     before: Tensor
     last: Tensor
 
-    def pack(
-        self, batch: Float[Tensor, "B S W"], reverse: bool, dtype: torch.dtype
-    ) -> Float[Tensor, "N W"]:
+    def pack(self, batch: Float[Tensor, "B S W"], reverse: bool, dtype: torch.dtype) -> Float[Tensor, "N W"]:
         """The rows, in this type; from each sentence's end if `reverse`."""
         places, rows = self.places[reverse], self.rows[reverse]
         return _Taken.apply(batch.reshape(-1, batch.shape[-1]), places, rows, dtype)  # type: ignore[no-any-return]
@@ -56,8 +55,8 @@ class Packing:
     def unpack(self, packed: Float[Tensor, "N W"], reverse: bool) -> Float[Tensor, "B S W"]:
         """The batch again, 0 at padding."""
         places, rows = self.places[reverse], self.rows[reverse]
-        made = _Taken.apply(packed, rows, places, packed.dtype)
-        return made.view(len(self.order), -1, packed.shape[-1])  # type: ignore[no-any-return]
+        made: Tensor = _Taken.apply(packed, rows, places, packed.dtype)
+        return made.view(len(self.order), self.width, packed.shape[-1])
 
 
 def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
@@ -79,21 +78,29 @@ def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
     starts = np.cumsum(counts) - counts
 
     sentence, place = np.nonzero(real)
-    step = np.arange(number) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # of each place in its sentence
+    step = np.arange(number) - np.repeat(
+        np.cumsum(lengths) - lengths, lengths
+    )  # of each place in its sentence
     from_end = lengths[sentence] - 1 - step
-    ways = [_ways(starts[t] + rank[sentence], sentence * width + place, size, real.size) for t in (step, from_end)]
+    forth, back = (
+        _ways(starts[t] + rank[sentence], sentence * width + place, size, real.size) for t in (step, from_end)
+    )
 
     begins = np.concatenate([[0], sentences + starts])  # of the states before each step, and after the last
     before = np.zeros(size, np.int64)
     before[:number] = np.arange(number) + np.repeat(begins[:-1] - starts, counts)
     last = begins[lengths] + rank
     return Packing(
-        counts.tolist(),
-        starts.tolist(),
-        *map(torch.from_numpy, (order, rank)),  # type: ignore[arg-type]
-        size,
-        *zip(*ways, strict=True),  # type: ignore[arg-type]
-        *map(torch.from_numpy, (before, last)),
+        counts=counts.tolist(),
+        starts=starts.tolist(),
+        width=width,
+        order=torch.from_numpy(order),
+        rank=torch.from_numpy(rank),
+        size=size,
+        places=(forth[0], back[0]),
+        rows=(forth[1], back[1]),
+        before=torch.from_numpy(before),
+        last=torch.from_numpy(last),
     )
 
 
@@ -102,10 +109,13 @@ def without_padding(batch: Float[Tensor, "B T W"], valid: Bool[Tensor, "B T"]) -
     if not policy.by_numba(batch):
         return batch[valid]
     places = np.flatnonzero(valid.numpy())
-    return _Taken.apply(batch.reshape(-1, batch.shape[-1]), *_ways(np.arange(len(places)), places, len(places), valid.numel()), batch.dtype)  # type: ignore[no-any-return]
+    ways = _ways(np.arange(len(places)), places, len(places), valid.numel())
+    return _Taken.apply(batch.reshape(-1, batch.shape[-1]), *ways, batch.dtype)  # type: ignore[no-any-return]
 
 
-def _ways(rows: NDArray[np.int64], places: NDArray[np.int64], num_rows: int, num_places: int) -> tuple[Tensor, Tensor]:
+def _ways(
+    rows: NDArray[np.int64], places: NDArray[np.int64], num_rows: int, num_places: int
+) -> tuple[Tensor, Tensor]:
     """From each of all rows to its place, and back."""
     there, back = np.full(num_rows, NOWHERE), np.full(num_places, NOWHERE)
     there[rows], back[places] = places, rows

@@ -24,10 +24,11 @@ from torch.nn import functional as F
 
 from regard.kernels import compiled, policy
 from regard.kernels.derivatives import wanted_again
-from regard.kernels.layouts import MOST_PACKED_ROWS, Layouts, in_8_bits, packing_pays, product
+from regard.kernels.layouts import Layouts, in_8_bits
 from regard.kernels.operations import operations
 
 PIECE_ROWS = 320  # of a product that is cut
+MOST_ROWS_IN_BLOCKS = 512  # in float32: of more, a product that lays its weight out itself is as fast
 LEAST_INT8_WIDTH = 128  # narrower weights gain nothing
 
 
@@ -269,7 +270,9 @@ class _LinearStep(torch.autograd.Function):
         ctx.save_for_backward(given, weight)
         ctx.biased = bias is not None
         return (
-            _product_on_gpu(rows, slots, weight, bias) if policy.on_gpu(rows) else product(rows, weight, bias)
+            _product_on_gpu(rows, slots, weight, bias)
+            if policy.on_gpu(rows)
+            else Layouts([weight], bias, rows.dtype).forwards(rows)
         )
 
     @staticmethod
@@ -287,7 +290,7 @@ class _LinearStep(torch.autograd.Function):
             if policy.on_gpu(grad):
                 back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
             else:
-                back = product(grad, weight, None, transposed=True)
+                back = Layouts([weight], None, grad.dtype).backwards(grad)
             back = back.to(given.dtype)
         return back, None, None, *([None] * (1 + ctx.biased))
 
@@ -349,12 +352,8 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
         given = rows.contiguous() if rows.dtype == torch.float32 else rows.float()
         made: Tensor = torch.ops.quantized.linear_dynamic(given, in_8_bits(weight), True)
         return made if bias is None else made.add_(bias)
-    if packing_pays(len(rows), dtype):
-        return product(rows.to(dtype), weight, bias)
-    if dtype != weight.dtype and len(
-        rows
-    ):  # a weight that was cast and laid out once serves the next batch too
-        return Layouts([weight], bias, dtype, MOST_PACKED_ROWS).forwards(rows.to(dtype).contiguous())
+    if dtype != weight.dtype or len(rows) <= MOST_ROWS_IN_BLOCKS:
+        return Layouts([weight], bias, dtype).forwards(rows.to(dtype))
     return F.linear(rows, weight, bias)
 
 

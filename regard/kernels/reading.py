@@ -67,14 +67,15 @@ class _Reading:
         """A product and a kernel a step."""
         first, *others = self.start
         steps, (rows, size) = len(self.projected), first.shape
-        product = Layouts([self.weight], self.bias, dtype, rows)
+        product = Layouts([self.weight], self.bias, dtype)
         move = _lstm_forward if self.cell == "lstm" else _gru_forward
         hidden, low = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `low`: as products read it
         kept, room = [other.clone() for other in others], [torch.empty_like(other) for other in others]
         given, mask = array(self.projected.to(dtype).contiguous()), array(self.alive)
         made, lows, last = list(array(hidden)), array(low), array(first)
+        products = array(low.new_empty(rows, product.width))
         for t in range(steps)[:: -1 if self.reverse else 1]:
-            products = array(product.forwards(low))
+            product.forwards_into(lows, products)
             old, new = map(array, kept), map(array, room)
             move(given[t], products, last, *old, mask[t], None, made[t], *new, lows)
             last, kept, room = made[t], room, kept

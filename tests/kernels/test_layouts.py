@@ -1,4 +1,4 @@
-"""Weights laid out for the matrix kernels, and written anew in place."""
+"""Products with weights that are laid out once, and written anew in place when they change."""
 
 from __future__ import annotations
 
@@ -9,22 +9,55 @@ import sys
 import pytest
 import torch
 
-from regard.kernels import layouts
+from regard.kernels import blocks, compiled, layouts
 from tests.kernels.agreement import of_numba
 
 pytestmark = of_numba
+DTYPES = [torch.float32, torch.bfloat16]
 needs_units = pytest.mark.skipif(
-    not layouts.packing_pays(8, torch.bfloat16), reason="this CPU packs no weights in bfloat16"
+    not blocks.available(torch.bfloat16), reason="this CPU multiplies no blocks in bfloat16"
 )
 
 
-def check_products(*weights: torch.Tensor, rows: int = 16) -> None:
-    """Forwards and back by packed weights, and by ordinary ones."""
-    matrix = torch.cat(weights, dim=1).detach().bfloat16()
-    given, grads = (torch.randn(rows, size).bfloat16() for size in matrix.shape[::-1])
-    laid = layouts.Layouts(weights, None, torch.bfloat16, rows)
-    made = laid.forwards(given), laid.backwards(grads)
-    torch.testing.assert_close(made, (given @ matrix.t(), grads @ matrix), atol=0.1, rtol=0.02)
+def check_products(*weights: torch.Tensor, rows: int = 16, dtype: torch.dtype = torch.bfloat16) -> None:
+    """Forwards and back by weights that are laid out, and by ordinary ones."""
+    matrix = torch.cat(weights, dim=1).detach().to(dtype)
+    given, grads = (torch.randn(rows, size).to(dtype) for size in matrix.shape[::-1])
+    laid = layouts.Layouts(weights, None, dtype)
+    made, expected = (laid.forwards(given), laid.backwards(grads)), (given @ matrix.t(), grads @ matrix)
+    close = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.1, "rtol": 0.02}
+    torch.testing.assert_close(made, expected, **close)
+
+
+@pytest.fixture(params=["in blocks", "as they are"])
+def how_laid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """With the micro-kernels, if they are here, and without."""
+    if request.param == "as they are":
+        monkeypatch.setattr(blocks, "_FOUND", {})
+    elif not blocks.available(torch.float32):
+        pytest.skip("torch has no micro-kernels here")
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("how_laid")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [0, 1, 5, 64, 65, 200])
+@pytest.mark.parametrize("shape", [(64, 32), (2, 2), (50, 34), (130, 6), (66, 1030), (7, 5)])
+def test_products_of_any_size(shape: tuple[int, int], rows: int, dtype: torch.dtype) -> None:
+    check_products(torch.randn(shape), rows=rows, dtype=dtype)
+
+
+@pytest.mark.usefixtures("how_laid")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_product_with_all_that_may_be_added_goes_into_the_first_columns(dtype: torch.dtype) -> None:
+    weight, bias = torch.randn(96, 40), torch.randn(96)
+    given, plus, made = torch.randn(9, 44), torch.randn(9, 96), torch.full((9, 100), 7.0)
+    given, plus, made = (part.to(dtype) for part in (given, plus, made))
+    arrays = [compiled.array(part) for part in (given, made, plus)]
+    layouts.Layouts([weight], bias, dtype).forwards_into(*arrays, then="tanh")
+    expected = torch.tanh(given[:, :40].float() @ weight.to(dtype).float().t() + bias + plus.float())
+    torch.testing.assert_close(made[:, :96].float(), expected, atol=0.05, rtol=0.02)
+    assert (made[:, 96:] == 7).all()
 
 
 @needs_units
@@ -67,7 +100,7 @@ def test_weights_side_by_side_of_which_one_changes(widths: tuple[int, ...], chan
 @needs_units
 def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
     weight, one, other = (torch.randn(128, 64) for _ in range(3))
-    laid = [layouts.Layouts([weight, beside], None, torch.bfloat16, 16) for beside in (one, other)]
+    laid = [layouts.Layouts([weight, beside], None, torch.bfloat16) for beside in (one, other)]
     given = torch.randn(16, 128).bfloat16()
     for made, beside in zip(laid, (one, other), strict=True):
         expected = given @ torch.cat([weight, beside], dim=1).bfloat16().t()
@@ -104,18 +137,3 @@ def test_programs_of_many_shapes_are_kept() -> None:
     first, second = (part.count("cache_miss") for part in made.split("again")[1:])
     assert first > 1024
     assert second == 0
-
-
-@needs_units
-def test_our_kernels_write_what_onednn_would_have_laid_out() -> None:
-    weight = torch.randn(192, 128)
-    for transposed in (False, True):
-        matrix = (weight.t() if transposed else weight).bfloat16().contiguous()
-        packed = torch.ops.mkldnn._reorder_linear_weight(matrix, 16)
-        room = layouts._room([weight], packed, transposed, torch.bfloat16, 16)
-        if room is None:
-            pytest.skip("oneDNN lays weights out in another way on this CPU")
-        before = room.memory.copy()
-        room.memory[:] = 0
-        layouts._write([weight], transposed, room.memory)
-        assert (room.memory == before).all()

@@ -17,23 +17,26 @@ class Weight:
     would not know the type that products run in.
     """
 
-    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype, rows: int) -> None:
+    def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype) -> None:
         self.width = len(weights[0])
         self._matrix = side_by_side(weights, dtype)
         self._bias = None if bias is None else bias.detach().to(dtype)
 
-    def forwards(self, rows: Tensor, plus: Tensor | None = None, then: str = "none") -> Tensor:
-        """`W x + b`, plus something; or a function of it: none, tanh."""
-        made = rows.new_empty(len(rows), self.width)
+    def forwards_into(
+        self, given: Tensor, made: Tensor, plus: Tensor | None = None, then: str = "none"
+    ) -> None:
+        """`W x + b`, plus something, and then nothing or its tanh, into the first columns of a tensor."""
+        rows, out = given[:, : self._matrix.shape[1]], made[:, : self.width]
         first = self._bias if plus is None else plus
         if first is None:
-            torch.mm(rows, self._matrix.t(), out=made)
+            torch.mm(rows, self._matrix.t(), out=out)
         else:
-            torch.addmm(first, rows, self._matrix.t(), out=made)
+            torch.addmm(first, rows, self._matrix.t(), out=out)
         if plus is not None and self._bias is not None:
-            made.add_(self._bias)
-        return made.tanh_() if then == "tanh" else made
+            out.add_(self._bias)
+        if then == "tanh":
+            out.tanh_()
 
-    def backwards(self, grads: Tensor) -> Tensor:
-        """`Wᵀ g`."""
-        return torch.mm(grads, self._matrix, out=grads.new_empty(len(grads), self._matrix.shape[1]))
+    def backwards_into(self, grads: Tensor, made: Tensor) -> None:
+        """`Wᵀ g`, into the first columns of a tensor."""
+        torch.mm(grads, self._matrix, out=made[:, : self._matrix.shape[1]])

@@ -54,13 +54,15 @@ class Cell:
         # the same block in float32
         self.low = self.hidden if dtype == torch.float32 else steps.states(start[0].to(dtype))
         self.lows = steps.news(self.low, on)
-        if live is None:
-            self._alive = [self.take(torch.ones(rows, dtype=torch.bool, device=self.low.device))] * len(steps.order)
-        else:
-            self._alive = on.steps(live.contiguous())
+        alive = torch.ones(rows, dtype=torch.bool, device=self.low.device)
+        self._alive: Sequence[Any] = (
+            [self.take(alive)] * len(steps.order) if live is None else on.steps(live.contiguous())
+        )
         kept = on.gates if dtype == torch.bfloat16 else torch.float32
         self._acts = steps.cut(steps.room(self.gates * size, self.low, kept), on)
-        self._olds, self._news = ([cut(states, on) for states in self.states] for cut in (steps.olds, steps.news))
+        self._olds, self._news = (
+            [cut(states, on) for states in self.states] for cut in (steps.olds, steps.news)
+        )
         self._enter(projected, below, weight, bias)
 
     def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
@@ -83,11 +85,16 @@ class Cell:
         self._d_hidden = self.hidden.new_empty(shape)
         self._total, self._back = self.take(self._d_hidden), (self.take(self.low.new_zeros(shape)), 0)
 
-    def back(self, t: int, *d_hidden: Part) -> Tensor:
+    def back(self, t: int, *d_hidden: Part) -> Any:
         """From the gradient of a step's hidden state, in two parts at most to be added, to that of `projected`.
 
-        Gives, in its first columns, that of what was written into `entering`.
+        Gives, in its first columns, that of what was written into `entering`; the next step writes over it.
         """
+        raise TypeError(f"{type(self).__name__} promises to go back but does not")
+
+    @property
+    def d_entering(self) -> Tensor:
+        """What `back` gives, as a tensor."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
@@ -107,10 +114,6 @@ class Cell:
         self._add(self._from_after[0], *self._back, len(d_hidden), *one, *other, total)
         return total
 
-    def _step_back(self, t: int, d_state: Tensor, start: int) -> None:
-        """Keep what the product of a step wants of the state before, in these columns."""
-        self._back = self.steps.first_rows(t, self.take(d_state)), start
-
 
 class LSTM(Cell):
     """Two parts, hidden state and cell; what is below and the hidden state are multiplied side by side."""
@@ -118,7 +121,10 @@ class LSTM(Cell):
     parts, gates, loops = 2, 4, (_lstm_forward, _lstm_backward)
 
     def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
-        self._projected, self._width = self.steps.cut(projected, self._on), 0 if below is None else below.shape[1]
+        self._projected, self._width = (
+            self.steps.cut(projected, self._on),
+            0 if below is None else below.shape[1],
+        )
         self._own: Sequence[Tensor] = ()
         if below is None:
             self.recur = Product([weight], bias, self.low, self.steps)
@@ -131,7 +137,7 @@ class LSTM(Cell):
 
     def __call__(self, t: int) -> None:
         """As `cells.lstm`."""
-        given = self._projected[t], self.take(self.recur(t)), *(old[t] for old in self._olds), self._alive[t]
+        given = self._projected[t], self.recur(t), *(old[t] for old in self._olds), self._alive[t]
         self._forth(*given, self._acts[t], *(new[t] for new in self._news), self.lows[t])
         if self._own:
             self._own[t + 1].copy_(self._read[t + 1])
@@ -142,7 +148,7 @@ class LSTM(Cell):
         self._other = self._last[1].clone()
         self._spare = self.take(self._other)
 
-    def back(self, t: int, *d_hidden: Part) -> Tensor:
+    def back(self, t: int, *d_hidden: Part) -> Any:
         """One gradient for all products."""
         total = self._wanted(d_hidden, self.steps.first_rows(t, self._total))
         (kept, d_cell), cells = self._from_after, (self._olds[1][t], self._news[1][t])
@@ -151,8 +157,13 @@ class LSTM(Cell):
         self._from_after, self._spare = [kept, self._spare], d_cell
         self._last[1], self._other = self._other, self._last[1]
         d_entering = self.recur.back(t)
-        self._step_back(t, d_entering, self._width)
+        self._back = d_entering, self._width
         return d_entering
+
+    @property
+    def d_entering(self) -> Tensor:
+        """Where `back` leaves it."""
+        return self.recur.d_input
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of hidden state and cell."""
@@ -178,21 +189,17 @@ class GRU(Cell):
         self.recur, self._rise = Product([weight], bias, self.low, self.steps), None
         block = self.steps.room(self.recur.layouts.width, self.low)
         self._products = self.steps.cut(block, self._on)
-        self._keep = [self.steps.first_rows(t, piece) for t, piece in enumerate(self.steps.pieces(block))]
         if below is None:
             self._projected = self.steps.cut(projected, self._on)
         else:
-            self._given = projected.unbind(0)
+            self._given = self._on.steps(projected)
             self.entering = self.low.new_empty(*self.low.shape[:2], below.shape[1])
             self._rise = Product([below], None, self.entering[: len(projected)])
 
     def __call__(self, t: int) -> None:
         """As `cells.gru`."""
-        self._keep[t].copy_(self.steps.first_rows(t, self.recur(t)))
-        projected = (
-            self._projected[t] if self._rise is None else self.take(self._rise(t, plus=self._given[t]))
-        )
-        given = projected, self._products[t], self._olds[0][t], self._alive[t]
+        projected = self._projected[t] if self._rise is None else self._rise(t, plus=self._given[t])
+        given = projected, self.recur(t, self._products[t]), self._olds[0][t], self._alive[t]
         self._forth(*given, self._acts[t], self._news[0][t], self.lows[t])
 
     def begin_back(self, d_last: Sequence[Tensor | None]) -> None:
@@ -202,14 +209,20 @@ class GRU(Cell):
         if self._rise is not None:
             self._rise.want(self.d_projected)
 
-    def back(self, t: int, *d_hidden: Part) -> Tensor:
+    def back(self, t: int, *d_hidden: Part) -> Any:
         """The gradient of `projected`."""
         total = self._wanted(d_hidden, self.steps.first_rows(t, self._total))
         given = self._acts[t], self._products[t], self._olds[0][t], self._alive[t], total
         self._back_over(*given, self._d_gates[t], self._d_recurrent[t], self._from_after[0])
         d_state = self.recur.back(t)
-        self._step_back(t, d_state, 0)
+        self._back = d_state, 0
         return d_state if self._rise is None else self._rise.back(t)
+
+    @property
+    def d_entering(self) -> Tensor:
+        """Where `back` leaves it."""
+        assert self._rise is not None
+        return self._rise.d_input
 
     def end_back(self, *d_hidden: Part) -> list[Tensor]:
         """Of the hidden state."""
@@ -235,7 +248,7 @@ class Rise:
 
     def __init__(self, lower: Cell, upper: Cell, mask: Tensor | None) -> None:
         on, size = operations(upper.entering), lower.low.shape[-1]
-        self._take, self._masked = on.take, on.of(masked)
+        self._masked = on.of(masked)
         self._lower, self._mask = lower, None if mask is None else on.steps(mask)
         if mask is None:
             self._read = lower.low[1:].unbind(0)
@@ -251,11 +264,11 @@ class Rise:
         else:
             self._masked(self._lower.lows[t], self._mask[t], self._entering[t])
 
-    def back(self, t: int, d_entering: Tensor) -> Part:
+    def back(self, t: int, d_entering: Any) -> Part:
         """What is wanted of the lower's hidden state, from the gradient of what entered the upper layer."""
         if self._mask is None:
-            return self._take(d_entering), 0
-        self._masked(self._take(d_entering), self._mask[t], self._d_below)
+            return d_entering, 0
+        self._masked(d_entering, self._mask[t], self._d_below)
         return self._d_below, 0
 
 

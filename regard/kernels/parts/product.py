@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,8 @@ class Product:
     """`W x + b`, or that of several weights side by side, for steps whose inputs (T, R, width) stand in a block.
 
     Whoever uses it writes them and, going back, `grads` (T, R, outputs). If `steps` says how steps stand in a block,
-    the inputs are states, of which each step reads the one before.
+    the inputs are states, of which each step reads the one before. Everything is as loops take it; what no place is
+    given for is written over by the next step.
     """
 
     def __init__(
@@ -27,22 +29,28 @@ class Product:
         inputs: Tensor,
         steps: Even | Falling | None = None,
     ) -> None:
-        laid: type[Layouts] = operations(inputs).of(Layouts)
-        self.inputs, self._own = inputs, steps
+        self._on = operations(inputs)
+        laid: type[Layouts] = self._on.of(Layouts)
+        self.layouts = laid(weights, bias, inputs.dtype)
+        self.inputs, self._states = inputs, steps is not None
         self._steps = steps or Even(*inputs.shape[:2])
-        self.layouts = laid(weights, bias, inputs.dtype, self._steps.rows)
-        self.given = inputs.unbind(0) if steps is None else steps.given(inputs)
-        self.grads: Tensor = torch.empty(0)
+        self._given = self._on.steps(inputs) if steps is None else steps.olds(inputs, self._on)
+        self._made = self._on.take(inputs.new_empty(self._steps.rows, self.layouts.width))
         self._widths, self._biased = [weight.shape[1] for weight in weights], bias is not None
-        self._wanted: Sequence[Tensor] = ()
+        self.grads: Tensor = torch.empty(0)
+        self._wanted: Sequence[Any] = ()
 
-    def __call__(self, t: int, plus: Tensor | None = None, then: str = "none") -> Tensor:
-        """The product at a step, plus something, and then a function of it (an operation of oneDNN's)."""
-        return self.layouts.forwards(self.given[t], plus, then)
+    def __call__(self, t: int, made: Any = None, plus: Any = None, then: str = "none") -> Any:
+        """The product at a step, plus something, and then nothing or its tanh, in the first columns of `made`."""
+        made = self._steps.first_rows(t, self._made) if made is None else made
+        self.layouts.forwards_into(self._given[t], made, plus, then)
+        return made
 
-    def back(self, t: int) -> Tensor:
+    def back(self, t: int) -> Any:
         """The gradient of the input at a step."""
-        return self.layouts.backwards(self._wanted[t])
+        made = self._steps.first_rows(t, self._back)
+        self.layouts.backwards_into(self._wanted[t], made)
+        return made
 
     def room(self) -> Tensor:
         """Make room for the gradients of the outputs."""
@@ -50,13 +58,15 @@ class Product:
 
     def want(self, grads: Tensor) -> Tensor:
         """Take the gradients of the outputs from here."""
-        self.grads, self._wanted = grads, self._steps.pieces(grads)
+        self.grads, self._wanted = grads, self._steps.cut(grads, self._on)
+        self.d_input = self.inputs.new_empty(self._steps.rows, sum(self._widths))
+        self._back = self._on.take(self.d_input)
         return grads
 
     def gradients(self) -> tuple[list[Tensor], Tensor | None]:
         """Of the weights and of the bias, from all steps."""
         grads = self.grads.reshape(-1, self.layouts.width)
-        inputs = self.inputs.flatten(0, 1) if self._own is None else self._own.before(self.inputs)
+        inputs = self._steps.before(self.inputs) if self._states else self.inputs.flatten(0, 1)
         with torch.autocast(grads.device.type, enabled=False):
             joined = grads.t() @ inputs
         weights = [part.float().contiguous() for part in joined.split(self._widths, dim=1)]

@@ -1,7 +1,6 @@
 """How the rows of all steps stand in blocks: as many at every step, or fewer and fewer.
 
-A loop asks these for the steps of its blocks, as loops over numbers take them (`cut`, `olds`, `news`) or as products do
-(`pieces`, `given`). A block of states holds that before the first step too.
+A block of states holds that before the first step too.
 """
 
 from __future__ import annotations
@@ -15,10 +14,6 @@ from torch.nn import functional as F
 
 from regard.kernels.operations import Operations
 from regard.kernels.packing import Packing
-
-# oneDNN makes a program for each number of rows that it meets: in a product the rows of a step are followed by some
-# of those behind them, up to a multiple of this; nobody looks at what becomes of these
-EVEN_ROWS = 16
 
 
 class Even:
@@ -40,7 +35,7 @@ class Even:
         return block
 
     def cut(self, block: Tensor, on: Operations) -> Sequence[Any]:
-        """Each step's rows."""
+        """Each step's rows, as loops take them."""
         return on.steps(block)
 
     def olds(self, states: Tensor, on: Operations) -> Sequence[Any]:
@@ -54,10 +49,6 @@ class Even:
     def pieces(self, block: Tensor) -> Sequence[Tensor]:
         """Each step's rows."""
         return block.unbind(0)
-
-    def given(self, states: Tensor) -> Sequence[Tensor]:
-        """The states before each step."""
-        return states.unbind(0)[self._before]
 
     def before(self, states: Tensor) -> Tensor:
         """The states before all steps (N, H)."""
@@ -113,7 +104,7 @@ class Falling:
         return block
 
     def cut(self, block: Tensor, on: Operations) -> Sequence[Any]:
-        """Each step's rows."""
+        """Each step's rows, as loops take them."""
         return _cut(on.take(block), self._cuts)
 
     def olds(self, states: Tensor, on: Operations) -> Sequence[Any]:
@@ -125,12 +116,8 @@ class Falling:
         return _cut(on.take(states), self._news)
 
     def pieces(self, block: Tensor) -> Sequence[Tensor]:
-        """Each step's rows, and more."""
-        return _cut(block, map(_evened, self._cuts))
-
-    def given(self, states: Tensor) -> Sequence[Tensor]:
-        """The states before each step, and more."""
-        return _cut(states, map(_evened, self._olds))
+        """Each step's rows."""
+        return _cut(block, self._cuts)
 
     def before(self, states: Tensor) -> Tensor:
         """The states before all steps (N, H)."""
@@ -164,7 +151,3 @@ class Falling:
 
 def _cut(block: Any, slices: Iterable[slice]) -> list[Any]:
     return [block[each] for each in slices]
-
-
-def _evened(rows: slice) -> slice:
-    return slice(rows.start, rows.start - (rows.start - rows.stop) // EVEN_ROWS * EVEN_ROWS)

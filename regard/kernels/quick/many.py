@@ -22,7 +22,6 @@ from regard.kernels.quick.pages import Pages
 from regard.kernels.quick.parts import Best, Parts, Rows, Written
 from regard.kernels.vocabulary import best, log_softmax
 
-ROWS = 64  # that weights are laid out for; more and fewer go too
 MOST_ALIVE = 0.9  # of the rows of a greedy search, for those that have ended to leave it
 MOST_BESIDE = 3  # inputs of one product
 
@@ -37,7 +36,7 @@ class Many:
             given = [product for product in products if product is not None]
             biases = [product.bias.detach() for product in given if product.bias is not None]
             bias = torch.stack(biases).sum(0) if biases else None
-            return Layouts([product.weight for product in given], bias, self._dtype, ROWS)
+            return Layouts([product.weight for product in given], bias, self._dtype)
 
         looking = parts.looking
         feeds = [parts.feed, *(None for _ in parts.layers[1:])]
@@ -47,7 +46,7 @@ class Many:
             laid(layer.project, feed, None if parts.gru else layer.recur)
             for layer, feed in zip(parts.layers, feeds, strict=True)
         ]
-        self._query = None if looking.W is None else Layouts([looking.W], None, self._dtype, ROWS)
+        self._query = None if looking.W is None else Layouts([looking.W], None, self._dtype)
         self._combine, self._head = laid(*parts.combine), laid(parts.head)
         self._table = array(parts.embedding.weight)
         self._memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
