@@ -146,17 +146,16 @@ def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-unty
         b = bias[start:stop]
         for r in range(end - begin):
             x, out = product[r], made[begin + r, start:stop]
-            for j in range(len(b)):
-                x[j] += b[j]
             if len(plus) > 0:
                 more = plus[begin + r, start:stop]
                 for j in range(len(b)):
                     x[j] += wide(more[j])
             if squashed:
                 for j in range(len(b)):
-                    x[j] = tanh(x[j])
-            for j in range(len(b)):
-                out[j] = like(out, x[j])
+                    out[j] = like(out, tanh(x[j] + b[j]))
+            else:
+                for j in range(len(b)):
+                    out[j] = like(out, x[j] + b[j])
         _release()
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from regard.errors import ConfigError
-from regard.kernels import compiled
+from regard.kernels import blocks, compiled
 
 Form = Literal["fused", "plain"]
 FORMS: tuple[Form, ...] = ("fused", "plain")
@@ -49,8 +49,14 @@ def choose_kernels(wanted: str, device: torch.device) -> Kernels:
         raise ConfigError(f"training.kernels: unknown name {wanted!r}; known names: auto, {', '.join(FORMS)}")
     missing = _what_is_missing(device)
     if missing is None:
-        by = "CPU by numba" if device.type == "cpu" else "GPU by Triton"
-        return Kernels("fused", f"compiled for this {by}")
+        if device.type != "cpu":
+            return Kernels("fused", "compiled for this GPU by Triton")
+        slower = (
+            ""
+            if blocks.available(torch.float32)
+            else "; torch has no micro-kernels for it, so loops are slower"
+        )
+        return Kernels("fused", f"compiled for this CPU by numba{slower}")
     if wanted == "fused":
         raise ConfigError(f"training.kernels fused: {missing}; set it to auto or plain")
     return Kernels("plain", missing)

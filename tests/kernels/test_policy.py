@@ -8,7 +8,7 @@ import torch
 
 from regard import kernels
 from regard.errors import ConfigError
-from regard.kernels import compiled, policy
+from regard.kernels import blocks, compiled, policy
 from tests.kernels.agreement import of_numba
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -37,7 +37,7 @@ def test_it_can_be_forced_and_is_as_before_afterwards() -> None:
 
 
 def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert str(kernels.choose_kernels("auto", CPU)) == "fused (compiled for this CPU by numba)"
+    assert str(kernels.choose_kernels("auto", CPU)).startswith("fused (compiled for this CPU by numba")
     assert str(kernels.choose_kernels("plain", CPU)) == "plain (as the recipe says)"
     other = torch.device("mps")
     assert (
@@ -48,6 +48,12 @@ def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels.choose_kernels("auto", CPU).form == "plain"
     with pytest.raises(ConfigError, match="numba is not installed; set it to auto or plain"):
         kernels.choose_kernels("fused", CPU)
+
+
+def test_it_says_where_torch_has_no_micro_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found, ending in ((True, "by numba)"), (False, "no micro-kernels for it, so loops are slower)")):
+        monkeypatch.setattr(blocks, "available", lambda _, found=found: found)
+        assert str(kernels.choose_kernels("auto", CPU)).endswith(ending)
 
 
 WITHOUT = """
