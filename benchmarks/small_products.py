@@ -20,7 +20,11 @@ from regard.kernels.compiled import array, match_threads
 from regard.kernels.layouts import Layouts
 
 ROWS = (5, 16, 64, 320)
-SHAPES = ((256, 1024), (512, 512), (1024, 2048))  # inputs, outputs: of configuration A's encoder, look and decoder
+SHAPES = (
+    (256, 1024),
+    (512, 512),
+    (1024, 2048),
+)  # inputs, outputs: of configuration A's encoder, look and decoder
 
 
 def ways(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> list[Callable[[], object]]:

@@ -40,7 +40,7 @@ def test_every_loop_has_a_twin_with_the_same_arguments() -> None:
     assert set(TWINS) == set(NUMBAS)
     for name, twin in TWINS.items():
         assert len(_arguments(twin)) == len(_arguments(getattr(NUMBAS[name], "py_func", NUMBAS[name]))), name
-    for name in ("forwards", "backwards"):
+    for name in ("forwards_into", "backwards_into"):
         assert _arguments(getattr(TWINS["Layouts"], name)) == _arguments(getattr(layouts.Layouts, name))
 
 
