@@ -121,10 +121,8 @@ class LSTM(Cell):
     parts, gates, loops = 2, 4, (_lstm_forward, _lstm_backward)
 
     def _enter(self, projected: Tensor, below: Tensor | None, weight: Tensor, bias: Tensor) -> None:
-        self._projected, self._width = (
-            self.steps.cut(projected, self._on),
-            0 if below is None else below.shape[1],
-        )
+        self._projected = self.steps.cut(projected, self._on)
+        self._width = 0 if below is None else below.shape[1]
         self._own: Sequence[Tensor] = ()
         if below is None:
             self.recur = Product([weight], bias, self.low, self.steps)
