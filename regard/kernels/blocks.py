@@ -77,10 +77,8 @@ def write(weight: NDArray[np.float32], blocks: NDArray[Any], first: int, transpo
     """Put a weight (outputs, inputs) there, its inputs from the `first` on; or turned, with its inputs as outputs."""
     if transposed:
         (_write_turned if blocks.dtype == np.float32 else _write_turned_pairs)(weight, blocks, first)
-    elif blocks.dtype == np.float32:
-        _write(weight, blocks, first)
     else:
-        _write_pairs(weight, blocks, first // 2)
+        _write(weight, blocks, first, np.empty(0, np.float32 if blocks.dtype == np.float32 else np.uint16))
 
 
 _multiply: Any
@@ -160,40 +158,23 @@ def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-unty
 
 
 @kernel
-def _write(weight, blocks, first):  # type: ignore[no-untyped-def]
+def _write(weight, blocks, first, numbers):  # type: ignore[no-untyped-def]
+    """`numbers`, an array, are those that a weight is rounded to; as many as fit stand in one of a block's."""
     outputs, inputs = weight.shape
     for a in prange(len(blocks)):
         size = min(COLUMNS, outputs - a * COLUMNS)
         # were its rows whole lines of the cache, a column would fall into one set of it
-        kept = np.empty((COLUMNS, WIDE + 1), np.float32)
-        for start in range(0, inputs, WIDE):
-            stop = min(start + WIDE, inputs)
-            for i in range(size):
-                row, out = weight[a * COLUMNS + i, start:stop], kept[i]
-                for j in range(len(row)):
-                    out[j] = row[j]
-            for j in range(stop - start):
-                line, column = blocks[a, first + start + j, :size], kept[:, j]
-                for i in range(len(line)):
-                    line[i] = column[i]
-
-
-@kernel
-def _write_pairs(weight, blocks, first):  # type: ignore[no-untyped-def]
-    """The same in bfloat16, two inputs together; `first` is the number of a pair."""
-    outputs, inputs = weight.shape
-    for a in prange(len(blocks)):
-        size = min(COLUMNS, outputs - a * COLUMNS)
-        low = np.empty((COLUMNS, WIDE + 2), np.uint16)
-        pairs = low.view(np.uint32)
+        low = np.empty((COLUMNS, WIDE + 2), numbers.dtype)
+        lines = low.view(blocks.dtype)
+        together = low.shape[1] // lines.shape[1]
         for start in range(0, inputs, WIDE):
             stop = min(start + WIDE, inputs)
             for i in range(size):
                 row, rounded = weight[a * COLUMNS + i, start:stop], low[i]
                 for j in range(len(row)):
                     rounded[j] = like(low, row[j])
-            for j in range((stop - start) // 2):
-                line, column = blocks[a, first + start // 2 + j, :size], pairs[:, j]
+            for j in range((stop - start) // together):
+                line, column = blocks[a, (first + start) // together + j, :size], lines[:, j]
                 for i in range(len(line)):
                     line[i] = column[i]
 
