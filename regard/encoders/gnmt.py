@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from regard import kernels
 from regard.encoders.base import Encoder
 from regard.errors import ConfigError
 from regard.records import Memory
@@ -42,15 +43,15 @@ class GNMTEncoder(Encoder):
 
         The bottom layer's entry in `final_layers` is its forward direction's.
         """
-        rows = len(embedded)
-        states, final = run(self.cells[0], embedded, self.cells[0].zero(rows), valid)
-        back, _ = run(self.backward, embedded, self.backward.zero(rows), valid, True)
+        rows, packing = len(embedded), kernels.packing(valid, embedded)
+        states, final = run(self.cells[0], embedded, self.cells[0].zero(rows), valid, packing=packing)
+        back, _ = run(self.backward, embedded, self.backward.zero(rows), valid, True, packing)
         states, finals = torch.cat([states, back], dim=-1), [final]
         for layer, cell in enumerate(self.cells):
             if layer == 0:
                 continue
             inputs = self.dropout(states)
-            states, final = run(cell, inputs, cell.zero(rows), valid)
+            states, final = run(cell, inputs, cell.zero(rows), valid, packing=packing)
             states = states + inputs if layer >= 2 else states
             finals.append(final)
         return Memory(states, valid, final=finals[-1][0], final_layers=tuple(finals))

@@ -25,8 +25,16 @@ from regard.kernels.compiled import array, tensor
 # oneDNN compiles a program for every shape and forgets all but the last 1,024 of them; an epoch may have more shapes.
 # It reads this before its first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
+# Hardly two batches by tokens have the same number of rows, and a program for a large vocabulary may take 35 ms to
+# make (with AMX): large products are taken of multiples of this.
+EVEN_ROWS = 32
 
 Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid out by whom or how
+
+
+def evened(rows: int) -> int:
+    """The next number of rows that large products are taken of."""
+    return -(-rows // EVEN_ROWS) * EVEN_ROWS
 
 
 class Layouts:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from regard.kernels import policy
 from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, turn, wide
 from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.layouts import evened
 from regard.kernels.operations import operations
 from regard.kernels.products import autocast_dtype, multiply_into
 
@@ -25,9 +26,6 @@ LOGIT_BYTES = (
 # products of some hundreds of rows
 LEAST_ROWS = {torch.bfloat16: 1024}
 LEAST_ROWS_OTHERWISE = 128
-# oneDNN makes a program for each number of rows that it meets, for a large vocabulary in AMX's instructions in some
-# 35 ms, and batches by tokens hardly ever have the same number: in bfloat16 it meets multiples of this only
-EVEN_ROWS = 32
 NO_LABEL = -100  # as torch's own losses have it
 
 
@@ -105,8 +103,8 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def _evened(combined: Tensor, labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The rows in this type, and their labels; in bfloat16 on a CPU with rows that cost nothing up to EVEN_ROWS."""
-    size = _up(len(combined), EVEN_ROWS)
+    """The rows in this type, and their labels; in bfloat16 on a CPU evened, by rows that cost nothing."""
+    size = evened(len(combined))
     if size == len(combined) or dtype != torch.bfloat16 or policy.on_gpu(combined):
         return combined.to(dtype), labels
     rows = combined.new_empty(size, combined.shape[1], dtype=dtype)
@@ -115,17 +113,12 @@ def _evened(combined: Tensor, labels: Tensor, dtype: torch.dtype) -> tuple[Tenso
     return rows, F.pad(labels, (0, size - len(labels)), value=NO_LABEL)
 
 
-def _up(number: int, to: int) -> int:
-    """The next multiple."""
-    return -(-number // to) * to
-
-
 def _chunks(rows: int, row_bytes: int, least: int) -> Iterator[slice]:
     """Parts of the rows, as few and as even as they can be."""
     most = max(LOGIT_BYTES // row_bytes, least)
     size = -(-rows // max(-(-rows // most), 1))
-    if rows % EVEN_ROWS == 0:
-        size = _up(size, EVEN_ROWS)
+    if rows == evened(rows):
+        size = evened(size)
     for start in range(0, rows, size or 1):
         yield slice(start, min(start + size, rows))
 

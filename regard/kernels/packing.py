@@ -19,10 +19,9 @@ from torch import Tensor
 
 from regard.kernels import policy
 from regard.kernels.compiled import array, f32, kernel, like, prange, wide
+from regard.kernels.layouts import evened
 
 NOWHERE = -1
-# oneDNN makes a program for each number of rows that it meets; of all places together it meets multiples of this only
-EVEN_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
     rank[order] = np.arange(sentences)
     counts = sentences - np.cumsum(np.bincount(lengths))[:-1]
     number = int(lengths.sum())
-    size = -(-number // EVEN_ROWS) * EVEN_ROWS
+    size = evened(number)
     starts = np.cumsum(counts) - counts
 
     sentence, place = np.nonzero(real)

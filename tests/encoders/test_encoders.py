@@ -12,6 +12,7 @@ from regard.encoders import ENCODERS, Encoder, GNMTEncoder, RecurrentEncoder
 from regard.errors import ConfigError
 from regard.records import Memory
 from regard.recurrent import CELLS, Cell, Dropout, LSTMCell, run
+from tests.kernels.agreement import check_agreement
 
 LENGTHS = [6, 2, 4, 1]
 SHAPES: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
@@ -42,6 +43,18 @@ def last_states(memory: Memory) -> list[Tensor]:
 
 def test_every_encoder_is_here() -> None:
     assert {part for part, _ in SHAPES.values()} == set(ENCODERS.values())
+
+
+@every_shape
+@pytest.mark.parametrize("cell", CELLS)
+def test_packed_or_padded_it_is_the_same_with_its_gradients(shape: str, cell: str) -> None:
+    encoder, (embedded, valid) = make(shape, cell).float(), sentences()
+
+    def read(given: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        memory = encoder(given, valid)
+        return memory.values, *last_states(memory)
+
+    check_agreement(read, [embedded.float().requires_grad_(), *encoder.parameters()])
 
 
 @every_shape
