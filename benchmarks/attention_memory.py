@@ -47,7 +47,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--source", type=int, help="only this length, and only the bytes")
-    arguments.add_argument("--form", default="fused", choices=kernels.FORMS)
+    arguments.add_argument("--form", default="fused", choices=kernels.BACKENDS)
     options = arguments.parse_args()
     if options.source:
         kernels.use(options.form)
@@ -56,7 +56,7 @@ def main() -> None:
     shape = Shape()
     print(f"{machine()}\n{SENTENCES} sentences, T {TARGET}, A {shape.attention}, float32\n")
     slopes = {}
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         found = []
         for source in SOURCES:  # each in a process of its own: a peak does not go down again
             command = [sys.executable, __file__, "--source", str(source), "--form", form]

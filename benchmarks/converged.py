@@ -3,7 +3,7 @@
     python benchmarks/converged.py [--work runs/peers] [--scores additive general] [--epochs 5] [--rounds 3]
 
 Trains configuration A of `task.py`, the encoder's last states copied into the decoder, with either score on the
-pieces of the other benchmarks; then the weights are written into `regard`, its plain form and eole. (eole has no tanh
+tokens of the other benchmarks; then the weights are written into `regard`, its plain form and eole. (eole has no tanh
 in the output layer of its additive attention; it is given one here, so that the model is the same.) A beam ranks by
 the log-probability alone, so that all stop by the same rule. Writes results/converged.md.
 """
@@ -28,9 +28,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
 
 from comparison import Measured, compare, verdict  # noqa: E402
+from corpus import BenchmarkCorpus, load_corpus  # noqa: E402
 from machine import machine  # noqa: E402
 from ours import batches_of, model_of  # noqa: E402
-from pieces import Pieces, load_pieces  # noqa: E402
 from run import peers  # noqa: E402
 from speed import ours, tasks  # noqa: E402
 from task import END, TRAIN, Shape, Task  # noqa: E402
@@ -44,14 +44,14 @@ LEARNING_RATE = 2e-3
 SCORES = ("additive", "general")
 
 
-def train(shape: Shape, pieces: Pieces, epochs: int, file: Path) -> None:
+def train(shape: Shape, corpus: BenchmarkCorpus, epochs: int, file: Path) -> None:
     """A model of these sizes, in batches of 64 sentences of like length, its weights left in a file."""
     model, device = model_of(shape), torch.device("cpu")
     config = TrainingConfig(device="cpu", clip_norm=1.0)
     update = Update(
         make_fabric(config, choose_precision("auto", device, shape.decoder)), model.train(), config
     )
-    batches = batches_of(Task("training", TRAIN, pieces.training_batches(64, sys.maxsize), shape))
+    batches = batches_of(Task("training", TRAIN, corpus.training_batches(64, sys.maxsize), shape))
     total, done = epochs * len(batches), 0
     for epoch in range(epochs):
         for place in torch.randperm(len(batches), generator=torch.Generator().manual_seed(epoch)).tolist():
@@ -62,10 +62,10 @@ def train(shape: Shape, pieces: Pieces, epochs: int, file: Path) -> None:
 
 
 def bleu(measured: Measured, vocabulary: Sequence[str]) -> float:
-    """sacrebleu's of what was written, pieces joined to words."""
+    """sacrebleu's of what was written, tokens joined to words."""
 
     def text(ids: Sequence[int]) -> str:
-        return "".join(vocabulary[piece] for piece in ids if piece != END).replace("\u2581", " ").strip()
+        return "".join(vocabulary[token] for token in ids if token != END).replace("\u2581", " ").strip()
 
     references = [text(target) for batch in measured.task.batches for _, target in batch]
     return sacrebleu.corpus_bleu([text(ids) for ids in measured.written], [references]).score
@@ -102,25 +102,25 @@ def main() -> None:
     arguments.add_argument("--weights", type=Path, help="folder to keep them in, or where they were kept")
     arguments.add_argument("--out", type=Path, default=RESULT)
     options = arguments.parse_args()
-    pieces, started = load_pieces(), time.perf_counter()
+    corpus, started = load_corpus(), time.perf_counter()
     others = list(peers(["eole"], options.work.resolve()))
     lines: list[str] = []
     measured: list[Measured] = []
     with TemporaryDirectory() as folder:
-        chosen = tasks(pieces, ("greedy", "beam", "one"), options.scale)
+        chosen = tasks(corpus, ("greedy", "beam", "one"), options.scale)
         kept = (options.weights or Path(folder)).resolve()
         for score, task in product(options.scores, chosen):
             shape, weights = replace(task.shape, score=score), kept / f"{score}.pt"
             if not weights.is_file():
-                train(shape, pieces, options.epochs, weights)
+                train(shape, corpus, options.epochs, weights)
             task = replace(task, shape=shape, weights=str(weights))
             systems = [ours(), ours("regard float32", "--precision", "float32")]
             systems += [ours("regard plain", "--plain", "--precision", "float32"), *others]
             measured += (found := compare(task, systems, options.rounds, Path(folder)))
-            lines += rows(found, others[0].name if others else systems[0].name, pieces.vocabulary)
+            lines += rows(found, others[0].name if others else systems[0].name, corpus.vocabulary)
             print("\n".join(lines), flush=True)
     minutes = (time.perf_counter() - started) / 60
-    model = f"Configuration A, {pieces.origin}, {options.epochs} epochs for each score"
+    model = f"Configuration A, {corpus.origin}, {options.epochs} epochs for each score"
     text = [
         "# Decoding with one trained model in several systems",
         "",
@@ -128,7 +128,7 @@ def main() -> None:
         "by log-probability. BLEU of the sentences timed here, "
         "against lower-cased references.",
         "",
-        "| score | task | system | sentences/s | ± | to eole | ms a sentence | pieces a sentence | BLEU |",
+        "| score | task | system | sentences/s | ± | to eole | ms a sentence | tokens a sentence | BLEU |",
         "|--|--|--|--|--|--|--|--|--|",
         *lines,
         "",

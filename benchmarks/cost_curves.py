@@ -1,7 +1,7 @@
 """What training and translating cost as things grow: seconds and memory, and the exponents expected and measured.
 
 Against source length, vocabulary, batch and layers a training step of configuration A, against the beam a translated
-batch; lengths are uniform, 16 pieces where nothing else is said. Expected of time is the slope of what a step must do
+batch; lengths are uniform, 16 tokens where nothing else is said. Expected of time is the slope of what a step must do
 at this machine's speeds, measured first: floating-point operations of products, bytes of weights that the optimiser
 goes through, and numbers that the scores of attention take a tanh of. Expected of memory is that of the numbers that
 must be kept (weights, gradients, Adam's moments, what backward needs, but no (T, S, A) tensor and no logits of all

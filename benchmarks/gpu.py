@@ -1,7 +1,7 @@
 """How fast `regard` trains on a GPU, and how much of what the GPU can do that is, beside its own plain form.
 
 Two models: configuration A with the batch that suits the GPU best, and the shape of NVIDIA's GNMT v2 (4 + 4 layers,
-1,024 wide, vocabulary 32,000; random pieces, 10 to 50 a sentence). Systems: fused kernels with CUDA graphs, the same
+1,024 wide, vocabulary 32,000; random tokens, 10 to 50 a sentence). Systems: fused kernels with CUDA graphs, the same
 without graphs, the plain form, and `torch.compile` of that (one shape, so every batch is filled up to the largest).
 Each runs in a process of its own on the same batches, in turn; figures are medians over the rounds, ± half their
 range. Target tokens count end-of-sentence and no padding. Operations are those of the matrix products over real
@@ -22,10 +22,10 @@ from tempfile import TemporaryDirectory
 import torch
 from child import Run, serve
 from comparison import Measured, System, compare
+from corpus import BenchmarkCorpus, load_corpus
 from machine import machine
 from ours import batches_of
 from ours import model_of as configuration_a
-from pieces import Pieces, load_pieces
 from task import END, TRAIN, Batch, Shape, Task
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -33,7 +33,7 @@ from regard import kernels
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, TrainingConfig
 from regard.model import Seq2Seq
-from regard.records import Batch as Record
+from regard.records.tensors import Batch as Record
 from regard.training.graphs import Shape as Filled
 from regard.training.precision import choose_precision, make_fabric
 from regard.training.update import Update
@@ -127,10 +127,10 @@ def peak_operations(size: int = 8192, times: int = 50) -> float:
     return statistics.median(rates[1:])
 
 
-def a_task(pieces: Pieces, tokens: int, number: int) -> Task:
+def a_task(corpus: BenchmarkCorpus, tokens: int, number: int) -> Task:
     """Configuration A at a budget of target tokens."""
-    shape = Shape(vocabulary=max(len(pieces.vocabulary), 8000))
-    return Task(f"A, {tokens:,} tokens", TRAIN, pieces.token_batches(tokens, number), shape)
+    shape = Shape(vocabulary=max(len(corpus.vocabulary), 8000))
+    return Task(f"A, {tokens:,} tokens", TRAIN, corpus.token_batches(tokens, number), shape)
 
 
 def gnmt_task(sentences: int, number: int) -> Task:
@@ -196,9 +196,9 @@ def main() -> None:
     print(
         f"kernels: {kernels.choose_kernels('auto', device)}; one large product: {peak / 1e12:,.0f} TFLOP/s\n"
     )
-    pieces = load_pieces()
+    corpus = load_corpus()
     tried = [
-        one for tokens in BUDGETS for one in measured(a_task(pieces, tokens, options.batches), [FUSED], 2)
+        one for tokens in BUDGETS for one in measured(a_task(corpus, tokens, options.batches), [FUSED], 2)
     ]
     print("\n".join(table(tried, peak)), "\n", flush=True)
     able = [one for one in tried if not one.failure]

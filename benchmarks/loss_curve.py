@@ -18,19 +18,19 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from corpus import load_corpus
 from machine import machine
 from ours import batches_of, model_of
-from pieces import load_pieces
 from task import TRAIN, Shape, Task
 
 from regard import kernels
 from regard.config import TrainingConfig
-from regard.records import Batch
+from regard.records.tensors import Batch
 from regard.training.precision import Precision, make_fabric
 from regard.training.update import Update
 
 RATE = 1e-3
-FORMS = ("fused", "plain", "plain, 1 thread")
+BACKENDS = ("fused", "plain", "plain, 1 thread")
 ROOMS = [(0, 10), (10, 20), (20, 50)]
 
 
@@ -71,12 +71,12 @@ def rows(shape: Shape, batches: Sequence[Batch], warmups: Sequence[int]) -> Iter
         with kernels.forced("plain"):
             exact = losses(shape, batches, warmup, double=True)
         curves = {}
-        for name in FORMS:
+        for name in BACKENDS:
             with form(name):
                 curves[name] = losses(shape, batches, warmup)
-        pairs = [(f"{name} against float64", curves[name], exact) for name in FORMS]
+        pairs = [(f"{name} against float64", curves[name], exact) for name in BACKENDS]
         pairs += [
-            (f"{name} against plain", curves[name], curves["plain"]) for name in FORMS if name != "plain"
+            (f"{name} against plain", curves[name], curves["plain"]) for name in BACKENDS if name != "plain"
         ]
         for name, one, other in pairs:
             found = " | ".join(largest(one, other, room) for room in ROOMS)
@@ -95,14 +95,14 @@ def main() -> None:
     arguments.add_argument("--dropout", type=float, default=0.2)
     arguments.add_argument("--out", type=Path)
     options = arguments.parse_args()
-    pieces = load_pieces()
-    shape = Shape(vocabulary=max(len(pieces.vocabulary), 8000), dropout=options.dropout)
-    batches = batches_of(Task("training", TRAIN, pieces.training_batches(64, options.steps), shape))
+    corpus = load_corpus()
+    shape = Shape(vocabulary=max(len(corpus.vocabulary), 8000), dropout=options.dropout)
+    batches = batches_of(Task("training", TRAIN, corpus.training_batches(64, options.steps), shape))
     spans = " | ".join(f"steps {first + 1}–{last}" for first, last in ROOMS)
     lines = [
         "# The first losses of a training: fused kernels, the plain form, and float64",
         "",
-        f"Largest differences in nats a token. Configuration A, {pieces.origin}; 64 sentences a batch, "
+        f"Largest differences in nats a token. Configuration A, {corpus.origin}; 64 sentences a batch, "
         f"Adam at {RATE}.",
         "",
         f"| layers | dropout | warm-up | what | {spans} |",

@@ -12,7 +12,7 @@ from regard import kernels
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, TrainingConfig
 from regard.model import Seq2Seq
-from regard.records import Batch
+from regard.records.tensors import Batch
 from regard.search import Ranking, beam_search, greedy_search
 from regard.search.ranking import DEFAULT_RANKING
 from regard.training.precision import choose_precision, make_fabric
@@ -84,7 +84,7 @@ def _decoding(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) 
 
     @torch.inference_mode()
     def run(unit: int) -> list[list[int]]:
-        with kernels.lowered(precision, torch.device("cpu"), task.shape.decoder):
+        with kernels.inference_precision(precision, torch.device("cpu"), task.shape.decoder):
             stepper = model.stepper(model.encode(batches[unit].source, batches[unit].source_valid))
             if task.kind == BEAM:
                 found = [best for best, *_ in beam_search(stepper, limits[unit], task.beam, ranking)]

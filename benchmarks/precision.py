@@ -1,6 +1,6 @@
 """Whole training steps in bfloat16 against float32, by decoder and width: the ratio of target tokens a second.
 
-Uniform lengths (16 source, 16 target pieces), 64 sentences a batch, vocabulary 8,000, no dropout.
+Uniform lengths (16 source, 16 target tokens), 64 sentences a batch, vocabulary 8,000, no dropout.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.kernels import cpu_bfloat16_units
 from regard.model import Seq2Seq
-from regard.records import END, Batch
+from regard.records.tensors import Batch
+from regard.records.text import END
 
 SENTENCES, LENGTH, VOCABULARY = 64, 16, 8000
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from regard.kernels import blocks
 from regard.kernels.compiled import array, match_threads
-from regard.kernels.layouts import Layouts
+from regard.kernels.layouts import PackedWeight
 
 ROWS = (5, 16, 64, 320)
 SHAPES = (
@@ -31,7 +31,7 @@ def ways(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> list[Calla
     """The same product three times over."""
     weight, bias = torch.randn(outputs, inputs) / inputs**0.5, torch.randn(outputs)
     low, low_bias, given = weight.to(dtype), bias.to(dtype), torch.randn(rows, inputs).to(dtype)
-    laid, made = Layouts([weight], bias, dtype), array(torch.empty(rows, outputs, dtype=dtype))
+    laid, made = PackedWeight([weight], bias, dtype), array(torch.empty(rows, outputs, dtype=dtype))
     packed = torch.ops.mkldnn._reorder_linear_weight(low, rows)
     pointwise, entering = torch.ops.mkldnn._linear_pointwise.default, array(given)
     return [

@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from comparison import Measured, System, compare, table, verdict
+from corpus import BenchmarkCorpus, load_corpus
 from machine import machine
-from pieces import Pieces, load_pieces
 from task import BEAM, GREEDY, TRAIN, Shape, Task
 
 from regard.kernels import cpu_bfloat16_units
@@ -51,25 +51,25 @@ def systems(kind: str) -> list[System]:
     return found
 
 
-def tasks(pieces: Pieces, names: Sequence[str] = TASKS, scale: float = 1.0) -> list[Task]:
+def tasks(corpus: BenchmarkCorpus, names: Sequence[str] = TASKS, scale: float = 1.0) -> list[Task]:
     """The tasks of these names, their batches `scale` times as many as usual."""
 
     def some(number: int) -> int:
         return max(round(number * scale), 1)
 
-    shape = Shape(vocabulary=max(len(pieces.vocabulary), 8000))
+    shape = Shape(vocabulary=max(len(corpus.vocabulary), 8000))
     deep = Shape(layers=2, vocabulary=shape.vocabulary)
     made = {
-        "train": lambda: Task("training, 64 sentences", TRAIN, pieces.training_batches(64, some(8)), shape),
+        "train": lambda: Task("training, 64 sentences", TRAIN, corpus.training_batches(64, some(8)), shape),
         "train-2-layers": lambda: Task(
-            "training, 2 layers, 64 sentences", TRAIN, pieces.training_batches(64, some(5)), deep
+            "training, 2 layers, 64 sentences", TRAIN, corpus.training_batches(64, some(5)), deep
         ),
         "train-4096": lambda: Task(
-            "training, 4,096 tokens", TRAIN, pieces.token_batches(4096, some(2)), shape
+            "training, 4,096 tokens", TRAIN, corpus.token_batches(4096, some(2)), shape
         ),
-        "greedy": lambda: Task("greedy, 64 sentences", GREEDY, pieces.test_batches(64, some(5)), shape),
-        "beam": lambda: Task("beam 5, 64 sentences", BEAM, pieces.test_batches(64, some(2)), shape),
-        "one": lambda: Task("greedy, one by one", GREEDY, pieces.test_batches(1, some(40)), shape),
+        "greedy": lambda: Task("greedy, 64 sentences", GREEDY, corpus.test_batches(64, some(5)), shape),
+        "beam": lambda: Task("beam 5, 64 sentences", BEAM, corpus.test_batches(64, some(2)), shape),
+        "one": lambda: Task("greedy, one by one", GREEDY, corpus.test_batches(1, some(40)), shape),
     }
     return [made[name]() for name in names]
 
@@ -85,9 +85,9 @@ def main() -> None:
     arguments.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     options = arguments.parse_args()
     started = time.perf_counter()
-    pieces = load_pieces()
-    chosen = tasks(pieces, options.tasks, options.scale)
-    print(f"{machine()}\n{pieces.origin}\n", flush=True)
+    corpus = load_corpus()
+    chosen = tasks(corpus, options.tasks, options.scale)
+    print(f"{machine()}\n{corpus.origin}\n", flush=True)
     measured: list[Measured] = []
     with TemporaryDirectory() as folder:
         for task in chosen:

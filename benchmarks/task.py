@@ -34,7 +34,7 @@ class Shape:
 class Task:
     """Steps of training, or sentences to translate, one batch after another.
 
-    Decoding writes exactly as many pieces as each target has, so that models which have learnt nothing, and all
+    Decoding writes exactly as many tokens as each target has, so that models which have learnt nothing, and all
     systems alike, do the same work. With `weights`, a file with those of a trained model of ours, sentences end by
     themselves, or at their `limits`.
     """
@@ -47,7 +47,7 @@ class Task:
     weights: str = ""
 
     def limits(self, unit: int) -> list[int]:
-        """The most pieces of each translation of a batch, where sentences end by themselves."""
+        """The most tokens of each translation of a batch, where sentences end by themselves."""
         return [2 * len(source) + 10 for source, _ in self.batches[unit]]
 
     def tokens(self, unit: int) -> int:

@@ -74,7 +74,7 @@ class Attention(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Writes one piece at a time."""
+    """Writes one token at a time."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -88,10 +88,10 @@ class Decoder(nn.Module):
         self.combine = nn.Linear(2 * shape.encoder + shape.decoder, shape.decoder)
         self.out = nn.Linear(shape.decoder, shape.vocabulary)
 
-    def forward(self, piece: Tensor, state: State, states: Tensor, valid: Tensor) -> tuple[Tensor, State]:
-        """Logits (B, V) of the next piece, and the new state."""
+    def forward(self, token: Tensor, state: State, states: Tensor, valid: Tensor) -> tuple[Tensor, State]:
+        """Logits (B, V) of the next token, and the new state."""
         layers, fed = state
-        below = torch.cat([self.dropout(self.embedding(piece)), fed], dim=-1)
+        below = torch.cat([self.dropout(self.embedding(token)), fed], dim=-1)
         moved = []
         for cell, before in zip(self.cells, layers, strict=True):
             moved.append(cell(below, before))
@@ -116,22 +116,22 @@ class Textbook(nn.Module):
     def forward(self, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
         """Logits (B, T, V) with the true target fed in."""
         state, states, valid = self.start(source, lengths)
-        piece, logits = torch.full_like(target[:, 0], START), []
+        token, logits = torch.full_like(target[:, 0], START), []
         for step in range(target.shape[1]):
-            said, state = self.decoder(piece, state, states, valid)
+            said, state = self.decoder(token, state, states, valid)
             logits.append(said)
-            piece = target[:, step]
+            token = target[:, step]
         return torch.stack(logits, dim=1)
 
     @torch.no_grad()
     def greedy(self, source: Tensor, lengths: Tensor, wanted: Tensor) -> Tensor:
-        """Always the most probable piece, until the last sentence of the batch is done: ids (B, longest)."""
+        """Always the most probable token, until the last sentence of the batch is done: ids (B, longest)."""
         state, states, valid = self.start(source, lengths)
-        piece, written = torch.full_like(source[:, 0], START), []
+        token, written = torch.full_like(source[:, 0], START), []
         for step in range(int(wanted.max())):
-            logits, state = self.decoder(piece, state, states, valid)
-            piece = _forced(logits, step, wanted).argmax(dim=-1)
-            written.append(piece)
+            logits, state = self.decoder(token, state, states, valid)
+            token = _forced(logits, step, wanted).argmax(dim=-1)
+            written.append(token)
         return torch.stack(written, dim=1)
 
     @torch.no_grad()
@@ -141,22 +141,22 @@ class Textbook(nn.Module):
         rows = torch.arange(len(source)).repeat_interleave(beam)
         state, states, valid, wanted = _select(state, rows), states[rows], valid[rows], wanted[rows]
         scores = torch.tensor([0.0, *[float("-inf")] * (beam - 1)]).repeat(len(source))
-        piece = torch.full_like(rows, START)
+        token = torch.full_like(rows, START)
         written = rows.new_zeros(len(rows), 0)
         for step in range(int(wanted.max())):
-            logits, state = self.decoder(piece, state, states, valid)
+            logits, state = self.decoder(token, state, states, valid)
             totals = _forced(logits, step, wanted).log_softmax(dim=-1) + scores.unsqueeze(1)
             best = totals.view(len(source), -1).topk(beam)
             parents = best.indices // logits.shape[1] + torch.arange(len(source)).unsqueeze(1) * beam
             scores, parents = best.values.flatten(), parents.flatten()
-            piece = best.indices.flatten() % logits.shape[1]
+            token = best.indices.flatten() % logits.shape[1]
             state = _select(state, parents)
-            written = torch.cat([written[parents], piece.unsqueeze(1)], dim=1)
+            written = torch.cat([written[parents], token.unsqueeze(1)], dim=1)
         return written[::beam]
 
 
 def _forced(logits: Tensor, step: int, wanted: Tensor) -> Tensor:
-    """End-of-sentence where as many pieces as wanted are written, and nowhere else."""
+    """End-of-sentence where as many tokens as wanted are written, and nowhere else."""
     logits = logits.float()
     logits[:, END] = torch.where(step + 1 >= wanted, 1e4, -1e4)
     return logits

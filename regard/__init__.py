@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from regard.lab.info import machine_facts, model_facts
     from regard.lab.report import write_report
     from regard.lab.systems import read_test_set
-    from regard.records import (
+    from regard.records.tensors import Memory
+    from regard.records.text import (
         Attend,
         BeamTree,
         Force,
         Links,
-        Memory,
         Pair,
         Scored,
         Table,
@@ -109,12 +109,11 @@ _HOMES = {
     "regard.lab.info": ("machine_facts", "model_facts"),
     "regard.lab.report": ("write_report",),
     "regard.lab.systems": ("read_test_set",),
-    "regard.records": (
+    "regard.records.text": (
         "Attend",
         "BeamTree",
         "Force",
         "Links",
-        "Memory",
         "Pair",
         "Scored",
         "Table",
@@ -122,11 +121,16 @@ _HOMES = {
         "Translation",
         "Weights",
     ),
+    "regard.records.tensors": ("Memory",),
     "regard.serving": ("Limits", "create_app", "serve"),
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
-_GIVE_RECORDS = {"regard.documents", "regard.records", "regard.translator"}  # whose results show themselves
+_GIVE_RECORDS = {
+    "regard.documents",
+    "regard.records.text",
+    "regard.translator",
+}  # whose results show themselves
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [

@@ -79,7 +79,7 @@ def describe_model(model: Seq2Seq) -> dict[str, str | int | bool | None]:
     return {
         "encoder": name_of(ENCODERS, type(encoder)),
         "encoder_description": f"{layers} of {name_of(CELLS, encoder.cell)} cells, {encoder.reading}; "
-        f"{encoder.memory_size} numbers for each source piece",
+        f"{encoder.memory_size} numbers for each source token",
         "decoder": name_of(DECODERS, type(decoder)),
         "cell": name_of(CELLS, cells[0]),
         "num_layers": len(cells),

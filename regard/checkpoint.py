@@ -4,7 +4,7 @@
         format.json                the version of this layout
         config.yaml                the exact recipe
         model.safetensors          the weights
-        source.tokeniser.json      text to pieces and back, one file a side
+        source.tokeniser.json      text to tokens and back, one file a side
         target.tokeniser.json
         README.md                  the model card
         last/                      the training state that a resumed run reads (regard.training.state)
@@ -31,7 +31,7 @@ from safetensors.torch import load_model as load_weights
 from safetensors.torch import save_model as save_weights
 from torch import nn
 
-from regard import config as recipes
+from regard import recipe_file
 from regard.build import build_model
 from regard.config import Config
 from regard.data.tokeniser import Tokeniser
@@ -54,10 +54,10 @@ class Tokenisers:
     source: Tokeniser
     target: Tokeniser
 
-    def pieces(self) -> dict[str, list[str]]:
+    def tokens(self) -> dict[str, list[str]]:
         """The whole vocabulary of each side, by its name."""
         sides = {"source": self.source, "target": self.target}
-        return {name: side.pieces(range(len(side))) for name, side in sides.items()}
+        return {name: side.tokens(range(len(side))) for name, side in sides.items()}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def save_model(
 
     def write(draft: Path) -> None:
         save_weights(model, str(draft / WEIGHTS))
-        (draft / CONFIG).write_text(recipes.dump(config), encoding="utf-8")
+        (draft / CONFIG).write_text(recipe_file.dump(config), encoding="utf-8")
         tokenisers.source.save(draft / SOURCE_TOKENISER)
         tokenisers.target.save(draft / TARGET_TOKENISER)
         (draft / CARD).write_text(render_card(card, folder), encoding="utf-8")
@@ -138,7 +138,7 @@ def load_config(folder: Path | str) -> Config:
     folder = Path(folder)
     check_format(folder)
     try:
-        return recipes.load(_existing(folder, CONFIG))
+        return recipe_file.load(_existing(folder, CONFIG))
     except ConfigError as error:
         raise ModelError(f"{error}; copy the folder again, whole") from None
 

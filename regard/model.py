@@ -13,17 +13,8 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.decoders import Decoder, QuickDecoder
 from regard.encoders import Encoder
-from regard.records import (
-    UNWRITABLE,
-    Batch,
-    Candidates,
-    DecoderState,
-    Loss,
-    Memory,
-    Prediction,
-    Run,
-    Unrolled,
-)
+from regard.records.tensors import Batch, Candidates, DecoderState, Loss, Memory, Prediction, Unrolled
+from regard.records.text import UNWRITABLE, Run
 from regard.recurrent import Dropout
 
 
@@ -61,7 +52,7 @@ class Seq2Seq(nn.Module):
             labels = batch.target.masked_fill(~batch.target_valid, kernels.NO_LABEL).flatten()
         else:
             labels = batch.target[batch.target_valid]
-            combined = kernels.without_padding(combined, batch.target_valid)
+            combined = kernels.remove_padding(combined, batch.target_valid)
         total, nll = kernels.cross_entropy(
             combined, self.head.weight, self.head.bias, labels, self.label_smoothing
         )
@@ -77,12 +68,12 @@ class Seq2Seq(nn.Module):
         return self.encode_embedded(self.dropout(self.embedding(source)), valid)
 
     def encode_embedded(self, embedded: Float[Tensor, "B S E"], valid: Bool[Tensor, "B S"]) -> Memory:
-        """The same of pieces that are embedded already: whoever asks for gradients begins here."""
+        """The same of tokens that are embedded already: whoever asks for gradients begins here."""
         memory: Memory = self.encoder(embedded, valid)
         return self.decoder.prepare(memory)
 
     def log_probabilities(self, combined: Float[Tensor, "... H"]) -> Float[Tensor, "... V"]:
-        """Of every piece of the vocabulary, in nats; float32 at least."""
+        """Of every token of the vocabulary, in nats; float32 at least."""
         return kernels.log_softmax(self.head(combined))
 
     def stepper(self, memory: Memory) -> ModelStepper:
@@ -115,11 +106,11 @@ class ModelStepper:
         return len(self.sentences)
 
     def start(self) -> DecoderState:
-        """The state before the first piece, one row a sentence."""
+        """The state before the first token, one row a sentence."""
         return self.model.decoder.start(self.memory)
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One piece further for every row."""
+        """One token further for every row."""
         quickly = None if self.quick is None else self.quick(tokens, state, self.sentences)
         if quickly is not None:
             return quickly
@@ -128,7 +119,7 @@ class ModelStepper:
         return Prediction(log_probabilities, step.state, step.attention)
 
     def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
-        """One piece further for every row, of which only the best are asked for."""
+        """One token further for every row, of which only the best are asked for."""
         quickly = None if self.quick is None else self.quick.best(tokens, state, self.sentences, number)
         if quickly is not None:
             return quickly

@@ -75,7 +75,7 @@ class RNNCell(Cell):
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
         """`h'`, (R, H)."""
-        new = torch.tanh(kernels.full(projected) + kernels.full(self.recur(state[0])))
+        new = torch.tanh(kernels.at_least_float32(projected) + kernels.at_least_float32(self.recur(state[0])))
         return (new if live is None else torch.where(live, new, state[0]),)
 
 
@@ -185,7 +185,7 @@ def _over(
         return kernels.recur(cell.recurrence, projected, state, live, reverse)
     steps = projected.unbind(0)
     hidden: list[Tensor] = [projected] * len(steps)
-    with kernels.steps():
+    with kernels.deferred_weight_grads():
         for t in range(len(steps))[:: -1 if reverse else 1]:
             state = cell(steps[t], state, None if live is None else live[t].unsqueeze(-1))
             hidden[t] = state[0]

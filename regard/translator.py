@@ -25,7 +25,8 @@ from regard.data import sorted_batches
 from regard.data.words import typed_units, words_of, written_units
 from regard.errors import DataError, ModelError, SearchError
 from regard.model import Seq2Seq
-from regard.records import (
+from regard.records.tensors import Memory
+from regard.records.text import (
     END,
     PAD,
     START,
@@ -33,30 +34,29 @@ from regard.records import (
     Candidate,
     Hypothesis,
     Intervention,
-    Memory,
     Scored,
+    StreamedToken,
     Table,
     Trace,
     TraceStep,
     Translation,
     Words,
-    Written,
 )
 from regard.search import (
-    Asked,
+    BeamRecorder,
     Changes,
-    Considered,
     Ensemble,
-    How,
-    Intervened,
+    Overridden,
     Plan,
+    SearchOptions,
+    SearchRequest,
     Stepper,
     check_size,
     forced_decode,
     overridden,
 )
-from regard.search.asked import Watch
-from regard.search.followed import Tell, follow_search
+from regard.search.request import Watch
+from regard.search.streaming import Tell, follow_search
 
 Ids = tuple[int, ...]
 _UNCHANGED = Changes()
@@ -65,9 +65,9 @@ _UNCHANGED = Changes()
 class Translator:
     """A trained model with its tokenisers: translates, aligns and scores known pairs, embeds, traces.
 
-    Text of nothing but white space gives an empty translation without pieces. Sentences are sorted by length and
+    Text of nothing but white space gives an empty translation without tokens. Sentences are sorted by length and
     decoded in batches; results come in the order asked for. In float32 a sentence's log-probability is the same
-    within 1e-4 whatever it is batched with. `max_pieces` is the length up to which sentences were trained on.
+    within 1e-4 whatever it is batched with. `max_tokens` is the length up to which sentences were trained on.
     With `others` the models write together, as `search.Ensemble` says. `table` says what the recipe reads of a table.
     """
 
@@ -76,7 +76,7 @@ class Translator:
         model: Seq2Seq,
         tokenisers: Tokenisers,
         search: SearchConfig,
-        max_pieces: int = DataConfig.max_pieces,
+        max_tokens: int = DataConfig.max_tokens,
         others: Sequence[Seq2Seq] = (),
         table: Table | None = None,
     ) -> None:
@@ -84,7 +84,7 @@ class Translator:
         self.models = (self.model, *(other.eval() for other in others))
         self.tokenisers = tokenisers
         self.search = search
-        self.max_pieces = max_pieces
+        self.max_tokens = max_tokens
         self.table = table
 
     @property
@@ -98,11 +98,13 @@ class Translator:
         return any(model.decoder.attention is not None for model in self.models)
 
     @overload
-    def translate(self, text: str, **how: Unpack[How]) -> Translation: ...  # type: ignore[overload-overlap]
+    def translate(self, text: str, **how: Unpack[SearchOptions]) -> Translation: ...  # type: ignore[overload-overlap]
     @overload
-    def translate(self, text: Sequence[str], **how: Unpack[How]) -> list[Translation]: ...
-    def translate(self, text: str | Sequence[str], **how: Unpack[How]) -> Translation | list[Translation]:
-        """Translate a sentence, or a list of them; the keywords are those of `How`.
+    def translate(self, text: Sequence[str], **how: Unpack[SearchOptions]) -> list[Translation]: ...
+    def translate(
+        self, text: str | Sequence[str], **how: Unpack[SearchOptions]
+    ) -> Translation | list[Translation]:
+        """Translate a sentence, or a list of them; the keywords are those of `SearchOptions`.
 
         Raises SearchError for keywords that say nothing or the contrary beside others, such as a beam narrower than
         `num_best`, for numbers that cannot be, and for interventions that cannot: at a step that is not written, in
@@ -110,13 +112,13 @@ class Translator:
         """
         if isinstance(text, str):
             return self.translate([text], **how)[0]
-        asked = self._asked(text, how)
+        request = self._asked(text, how)
 
         def search(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
-            with self._products(asked.precision):
-                return self._search(rows, [text[row] for row in rows], ids, asked)
+            with self._products(request.precision):
+                return self._search(rows, [text[row] for row in rows], ids, request)
 
-        return self._each(text, search, asked.batch_size, how.get("watch"), asked)
+        return self._each(text, search, request.batch_size, how.get("watch"), request)
 
     @overload
     def align(  # type: ignore[overload-overlap]
@@ -141,7 +143,7 @@ class Translator:
     ) -> Translation | list[Translation]:
         """Force the model through known translations, one or a list: what it attended to, how probable it found them.
 
-        The attention of a target piece is that of the step that wrote it. Raises DataError unless there is one
+        The attention of a target token is that of the step that wrote it. Raises DataError unless there is one
         target for each source.
         """
         if isinstance(sources, str) and isinstance(targets, str):
@@ -191,7 +193,7 @@ class Translator:
             return self.score([sources], [targets], batch_size=batch_size, watch=watch)[0]
         forced = self.align(sources, targets, batch_size=batch_size, watch=watch)
         return [
-            Scored(source, target, one.pieces, one.log_probabilities)
+            Scored(source, target, one.tokens, one.log_probabilities)
             for source, target, one in zip(sources, targets, forced, strict=True)
         ]
 
@@ -226,22 +228,26 @@ class Translator:
     ) -> Trace:
         """All that happens while `text` is translated or, given a `target`, while that is forced.
 
-        Each step holds query, scores, weights, context and the `num_candidates` most probable next pieces; with
+        Each step holds query, scores, weights, context and the `num_candidates` most probable next tokens; with
         `alignment` also every encoder state times its weight. The tree of what the search considered has as many
         continuations of each beginning; there is none of a forced target. `intervene` and `beam` are those of
         `translate`; a forced target takes no `Force`. Raises SearchError as `translate` does.
         """
         self._check_alone("trace")
-        how: How = {"intervene": intervene} if beam is None else {"intervene": intervene, "beam": beam}
-        asked = self._asked([text], how)
+        how: SearchOptions = (
+            {"intervene": intervene} if beam is None else {"intervene": intervene, "beam": beam}
+        )
+        request = self._asked([text], how)
         source = (*self.tokenisers.source.encode(text), END)
-        changes = self._changes(source, asked.interventions)
+        changes = self._changes(source, request.interventions)
         considered = None
         if target is not None:
             best = self._force([source], [(*self.tokenisers.target.encode(target), END)], changes)[0]
         else:
-            considered = Considered(asked.plan.ranking_of([source]), num_candidates) if beam_tree else None
-            best = self._search([0], [text], [source], asked, considered)[0][0]
+            considered = (
+                BeamRecorder(request.plan.ranking_of([source]), num_candidates) if beam_tree else None
+            )
+            best = self._search([0], [text], [source], request, considered)[0][0]
         memory = self._memory(self.model, [source])
         steps = tuple(self._trace_steps(memory, best.ids, num_candidates, changes, alignment))
         return Trace(
@@ -249,7 +255,7 @@ class Translator:
             states=_array(memory.values[0]),
             steps=steps,
             description=self.describe(),
-            beam=None if considered is None else considered.tree(best.ids, self._pieces),
+            beam=None if considered is None else considered.tree(best.ids, self._tokens),
         )
 
     def describe(self) -> dict[str, str | int | bool | None]:
@@ -262,7 +268,7 @@ class Translator:
         search: Callable[[Sequence[int], Sequence[Ids]], list[list[Hypothesis]]],
         batch_size: int,
         watch: Watch | None,
-        asked: Asked | None = None,
+        request: SearchRequest | None = None,
     ) -> list[Translation]:
         """Search in batches of sentences of like length; `search(rows, ids)` gives each row its n-best."""
         sources = [(*ids, END) for ids in self.tokenisers.source.encode_batch(list(texts))]
@@ -274,13 +280,13 @@ class Translator:
             rows = [full[place] for place in places]
             best = search(rows, [sources[row] for row in rows])
             for row, hypotheses in zip(rows, best, strict=True):
-                found[row] = self._translation(row, texts[row], sources[row], hypotheses, asked)
+                found[row] = self._translation(row, texts[row], sources[row], hypotheses, request)
             if watch is not None:
                 watch(len(rows))
         return [_nothing(text) if one is None else one for one, text in zip(found, texts, strict=True)]
 
-    def _asked(self, texts: Sequence[str], how: How) -> Asked:
-        return Asked.of(
+    def _asked(self, texts: Sequence[str], how: SearchOptions) -> SearchRequest:
+        return SearchRequest.of(
             how, texts, self.search, self.tokenisers.source, self.tokenisers.target, attends=self.attends
         )
 
@@ -289,29 +295,31 @@ class Translator:
         rows: Sequence[int],
         texts: Sequence[str],
         sources: Sequence[Ids],
-        asked: Asked,
-        considered: Considered | None = None,
+        request: SearchRequest,
+        considered: BeamRecorder | None = None,
     ) -> list[list[Hypothesis]]:
         """The n-best of each sentence; those that must contain terms are searched for by themselves."""
-        wanted = [asked.restrictions.wanted(text) for text in texts]
+        wanted = [request.restrictions.wanted(text) for text in texts]
         limits = [
             max(1, int(len(ids) * self.search.max_ratio) + self.search.max_extra)
-            + len(asked.restrictions.prefix(row))
+            + len(request.restrictions.prefix(row))
             + (0 if one is None else one.num_steps)
             for row, ids, one in zip(rows, sources, wanted, strict=True)
         ]
         stepper, changes = self._stepper(sources), _UNCHANGED
-        if asked.interventions:
-            changes = self._changes(sources[0], asked.interventions)
-            untouched = replace(asked, interventions=(), follow=None, plan=replace(asked.plan, num_best=1))
+        if request.interventions:
+            changes = self._changes(sources[0], request.interventions)
+            untouched = replace(
+                request, interventions=(), follow=None, plan=replace(request.plan, num_best=1)
+            )
             written = self._search(rows, texts, sources, untouched)[0][0].ids
-            stepper = Intervened.of(stepper, changes, written, len(sources[0]), limits[0], self.device)
-        stepper = asked.restrictions.apply(stepper, rows, limits, self.device)
+            stepper = Overridden.of(stepper, changes, written, len(sources[0]), limits[0], self.device)
+        stepper = request.restrictions.apply(stepper, rows, limits, self.device)
         free = [place for place, one in enumerate(wanted) if one is None]
         if len(free) == len(rows):
-            search = partial(asked.plan.run, limits=limits, sources=sources, observe=considered)
-            if asked.follow is not None:
-                search = partial(follow_search, search, tell=self._teller(asked.follow))
+            search = partial(request.plan.run, limits=limits, sources=sources, observe=considered)
+            if request.follow is not None:
+                search = partial(follow_search, search, tell=self._teller(request.follow))
             found = search(stepper)
             changes.check_reached(len(found[0][0].ids))
             return found
@@ -321,29 +329,29 @@ class Translator:
             part = stepper.select(torch.tensor(places, dtype=torch.long, device=self.device))
             given = part, [limits[place] for place in places], [sources[place] for place in places]
             terms = [one for place in places if (one := wanted[place]) is not None]
-            best = asked.plan.run_constrained(*given, terms) if terms else asked.plan.run(*given)
+            best = request.plan.run_constrained(*given, terms) if terms else request.plan.run(*given)
             for place, hypotheses in zip(places, best, strict=True):
                 found[place] = hypotheses
         return found
 
     def _products(self, precision: str) -> AbstractContextManager[None]:
         """Matrix products in this precision; what is shown or measured step by step is always in float32."""
-        return kernels.lowered(precision, self.device, self.model.decoder.combined_size)
+        return kernels.inference_precision(precision, self.device, self.model.decoder.combined_size)
 
     def _force(
         self, sources: Sequence[Ids], targets: Sequence[Ids], changes: Changes = _UNCHANGED
     ) -> list[Hypothesis]:
         """Known targets; a single one may be written while the weights are changed."""
-        if changes.pieces:
+        if changes.tokens:
             raise SearchError(
-                f"intervene at step {min(changes.pieces)} (force): the target says already what is written; "
+                f"intervene at step {min(changes.tokens)} (force): the target says already what is written; "
                 "leave out one of them"
             )
         stepper = self._stepper(sources)
         if changes.rows:
             length = len(targets[0])
             changes.check_reached(length)
-            stepper = Intervened.of(stepper, changes, (), len(sources[0]), length, self.device)
+            stepper = Overridden.of(stepper, changes, (), len(sources[0]), length, self.device)
         return forced_decode(stepper, targets, Plan.of(self.search, {}).ranking_of(sources))
 
     def _changes(self, source: Ids, interventions: Sequence[Intervention]) -> Changes:
@@ -393,7 +401,7 @@ class Translator:
             log_probabilities = self.model.log_probabilities(step.combined)[0, 0]
             look = step.attention
             yield TraceStep(
-                piece=self._pieces([wanted])[0],
+                token=self._tokens([wanted])[0],
                 id=wanted,
                 log_probability=float(log_probabilities[wanted]),
                 candidates=self._candidates(log_probabilities, num_candidates),
@@ -408,17 +416,22 @@ class Translator:
 
     def _candidates(self, log_probabilities: Tensor, number: int) -> tuple[Candidate, ...]:
         best = log_probabilities.topk(min(number, len(log_probabilities)))
-        pieces = self._pieces(best.indices.tolist())
-        return tuple(Candidate(piece, p) for piece, p in zip(pieces, best.values.exp().tolist(), strict=True))
+        tokens = self._tokens(best.indices.tolist())
+        return tuple(Candidate(token, p) for token, p in zip(tokens, best.values.exp().tolist(), strict=True))
 
     def _translation(
-        self, row: int, text: str, source: Ids, best: Sequence[Hypothesis], asked: Asked | None = None
+        self,
+        row: int,
+        text: str,
+        source: Ids,
+        best: Sequence[Hypothesis],
+        request: SearchRequest | None = None,
     ) -> Translation:
-        """The best with the others as alternatives; `asked` says how unknown words are written."""
+        """The best with the others as alternatives; `request` says how unknown words are written."""
         made = [self._one_translation(text, source, hypothesis) for hypothesis in best]
-        if asked is not None:
+        if request is not None:
             made = [
-                self._spelt(row, one, source, hypothesis.ids, asked)
+                self._spelt(row, one, source, hypothesis.ids, request)
                 for one, hypothesis in zip(made, best, strict=True)
             ]
         return replace(made[0], alternatives=tuple(made[1:]))
@@ -429,28 +442,30 @@ class Translator:
             text=written,
             log_probability=hypothesis.log_probability,
             score=hypothesis.score,
-            pieces=tuple(self._pieces(hypothesis.ids)),
+            tokens=tuple(self._tokens(hypothesis.ids)),
             attention=None if hypothesis.attention is None else hypothesis.attention[:, : len(source)],
             source=text,
-            source_pieces=tuple(self.tokenisers.source.pieces(source)),
+            source_tokens=tuple(self.tokenisers.source.tokens(source)),
             words=words_of(self.tokenisers.target, written, hypothesis.ids),
             source_words=words_of(self.tokenisers.source, self.tokenisers.source.normalise(text), source),
             log_probabilities=hypothesis.log_probabilities,
         )
 
-    def _spelt(self, row: int, one: Translation, source: Ids, ids: Ids, asked: Asked) -> Translation:
+    def _spelt(
+        self, row: int, one: Translation, source: Ids, ids: Ids, request: SearchRequest
+    ) -> Translation:
         """With its unknown words spelt out where that can be, and with the terms that it lacks."""
         tokeniser = self.tokenisers.target
         characters = tokeniser.config.kind == "characters"
         written = written_units(tokeniser, one.text, ids)
         unknown = {place for i, place in zip(ids, written.places, strict=True) if i == UNKNOWN and place >= 0}
         spelt = {}
-        if unknown and asked.lexicon is not None and one.attention is not None:
+        if unknown and request.lexicon is not None and one.attention is not None:
             apart = characters and tokeniser.config.normalise == "NFD"
             typed = typed_units(self.tokenisers.source, one.source, source, apart)
-            spelt = words_for_unknown(one.attention, typed, written, unknown, asked.lexicon)
-        if unknown and asked.restrictions.prefixes:
-            prefix = tokeniser.spelt(asked.restrictions.prefixes[row])
+            spelt = words_for_unknown(one.attention, typed, written, unknown, request.lexicon)
+        if unknown and request.restrictions.prefixes:
+            prefix = tokeniser.spelt(request.restrictions.prefixes[row])
             begin = prefix if characters else prefix.split()
             spelt |= {place: word for place, word in enumerate(begin) if place in unknown}
         if spelt:
@@ -458,19 +473,19 @@ class Translator:
             text = tokeniser.composed(("" if characters else " ").join(texts))
             words = Words(tuple(map(tokeniser.composed, texts)), written.places)
             one = replace(one, text=text, words=words_of(tokeniser, text, ids) if characters else words)
-        return replace(one, unmet=asked.restrictions.unmet(one.source, one.text))
+        return replace(one, missing_terms=request.restrictions.missing_terms(one.source, one.text))
 
-    def _pieces(self, ids: Sequence[int]) -> list[str]:
-        return self.tokenisers.target.pieces(ids)
+    def _tokens(self, ids: Sequence[int]) -> list[str]:
+        return self.tokenisers.target.tokens(ids)
 
-    def _teller(self, follow: Callable[[Written], None]) -> Tell:
-        """What tells `follow` of pieces, given their ids."""
+    def _teller(self, follow: Callable[[StreamedToken], None]) -> Tell:
+        """What tells `follow` of tokens, given their ids."""
         ids: list[int] = []
 
-        def tell(piece: int, log_probability: float, look: NDArray[np.float32] | None) -> None:
-            ids.append(piece)
+        def tell(token: int, log_probability: float, look: NDArray[np.float32] | None) -> None:
+            ids.append(token)
             text = self.tokenisers.target.decode(ids)
-            follow(Written(self._pieces([piece])[0], log_probability, look, text))
+            follow(StreamedToken(self._tokens([token])[0], log_probability, look, text))
 
         return tell
 
@@ -480,7 +495,7 @@ def load(path: str | Path, device: str = "cpu") -> Translator:
     saved = load_model(path, device)
     data = saved.config.data
     return Translator(
-        saved.model, saved.tokenisers, saved.config.search, data.max_pieces, table=table_in(data)
+        saved.model, saved.tokenisers, saved.config.search, data.max_tokens, table=table_in(data)
     )
 
 
@@ -500,7 +515,7 @@ def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translato
                     f"{paths[0]} and {path} cannot write together, their {side} tokenisers differ: {difference}; "
                     "train both with the same"
                 )
-    longest = min(saved.config.data.max_pieces for saved in (first, *others))
+    longest = min(saved.config.data.max_tokens for saved in (first, *others))
     models = [saved.model for saved in others]
     table = table_in(first.config.data)
     return Translator(first.model, first.tokenisers, first.config.search, longest, models, table)

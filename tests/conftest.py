@@ -22,7 +22,8 @@ install_import_hook(
         "regard.decoders",
         "regard.model",
         "regard.search",
-        "regard.records",
+        "regard.records.tensors",
+        "regard.records.text",
     ],
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",  # 1 is a float too
 )

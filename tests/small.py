@@ -1,4 +1,4 @@
-"""Small models and batches for the tests: few units, random pieces, every length."""
+"""Small models and batches for the tests: few units, random tokens, every length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from regard.attention import SCORES
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.model import Seq2Seq
-from regard.records import END, PAD, Batch
+from regard.records.tensors import Batch
+from regard.records.text import END, PAD
 
 VOCABULARY_SIZE = 11
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -73,7 +74,7 @@ def random_batch(
 
 
 def pad_further(batch: Batch, source: int = 2, target: int = 3) -> Batch:
-    """The same sentences with more padding, and other pieces than PAD in it."""
+    """The same sentences with more padding, and other tokens than PAD in it."""
     return replace(
         batch,
         source=torch.nn.functional.pad(batch.source, (0, source), value=7),

@@ -10,10 +10,11 @@ import torch
 
 from regard.attention import NORMALISERS, SCORES
 from regard.build import build_model, construct, describe_model, pick
-from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig, load, packaged_recipes
+from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.decoders import BRIDGES, DECODERS
 from regard.encoders import ENCODERS
 from regard.errors import ConfigError
+from regard.recipe_file import load, packaged_recipes
 from regard.recurrent import CELLS
 from tests.small import random_batch
 
@@ -267,11 +268,11 @@ def test_an_encoder_is_described_in_words() -> None:
         )
     ]
     assert words == [
-        "1 layer of lstm cells, in both directions; 6 numbers for each source piece",
-        "2 layers of gru cells, forwards; 3 numbers for each source piece",
-        "1 layer of lstm cells, from the last piece to the first; 3 numbers for each source piece",
+        "1 layer of lstm cells, in both directions; 6 numbers for each source token",
+        "2 layers of gru cells, forwards; 3 numbers for each source token",
+        "1 layer of lstm cells, from the last token to the first; 3 numbers for each source token",
         "3 layers of lstm cells, the bottom one in both directions, the others forwards; "
-        "3 numbers for each source piece",
+        "3 numbers for each source token",
     ]
 
 

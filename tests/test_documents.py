@@ -14,10 +14,10 @@ import regard
 from regard.attention import SCORES
 from regard.cli import VERBS
 from regard.cli.train import split_overrides
-from regard.config import load, packaged_recipes
 from regard.data.grammar import generate
 from regard.decoders import BRIDGES, DECODERS
 from regard.encoders import ENCODERS
+from regard.recipe_file import load, packaged_recipes
 from regard.recurrent import CELLS
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ import pytest
 
 from regard.attention import SCORES
 from regard.errors import SearchError
-from regard.records import Attend, Force, Intervention, Weights
+from regard.records.text import Attend, Force, Intervention, Weights
 from regard.search import Plan
 from regard.translator import Translator
 from tests.test_translator import DECODERS, SENTENCES, fresh
@@ -33,11 +33,11 @@ def test_the_models_own_weights_change_nothing(decoder: str, score: str) -> None
     assert found.attention is not None
     own = [Weights(step, row) for step, row in enumerate(found.attention)]
     again = translator.translate(TEXT, intervene=own)
-    assert again.pieces == found.pieces
+    assert again.tokens == found.tokens
     assert again.log_probabilities == pytest.approx(found.log_probabilities, abs=1e-5)
     np.testing.assert_allclose(again.attention, found.attention, atol=1e-6)
-    last = len(found.pieces) - 1
-    assert translator.translate(TEXT, intervene=own[last:]).pieces == found.pieces
+    last = len(found.tokens) - 1
+    assert translator.translate(TEXT, intervene=own[last:]).tokens == found.tokens
 
 
 @pytest.mark.parametrize("decoder", LOOKING)
@@ -45,17 +45,17 @@ def test_the_models_own_weights_change_nothing(decoder: str, score: str) -> None
 def test_attention_goes_where_it_is_sent_and_what_came_before_stays(decoder: str, beam: int) -> None:
     translator = greedy(decoder, beam=beam)
     found = translator.translate(TEXT)
-    size = len(found.source_pieces)
+    size = len(found.source_tokens)
     row = np.arange(size, dtype=float)
     for to, expected in ((3, np.eye(size)[3]), ((0, 2), (np.eye(size)[0] + np.eye(size)[2]) / 2)):
         changes = [Attend(2, to), Weights(4, row)]
         changed = translator.translate(TEXT, intervene=changes)
         assert changed.attention is not None
-        assert changed.pieces[:2] == found.pieces[:2]
+        assert changed.tokens[:2] == found.tokens[:2]
         np.testing.assert_array_equal(changed.attention[2], expected.astype(np.float32))
         np.testing.assert_allclose(changed.attention[4], row / row.sum(), atol=1e-6)
         trace = translator.trace(TEXT, intervene=changes)
-        assert trace.translation.pieces == changed.pieces
+        assert trace.translation.tokens == changed.tokens
         assert trace.translation.log_probability == pytest.approx(changed.log_probability, abs=1e-5)
         kinds = [step.intervention for step in trace.steps]
         assert kinds == [None, None, "attend", None, "weights", *[None] * (len(kinds) - 5)]
@@ -66,29 +66,29 @@ def test_attention_goes_where_it_is_sent_and_what_came_before_stays(decoder: str
 
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("beam", [1, 3])
-def test_a_piece_is_forced_and_the_model_decodes_on(decoder: str, beam: int) -> None:
+def test_a_token_is_forced_and_the_model_decodes_on(decoder: str, beam: int) -> None:
     translator = greedy(decoder, beam=beam)
     found = translator.translate(TEXT)
     trace = translator.trace(TEXT, intervene=[Force(1, "garden")])
     changed = trace.translation
-    assert changed.pieces[:2] == (found.pieces[0], "garden")
-    assert changed.pieces == translator.translate(TEXT, intervene=[Force(1, "garden")]).pieces
+    assert changed.tokens[:2] == (found.tokens[0], "garden")
+    assert changed.tokens == translator.translate(TEXT, intervene=[Force(1, "garden")]).tokens
     if beam == 1:  # with a prefix the translation may become as much longer
-        begun = translator.translate(TEXT, prefix=f"{found.pieces[0]} garden")
-        assert changed.pieces == begun.pieces[: len(changed.pieces)]
+        begun = translator.translate(TEXT, prefix=f"{found.tokens[0]} garden")
+        assert changed.tokens == begun.tokens[: len(changed.tokens)]
     forced = trace.steps[1]
     assert forced.intervention == "force"
     assert (
         sum(candidate.probability for candidate in forced.candidates) < 1
     )  # the model's own, not 1 for what is forced
     ended = translator.translate(TEXT, intervene=[Force(1, "</s>")])
-    assert ended.pieces == (found.pieces[0], "</s>")
+    assert ended.tokens == (found.tokens[0], "</s>")
 
 
 def test_one_step_may_be_changed_in_both_ways() -> None:
     trace = greedy().trace(TEXT, intervene=(Force(0, "garden"), Attend(0, 1)))
     assert trace.steps[0].intervention == "attend+force"
-    assert trace.steps[0].piece == "garden"
+    assert trace.steps[0].token == "garden"
     assert trace.steps[0].weights is not None
     assert trace.steps[0].weights[1] == 1
 
@@ -113,45 +113,45 @@ def test_a_known_target_is_traced_under_other_weights() -> None:
     length = len(free.steps)
     with pytest.raises(SearchError, match=r"step 1 \(force\): the target says already what is written"):
         translator.trace(TEXT, target, intervene=[Force(1, "garden")])
-    with pytest.raises(SearchError, match=f"step {length}: the translation has {length} pieces"):
+    with pytest.raises(SearchError, match=f"step {length}: the translation has {length} tokens"):
         translator.trace(TEXT, target, intervene=[Attend(length, 0)])
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ([Attend(10**12, 0)], "step 1000000000000: the translation has .* pieces"),
+        ([Attend(10**12, 0)], "step 1000000000000: the translation has .* tokens"),
         (
             [Attend(99, 0)],
-            "step 99: the translation has .* pieces, the last of them at step .*; leave it out",
+            "step 99: the translation has .* tokens, the last of them at step .*; leave it out",
         ),
         (
             [Force(0, "</s>"), Attend(1, 0)],
-            "step 1: the translation has 1 pieces, the last of them at step 0",
+            "step 1: the translation has 1 tokens, the last of them at step 0",
         ),
         ([Attend(-1, 0)], r"step -1 \(attend\): steps are counted from 0"),
-        ([Attend(0, 99)], r"step 0 \(attend\): expected source pieces from 0 to [0-9]+, got 99"),
-        ([Attend(0, -1)], "expected source pieces from 0"),
-        ([Attend(0, ())], "expected source pieces from 0 to [0-9]+, got none"),
+        ([Attend(0, 99)], r"step 0 \(attend\): expected source tokens from 0 to [0-9]+, got 99"),
+        ([Attend(0, -1)], "expected source tokens from 0"),
+        ([Attend(0, ())], "expected source tokens from 0 to [0-9]+, got none"),
         (
             [Weights(0, [1.0])],
-            r"step 0 \(weights\): expected [0-9]+ weights, one for each source piece with </s>, got 1",
+            r"step 0 \(weights\): expected [0-9]+ weights, one for each source token with </s>, got 1",
         ),
         ([Weights(0, [-0.5] + [1.0] * 10)], "expected weights from 0 on, not all of them 0, got .-0.5"),
         ([Weights(0, [0.0] * 11)], "expected weights from 0 on, not all of them 0"),
         ([Weights(0, [float("nan")] * 11)], "expected weights from 0 on"),
         ([Weights(0, [float("inf")] * 11)], "expected weights from 0 on"),
-        ([Force(0, "gardn")], "'gardn' is no piece of the target vocabulary; is it one of .*garden"),
-        ([Force(0, "🦉🦉🦉🦉")], "'🦉🦉🦉🦉' is no piece of the target vocabulary$"),
-        ([Force(0, "garden" * 10)], "is no piece of the target vocabulary$"),
+        ([Force(0, "gardn")], "'gardn' is no token of the target vocabulary; is it one of .*garden"),
+        ([Force(0, "🦉🦉🦉🦉")], "'🦉🦉🦉🦉' is no token of the target vocabulary$"),
+        ([Force(0, "garden" * 10)], "is no token of the target vocabulary$"),
         ([Force(0, "<pad>")], "nobody may write <pad>"),
         ([Attend(1, 0), Weights(1, [1.0])], "two interventions change the weights there; keep one"),
-        ([Force(1, "garden"), Force(1, "man")], "two interventions force a piece there"),
+        ([Force(1, "garden"), Force(1, "man")], "two interventions force a token there"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(changes: list[Intervention], words: str) -> None:
     translator = greedy()
-    assert len(translator.translate(TEXT).source_pieces) == 11
+    assert len(translator.translate(TEXT).source_tokens) == 11
     for call in (translator.translate, translator.trace):
         with pytest.raises(SearchError, match=words) as refusal:
             call(TEXT, intervene=changes)
@@ -167,7 +167,7 @@ def test_without_attention_there_is_nothing_to_change_but_words(decoder: str, sc
     for change in (Attend(0, 1), Weights(0, [1.0] * 11)):
         with pytest.raises(SearchError, match=f"no weights of attention to change, for {why}.*only Force"):
             translator.translate(TEXT, intervene=[change])
-    assert translator.translate(TEXT, intervene=[Force(0, "garden")]).pieces[0] == "garden"
+    assert translator.translate(TEXT, intervene=[Force(0, "garden")]).tokens[0] == "garden"
 
 
 def test_an_ensemble_is_refused() -> None:
@@ -193,15 +193,15 @@ def test_what_also_says_what_is_written_is_refused(other: dict) -> None:
 
 def test_no_intervention_is_none() -> None:
     translator = greedy(beam=3)
-    assert translator.translate(TEXT, intervene=[]).pieces == translator.translate(TEXT).pieces
+    assert translator.translate(TEXT, intervene=[]).tokens == translator.translate(TEXT).tokens
 
 
 def test_alternatives_share_what_was_written_before() -> None:
     translator = greedy(beam=3)
     found = translator.translate(TEXT, intervene=[Attend(2, 0)], num_best=3)
     ranked = [found, *found.alternatives]
-    assert len({one.pieces for one in ranked}) == 3
-    assert len({one.pieces[:2] for one in ranked}) == 1
+    assert len({one.tokens for one in ranked}) == 3
+    assert len({one.tokens[:2] for one in ranked}) == 1
 
 
 @pytest.mark.parametrize("beam", [1, 4])
@@ -210,20 +210,20 @@ def test_a_trace_has_the_tree_of_its_search(beam: int) -> None:
     trace = translator.trace(TEXT, num_candidates=3, beam=beam)
     assert trace.beam is not None
     assert trace.beam.beam == beam
-    assert trace.translation.pieces == translator.translate(TEXT, beam=beam).pieces
+    assert trace.translation.tokens == translator.translate(TEXT, beam=beam).tokens
     best = [node for node in trace.beam.nodes if node.best]
-    assert tuple(node.piece for node in best) == trace.translation.pieces
+    assert tuple(node.token for node in best) == trace.translation.tokens
     assert best[-1].score == pytest.approx(trace.translation.score, abs=1e-4)
-    first = [node.piece for node in trace.beam.nodes if node.step == 0]
-    assert first[:3] == [candidate.piece for candidate in trace.steps[0].candidates]
+    first = [node.token for node in trace.beam.nodes if node.step == 0]
+    assert first[:3] == [candidate.token for candidate in trace.steps[0].candidates]
     assert translator.trace(TEXT, beam_tree=False).beam is None
     assert translator.trace(TEXT, "the man .").beam is None
 
 
-def test_a_forced_piece_leaves_nothing_else_to_consider() -> None:
+def test_a_forced_token_leaves_nothing_else_to_consider() -> None:
     trace = greedy(beam=3).trace(TEXT, intervene=[Force(1, "garden")])
     assert trace.beam is not None
-    assert [node.piece for node in trace.beam.nodes if node.step == 1] == ["garden"]
+    assert [node.token for node in trace.beam.nodes if node.step == 1] == ["garden"]
 
 
 def test_alignment_is_made_when_asked_for() -> None:
@@ -238,11 +238,11 @@ def test_alignment_is_made_when_asked_for() -> None:
     assert all(step.alignment is None for step in greedy("plain").trace(TEXT, alignment=True).steps)
 
 
-def test_a_trace_knows_its_pieces_and_their_numbers() -> None:
+def test_a_trace_knows_its_tokens_and_their_numbers() -> None:
     translator = greedy(beam=3)
     trace = translator.trace(TEXT)
-    assert translator.tokenisers.target.pieces([step.id for step in trace.steps]) == list(
-        trace.translation.pieces
+    assert translator.tokenisers.target.tokens([step.id for step in trace.steps]) == list(
+        trace.translation.tokens
     )
     assert trace.translation.log_probabilities == tuple(step.log_probability for step in trace.steps)
     np.testing.assert_array_equal(
@@ -252,5 +252,5 @@ def test_a_trace_knows_its_pieces_and_their_numbers() -> None:
 
 def test_a_search_that_is_not_looked_at_is_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("regard.search.plan.beam_search", None)
-    assert greedy().translate(TEXT).pieces
+    assert greedy().translate(TEXT).tokens
     assert Plan.of(greedy().search, {}).beam == 1

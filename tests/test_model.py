@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from regard import kernels
 from regard.build import build_model
 from regard.model import Seq2Seq
-from regard.records import END, Batch, Loss, Unrolled
+from regard.records.tensors import Batch, Loss, Unrolled
+from regard.records.text import END
 from regard.recurrent import Dropout
 from tests.small import (
     COMBINATIONS,
@@ -29,7 +30,7 @@ from tests.small import (
 
 
 def with_fixed_output(probabilities: list[float], label_smoothing: float) -> Seq2Seq:
-    """A model that gives every piece the same probability whatever it has seen."""
+    """A model that gives every token the same probability whatever it has seen."""
     model = build_model(
         small_config(), len(probabilities), len(probabilities), label_smoothing=label_smoothing
     )
@@ -47,7 +48,7 @@ def batch_by_hand() -> Batch:
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_loss_by_hand(smoothing: float) -> None:
-    # probabilities 1/16, 1/16, 1/8, 1/4, 1/2 for pieces 0 to 4, so 4, 4, 3, 2 and 1 bits.
+    # probabilities 1/16, 1/16, 1/8, 1/4, 1/2 for tokens 0 to 4, so 4, 4, 3, 2 and 1 bits.
     # nll: END, END and 4 cost 2 + 2 + 1 = 5 bits. The mean over the vocabulary is 14 / 5 bits, three times.
     loss = with_fixed_output([1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2], smoothing)(batch_by_hand())
     assert loss.num_tokens == 3
@@ -175,6 +176,6 @@ def test_a_stepper_of_some_sentences_says_what_the_whole_says() -> None:
     rows = torch.tensor([2, 0])
     part = stepper.select(rows)
     assert (stepper.num_sentences, part.num_sentences) == (3, 2)
-    pieces = torch.tensor([4, 5, 6])
-    whole = stepper.step(pieces, stepper.start()).log_probabilities
-    torch.testing.assert_close(part.step(pieces[rows], part.start()).log_probabilities, whole[rows])
+    tokens = torch.tensor([4, 5, 6])
+    whole = stepper.step(tokens, stepper.start()).log_probabilities
+    torch.testing.assert_close(part.step(tokens[rows], part.start()).log_probabilities, whole[rows])

@@ -10,7 +10,8 @@ import torch
 import yaml
 
 from regard.build import build_model
-from regard.config import Config, load, packaged_recipes
+from regard.config import Config
+from regard.recipe_file import load, packaged_recipes
 from tests.small import VOCABULARY_SIZE, random_batch
 
 RECIPES = packaged_recipes()

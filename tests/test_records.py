@@ -5,21 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from regard.records import (
-    END,
-    PAD,
-    SPECIALS,
-    START,
-    UNKNOWN,
-    AttentionStep,
-    Batch,
-    DecoderState,
-    Links,
-    Memory,
-)
+from regard.records.tensors import AttentionStep, Batch, DecoderState, Memory
+from regard.records.text import END, PAD, SPECIALS, START, UNKNOWN, Links
 
 
-def test_the_special_pieces_come_first() -> None:
+def test_the_special_tokens_come_first() -> None:
     assert [SPECIALS[place] for place in (PAD, UNKNOWN, START, END)] == ["<pad>", "<unk>", "<s>", "</s>"]
 
 

@@ -24,7 +24,7 @@ from regard.data.grammar import generate
 from regard.data.phrases import stands
 from regard.errors import DataError, ModelError, SearchError
 from regard.kernels import products
-from regard.records import END, UNKNOWN, Scored, Translation
+from regard.records.text import END, UNKNOWN, Scored, Translation
 from regard.translator import Translator
 from tests.small import small_config
 from tests.trained import Trained, trained, unseen_pairs
@@ -32,7 +32,7 @@ from tests.trained import Trained, trained, unseen_pairs
 SENTENCES = [pair.source for pair in unseen_pairs(150)]
 DECODERS = ["plain", "bahdanau", "luong", "gnmt"]
 KINDS = ["words", "bpe", "characters"]
-NEAR_TIE = 1e-4  # of scores, in nats a piece
+NEAR_TIE = 1e-4  # of scores, in nats a token
 
 
 @pytest.fixture(scope="module")
@@ -82,17 +82,17 @@ def test_white_space_has_an_empty_translation(kind: str) -> None:
     blank = ["", "   ", "\t\u2028\u3000"]
     found = fresh(kind=kind).translate([blank[0], SENTENCES[0], *blank[1:]])
     for one in (found[0], *found[2:]):
-        assert (one.text, one.pieces, one.source_pieces, one.attention) == ("", (), (), None)
+        assert (one.text, one.tokens, one.source_tokens, one.attention) == ("", (), (), None)
         assert one.log_probability == 0.0
-    assert found[1].pieces
+    assert found[1].tokens
     assert [one.source for one in found] == ["", SENTENCES[0], *blank[1:]]
 
 
 def test_an_unknown_word_is_shown_as_such(translator: Translator) -> None:
     found = translator.translate("die xylophonistin lacht .")
-    assert found.source_pieces == ("die", "<unk>", *found.source_pieces[2:])
+    assert found.source_tokens == ("die", "<unk>", *found.source_tokens[2:])
     assert found.source_words.texts == ("die", "xylophonistin", "lacht", ".")
-    assert found.pieces
+    assert found.tokens
 
 
 def test_the_best_come_first_and_differ(translator: Translator) -> None:
@@ -100,8 +100,8 @@ def test_the_best_come_first_and_differ(translator: Translator) -> None:
         ranked = [found, *found.alternatives]
         assert len(ranked) == 4
         assert all(better.score >= worse.score for better, worse in pairwise(ranked))
-        assert len({one.pieces for one in ranked}) == 4
-        assert all(one.source_pieces == found.source_pieces for one in ranked)
+        assert len({one.tokens for one in ranked}) == 4
+        assert all(one.source_tokens == found.source_tokens for one in ranked)
 
 
 def test_more_best_than_the_beam_holds_are_refused(translator: Translator) -> None:
@@ -118,11 +118,11 @@ def test_a_search_that_cannot_be_is_refused(translator: Translator, how: dict, w
         translator.translate(SENTENCES[:2], **how)
 
 
-def test_attention_has_a_row_for_each_piece_and_no_padding(translator: Translator) -> None:
+def test_attention_has_a_row_for_each_token_and_no_padding(translator: Translator) -> None:
     for found in translator.translate(SENTENCES[:20], num_best=2, batch_size=20):
         for one in (found, *found.alternatives):
-            assert one.attention.shape == (len(one.pieces), len(one.source_pieces))
-            assert len(one.source_pieces) == len(one.source.split()) + 1
+            assert one.attention.shape == (len(one.tokens), len(one.source_tokens))
+            assert len(one.source_tokens) == len(one.source.split()) + 1
             np.testing.assert_allclose(one.attention.sum(axis=1), 1, atol=1e-5)
 
 
@@ -143,7 +143,7 @@ def check_agreement(translator: Translator, sentences: list[str], beam: int) -> 
         for one, other in zip(
             alone, translator.translate(sentences, beam=beam, batch_size=size), strict=True
         ):
-            if one.pieces == other.pieces:
+            if one.tokens == other.tokens:
                 assert abs(one.log_probability - other.log_probability) < 1e-4
                 np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
             else:
@@ -169,11 +169,11 @@ def test_batch_sizes_agree_on_two_thousand_sentences(translator: Translator, bea
 
 def test_forcing_its_own_translation_finds_the_same(translator: Translator) -> None:
     found = translator.translate(SENTENCES[:30], beam=1)
-    ended = [one for one in found if one.pieces[-1] == "</s>" and "<unk>" not in one.pieces]
+    ended = [one for one in found if one.tokens[-1] == "</s>" and "<unk>" not in one.tokens]
     assert len(ended) > 10
     forced = translator.align([one.source for one in ended], [one.text for one in ended])
     for one, again in zip(ended, forced, strict=True):
-        assert again.pieces == one.pieces
+        assert again.tokens == one.tokens
         assert again.log_probability == pytest.approx(one.log_probability, abs=1e-4)
         np.testing.assert_allclose(again.attention, one.attention, atol=1e-5)
         assert (again.words, again.source_words) == (one.words, one.source_words)
@@ -191,17 +191,17 @@ def test_a_trace_is_the_translation_step_by_step(decoder: str, beam: int) -> Non
     translator.search = replace(translator.search, beam=beam)
     found, trace = translator.translate(SENTENCES[1]), translator.trace(SENTENCES[1], num_candidates=4)
     source = (*translator.tokenisers.source.encode(SENTENCES[1]), END)
-    assert trace.translation.pieces == found.pieces == tuple(step.piece for step in trace.steps)
+    assert trace.translation.tokens == found.tokens == tuple(step.token for step in trace.steps)
     total = sum(step.log_probability for step in trace.steps)
     assert total == pytest.approx(found.log_probability, abs=1e-4)
-    assert len(trace.states) == len(found.source_pieces)
+    assert len(trace.states) == len(found.source_tokens)
     for place, step in enumerate(trace.steps):
         probabilities = [candidate.probability for candidate in step.candidates]
         assert len(probabilities) == 4
         assert probabilities == sorted(probabilities, reverse=True)
-        by_piece = {candidate.piece: candidate.probability for candidate in step.candidates}
-        if step.piece in by_piece:
-            assert by_piece[step.piece] == pytest.approx(np.exp(step.log_probability), abs=1e-5)
+        by_token = {candidate.token: candidate.probability for candidate in step.candidates}
+        if step.token in by_token:
+            assert by_token[step.token] == pytest.approx(np.exp(step.log_probability), abs=1e-5)
         if decoder == "plain":
             assert (step.query, step.scores, step.weights, step.context) == (None, None, None, None)
         else:
@@ -223,7 +223,7 @@ def test_a_known_target_can_be_traced(decoder: str) -> None:
     trace = translator.trace(SENTENCES[0], target)
     forced = translator.align([SENTENCES[0]], [target])[0]
     assert trace.translation.text == forced.text == target
-    assert [step.piece for step in trace.steps] == [*target.split(), "</s>"]
+    assert [step.token for step in trace.steps] == [*target.split(), "</s>"]
     total = sum(step.log_probability for step in trace.steps)
     assert total == pytest.approx(forced.log_probability, abs=1e-4)
 
@@ -241,19 +241,19 @@ def test_the_sentence_vector_is_the_last_state_of_the_encoder(decoder: str) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pieces_know_their_words(kind: str) -> None:
+def test_tokens_know_their_words(kind: str) -> None:
     translator = fresh(kind=kind)
     sentence, target = unseen_pairs(2)[1].source, unseen_pairs(2)[1].target
     found = translator.align([f"  {sentence}"], [target])[0]
     assert found.source_words.texts == tuple(sentence.split())
     assert found.words.texts == tuple(target.split())
-    for words, pieces in ((found.words, found.pieces), (found.source_words, found.source_pieces)):
-        assert len(words.places) == len(pieces)
-        assert (pieces[-1], words.places[-1]) == ("</s>", -1)
+    for words, tokens in ((found.words, found.tokens), (found.source_words, found.source_tokens)):
+        assert len(words.places) == len(tokens)
+        assert (tokens[-1], words.places[-1]) == ("</s>", -1)
         spelt = [""] * len(words.texts)
-        for piece, place in zip(pieces, words.places, strict=True):
+        for token, place in zip(tokens, words.places, strict=True):
             if place >= 0:
-                spelt[place] += piece.removeprefix("▁")
+                spelt[place] += token.removeprefix("▁")
         assert tuple(spelt) == words.texts
 
 
@@ -271,7 +271,7 @@ def test_a_fixed_vector_model_has_no_attention_anywhere(models: Trained) -> None
 def test_one_pair_is_aligned_and_scored_as_a_list_is(translator: Translator) -> None:
     source, target = SENTENCES[0], unseen_pairs(1)[0].target
     one, several = translator.align(source, target), translator.align([source], [target])
-    assert (one.pieces, one.log_probability) == (several[0].pieces, several[0].log_probability)
+    assert (one.tokens, one.log_probability) == (several[0].tokens, several[0].log_probability)
     assert translator.score(source, target) == translator.score([source], [target])[0]
     for call in (translator.align, translator.score):
         with pytest.raises(TypeError, match="two texts or two lists of texts, got one of each"):
@@ -294,13 +294,13 @@ def test_scores_of_known_translations(translator: Translator) -> None:
     scored = translator.score(sources, targets)
     forced = translator.align(sources, targets)
     for one, again in zip(scored, forced, strict=True):
-        assert (one.pieces, one.log_probabilities) == (again.pieces, again.log_probabilities)
+        assert (one.tokens, one.log_probabilities) == (again.tokens, again.log_probabilities)
         assert one.log_probability == pytest.approx(again.log_probability)
-    assert scored[0].per_piece == pytest.approx(scored[0].log_probability / 5)  # four words and the end
-    assert scored[0].perplexity == pytest.approx(np.exp(-scored[0].per_piece))
-    assert (scored[1].pieces, scored[1].log_probability) == ((), 0.0)
-    assert np.isnan([scored[1].per_piece, scored[1].perplexity]).all()
-    assert scored[2].pieces == ("</s>",)
+    assert scored[0].per_token == pytest.approx(scored[0].log_probability / 5)  # four words and the end
+    assert scored[0].perplexity == pytest.approx(np.exp(-scored[0].per_token))
+    assert (scored[1].tokens, scored[1].log_probability) == ((), 0.0)
+    assert np.isnan([scored[1].per_token, scored[1].perplexity]).all()
+    assert scored[2].tokens == ("</s>",)
     assert Scored("a", "b", ("b",), (-2000.0,)).perplexity == float("inf")
 
 
@@ -327,7 +327,7 @@ def test_a_prefix_of_unknown_words_is_written_as_given() -> None:
     for kind in ("words", "characters"):
         found = fresh(kind=kind).translate(SENTENCES[0], prefix="the Ωmega", beam=2)
         assert found.text.startswith("the Ωmega")
-        assert "<unk>" in found.pieces
+        assert "<unk>" in found.tokens
 
 
 def test_every_text_has_a_prefix_or_none_has(translator: Translator) -> None:
@@ -362,7 +362,7 @@ def test_the_glossarys_terms_are_written(kind: str, beam: int) -> None:
     for one, source in zip(found, SENTENCES, strict=False):
         wanted = [target for term, target in glossary.items() if stands(term, source)]
         told += len(wanted)
-        assert one.unmet == ()
+        assert one.missing_terms == ()
         assert all(stands(target, one.text) for target in wanted)
         assert one.log_probability == pytest.approx(sum(one.log_probabilities))
     assert told >= 2
@@ -390,8 +390,8 @@ def test_terms_beside_longer_and_shorter_sentences_without_any(translator: Trans
 def test_a_term_that_cannot_be_written_is_told(translator: Translator) -> None:
     word = SENTENCES[0].split()[0]
     found = translator.translate(SENTENCES[0], glossary={word: "Ωmega"})
-    assert found.unmet == ("Ωmega",)
-    assert found.pieces
+    assert found.missing_terms == ("Ωmega",)
+    assert found.tokens
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def test_samples_are_the_same_whatever_stands_beside(translator: Translator) -> 
 
 def test_groups_of_different_words(translator: Translator) -> None:
     found = translator.translate(SENTENCES[0], groups=3, num_best=3, diversity=50.0)
-    firsts = {one.pieces[0] for one in (found, *found.alternatives)}
+    firsts = {one.tokens[0] for one in (found, *found.alternatives)}
     assert len(firsts) == 3  # 50 nats keep every two groups apart
 
 
@@ -483,7 +483,7 @@ def test_models_of_other_words_do_not_write_together(
     (last,) = [word for word, i in vocabulary.items() if i == len(vocabulary) - 1]
     vocabulary["zebra"] = vocabulary.pop(last)
     file.write_text(json.dumps(content), encoding="utf-8")
-    expected = f"target tokenisers differ: piece {len(vocabulary) - 1} is '{last}' and 'zebra'"
+    expected = f"target tokenisers differ: token {len(vocabulary) - 1} is '{last}' and 'zebra'"
     with pytest.raises(ModelError, match=re.escape(expected)):
         regard.load_ensemble([models.attention, tmp_path / "other"])
     with pytest.raises(ModelError, match="expected at least one model folder"):
@@ -508,7 +508,7 @@ def test_unknown_output_words_come_from_where_attention_lies(translator: Transla
         source, beam=1, replace_unknown=True, lexicon={"Xylophonistin": "xylophone player"}
     )
     assert "<unk>" in plain.text.split()
-    assert copied.pieces == plain.pieces
+    assert copied.tokens == plain.tokens
     words = source.split()
     for place, (written, word) in enumerate(zip(plain.text.split(), copied.words.texts, strict=True)):
         most = int(plain.attention[place, :-1].argmax())  # type: ignore[index]
@@ -520,7 +520,7 @@ def test_unknown_output_words_come_from_where_attention_lies(translator: Transla
 
 
 def fresh_unknown() -> Translator:
-    """A translator that likes to write the unknown piece."""
+    """A translator that likes to write the unknown token."""
     translator = fresh()
     with torch.no_grad():
         translator.model.head.bias[UNKNOWN] += 20
@@ -532,26 +532,26 @@ def test_unknown_characters_come_from_where_attention_lies() -> None:
     with torch.no_grad():
         translator.model.head.bias[UNKNOWN] += 30
     found = translator.translate("die Ω", beam=1, replace_unknown=True)
-    assert "<unk>" in found.pieces
-    for place, piece in enumerate(found.pieces):
-        if piece == "<unk>":
+    assert "<unk>" in found.tokens
+    for place, token in enumerate(found.tokens):
+        if token == "<unk>":
             assert found.text[place] == "die Ω"[int(found.attention[place, :-1].argmax())]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])
 @pytest.mark.parametrize("forms", [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
 def test_unknown_characters_are_whole_whatever_the_unicode_form(typed: str, forms: tuple[str, str]) -> None:
-    pieces = [Tokeniser.train(["dié frau"], TokeniserConfig(kind="characters", normalise=f)) for f in forms]
+    tokens = [Tokeniser.train(["dié frau"], TokeniserConfig(kind="characters", normalise=f)) for f in forms]
     like = fresh(kind="characters")
-    model = build_model(small_config("luong", "additive"), *map(len, pieces))
+    model = build_model(small_config("luong", "additive"), *map(len, tokens))
     with torch.no_grad():
         model.head.bias[UNKNOWN] += 30
         model.embedding.weight.mul_(9)
-    translator = Translator(model, Tokenisers(*pieces), like.search)
+    translator = Translator(model, Tokenisers(*tokens), like.search)
     text = unicodedata.normalize(typed, "dié Ωñ가")  # type: ignore[arg-type]
     found = translator.translate([text, "Ω", "가", "ñ"], beam=1, replace_unknown=True)
     for one in found:
-        assert set(one.pieces) == {"<unk>"}
+        assert set(one.tokens) == {"<unk>"}
         assert "<unk>" not in one.text
         assert unicodedata.is_normalized("NFC", one.text)
     if forms[1] == "NFC":

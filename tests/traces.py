@@ -51,23 +51,23 @@ def toy_trace(
     **model: Any,
 ) -> dict[str, Any]:
     """A trace in which word t looks most at source place `looks[t]`, without these at place t."""
-    pieces = [*source.split(), "</s>"]
-    looks = list(looks) if looks is not None else list(range(len(pieces)))
+    tokens = [*source.split(), "</s>"]
+    looks = list(looks) if looks is not None else list(range(len(tokens)))
     told = None if target is None else [*target.split(), "</s>"]
-    random = np.random.default_rng(len(pieces))
-    states = np.float32(np.tanh(random.normal(size=(len(pieces), size))))
+    random = np.random.default_rng(len(tokens))
+    states = np.float32(np.tanh(random.normal(size=(len(tokens), size))))
     described = _model(model)
     steps = []
     for step, look in enumerate(looks):
         changes = [one for one in interventions if one["step"] == step]
-        steps.append(_step(pieces, states, look, told and told[step], changes, described, random))
-        if steps[-1]["piece"] == "</s>":
+        steps.append(_step(tokens, states, look, told and told[step], changes, described, random))
+        if steps[-1]["token"] == "</s>":
             break
-    written = [step["piece"] for step in steps]
+    written = [step["token"] for step in steps]
     return {
-        "schema": "regard-trace/1",
+        "schema": "regard-trace/2",
         "model": described,
-        "source": _side(source, pieces),
+        "source": _side(source, tokens),
         "target": _side(" ".join(written[:-1]), written),
         "log_probability": math.fsum(step["log_probability"] for step in steps),
         "score": -0.25,
@@ -80,7 +80,7 @@ def toy_trace(
 def _model(given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "encoder": "recurrent",
-        "encoder_description": "1 layer of gru cells, in both directions; 8 numbers for each source piece",
+        "encoder_description": "1 layer of gru cells, in both directions; 8 numbers for each source token",
         "decoder": "bahdanau",
         "cell": "gru",
         "num_layers": 1,
@@ -96,7 +96,7 @@ def _model(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _step(
-    pieces: list[str],
+    tokens: list[str],
     states: np.ndarray,
     look: int,
     told: str | None,
@@ -104,25 +104,25 @@ def _step(
     model: Mapping[str, Any],
     random: np.random.Generator,
 ) -> dict[str, Any]:
-    scores = random.normal(size=len(pieces)) * 0.5
+    scores = random.normal(size=len(tokens)) * 0.5
     scores[look] += 3
     weights = np.exp(scores) / np.exp(scores).sum()
     for change in changes:
         if change["kind"] == "attend":
-            weights = np.isin(np.arange(len(pieces)), change["to"]) / len(change["to"])
+            weights = np.isin(np.arange(len(tokens)), change["to"]) / len(change["to"])
         elif change["kind"] == "weights":
             weights = np.array(change["row"]) / sum(change["row"])
-    best = pieces[int(weights.argmax())]
-    piece = told or DICTIONARY.get(best, best)
-    forced = [change["piece"] for change in changes if change["kind"] == "force"]
-    others = [word for word in ("the", "woman", "a", "old", "one") if word != piece][:4]
+    best = tokens[int(weights.argmax())]
+    token = told or DICTIONARY.get(best, best)
+    forced = [change["token"] for change in changes if change["kind"] == "force"]
+    others = [word for word in ("the", "woman", "a", "old", "one") if word != token][:4]
     shares = [0.625, 0.1875, 0.125, 0.03125, 0.015625]
     candidates = [
-        {"piece": word, "probability": share} for word, share in zip([piece, *others], shares, strict=True)
+        {"token": word, "probability": share} for word, share in zip([token, *others], shares, strict=True)
     ]
     attends = model["decoder"] != "plain"
     return {
-        "piece": forced[0] if forced else piece,
+        "token": forced[0] if forced else token,
         "id": 4,
         "log_probability": math.log(0.015625 if forced else 0.625),
         "candidates": candidates,
@@ -135,9 +135,9 @@ def _step(
     }
 
 
-def _side(text: str, pieces: list[str]) -> dict[str, Any]:
-    words = pieces[:-1]
-    return {"text": text, "pieces": pieces, "words": words, "places": [*range(len(words)), -1]}
+def _side(text: str, tokens: list[str]) -> dict[str, Any]:
+    words = tokens[:-1]
+    return {"text": text, "tokens": tokens, "words": words, "places": [*range(len(words)), -1]}
 
 
 def _beam(steps: list[dict[str, Any]]) -> dict[str, Any]:
@@ -153,11 +153,11 @@ def _beam(steps: list[dict[str, Any]]) -> dict[str, Any]:
                     "id": len(nodes),
                     "parent": parent,
                     "step": number,
-                    "piece": candidate["piece"],
+                    "token": candidate["token"],
                     "log_probability": total,
                     "score": total,
                     "kept": rank < 2,
-                    "finished": candidate["piece"] == "</s>",
+                    "finished": candidate["token"] == "</s>",
                     "best": rank == 0,
                 }
             )

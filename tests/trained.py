@@ -18,7 +18,7 @@ import torch
 import regard
 from regard.alignment import format_links
 from regard.data.grammar import generate
-from regard.records import Links, Pair
+from regard.records.text import Links, Pair
 
 SMALL = (
     "--tokeniser.kind=words",

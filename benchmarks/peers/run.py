@@ -25,8 +25,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from comparison import Measured, System, compare, table, verdict  # noqa: E402
+from corpus import load_corpus  # noqa: E402
 from machine import machine  # noqa: E402
-from pieces import load_pieces  # noqa: E402
 from speed import TASKS, TEXTBOOK, systems, tasks  # noqa: E402
 
 from regard.kernels import cpu_bfloat16_units  # noqa: E402
@@ -140,11 +140,11 @@ def main() -> None:
     options = arguments.parse_args()
     others = list(peers(options.peers, options.work.resolve()))
     started = time.perf_counter()
-    pieces = load_pieces()
-    print(f"{machine()}\n{pieces.origin}\n", flush=True)
+    corpus = load_corpus()
+    print(f"{machine()}\n{corpus.origin}\n", flush=True)
     measured: list[Measured] = []
     with TemporaryDirectory() as folder:
-        for task in tasks(pieces, options.tasks, options.scale):
+        for task in tasks(corpus, options.tasks, options.scale):
             task = replace(task, shape=replace(task.shape, score=options.score))
             found = compare(task, [*systems(task.kind), *others], options.rounds, Path(folder))
             print("\n".join(table(found, TEXTBOOK)), "\n", flush=True)
@@ -153,7 +153,7 @@ def main() -> None:
     lines = [
         "# peers: `regard` beside other toolkits",
         "",
-        f"Configuration A of `benchmarks/task.py` with the {options.score} score; {pieces.origin}. The same ids in "
+        f"Configuration A of `benchmarks/task.py` with the {options.score} score; {corpus.origin}. The same ids in "
         "the same batches, each system in its own process, in turn; medians over the rounds ± half their range. "
         "Decoding with models that have learnt nothing, each sentence written to its reference's length.",
         "",

@@ -31,8 +31,8 @@ def make(task: Task, bfloat16: bool = False) -> Run:
     """The task's batches."""
     torch.manual_seed(1)
     folder = Path(mkdtemp())
-    pieces = [*SPECIALS.values(), *(f"piece{number}" for number in range(4, task.shape.vocabulary))]
-    vocabulary = {"src": pieces, "tgt": pieces, "specials": SPECIALS, "decoder_start_token": "<s>"}
+    tokens = [*SPECIALS.values(), *(f"token{number}" for number in range(4, task.shape.vocabulary))]
+    vocabulary = {"src": tokens, "tgt": tokens, "specials": SPECIALS, "decoder_start_token": "<s>"}
     vocabs = dict_to_vocabs(vocabulary)
     config = _config(task, folder, bfloat16)
     model = get_model_class(config.model).for_training(config.model, vocabs, config.training, device_id=-1)
@@ -116,7 +116,7 @@ def _training(task: Task, trainer) -> Run:
 
 
 class Forced(BeamSearch):
-    """eole's own search, told to end each sentence when as many pieces as wanted are written, not before."""
+    """eole's own search, told to end each sentence when as many tokens as wanted are written, not before."""
 
     wanted: torch.Tensor
 
@@ -200,7 +200,7 @@ def _decoding(task: Task, model: Path) -> Run:
         Forced.wanted = wanted[unit]
         source, lengths = sources[unit]
         found = predictor.predict_batch({"src": source, "srclen": lengths}, False)
-        written = [[int(piece) for piece in best[0]] for best in found["predictions"]]
+        written = [[int(token) for token in best[0]] for best in found["predictions"]]
         assert task.weights or list(map(len, written)) == wanted[unit].tolist()
         return written
 

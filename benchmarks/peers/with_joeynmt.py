@@ -1,7 +1,7 @@
 """JoeyNMT as a system of the comparison: its model, its training step and its search, driven from Python.
 
 Its trainer cannot be had without files of text, so its step is written out here as `TrainManager` takes it. It puts
-the unknown piece before padding, so these two ids change places. Its bahdanau score is the additive one.
+the unknown token before padding, so these two ids change places. Its bahdanau score is the additive one.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SPECIALS = SimpleNamespace(
 def make(task: Task) -> Run:
     """The task's batches."""
     torch.manual_seed(1)
-    pieces = [f"piece{number}" for number in range(4, task.shape.vocabulary)]
-    vocabulary = Vocabulary(pieces, SPECIALS)
+    tokens = [f"token{number}" for number in range(4, task.shape.vocabulary)]
+    vocabulary = Vocabulary(tokens, SPECIALS)
     model = build_model(_options(task), src_vocab=vocabulary, trg_vocab=vocabulary)
     batches = [_batch(task, unit) for unit in range(len(task.batches))]
     return _training(model, batches) if task.kind == TRAIN else _decoding(task, model, batches)
@@ -100,7 +100,7 @@ def _training(model: Model, batches: list[Batch]) -> Run:
 
 
 class _Forced:
-    """The decoder's logits, changed so that each sentence ends with as many pieces as wanted, not before."""
+    """The decoder's logits, changed so that each sentence ends with as many tokens as wanted, not before."""
 
     def __init__(self, forward: Run, beam: int) -> None:
         self.forward, self.beam = forward, beam

@@ -31,9 +31,9 @@ SPECIALS = ["<blank>", "<unk>", "<s>", "</s>"]
 def make(task: Task) -> Run:
     """The task's batches."""
     torch.manual_seed(1)
-    pieces = [*SPECIALS, *(f"piece{number}" for number in range(4, task.shape.vocabulary))]
+    tokens = [*SPECIALS, *(f"token{number}" for number in range(4, task.shape.vocabulary))]
     vocabs = dict_to_vocabs(
-        {"data_task": "seq2seq", "src": pieces, "tgt": pieces, "decoder_start_token": "<s>"}
+        {"data_task": "seq2seq", "src": tokens, "tgt": tokens, "decoder_start_token": "<s>"}
     )
     options = _options(task, Path(mkdtemp()))
     model = build_model(options, options, vocabs, None, -1)
@@ -90,7 +90,7 @@ def _training(task: Task, trainer) -> Run:
 
 
 class Forced(BeamSearch):
-    """Its own search, told to end each sentence when as many pieces as wanted are written, not before."""
+    """Its own search, told to end each sentence when as many tokens as wanted are written, not before."""
 
     wanted: torch.Tensor
 

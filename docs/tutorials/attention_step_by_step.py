@@ -40,7 +40,8 @@ from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelCo
 from regard.data.grammar import generate
 from regard.explain import HeatMap, example_scores, softer_example, worked_example
 from regard.model import Seq2Seq
-from regard.records import END, START, Batch
+from regard.records.tensors import Batch
+from regard.records.text import END, START
 from regard.recurrent import CELLS, run
 
 torch.manual_seed(1)
@@ -49,8 +50,8 @@ np.set_printoptions(precision=3, suppress=True)
 # %% [markdown]
 # ## 1. Translating with two recurrent networks
 #
-# A *recurrent network* reads a sequence one piece at a time. It keeps a *hidden state*, a vector, and at each
-# piece makes a new state of the piece and the state before. A *sequence-to-sequence* model is two of these:
+# A *recurrent network* reads a sequence one token at a time. It keeps a *hidden state*, a vector, and at each
+# token makes a new state of the token and the state before. A *sequence-to-sequence* model is two of these:
 #
 # - the **encoder** reads the source sentence. Its last state has seen everything. It is the **sentence
 #   embedding**: one vector, as long as we chose it to be, for a sentence of three words or of sixty;
@@ -436,15 +437,15 @@ def told(looked: regard.Translation, row: int) -> str:
     """One row of the matrix in words, the largest weights first."""
     order = looked.attention[row].argsort()[::-1][:3]
     return ", ".join(
-        f"{looked.source_pieces[place]} {100 * looked.attention[row, place]:.0f} %" for place in order
+        f"{looked.source_tokens[place]} {100 * looked.attention[row, place]:.0f} %" for place in order
     )
 
 
 looked = translator.align("der mann sieht die frau .", "the man sees the woman .")
-show(HeatMap(looked.attention, looked.source_pieces, looked.pieces))
-for row, piece in enumerate(looked.pieces):
-    if piece == "the":
-        print(f"after {' '.join(looked.pieces[: row + 1])!r:20} it looks at {told(looked, row + 1)}")
+show(HeatMap(looked.attention, looked.source_tokens, looked.tokens))
+for row, token in enumerate(looked.tokens):
+    if token == "the":
+        print(f"after {' '.join(looked.tokens[: row + 1])!r:20} it looks at {told(looked, row + 1)}")
 
 # %% [markdown]
 # The same last word, the same source, and another place. What differs is the *history*: the query is the decoder's
@@ -466,12 +467,12 @@ for row, piece in enumerate(looked.pieces):
 
 # %%
 trace = translator.trace("heute sieht der alte mann eine frau .")
-show(HeatMap(trace.translation.attention, trace.translation.source_pieces, trace.translation.pieces))
+show(HeatMap(trace.translation.attention, trace.translation.source_tokens, trace.translation.tokens))
 for step in trace.steps:
     entropy = -(step.weights * np.log2(np.maximum(step.weights, 1e-12))).sum()
-    best = trace.translation.source_pieces[step.weights.argmax()]
+    best = trace.translation.source_tokens[step.weights.argmax()]
     print(
-        f"{step.piece:10} looks at {best:10} {100 * step.weights.max():3.0f} %   entropy {entropy:.2f} bits"
+        f"{step.token:10} looks at {best:10} {100 * step.weights.max():3.0f} %   entropy {entropy:.2f} bits"
     )
 
 # %% [markdown]
@@ -560,7 +561,7 @@ for score in example_scores(known.query, known.values):
 found = []
 for pair in unseen:
     looked = translator.align(pair.source, pair.target)
-    rows = [row for row, piece in enumerate(looked.pieces[:-1]) if piece == "the"]
+    rows = [row for row, token in enumerate(looked.tokens[:-1]) if token == "the"]
     found += [
         (float(np.abs(looked.attention[a + 1] - looked.attention[b + 1]).max()), pair.source, pair.target)
         for a, b in pairwise(rows)

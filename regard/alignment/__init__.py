@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from regard.alignment.aer import AlignmentScore, alignment_error_rate
-from regard.alignment.extract import diagonal, fold_pieces, links_from_attention
+from regard.alignment.extract import diagonal, fold_tokens, links_from_attention
 from regard.alignment.pharaoh import format_links, parse_links, read_links
 from regard.alignment.unknown import words_for_unknown
 
@@ -11,7 +11,7 @@ __all__ = [
     "AlignmentScore",
     "alignment_error_rate",
     "diagonal",
-    "fold_pieces",
+    "fold_tokens",
     "format_links",
     "links_from_attention",
     "parse_links",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regard.errors import DataError
-from regard.records import Links
+from regard.records.text import Links
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regard.errors import ShapeError
-from regard.records import Links
+from regard.records.text import Links
 
 
 def links_from_attention(
@@ -19,17 +19,17 @@ def links_from_attention(
 ) -> Links:
     """Link every target word to the source word with the largest weight; all links are sure.
 
-    `attention` (T, S) has a row per target piece; `source_words` (S) and `target_words` (T) give the word
-    each piece belongs to, from zero, and -1 for a piece that is no word, such as end-of-sentence. Words are put
-    together first, as in `fold_pieces`. A target word gets no link where the pieces that are no word drew more
+    `attention` (T, S) has a row per target token; `source_words` (S) and `target_words` (T) give the word
+    each token belongs to, from zero, and -1 for a token that is no word, such as end-of-sentence. Words are put
+    together first, as in `fold_tokens`. A target word gets no link where the tokens that are no word drew more
     weight than any source word; with `leave_unlinked=False` it is linked to its best word even then. A row
     of zeros gives no link. Raises ShapeError when attention and words do not fit.
     """
     _check_shape(attention, source_words, target_words)
     outside = np.asarray(source_words, dtype=int) == -1
     unlinked = attention[:, outside].sum(axis=1, keepdims=True)  # (T, 1)
-    words = fold_pieces(attention, source_words, target_words)
-    no_word = fold_pieces(unlinked, [0], target_words)[:, 0]
+    words = fold_tokens(attention, source_words, target_words)
+    no_word = fold_tokens(unlinked, [0], target_words)[:, 0]
     if not words.size:
         return Links()
     best, largest = words.argmax(axis=1), words.max(axis=1)
@@ -38,19 +38,19 @@ def links_from_attention(
     return Links(frozenset((int(best[target]), int(target)) for target in linked))
 
 
-def fold_pieces(
+def fold_tokens(
     attention: np.ndarray, source_words: Sequence[int], target_words: Sequence[int]
 ) -> np.ndarray:
-    """Attention between words out of attention between pieces: (target words, source words).
+    """Attention between words out of attention between tokens: (target words, source words).
 
-    The weights of a source word's pieces are added, those of a target word's pieces averaged, so that a row
-    still sums to at most 1. Pieces marked -1 are dropped. Raises ShapeError when attention and words do not fit.
+    The weights of a source word's tokens are added, those of a target word's tokens averaged, so that a row
+    still sums to at most 1. Tokens marked -1 are dropped. Raises ShapeError when attention and words do not fit.
     """
     _check_shape(attention, source_words, target_words)
     gather = _membership(source_words)  # (S, source words)
     spread = _membership(target_words)  # (T, target words)
-    pieces = np.maximum(spread.sum(axis=0), 1)
-    folded: np.ndarray = spread.T @ attention @ gather / pieces[:, None]
+    tokens = np.maximum(spread.sum(axis=0), 1)
+    folded: np.ndarray = spread.T @ attention @ gather / tokens[:, None]
     return folded
 
 
@@ -71,10 +71,10 @@ def diagonal(source_length: int, target_length: int) -> Links:
 
 
 def _membership(words: Sequence[int]) -> np.ndarray:
-    """A row per piece, a column per word: 1 where the piece belongs to the word."""
+    """A row per token, a column per word: 1 where the token belongs to the word."""
     number = np.asarray(words, dtype=int)
     columns = np.arange(number.max(initial=-1) + 1)
-    belongs: np.ndarray = number[:, None] == columns  # (pieces, words)
+    belongs: np.ndarray = number[:, None] == columns  # (tokens, words)
     return belongs.astype(float)
 
 
@@ -82,6 +82,6 @@ def _check_shape(attention: np.ndarray, source_words: Sequence[int], target_word
     expected = (len(target_words), len(source_words))
     if attention.shape != expected:
         raise ShapeError(
-            f"attention: expected (target pieces, source pieces) = {expected}, got {attention.shape}; "
-            "give one word number for each piece"
+            f"attention: expected (target tokens, source tokens) = {expected}, got {attention.shape}; "
+            "give one word number for each token"
         )

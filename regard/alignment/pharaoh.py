@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from regard.errors import DataError
-from regard.records import Links
+from regard.records.text import Links
 
 _LINK = re.compile(r"(\d+)([-p?])(\d+)", re.ASCII)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from regard.alignment.extract import links_from_attention
-from regard.records import Words
+from regard.records.text import Words
 
 
 def words_for_unknown(

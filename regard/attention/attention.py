@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.attention.normalisers import Normaliser, Softmax
 from regard.attention.scores import Score
-from regard.records import AttentionStep, Memory
+from regard.records.tensors import AttentionStep, Memory
 
 
 class Attention(nn.Module):
@@ -43,7 +43,7 @@ class Attention(nn.Module):
 
     def prepare(self, memory: Memory) -> Memory:
         """The memory with its keys, (B, S, K)."""
-        return replace(memory, keys=kernels.full(self.score.keys(memory.values)))
+        return replace(memory, keys=kernels.at_least_float32(self.score.keys(memory.values)))
 
     def start(self, memory: Memory) -> dict[str, Tensor]:
         """The attention state before the first word: nothing, or weights and their sum so far, (B, S)."""
@@ -66,10 +66,10 @@ class Attention(nn.Module):
         sentences, positions = memory.valid.shape
         folded = query.reshape(sentences, -1, query.shape[-1])  # (B, R / B * T, Q)
         seen = {name: tensor.reshape(sentences, -1, positions) for name, tensor in state.items()}
-        scores = kernels.full(self.score(folded, memory, seen))
+        scores = kernels.at_least_float32(self.score(folded, memory, seen))
         looked = memory.valid.unsqueeze(1) & (scores != -math.inf)
         weights = _override(self.normalise(scores, looked), seen.get("override"))
-        context = kernels.summed(weights, kernels.full(memory.values))
+        context = kernels.weighted_sum(weights, kernels.at_least_float32(memory.values))
         return AttentionStep(
             scores=scores.masked_fill(~looked, -math.inf).reshape(rows, steps, positions),
             weights=weights.reshape(rows, steps, positions),
@@ -77,28 +77,28 @@ class Attention(nn.Module):
             state=self._after(weights.reshape(rows, steps, positions), state),
         )
 
-    def looking(self, memory: Memory) -> kernels.Looking | None:
+    def looking(self, memory: Memory) -> kernels.AttentionInputs | None:
         """The same look as the kernels take it at every step of a loop; None where they cannot."""
         known = self.score.in_loops()
         if known is None or type(self.normalise) is not Softmax or memory.keys is None:
             return None
         project, v, scale = known
-        values = kernels.full(memory.values)
-        return kernels.Looking(
+        values = kernels.at_least_float32(memory.values)
+        return kernels.AttentionInputs(
             memory.keys, values, memory.valid, project, v, scale / self.normalise.temperature
         )
 
     def _looking_once(
         self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]
-    ) -> kernels.Looking | None:
+    ) -> kernels.AttentionInputs | None:
         """The look as the kernels take it in one pass: in a search, where nobody meddles."""
         if torch.is_grad_enabled() or query.shape[1] != 1 or state:
             return None
         looking = self.looking(memory)
         return looking if looking is not None and kernels.by_numba(query, looking.keys) else None
 
-    def _look(self, query: Tensor, looking: kernels.Looking) -> AttentionStep:
-        scores, weights, context = (part.unsqueeze(1) for part in kernels.look(looking, query.squeeze(1)))
+    def _look(self, query: Tensor, looking: kernels.AttentionInputs) -> AttentionStep:
+        scores, weights, context = (part.unsqueeze(1) for part in kernels.attend(looking, query.squeeze(1)))
         if self.temperature != 1:
             scores = scores * self.temperature
         return AttentionStep(scores, weights, context, {})

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.errors import ConfigError, ShapeError
-from regard.records import Memory
+from regard.records.tensors import Memory
 
 
 class Score(nn.Module):
@@ -95,7 +95,7 @@ class DotScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
-        return kernels.against(_wide(query, self.query_size), _keys(memory))
+        return kernels.dot_scores(_wide(query, self.query_size), _keys(memory))
 
     def in_loops(self) -> tuple[None, None, float]:
         """Nothing but the product."""
@@ -118,7 +118,7 @@ class ScaledDotScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
-        return kernels.against(_wide(query, self.query_size), _keys(memory)) / math.sqrt(self.query_size)
+        return kernels.dot_scores(_wide(query, self.query_size), _keys(memory)) / math.sqrt(self.query_size)
 
     def in_loops(self) -> tuple[None, None, float]:
         """The product, scaled."""
@@ -145,7 +145,7 @@ class GeneralScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S)."""
-        return kernels.against(_wide(query, self.query_size), _keys(memory))
+        return kernels.dot_scores(_wide(query, self.query_size), _keys(memory))
 
     def in_loops(self) -> tuple[None, None, float]:
         """Nothing but the product: the keys hold W k."""
@@ -174,7 +174,7 @@ class CosineScore(Score):
 
     def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
         """(B, T, S), between minus and plus the sharpness."""
-        cosine = kernels.against(_unit(_wide(query, self.query_size)), _keys(memory))
+        cosine = kernels.dot_scores(_unit(_wide(query, self.query_size)), _keys(memory))
         return self.log_sharpness.exp() * cosine
 
 

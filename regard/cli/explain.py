@@ -12,7 +12,7 @@ from regard.cli.faithful import EXAMPLES, add_faithful_options, show_faithfulnes
 from regard.cli.options import add_machine_options, is_text, load_model
 
 if TYPE_CHECKING:
-    from regard.records import Trace
+    from regard.records.text import Trace
 
 _DESCRIPTION = """\
 Translate one sentence and show how: for each output word the steps of attention
@@ -51,13 +51,13 @@ def main(arguments: Sequence[str]) -> int:
     add(
         "--animate", type=Path, metavar="FILE", help="write the steps as a film, .svg or .gif (extra animate)"
     )
-    add("--step", type=int, metavar="N", help="with --animate: only the N-th piece written, from 1")
+    add("--step", type=int, metavar="N", help="with --animate: only the N-th token written, from 1")
     add(
         "--trace",
         type=Path,
         metavar="FILE",
         help="also write the numbers: .json (all of them), .npz (NumPy), .csv (a line for each weight), "
-        ".pharaoh or .align (word links), .softalign (pieces and weights as SoftAlignments and Nematus have them)",
+        ".pharaoh or .align (word links), .softalign (tokens and weights as SoftAlignments and Nematus have them)",
     )
     add(
         "--alignment",
@@ -129,12 +129,12 @@ def main(arguments: Sequence[str]) -> int:
     elif options.matrix_only:
         console.print(translation.text, markup=False)
         if translation.attention is not None:
-            console.print(HeatMap(translation.attention, translation.source_pieces, translation.pieces))
+            console.print(HeatMap(translation.attention, translation.source_tokens, translation.tokens))
     else:
         console.print(show_trace(trace, options.top))
     if options.plot and translation.attention is not None:
         missing = plot_attention(
-            translation.attention, translation.source_pieces, translation.pieces, options.plot
+            translation.attention, translation.source_tokens, translation.tokens, options.plot
         )
         if missing:
             print(font_advice(missing), file=sys.stderr)

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser
-from regard.config import packaged_recipes
 from regard.errors import ConfigError, DataError
 from regard.output import check_place as check_place
 from regard.output import whole_output as whole_output
+from regard.recipe_file import packaged_recipes
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
-    from regard.records import Table
+    from regard.records.text import Table
     from regard.translator import Translator
 
 
@@ -50,7 +50,7 @@ def add_search_options(parser: Parser) -> None:
         "--length-form", choices=("power", "gnmt"), help="of that length: |Y|, or (5 + |Y|) / 6 (the recipe)"
     )
     search(
-        "--coverage-penalty", type=float, help="how much source pieces without attention count (the recipe)"
+        "--coverage-penalty", type=float, help="how much source tokens without attention count (the recipe)"
     )
     search(
         "--precision",
@@ -65,18 +65,18 @@ def add_search_options(parser: Parser) -> None:
         "--diversity",
         type=float,
         metavar="X",
-        help="what a piece costs that an earlier group wrote, in nats (0.5)",
+        help="what a token costs that an earlier group wrote, in nats (0.5)",
     )
     add_ensemble_option(search)
     draw = parser.add_argument_group("samples in place of a search").add_argument
     draw("--sample", action="store_true", help="draw translations at random")
     draw("--temperature", type=float, metavar="X", help="below 1 bolder, above 1 more varied (1)")
-    draw("--top-k", type=int, metavar="K", help="draw from the K most probable pieces only")
+    draw("--top-k", type=int, metavar="K", help="draw from the K most probable tokens only")
     draw(
         "--top-p",
         type=float,
         metavar="P",
-        help="draw from the fewest pieces that have probability P together",
+        help="draw from the fewest tokens that have probability P together",
     )
     draw("--seed", type=int, metavar="N", help="the same draws the same, whatever the other lines are (1)")
     write = parser.add_argument_group("what is written").add_argument
@@ -193,8 +193,8 @@ def warn_of_long(system: str, number: int) -> None:
     """Say on standard error that so many sources are longer than what the model was trained on."""
     if number:
         print(
-            f"warning: {system}: {number} source{'' if number == 1 else 's'} of more pieces than training had "
-            "(data.max_pieces), each translated as one sentence; `regard translate` works in parts",
+            f"warning: {system}: {number} source{'' if number == 1 else 's'} of more tokens than training had "
+            "(data.max_tokens), each translated as one sentence; `regard translate` works in parts",
             file=sys.stderr,
         )
 

@@ -24,13 +24,13 @@ from regard.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from regard.records import Pair, Scored
+    from regard.records.text import Pair, Scored
 
 CHUNK = 1024  # pairs read before any is written; within a chunk like lengths are scored together
 
 _DESCRIPTION = """\
 Force a model through given translations and write, line n for pair n: the log-probability in nats, the same for a
-piece on average, and the perplexity, with TABs between them. End-of-sentence counts as a piece; of an empty source
+token on average, and the perplexity, with TABs between them. End-of-sentence counts as a token; of an empty source
 nothing is scored. Figures of all pairs go to standard error. FILES are two line-parallel files (source,
 translation) or one table: TSV, JSON lines, hub:NAME."""
 
@@ -39,8 +39,8 @@ examples:
   regard score runs/demo test.de test.en > scores.tsv
   regard score runs/demo candidates.tsv --format jsonl
 
-jsonl has one object a line: source, target, log_probability, per_piece, perplexity, pieces, log_probabilities (of
-each piece)."""
+jsonl has one object a line: source, target, log_probability, per_token, perplexity, tokens, log_probabilities (of
+each token)."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     table = table_options(options, [options.model, *options.ensemble], options.files)
     pairs = read_pairs(options.files, table.columns, table.features, split="test")
     translator = load_model(options)
-    total, pieces, lines = 0.0, 0, 0
+    total, tokens, lines = 0.0, 0, 0
     with ExitStack() as stack:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         write = stack.enter_context(whole_output(options.output)) if options.output else sys.stdout.write
@@ -73,10 +73,10 @@ def main(arguments: Sequence[str]) -> int:
             sources, targets = [pair.source for pair in chunk], [pair.target for pair in chunk]
             for one in translator.score(sources, targets, batch_size=options.batch_size, watch=watch):
                 write(_line(one, options.format) + "\n")
-                total, pieces, lines = total + one.log_probability, pieces + len(one.pieces), lines + 1
-    perplexity = math.exp(-total / pieces) if pieces else math.nan
+                total, tokens, lines = total + one.log_probability, tokens + len(one.tokens), lines + 1
+    perplexity = math.exp(-total / tokens) if tokens else math.nan
     print(
-        f"{lines} pairs, {pieces} pieces: log-probability {total:.4f}, perplexity {perplexity:.4f}",
+        f"{lines} pairs, {tokens} tokens: log-probability {total:.4f}, perplexity {perplexity:.4f}",
         file=sys.stderr,
     )
     return 0
@@ -99,7 +99,7 @@ def _chunks(pairs: Iterator[Pair]) -> Iterator[list[Pair]]:
 def _line(one: Scored, form: str) -> str:
     figures = {
         "log_probability": one.log_probability,
-        "per_piece": one.per_piece,
+        "per_token": one.per_token,
         "perplexity": one.perplexity,
     }
     if form == "tsv":
@@ -107,5 +107,5 @@ def _line(one: Scored, form: str) -> str:
     told = {name: figure if math.isfinite(figure) else None for name, figure in figures.items()}
     record = {"source": one.source, "target": one.target, **told}
     return json.dumps(
-        record | {"pieces": one.pieces, "log_probabilities": one.log_probabilities}, ensure_ascii=False
+        record | {"tokens": one.tokens, "log_probabilities": one.log_probabilities}, ensure_ascii=False
     )

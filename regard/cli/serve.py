@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     limits = Limits(
         num_texts=options.max_texts,
         num_characters=options.max_characters,
-        num_pieces=options.max_pieces,
+        num_tokens=options.max_tokens,
         beam=options.max_beam,
         body_size=options.max_body,
         queue_size=options.queue,
@@ -86,7 +86,7 @@ def _add_limits(parser: Parser) -> None:
     for name, default, what in (
         ("--max-texts", usual.num_texts, "texts in one request"),
         ("--max-characters", usual.num_characters, "characters of a text"),
-        ("--max-pieces", usual.num_pieces, "pieces of a text"),
+        ("--max-tokens", usual.num_tokens, "tokens of a text"),
         ("--max-beam", usual.beam, "the widest beam that may be asked for"),
         ("--max-body", usual.body_size, "bytes of a request"),
         ("--queue", usual.queue_size, "texts that may wait; who comes then gets 503"),

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from regard import config as recipes
+from regard import recipe_file
 from regard.cli import Parser
 from regard.cli.options import recipe_list
+from regard.config import Config
 from regard.errors import ConfigError
 
 _DESCRIPTION = """\
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown:
         parser.error(f"unrecognized {unknown[0]}{_meant(unknown[0])}")
     if options.keys:
-        print(recipes.describe_keys())
+        print(recipe_file.describe_keys())
         return 0
     overrides += [f"--training.device={options.device}"] if options.device else []
     overrides += [f"--training.batch_tokens={options.batch}"] if options.batch else []
@@ -54,7 +55,9 @@ def main(arguments: Sequence[str]) -> int:
     recipe, out = options.recipe, options.out or _default_out(options.recipe)
     if options.print_config:
         print(
-            recipes.dump(_resolved(recipe, overrides) if options.init else recipes.load(recipe, overrides)),
+            recipe_file.dump(
+                _resolved(recipe, overrides) if options.init else recipe_file.load(recipe, overrides)
+            ),
             end="",
         )
         return 0
@@ -97,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _resolved(recipe: str | None, overrides: Sequence[str]) -> recipes.Config:
+def _resolved(recipe: str | None, overrides: Sequence[str]) -> Config:
     """The recipe with what it takes from the model to start from."""
     from regard.training.recipe import resolve, with_tokenisers_of_init  # slow to import
 
@@ -134,8 +137,8 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         token = waiting.pop(0)
         if not token.startswith("--") or "." not in token.split("=")[0]:
             own.append(token)
-        elif (name := token.split("=")[0].removeprefix("--")) not in recipes.known_keys():
-            raise ConfigError(f"unknown key --{name}; {recipes.advice(name)}")
+        elif (name := token.split("=")[0].removeprefix("--")) not in recipe_file.known_keys():
+            raise ConfigError(f"unknown key --{name}; {recipe_file.advice(name)}")
         elif "=" in token and token.split("=")[0] not in _LISTS:
             overrides.append(token)
         else:
@@ -168,7 +171,7 @@ _LISTS = {
 def _meant(unknown: str) -> str:
     """The key of the recipe that somebody may have meant by its last word alone."""
     last = unknown.split("=")[0].removeprefix("--").replace("-", "_")
-    meant = [f"--{key}" for key in recipes.known_keys() if key.split(".")[-1] == last]
+    meant = [f"--{key}" for key in recipe_file.known_keys() if key.split(".")[-1] == last]
     return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 

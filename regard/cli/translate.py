@@ -43,8 +43,8 @@ examples:
 interruption, the same command goes on. Each --shard is for a process of its
 own; the one that finishes last joins them.
 jsonl has one object a line: text, log_probability and log_probabilities (of all
-and of each piece, in nats), score, pieces, source_pieces, attention (a row for
-each piece, a column for each source piece), `unmet` (the glossary's terms that
+and of each token, in nats), score, tokens, source_tokens, attention (a row for
+each token, a column for each source token), `missing_terms` (the glossary's terms that
 were not written, if there are any), the same of each of several `sentences`,
 and with --num-best of the `alternatives`."""
 
@@ -129,8 +129,8 @@ def _add_text_options(parser: Parser) -> None:
         "--max-length",
         type=int,
         default=0,
-        metavar="PIECES",
-        help="translate longer sentences in parts, with a warning (default: data.max_pieces of the model's recipe)",
+        metavar="TOKENS",
+        help="translate longer sentences in parts, with a warning (default: data.max_tokens of the model's recipe)",
     )
     add(
         "--markup",

@@ -44,17 +44,17 @@ def epoch_plan(
     return [shuffled[i : i + num_ranks] for i in range(0, len(shuffled), num_ranks)]
 
 
-def sorted_batches(lengths: ArrayLike, batch_size: int, max_pieces: int = 16_384) -> list[Rows]:
+def sorted_batches(lengths: ArrayLike, batch_size: int, max_tokens: int = 16_384) -> list[Rows]:
     """Rows by falling length, `batch_size` at a time: for decoding, where little padding saves much.
 
-    Where they are long, fewer at a time: no batch has more than `max_pieces` places, padding counted, unless a
+    Where they are long, fewer at a time: no batch has more than `max_tokens` places, padding counted, unless a
     row alone has. Put results back in order with `results[row] = ...`; rows of the same length keep their order.
     """
     sizes = np.asarray(lengths, np.int64)
     order = np.argsort(-sizes, kind="stable")
     batches, start = [], 0
     while start < len(order):
-        fitting = max_pieces // max(int(sizes[order[start]]), 1)
+        fitting = max_tokens // max(int(sizes[order[start]]), 1)
         stop = start + max(1, min(batch_size, fitting))
         batches.append(order[start:stop])
         start = stop

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from regard.errors import ConfigError
-from regard.records import Pair
+from regard.records.text import Pair
 
 STRIPPED = "control characters stripped"
 # C0 and C1 without tab and line ends, byte-order marks, and what Unicode says is no character

@@ -20,11 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from regard.data.tokeniser import Tokeniser
 from regard.errors import DataError
-from regard.records import END, PAD, UNKNOWN, Batch, Pair
+from regard.records.tensors import Batch
+from regard.records.text import END, PAD, UNKNOWN, Pair
 
 _CHUNK_PAIRS = 10_000
 _SIDES = ("source", "target")
-_IDS = pa.large_list(pa.int32())  # large: a side may have more than 2^31 pieces
+_IDS = pa.large_list(pa.int32())  # large: a side may have more than 2^31 tokens
 _SCHEMA = pa.schema([(side, _IDS) for side in _SIDES])
 
 
@@ -87,7 +88,7 @@ class _Growing:
 class Corpus:
     """Encoded sentence pairs: ids without END, which `batch` appends.
 
-    `left_out` counts the pairs that were not kept, by reason: "empty" (a side without a piece), "too long" and
+    `left_out` counts the pairs that were not kept, by reason: "empty" (a side without a token), "too long" and
     "length ratio".
     """
 
@@ -102,7 +103,7 @@ class Corpus:
         pairs: Iterable[Pair],
         source: Tokeniser,
         target: Tokeniser,
-        max_pieces: int,
+        max_tokens: int,
         *,
         max_ratio: float = 0.0,
         path: str | Path | None = None,
@@ -110,7 +111,7 @@ class Corpus:
     ) -> Corpus:
         """Encode pairs, a chunk at a time, leaving out those that teach nothing.
 
-        They have an empty side, one beyond `max_pieces`, or one more than `max_ratio` times longer than the other
+        They have an empty side, one beyond `max_tokens`, or one more than `max_ratio` times longer than the other
         (0: any). With a `path` the ids go straight to that file, which is mapped into memory when it is whole.
         `watch` hears of every number of pairs done. Raises DataError when no pair is left.
         """
@@ -122,7 +123,7 @@ class Corpus:
             growing = [_Growing(file) for file in files]
             kept_any = False
             for parts in _encoded(_chunks(pairs), source, target):
-                kept = _kept(*parts, max_pieces, max_ratio, left_out)
+                kept = _kept(*parts, max_tokens, max_ratio, left_out)
                 for side, part in zip(growing, parts, strict=True):
                     side.add(part if kept.all() else part.only(kept))
                 kept_any = kept_any or bool(kept.any())
@@ -130,7 +131,7 @@ class Corpus:
             if not kept_any:
                 raise DataError(
                     f"no sentence pair to train on: {left_out['empty']} had an empty side, {left_out['too long']} "
-                    f"were longer than {max_pieces} pieces; check the files and data.max_pieces"
+                    f"were longer than {max_tokens} tokens; check the files and data.max_tokens"
                 )
             made = cls(_table([side.whole() for side in growing], left_out))
             if path is None:
@@ -167,16 +168,16 @@ class Corpus:
             reason = " ".join(str(error).split())
             raise DataError(f"{path}: not an encoded corpus ({reason}); delete it and encode again") from None
 
-    def check_ids(self, source_pieces: int, target_pieces: int) -> None:
-        """Raise DataError unless every id is a piece of its side's vocabulary, which has so many."""
-        for name, side, pieces in zip(
-            _SIDES, (self._source, self._target), (source_pieces, target_pieces), strict=True
+    def check_ids(self, source_tokens: int, target_tokens: int) -> None:
+        """Raise DataError unless every id is a token of its side's vocabulary, which has so many."""
+        for name, side, tokens in zip(
+            _SIDES, (self._source, self._target), (source_tokens, target_tokens), strict=True
         ):
             used = side.values[side.offsets[0] : side.offsets[-1]]
             least, most = (int(used.min()), int(used.max())) if len(used) else (0, 0)
-            if least < 0 or most >= pieces:
+            if least < 0 or most >= tokens:
                 raise DataError(
-                    f"{name} ids from {least} to {most}, but the vocabulary has {pieces} pieces, from 0"
+                    f"{name} ids from {least} to {most}, but the vocabulary has {tokens} tokens, from 0"
                 )
 
     def __len__(self) -> int:
@@ -184,17 +185,17 @@ class Corpus:
 
     @property
     def source_lengths(self) -> NDArray[np.int64]:
-        """Pieces of each source sentence, END counted: (number of pairs,)."""
+        """Tokens of each source sentence, END counted: (number of pairs,)."""
         return self._source.lengths + 1
 
     @property
     def target_lengths(self) -> NDArray[np.int64]:
-        """Pieces of each target sentence, END counted: (number of pairs,)."""
+        """Tokens of each target sentence, END counted: (number of pairs,)."""
         return self._target.lengths + 1
 
     @property
     def unknown_shares(self) -> tuple[float, float]:
-        """The share of pieces that are unknown, of the source and of the target."""
+        """The share of tokens that are unknown, of the source and of the target."""
         source, target = (
             float(np.count_nonzero(side.values == UNKNOWN)) / len(side.values)
             for side in (self._source, self._target)
@@ -238,12 +239,12 @@ def _encoded(
 
 
 def _kept(
-    source: _Side, target: _Side, max_pieces: int, max_ratio: float, left_out: dict[str, int]
+    source: _Side, target: _Side, max_tokens: int, max_ratio: float, left_out: dict[str, int]
 ) -> NDArray[np.bool_]:
     """Which pairs are kept; the others are added to `left_out`."""
     lengths = np.stack([source.lengths, target.lengths])
     shorter, longer = lengths.min(axis=0), lengths.max(axis=0)
-    reasons = {"empty": shorter == 0, "too long": longer > max_pieces}
+    reasons = {"empty": shorter == 0, "too long": longer > max_tokens}
     if max_ratio:
         reasons["length ratio"] = longer > max_ratio * shorter
     kept = np.ones(len(shorter), np.bool_)

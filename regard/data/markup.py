@@ -44,7 +44,7 @@ OPENING, CLOSING = "([{«„“‘¿¡", ")]}»”’.,;:!?…%、。，！？�
 
 @dataclass(frozen=True)
 class Mark:
-    """A piece of markup, and where it stood in the text without markup.
+    """A token of markup, and where it stood in the text without markup.
 
     `place` counts characters; `before` and `after` say whether white space stood beside it, None at an end of
     the text. `separates`: it parted two words where no white space was, as `&nbsp;` does. `partner` is the place
@@ -190,7 +190,7 @@ def _joint(run: Sequence[_Found], around: Sequence[str]) -> tuple[str, bool]:
 
 
 def _mark(found: Sequence[_Found], chunks: Sequence[str], number: int, place: int, separates: bool) -> Mark:
-    """The mark of one piece of markup, which stood at this place of the text without markup."""
+    """The mark of one token of markup, which stood at this place of the text without markup."""
     one, before, after = found[number], chunks[number], chunks[number + 1]
     at_start = number == 0 and not before.strip()
     at_end = number == len(found) - 1 and not after.strip()

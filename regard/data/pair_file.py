@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from regard.records import Pair
+from regard.records.text import Pair
 
 _BLOCK_PAIRS = 10_000
 _SIDES = ("source", "target")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from regard.errors import ConfigError
 
-Sizes = Callable[[list[str]], Sequence[int]]  # how many pieces each text has
+Sizes = Callable[[list[str]], Sequence[int]]  # how many tokens each text has
 
 _BLOCK = (
     20_000  # characters given to the splitter at once: its time grows with the square where quotes stay open
@@ -55,7 +55,7 @@ def cut_sentences(text: str, language: str = "") -> list[str]:
 
 
 def cut_long(texts: Sequence[str], limit: int, sizes: Sizes) -> list[list[str]]:
-    """For each text its parts of at most `limit` pieces: itself, or halves of halves that are nearly equal.
+    """For each text its parts of at most `limit` tokens: itself, or halves of halves that are nearly equal.
 
     A text is cut near its middle: behind the end of a sentence if there is one, else of a clause, else of the word
     nearest the middle; inside a word only where it alone is too long. A single character is never cut.

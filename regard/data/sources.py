@@ -21,7 +21,7 @@ from typing import Any
 from regard.data.hub import HUB, open_dataset
 from regard.data.text import count_filled_lines, read_lines
 from regard.errors import DataError
-from regard.records import Pair
+from regard.records.text import Pair
 
 _TABLES = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ARCHIVES = (".gz", ".xz")

@@ -1,13 +1,13 @@
-"""Text to pieces and back, over the `tokenizers` library: words, characters, BPE, Unigram, sentencepiece models.
+"""Text to tokens and back, over the `tokenizers` library: words, characters, BPE, Unigram, sentencepiece models.
 
 White space is what `str.split` splits at. All but characters see each run of it as one space and drop it at both
-ends; characters keep it. Inside, a space is a space, so that a "▁" somebody typed stays a "▁": a piece that begins a
-word begins with a space, and only `pieces` shows it as "▁". (A sentencepiece model has its own idea of all this.)
+ends; characters keep it. Inside, a space is a space, so that a "▁" somebody typed stays a "▁": a token that begins a
+word begins with a space, and only `tokens` shows it as "▁". (A sentencepiece model has its own idea of all this.)
 
-The library is never told that the special pieces are special, and stores each with a space at its end, which
-no piece of text has: "</s>" typed by a user is plain text.
+The library is never told that the special tokens are special, and stores each with a space at its end, which
+no token of text has: "</s>" typed by a user is plain text.
 
-Features are symbols of their own that follow a tab: `walk TAB V;PST` is the pieces of "walk", then V, then PST.
+Features are symbols of their own that follow a tab: `walk TAB V;PST` is the tokens of "walk", then V, then PST.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from regard.config import TokeniserConfig
 from regard.data.sentencepiece import read_model
 from regard.errors import ConfigError, DataError, ModelError
-from regard.records import END, PAD, SPECIALS, START, UNKNOWN
+from regard.records.text import END, PAD, SPECIALS, START, UNKNOWN
 
 _FORMAT = "regard tokeniser 1"
 _STORED_SPECIALS = [special + " " for special in SPECIALS]
-_MARKS = frozenset((PAD, START, END))  # the specials that stand for no text; an unknown piece does
+_MARKS = frozenset((PAD, START, END))  # the specials that stand for no text; an unknown token does
 _SPACE_BYTES = b" \t\n\v\f\r"
 # a fallback's text holds no white space of one byte but the space itself, so a decoded line never breaks in two
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256) if byte not in _SPACE_BYTES]
@@ -54,7 +54,7 @@ class Tokeniser:
     """Turns text into ids and back.
 
     Ids 0 to 3 are SPECIALS in their order; features come last. `decode(encode(text)) == normalise(text)` whenever no
-    piece is unknown: always for BPE and Unigram, which write a character they do not know as its UTF-8 bytes.
+    token is unknown: always for BPE and Unigram, which write a character they do not know as its UTF-8 bytes.
     """
 
     def __init__(
@@ -72,19 +72,19 @@ class Tokeniser:
         vocabulary = library.get_vocab(with_added_tokens=False)
         stored = sorted(vocabulary, key=vocabulary.__getitem__)
         if stored[: len(SPECIALS)] != _STORED_SPECIALS:
-            raise ModelError(f"a tokeniser's first pieces must be {', '.join(SPECIALS)}; came {stored[:4]}")
+            raise ModelError(f"a tokeniser's first tokens must be {', '.join(SPECIALS)}; came {stored[:4]}")
         self._first_feature = len(stored)
         self._texts = [*SPECIALS, *stored[len(SPECIALS) :], *self.features]
         self._feature_ids = {feature: self._first_feature + i for i, feature in enumerate(self.features)}
 
     @classmethod
     def train(cls, texts: Iterable[str], config: TokeniserConfig, features: Sequence[str] = ()) -> Tokeniser:
-        """Learn the pieces of these texts; the same texts and config give the same tokeniser.
+        """Learn the tokens of these texts; the same texts and config give the same tokeniser.
 
         With `features`, the symbols there are, it reads text with features afterwards; `texts` come without.
         BPE and Unigram read the texts twice, so they keep those of an iterator in memory. They keep the most
-        frequent characters as pieces (rarer ones become bytes). Raises ConfigError when `size` has no room for a
-        single piece of text, DataError for a sentencepiece model that cannot be read.
+        frequent characters as tokens (rarer ones become bytes). Raises ConfigError when `size` has no room for a
+        single token of text, DataError for a sentencepiece model that cannot be read.
         """
         if config.kind == "sentencepiece":
             return cls(_read_sentencepiece(config), config, features)
@@ -92,7 +92,7 @@ class Tokeniser:
         if config.size <= fixed:
             raise ConfigError(
                 f"tokeniser.size: expected more than {fixed} for {config.kind} "
-                f"({fixed} pieces are always there), came {config.size}; raise it"
+                f"({fixed} tokens are always there), came {config.size}; raise it"
             )
         return cls(_LEARN[config.kind](texts, config, config.size - fixed), config, features)
 
@@ -104,12 +104,12 @@ class Tokeniser:
         """This tokeniser with the words or characters of these texts that it does not know added at its end.
 
         The most frequent first, at most `size` of them, none rarer than `min_frequency`. Raises ConfigError for
-        the other kinds: their pieces are learnt together, and theirs write any text.
+        the other kinds: their tokens are learnt together, and theirs write any text.
         """
         if self.config.kind not in ("words", "characters"):
             raise ConfigError(
                 f"training.grow_vocabulary: only tokenisers of words or characters can grow; {self.config.kind} "
-                "writes new words with the pieces it has, so leave grow_vocabulary out"
+                "writes new words with the tokens it has, so leave grow_vocabulary out"
             )
         if self.features:
             raise ConfigError(
@@ -118,16 +118,16 @@ class Tokeniser:
             )
         normalised = _normalised(self._library, texts)
         split = str.split if self.config.kind == "words" else iter
-        counts = Counter(piece for text in normalised for piece in split(text))
+        counts = Counter(token for text in normalised for token in split(text))
         known = set(self._texts[len(SPECIALS) :])
         frequent = [p for p, n in counts.items() if n >= self.config.min_frequency and p not in known]
-        added = sorted(frequent, key=lambda piece: (-counts[piece], piece))[: self.config.size]
+        added = sorted(frequent, key=lambda token: (-counts[token], token))[: self.config.size]
         content = json.loads(self._library.to_str())
-        content["model"]["vocab"] |= {piece: i for i, piece in enumerate(added, start=len(self))}
+        content["model"]["vocab"] |= {token: i for i, token in enumerate(added, start=len(self))}
         return Tokeniser(Tokenizer.from_str(json.dumps(content)), self.config)
 
     def normalise(self, text: str) -> str:
-        """The text as it comes back: Unicode form (NFC if its pieces are NFD), lower case if asked, white space.
+        """The text as it comes back: Unicode form (NFC if its tokens are NFD), lower case if asked, white space.
 
         Words, BPE and Unigram have single spaces between words and none at the ends. Twice is the same as once.
         """
@@ -143,7 +143,7 @@ class Tokeniser:
         return self.composed(normalised)
 
     def composed(self, text: str) -> str:
-        """The text as it is shown: accents on their letters again where the pieces are NFD."""
+        """The text as it is shown: accents on their letters again where the tokens are NFD."""
         composed: str = _NFC.normalize_str(text) if self._is_apart else text
         return composed
 
@@ -190,23 +190,23 @@ class Tokeniser:
             _check_halves(texts)
             raise
 
-    def pieces(self, ids: Iterable[int]) -> list[str]:
-        """The pieces as they are shown: a space as "▁", a byte as <0xE4>, the specials by name.
+    def tokens(self, ids: Iterable[int]) -> list[str]:
+        """The tokens as they are shown: a space as "▁", a byte as <0xE4>, the specials by name.
 
         What NFD took apart stands by itself: the letters of a Hangul syllable, an accent on a circle.
         """
         return [_shown(self._texts[i]) for i in ids]
 
-    def id_of(self, piece: str) -> int | None:
-        """The id of a piece given as `pieces` shows it, the first of those that look alike; None if there is none."""
-        return self._ids_by_shown.get(piece)
+    def id_of(self, token: str) -> int | None:
+        """The id of a token given as `tokens` shows it, the first of those that look alike; None if there is none."""
+        return self._ids_by_shown.get(token)
 
     @cached_property
     def _ids_by_shown(self) -> dict[str, int]:
         return {_shown(text): i for i, text in reversed(list(enumerate(self._texts)))}
 
     def spelt(self, text: str) -> str:
-        """The text as its pieces spell it: normalised, and left apart where they are NFD."""
+        """The text as its tokens spell it: normalised, and left apart where they are NFD."""
         normalised = self.normalise(text)
         taken_apart: str = (
             self._library.normalizer.normalize_str(normalised) if self._is_apart else normalised
@@ -214,12 +214,12 @@ class Tokeniser:
         return taken_apart
 
     def spellings(self) -> list[bytes]:
-        """What each piece adds to a text, as UTF-8 with the space before a word; nothing for the marks."""
+        """What each token adds to a text, as UTF-8 with the space before a word; nothing for the marks."""
         gap = " " if self.config.kind == "words" else ""
         return [b"" if i in _MARKS else _spelling(gap + text) for i, text in enumerate(self._texts)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of these ids, without padding, start and end; an unknown piece stays visible as <unk>."""
+        """The text of these ids, without padding, start and end; an unknown token stays visible as <unk>."""
         kept = [i for i in ids if i not in _MARKS]
         first = next((place for place, i in enumerate(kept) if i >= self._first_feature), len(kept))
         texts, symbols = [self._texts[i] for i in kept[:first]], [self._texts[i] for i in kept[first:]]
@@ -232,9 +232,9 @@ class Tokeniser:
         return self.composed(decoded)
 
     def word_of(self, ids: Iterable[int]) -> list[int]:
-        """For each piece the place of its word in the text, words being split at white space, from 0.
+        """For each token the place of its word in the text, words being split at white space, from 0.
 
-        A feature is a word by itself. -1 for a piece that belongs to none: padding, start, end, and a piece that is
+        A feature is a word by itself. -1 for a token that belongs to none: padding, start, end, and a token that is
         only white space.
         """
         places = []
@@ -257,12 +257,12 @@ class Tokeniser:
             if key in ("kind", "lowercase", "normalise") and own != getattr(other.config, key):
                 return f"tokeniser.{key} is {own} and {getattr(other.config, key)}"
         if len(self) != len(other):
-            return f"{len(self)} and {len(other)} pieces"
+            return f"{len(self)} and {len(other)} tokens"
         for i, (own, its) in enumerate(zip(self._texts, other._texts, strict=True)):
             if own != its:
-                return f"piece {i} is {own!r} and {its!r}"
+                return f"token {i} is {own!r} and {its!r}"
         same = self._library.to_str() == other._library.to_str()
-        return "" if same else "the same pieces, but texts are cut otherwise"
+        return "" if same else "the same tokens, but texts are cut otherwise"
 
     def _is_word(self, i: int) -> bool:
         return self.config.kind == "words" or i >= self._first_feature
@@ -325,7 +325,7 @@ _HANGUL_LETTERS = _hangul_letters()
 
 
 def _spelling(text: str) -> bytes:
-    byte = _BYTE.fullmatch(text)  # no learnt piece begins with "<" and goes on
+    byte = _BYTE.fullmatch(text)  # no learnt token begins with "<" and goes on
     return bytes([int(byte[1], 16)]) if byte else text.encode()
 
 
@@ -386,7 +386,7 @@ def _learn_words(texts: Iterable[str], config: TokeniserConfig, room: int) -> To
 
 
 def _learn_characters(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:
-    """BPE that joins nothing. A character is one code point, so in NFD an accent is a piece of its own."""
+    """BPE that joins nothing. A character is one code point, so in NFD an accent is a token of its own."""
     library = _new_library(config)
     counts = _count_characters(_normalised(library, texts))
     vocabulary = _vocabulary(_most_frequent(counts, room, config.min_frequency))
@@ -414,7 +414,7 @@ def _learn_bpe(texts: Iterable[str], config: TokeniserConfig, room: int) -> Toke
 
 
 def _learn_unigram(texts: Iterable[str], config: TokeniserConfig, room: int) -> Tokenizer:
-    """The unigram language model (Kudo 2018) with byte fallback; a piece's score is its log-probability."""
+    """The unigram language model (Kudo 2018) with byte fallback; a token's score is its log-probability."""
     texts = _repeatable(texts)
     library = _new_fallback_library(config)
     alphabet = _alphabet(library, texts, config, room)
@@ -430,10 +430,10 @@ def _learn_unigram(texts: Iterable[str], config: TokeniserConfig, room: int) -> 
             (text.translate(kept) for text in _normalised(library, _cut(texts))), trainer
         )
         learnt = json.loads(library.to_str())["model"]["vocab"]
-    fixed = [(piece, 0.0) for piece in [*_STORED_SPECIALS, *_BYTES]]
-    pieces = _settled({piece: score for piece, score in learnt if piece != unknown}, alphabet, room)
+    fixed = [(token, 0.0) for token in [*_STORED_SPECIALS, *_BYTES]]
+    tokens = _settled({token: score for token, score in learnt if token != unknown}, alphabet, room)
     library = _new_fallback_library(config)  # the trainer has told the old one that unknown is special
-    library.model = models.Unigram([*fixed, *pieces], unk_id=UNKNOWN, byte_fallback=True)
+    library.model = models.Unigram([*fixed, *tokens], unk_id=UNKNOWN, byte_fallback=True)
     return library
 
 
@@ -454,20 +454,20 @@ class _Only(dict[int, int]):
 
 
 def _settled(scores: dict[str, float], alphabet: Sequence[str], room: int) -> list[tuple[str, float]]:
-    """Pieces by falling score, at most `room`, the alphabet always; the same in every process.
+    """Tokens by falling score, at most `room`, the alphabet always; the same in every process.
 
-    The library gives characters that are no pieces of the model the lowest scores, a step apart, in an order that
+    The library gives characters that are no tokens of the model the lowest scores, a step apart, in an order that
     changes from run to run, and sums probabilities in one that does; here such characters share the lowest
     score, and scores are rounded.
     """
     lowest = min(scores.values(), default=0.0)
     rare = lowest + _SCORE_STEP * (len(alphabet) + 1)
     settled = dict.fromkeys(alphabet, lowest) | scores
-    for piece, score in settled.items():
-        settled[piece] = round(lowest if len(piece) == 1 and score <= rare else score, 4)
+    for token, score in settled.items():
+        settled[token] = round(lowest if len(token) == 1 and score <= rare else score, 4)
     ranked = sorted(settled.items(), key=lambda item: (-item[1], item[0]))
     longer = [item for item in ranked if len(item[0]) > 1][: room - len(alphabet)]
-    kept = set(alphabet).union(piece for piece, _ in longer)
+    kept = set(alphabet).union(token for token, _ in longer)
     return [item for item in ranked if item[0] in kept]
 
 
@@ -476,16 +476,16 @@ def _repeatable(texts: Iterable[str]) -> Iterable[str]:
 
 
 def _alphabet(library: Tokenizer, texts: Iterable[str], config: TokeniserConfig, room: int) -> list[str]:
-    """The characters that become pieces; the space is always one, for every text begins with it."""
+    """The characters that become tokens; the space is always one, for every text begins with it."""
     counts = _count_characters(_normalised(library, texts))
     counts.pop(" ", None)
     return [" ", *_most_frequent(counts, room - 1, config.min_frequency)]
 
 
 def _new_fallback_library(config: TokeniserConfig) -> Tokenizer:
-    """Words begin with a space, and no piece joins letters with punctuation, so that "dog." is "dog" and ".".
+    """Words begin with a space, and no token joins letters with punctuation, so that "dog." is "dog" and ".".
 
-    "<" always stands alone, so that no learnt piece can be mistaken for a byte piece.
+    "<" always stands alone, so that no learnt token can be mistaken for a byte token.
     """
     library = _new_library(config)
     library.pre_tokenizer = pre_tokenizers.Sequence(
@@ -569,9 +569,9 @@ def _count_characters(texts: Iterable[str]) -> Counter[str]:
 
 def _most_frequent(counts: Counter[str], room: int, min_frequency: int) -> list[str]:
     """The most frequent first; of equally frequent ones the smaller code points first."""
-    frequent = [piece for piece, count in counts.items() if count >= min_frequency]
-    return sorted(frequent, key=lambda piece: (-counts[piece], piece))[:room]
+    frequent = [token for token, count in counts.items() if count >= min_frequency]
+    return sorted(frequent, key=lambda token: (-counts[token], token))[:room]
 
 
-def _vocabulary(pieces: Iterable[str]) -> dict[str, int]:
-    return {piece: i for i, piece in enumerate([*_STORED_SPECIALS, *pieces])}
+def _vocabulary(tokens: Iterable[str]) -> dict[str, int]:
+    return {token: i for i, token in enumerate([*_STORED_SPECIALS, *tokens])}

@@ -1,4 +1,4 @@
-"""The words and characters that pieces make up."""
+"""The words and characters that tokens make up."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import unicodedata
 from collections.abc import Sequence
 
 from regard.data.tokeniser import Tokeniser, split_features
-from regard.records import END, PAD, START, Words
+from regard.records.text import END, PAD, START, Words
 
 _MARKS = (PAD, START, END)
 
 
 def words_of(tokeniser: Tokeniser, text: str, ids: Sequence[int]) -> Words:
-    """The words of a text; where its pieces make up another number of them (odd bytes), the pieces joined."""
+    """The words of a text; where its tokens make up another number of them (odd bytes), the tokens joined."""
     places = tokeniser.word_of(ids)
     texts = text.split()
     if len(texts) != max(places, default=-1) + 1:
-        pieces = tokeniser.pieces(ids)
+        tokens = tokeniser.tokens(ids)
         joined = [""] * (max(places, default=-1) + 1)
-        for piece, place in zip(pieces, places, strict=True):
+        for token, place in zip(tokens, places, strict=True):
             if place >= 0:
-                joined[place] += piece
+                joined[place] += token
         texts = joined
     return Words(tuple(texts), tuple(places))
 
 
 def written_units(tokeniser: Tokeniser, text: str, ids: Sequence[int]) -> Words:
-    """The words of a text that was written, or what each piece wrote where those are characters."""
+    """The words of a text that was written, or what each token wrote where those are characters."""
     if tokeniser.config.kind != "characters":
         return words_of(tokeniser, text, ids)
     return Words(tuple(tokeniser.decode([i]) for i in ids if i not in _MARKS), _counted(ids))
 
 
 def typed_units(tokeniser: Tokeniser, text: str, ids: Sequence[int], apart: bool) -> Words:
-    """What was typed for each piece of a text: the word, or the character where those are the pieces; features last.
+    """What was typed for each token of a text: the word, or the character where those are the tokens; features last.
 
     It is as typed where normalising leaves words or characters in their places, and else as normalised. Of a
-    character whose pieces are NFD it is the whole, or only their own parts if they are wanted `apart`.
+    character whose tokens are NFD it is the whole, or only their own parts if they are wanted `apart`.
     """
     plain, features = split_features(text) if tokeniser.reads_features else (text, [])
     typed = (plain, tokeniser.normalise(plain))
@@ -54,7 +54,7 @@ def typed_units(tokeniser: Tokeniser, text: str, ids: Sequence[int], apart: bool
 
 
 def _characters(tokeniser: Tokeniser, text: str, apart: bool) -> list[str]:
-    """For each piece that a text has, were all its characters kept, what it stands for."""
+    """For each token that a text has, were all its characters kept, what it stands for."""
     if tokeniser.config.normalise != "NFD":
         return list(text)
     whole = unicodedata.normalize("NFC", text)
@@ -62,6 +62,6 @@ def _characters(tokeniser: Tokeniser, text: str, apart: bool) -> list[str]:
 
 
 def _counted(ids: Sequence[int]) -> tuple[int, ...]:
-    """Places of pieces that are a unit each."""
+    """Places of tokens that are a unit each."""
     places = iter(range(len(ids)))
     return tuple(-1 if i in _MARKS else next(places) for i in ids)

@@ -11,7 +11,7 @@ from regard.decoders.base import Decoder, name_attention, name_layers, read_laye
 from regard.decoders.bridges import Bridge
 from regard.decoders.quick import QuickDecoder
 from regard.decoders.readout import MaxoutReadout
-from regard.records import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
+from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, Dropout
 
 
@@ -66,13 +66,13 @@ class BahdanauDecoder(Decoder):
         if looking is not None and self.cell.kernel and kernels.fused(embedded):
             start = read_layers(self.start(memory), 1, self.cell.parts)[0]
             projected = self.cell.project(embedded.transpose(0, 1))
-            made = kernels.attend_before(
+            made = kernels.bahdanau_unroll(
                 self.cell.recurrence, looking, self.context_gates.weight, projected, start
             )
             states, contexts, weights = (part.transpose(0, 1) for part in made)
             return Unrolled(self.readout(states, embedded, contexts), weights)
         state, hidden, looks = self.start(memory), [], []
-        with kernels.steps():
+        with kernels.deferred_weight_grads():
             for projected in self.cell.project_steps(embedded):
                 state, attention = self._advance(projected, state, memory)
                 hidden.append(state["layer0.hidden"])

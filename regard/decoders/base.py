@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from regard.attention import Attention
 from regard.decoders.bridges import Bridge
 from regard.decoders.quick import QuickDecoder
-from regard.records import DecoderState, DecoderStep, Memory, Unrolled
+from regard.records.tensors import DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import CellState, Dropout
 
 
 class Decoder(nn.Module):
-    """Writes the target one piece at a time: two forms of one truth.
+    """Writes the target one token at a time: two forms of one truth.
 
-    `step` takes one piece and one state and reads like the paper; search and traces use it. `unroll` runs over
+    `step` takes one token and one state and reads like the paper; search and traces use it. `unroll` runs over
     a whole known target, keeps out of the loop what the recurrence does not need there, and is what training
     uses. With dropout off they give the same, and so do their gradients; `step` never drops.
 
@@ -43,15 +43,15 @@ class Decoder(nn.Module):
         return memory if self.attention is None else self.attention.prepare(memory)
 
     def start(self, memory: Memory) -> DecoderState:
-        """Step 0: the state before the first piece, one row a sentence, made by the bridge."""
+        """Step 0: the state before the first token, one row a sentence, made by the bridge."""
         raise TypeError(f"{type(self).__name__} promises a start but makes none")
 
     def step(self, token: Int[Tensor, " R"], state: DecoderState, memory: Memory) -> DecoderStep:
-        """From the last piece (R,) and the state to what the next piece is chosen by."""
+        """From the last token (R,) and the state to what the next token is chosen by."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
     def unroll(self, previous: Int[Tensor, "B T"], memory: Memory) -> Unrolled:
-        """All steps with the pieces before each known: `previous` (B, T) begins with the start symbol."""
+        """All steps with the tokens before each known: `previous` (B, T) begins with the start symbol."""
         raise TypeError(f"{type(self).__name__} promises to unroll but does not")
 
     def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder | None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.errors import ConfigError
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import Cell, CellState
 
 

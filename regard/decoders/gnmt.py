@@ -10,7 +10,7 @@ from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
 from regard.errors import ConfigError
-from regard.records import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
+from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
 
 
@@ -78,7 +78,7 @@ class GNMTDecoder(Decoder):
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
-        with kernels.steps():
+        with kernels.deferred_weight_grads():
             for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
                 top, state, attention = self._advance(projected, state, memory, mask)
                 combined.append(top)

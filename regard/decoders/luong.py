@@ -10,7 +10,7 @@ from regard.attention import Attention
 from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
 from regard.decoders.quick import QuickDecoder
-from regard.records import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
+from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
 
 
@@ -79,7 +79,7 @@ class LuongDecoder(Decoder):
             return self._unroll_fused(embedded, memory, looking)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
-        with kernels.steps():
+        with kernels.deferred_weight_grads():
             for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
                 layers = self._move(projected, state, mask)
                 said, attention = self._look(layers[-1][0], state, memory)
@@ -104,10 +104,10 @@ class LuongDecoder(Decoder):
         attention = self.attention.step(hidden, memory, {})
         return Unrolled(self._combine(attention.context, hidden), attention.weights)
 
-    def _unroll_fused(self, embedded: Tensor, memory: Memory, looking: kernels.Looking) -> Unrolled:
+    def _unroll_fused(self, embedded: Tensor, memory: Memory, looking: kernels.AttentionInputs) -> Unrolled:
         assert self.feed is not None
         cells = self.stack.cells
-        combined, weights = kernels.attend_after(
+        combined, weights = kernels.luong_unroll(
             [cell.recurrence for cell in cells],
             [(cell.project.weight, cell.project.bias) for cell in list(cells)[1:]],
             self.stack.mask_blocks(len(embedded), embedded.shape[1], embedded),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from regard.decoders.base import Decoder, name_layers, read_layers
 from regard.decoders.bridges import Bridge
 from regard.decoders.readout import MaxoutReadout
-from regard.records import DecoderState, DecoderStep, Memory, Unrolled
+from regard.records.tensors import DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, Dropout, Stack
 
 

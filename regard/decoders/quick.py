@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.records import END, UNWRITABLE, AttentionStep, Candidates, DecoderState, Memory, Prediction, Run
+from regard.records.tensors import AttentionStep, Candidates, DecoderState, Memory, Prediction
+from regard.records.text import END, UNWRITABLE, Run
 from regard.recurrent import Cell
 
 _LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
@@ -40,7 +41,7 @@ class QuickDecoder:
             self._kernel = kernels.Quick(parts)
 
     def __call__(self, tokens: Tensor, state: DecoderState, sentences: Tensor) -> Prediction | None:
-        """One piece further for every row; None where this must be left to the decoder itself."""
+        """One token further for every row; None where this must be left to the decoder itself."""
         given = self._given(tokens, state, sentences)
         if given is None:
             return None
@@ -49,13 +50,13 @@ class QuickDecoder:
         return Prediction(made.log_probabilities, *self._after(names, rows, made))
 
     def best(self, tokens: Tensor, state: DecoderState, sentences: Tensor, number: int) -> Candidates | None:
-        """The same of the best pieces that may be written."""
+        """The same of the best tokens that may be written."""
         given = self._given(tokens, state, sentences)
         if given is None:
             return None
         kernel, names, rows = given
-        (gains, pieces), made = kernel.best(rows, number, UNWRITABLE)
-        return Candidates(gains, pieces, *self._after(names, rows, made))
+        (gains, best_tokens), made = kernel.best(rows, number, UNWRITABLE)
+        return Candidates(gains, best_tokens, *self._after(names, rows, made))
 
     def _after(
         self, names: Sequence[str], rows: kernels.Rows, made: kernels.Written

@@ -1,4 +1,4 @@
-"""The deep output of two papers: state, last piece and context meet just before the vocabulary."""
+"""The deep output of two papers: state, last token and context meet just before the vocabulary."""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ from typing import Any, BinaryIO, TextIO
 import torch
 
 from regard.data.text import open_text
-from regard.documents.form import Form, written
 from regard.documents.lines import DEFAULT, TextOptions, Watch, translate_lines
+from regard.documents.missing_terms import Unmet, Warn
+from regard.documents.output_format import Form, written
 from regard.documents.shards import ShardedFile, Shards
 from regard.documents.streams import read_chunks
-from regard.documents.unmet import Unmet, Warn
 from regard.errors import ConfigError, DataError, SearchError
 from regard.output import Write, whole_output
-from regard.records import Translation
+from regard.records.text import Translation
 from regard.translator import Translator, load
 
 _EXAMPLES = 5  # unknown words that are named
@@ -54,10 +54,16 @@ def translate_file(
     translator = model if isinstance(model, Translator) else load(model)
     name = str(source) if isinstance(source, str | Path) else "standard input"
     tell = None if warn is None else lambda message: warn(f"{name}, {message}")
-    unknown, unmet = _Unknown(warn, bool(how.get("replace_unknown"))), Unmet(tell)
+    unknown, missing_terms = _Unknown(warn, bool(how.get("replace_unknown"))), Unmet(tell)
 
     def translated(lines: list[str], first_line: int) -> Iterator[Translation]:
-        given = {"warn": tell, "watch": watch, "unknown": unknown.words, "unmet": unmet, **how}
+        given = {
+            "warn": tell,
+            "watch": watch,
+            "unknown": unknown.words,
+            "missing_terms": missing_terms,
+            **how,
+        }
         try:
             return translate_lines(translator, lines, options, first_line=first_line, **given)
         except DataError as error:
@@ -84,7 +90,7 @@ def translate_file(
         facts = _facts(translator, options, form, how)
         missing = ShardedFile(Path(source), Path(target), shards, facts).translate(translate, watch)
         unknown.tell_all()
-        unmet.tell_rest()
+        missing_terms.tell_rest()
         return missing
     with ExitStack() as stack:
         lines = stack.enter_context(open_text(source)) if isinstance(source, str | Path) else source
@@ -93,7 +99,7 @@ def translate_file(
         else:
             translate(lines, 1, target.write, target.flush)
     unknown.tell_all()
-    unmet.tell_rest()
+    missing_terms.tell_rest()
     return 0
 
 
@@ -142,7 +148,7 @@ def _facts(
         "search": {**asdict(replace(translator.search, batch_size=1)), **asked},
         "options": {
             **asdict(options),
-            "max_length": options.max_length or translator.max_pieces,
+            "max_length": options.max_length or translator.max_tokens,
             "form": form,
         },
     }
@@ -156,5 +162,5 @@ def _hash(translator: Translator) -> str:
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     for tokeniser in (translator.tokenisers.source, translator.tokenisers.target):
-        digest.update(repr((tokeniser.config, tokeniser.pieces(range(len(tokeniser))))).encode())
+        digest.update(repr((tokeniser.config, tokeniser.tokens(range(len(tokeniser))))).encode())
     return digest.hexdigest()

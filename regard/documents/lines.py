@@ -14,11 +14,11 @@ from typing import Any, Literal
 from regard.data import Tokeniser
 from regard.data.markup import Marked, take_out
 from regard.data.sentences import cut_long, cut_sentences
-from regard.documents.joining import Cut, join
-from regard.documents.placing import place_marks
-from regard.documents.unmet import Unmet, Warn
+from regard.documents.join import Cut, join
+from regard.documents.missing_terms import Unmet, Warn
+from regard.documents.reinsert_markup import place_marks
 from regard.errors import ConfigError, DataError, SearchError
-from regard.records import Translation
+from regard.records.text import Translation
 from regard.translator import Translator, load
 
 Watch = Callable[[int], None]  # called with the number of lines just done
@@ -33,7 +33,7 @@ class TextOptions:
         split: a line of several sentences is translated sentence by sentence: always; never; or auto, for a model
             that reads words or parts of words, not single characters
         language: the source's language for the splitting, such as de; empty: rules that fit most
-        max_length: longer sentences, in source pieces, are translated in parts; 0: as long as in training
+        max_length: longer sentences, in source tokens, are translated in parts; 0: as long as in training
         markup: tags, placeholders and entities are carried over, not translated
         addresses: URLs and e-mail addresses are carried over too
     """
@@ -94,16 +94,16 @@ def translate_lines(
     warn: Warn | None = None,
     watch: Watch | None = None,
     unknown: Counter[str] | None = None,
-    unmet: Unmet | None = None,
+    missing_terms: Unmet | None = None,
     **how: Any,
 ) -> Iterator[Translation]:
     """Translate each line, whatever it holds: nothing, a sentence, a paragraph, a book.
 
     Sentences are translated together and joined again as `join` says; white space around and between them is kept.
     A line for a model that reads features is not cut. `warn` is told of each sentence too long for the model, with
-    its line counted from `first_line`, and of glossary terms that were not written, if there is no `unmet` to be
-    told; words the model does not know are added to `unknown`; `how` are the keywords of `Translator.translate`.
-    Where markup is carried over, `text` has it, while pieces, words and attention are those of the line without it.
+    its line counted from `first_line`, and of glossary terms that were not written, if there is no `missing_terms` to
+    be told; words the model does not know are added to `unknown`; `how` are the keywords of `Translator.translate`.
+    Where markup is carried over, `text` has it, while tokens, words and attention are those of the line without it.
     Raises SearchError for markup with a model that has no attention, DataError for a line that lacks features.
     """
     without = options.markup or options.addresses
@@ -121,13 +121,17 @@ def translate_lines(
         _with_marks(line, each, join(cut, list(islice(parts, len(cut.texts))), ranked=not how.get("sample")))
         for line, each, cut in zip(lines, marked, cuts, strict=True)
     )
-    return _telling(found, first_line, Unmet(warn)) if unmet is None else unmet.watching(found, first_line)
+    return (
+        _telling(found, first_line, Unmet(warn))
+        if missing_terms is None
+        else missing_terms.watching(found, first_line)
+    )
 
 
-def _telling(lines: Iterator[Translation], first_line: int, unmet: Unmet) -> Iterator[Translation]:
+def _telling(lines: Iterator[Translation], first_line: int, missing_terms: Unmet) -> Iterator[Translation]:
     """The lines; what they lack is told, and how many there were in the end."""
-    yield from unmet.watching(lines, first_line)
-    unmet.tell_rest()
+    yield from missing_terms.watching(lines, first_line)
+    missing_terms.tell_rest()
 
 
 def _cut(
@@ -138,7 +142,7 @@ def _cut(
     if tokeniser.reads_features:
         _check_features(tokeniser, texts, first_line)
         return [Cut.whole(text) for text in texts]
-    limit = options.max_length or translator.max_pieces
+    limit = options.max_length or translator.max_tokens
     split = options.split == "always" or (options.split == "auto" and tokeniser.config.kind != "characters")
     sentences = [cut_sentences(text, options.language) if split else [text] for text in texts]
     windows = iter(cut_long([one for line in sentences for one in line], limit, partial(_sizes, tokeniser)))
@@ -150,7 +154,7 @@ def _cut(
             parts += inside
             if warn is not None and len(inside) > 1:
                 warn(
-                    f"line {number}: a sentence of {len(tokeniser.encode(sentence))} pieces, longer than the {limit} "
+                    f"line {number}: a sentence of {len(tokeniser.encode(sentence))} tokens, longer than the {limit} "
                     f"that the model takes at once, was translated in {len(inside)} parts"
                 )
         cuts.append(Cut.of(text, parts))

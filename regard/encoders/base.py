@@ -5,12 +5,12 @@ from __future__ import annotations
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import Cell
 
 
 class Encoder(nn.Module):
-    """Turns embedded source pieces into a memory: a state per piece and the last state, the sentence vector.
+    """Turns embedded source tokens into a memory: a state per token and the last state, the sentence vector.
 
     `memory_size` is M, the width of its states; `num_layers` and `cell` say what `Memory.final_layers` holds,
     `reading` in words which way its layers read.

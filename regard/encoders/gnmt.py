@@ -8,7 +8,7 @@ from torch import Tensor
 from regard import kernels
 from regard.encoders.base import Encoder
 from regard.errors import ConfigError
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import Cell, CellList, Dropout, run
 
 

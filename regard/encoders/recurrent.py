@@ -7,7 +7,7 @@ from torch import Tensor
 
 from regard import kernels
 from regard.encoders.base import Encoder
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import Cell, CellList, CellState, Dropout, run
 
 
@@ -35,7 +35,7 @@ class RecurrentEncoder(Encoder):
         self.reading = (
             "in both directions"
             if bidirectional
-            else "from the last piece to the first"
+            else "from the last token to the first"
             if backward
             else "forwards"
         )

@@ -15,7 +15,7 @@ from regard.errors import ConfigError
 from regard.explain.attention_page import asset, drawing_script
 from regard.explain.colours import with_colours
 from regard.explain.trace_json import trace_to_json
-from regard.records import Trace
+from regard.records.text import Trace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,7 +51,7 @@ def check_animation(path: Path, num_steps: int | None = None, step: int | None =
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"--animate: expected a name ending in .svg or .gif, got {path.name!r}")
     if step is not None and (step < 1 or (num_steps is not None and step > num_steps)):
-        last = "" if num_steps is None else f" to {num_steps}, the number of pieces written"
+        last = "" if num_steps is None else f" to {num_steps}, the number of tokens written"
         raise ConfigError(f"--step: expected a number from 1{last}, got {step}")
 
 

@@ -25,7 +25,7 @@ from regard.explain.colours import colour_rules
 from regard.explain.example import ExampleScore, WorkedExample, example_scores, softer_example, worked_example
 from regard.explain.trace_json import SCHEMA, side_to_json, trace_to_json
 from regard.explain.words import visible
-from regard.records import Trace, Translation
+from regard.records.text import Trace, Translation
 
 DRAWING = ("numbers.js", "draw.js", "diagrams.js", "words.js")  # pure; `animation` runs them too
 PAGE = ("tree.js", "page.js", "player.js", "matrix.js", "beam.js", "example.js", "live.js", "start.js")
@@ -57,8 +57,8 @@ def matrix_page(translation: Translation) -> str:
     assert translation.attention is not None
     data = {
         "model": {"decoder": "", "score": ""},
-        "source": side_to_json(translation.source, translation.source_pieces, translation.source_words),
-        "target": side_to_json(translation.text, translation.pieces, translation.words),
+        "source": side_to_json(translation.source, translation.source_tokens, translation.source_words),
+        "target": side_to_json(translation.text, translation.tokens, translation.words),
         "states": None,
         "steps": [
             {"query": None, "scores": None, "context": None, "weights": _packed(row)}
@@ -94,9 +94,9 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
     """The worked example under a score function (without one: dot) as a trace's JSON; there is no next word."""
     score = score or next(one for one in example_scores(example.query, example.values) if one.name == "dot")
     weights = score.weights
-    pieces = [f"word\u00a0{place}" for place in range(1, len(example.values) + 1)]
+    tokens = [f"word\u00a0{place}" for place in range(1, len(example.values) + 1)]
     step = {
-        "piece": "",
+        "token": "",
         "id": -1,
         "log_probability": None,
         "candidates": [],
@@ -120,8 +120,8 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
         "input_feeding": True,
         "gnmt_query": None,
     }
-    side = {"text": "", "pieces": pieces, "words": pieces, "places": list(range(len(pieces)))}
-    target = {"text": "", "pieces": [""], "words": [""], "places": [0]}
+    side = {"text": "", "tokens": tokens, "words": tokens, "places": list(range(len(tokens)))}
+    target = {"text": "", "tokens": [""], "words": [""], "places": [0]}
     return {
         "schema": SCHEMA,
         "model": model,

@@ -14,7 +14,7 @@ from regard.explain.heat_map import HeatMap
 from regard.explain.page import text_html
 from regard.explain.terminal import show_trace
 from regard.explain.words import visible
-from regard.records import Display, Trace, Translation
+from regard.records.text import Display, Trace, Translation
 
 _ROW, _FRAME, _MOST = 32, 480, 900  # pixels: a row of the matrix, what stands around it, the tallest frame
 _TRACE_HEIGHT = 900
@@ -24,7 +24,7 @@ def translation_html(translation: Translation) -> str:
     """Its matrix as an inline frame of a notebook; without attention, the two sentences."""
     if translation.attention is None:
         return f"<p>{text_html(translation.source)} → {text_html(translation.text)}</p>"
-    height = min(_FRAME + _ROW * len(translation.pieces), _MOST)
+    height = min(_FRAME + _ROW * len(translation.tokens), _MOST)
     return _frame(matrix_page(translation), height)
 
 

@@ -20,7 +20,7 @@ from regard.explain.example import NEXT_STEP, ExampleScore, WorkedExample, examp
 from regard.explain.heat_map import HeatMap
 from regard.explain.numbers import even_vector, exact, plain_sum, product_sum, rounded, vector
 from regard.explain.words import LEFT_TO_RIGHT_MARK, is_right_to_left, visible
-from regard.records import Trace, TraceStep
+from regard.records.text import Trace, TraceStep
 
 _BAR_WIDTH = 20
 
@@ -133,13 +133,13 @@ def _trace_head(trace: Trace) -> Iterator[RenderableType]:
             yield _pair(name.replace("_", " "), "yes" if value is True else str(value))
     if trace.states is not None:
         count, width = trace.states.shape
-        yield Text(f"Step 0: {count} encoder states of {width} numbers, one for each source piece")
+        yield Text(f"Step 0: {count} encoder states of {width} numbers, one for each source token")
 
 
 def _trace_steps(trace: Trace, top: int) -> Iterator[RenderableType]:
     for number, step in enumerate(trace.steps, start=1):
         probability = np.exp(step.log_probability)
-        yield Rule(Text(f"word {number}: {_shown(step.piece)} ({probability:.1%})"), align="left")
+        yield Rule(Text(f"word {number}: {_shown(step.token)} ({probability:.1%})"), align="left")
         if step.weights is None:
             yield Text(
                 "Steps 1–4: none; this decoder has no attention, it knows only the fixed sentence vector"
@@ -154,16 +154,16 @@ def _looked_at(trace: Trace, step: TraceStep, weights: np.ndarray, top: int) -> 
     if step.query is not None:
         yield Text(f"Query: {len(step.query)} numbers of norm {np.linalg.norm(step.query):.3f}")
     best = np.argsort(-weights, kind="stable")[:top]
-    table = _table("source piece", "1 score", "2 weight", "", "3 norm of weight × state")
+    table = _table("source token", "1 score", "2 weight", "", "3 norm of weight × state")
     for place in best:
         score = "" if step.scores is None else f"{step.scores[place]:.3f}"
         norm = "" if trace.states is None else f"{weights[place] * np.linalg.norm(trace.states[place]):.3f}"
-        piece = f"{place + 1} {_shown(trace.translation.source_pieces[place])}"
-        _add_row(table, piece, score, f"{weights[place]:.4f}", _bar(weights[place]), norm)
+        token = f"{place + 1} {_shown(trace.translation.source_tokens[place])}"
+        _add_row(table, token, score, f"{weights[place]:.4f}", _bar(weights[place]), norm)
     yield table
     if best.size < weights.size:
         rest = np.delete(weights, best)
-        yield Text(f"  the other {rest.size} pieces together: weight {rest.sum():.4f}")
+        yield Text(f"  the other {rest.size} tokens together: weight {rest.sum():.4f}")
     if step.context is not None:
         first = ", ".join(f"{value:.3f}" for value in step.context[:4])
         dots = ", …" if len(step.context) > 4 else ""
@@ -171,10 +171,10 @@ def _looked_at(trace: Trace, step: TraceStep, weights: np.ndarray, top: int) -> 
 
 
 def _candidates(step: TraceStep, top: int) -> Table:
-    table = _table("piece", "probability", "")
+    table = _table("token", "probability", "")
     for candidate in step.candidates[:top]:
         chance = f"{candidate.probability:.4f}"
-        _add_row(table, _shown(candidate.piece), chance, _bar(candidate.probability))
+        _add_row(table, _shown(candidate.token), chance, _bar(candidate.probability))
     return table
 
 
@@ -182,7 +182,7 @@ def _trace_map(trace: Trace) -> Iterator[RenderableType]:
     translation = trace.translation
     if translation.attention is not None:
         yield Rule(Text("all words: rows are the translation, columns the source, weights in percent"))
-        yield HeatMap(translation.attention, translation.source_pieces, translation.pieces)
+        yield HeatMap(translation.attention, translation.source_tokens, translation.tokens)
 
 
 def _bar(share: float) -> str:
@@ -197,8 +197,8 @@ def _pair(name: str, words: str) -> Text:
     return Text.assemble((f"{visible(name)}: ", "bold"), visible(words))
 
 
-def _shown(piece: str) -> str:
-    return visible(piece) + (LEFT_TO_RIGHT_MARK if is_right_to_left(piece) else "")
+def _shown(token: str) -> str:
+    return visible(token) + (LEFT_TO_RIGHT_MARK if is_right_to_left(token) else "")
 
 
 def _table(*headings: str) -> Table:

@@ -18,7 +18,7 @@ from regard.alignment import format_links, links_from_attention
 from regard.errors import ConfigError, DataError
 from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
 from regard.output import check_place, whole_file
-from regard.records import Trace, TraceStep
+from regard.records.text import Trace, TraceStep
 
 _PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress}
 
@@ -27,7 +27,7 @@ def write_trace(trace: Trace, path: str | Path) -> None:
     """Write a trace into a file that appears when it is whole; its suffix says what as.
 
     .json: everything, which `read_trace` reads; .npz: the arrays, for `numpy.load`; .csv: a line for each weight;
-    .pharaoh or .align: each word's best word, `0-1 2-2`, source first; .softalign: pieces and weights, as
+    .pharaoh or .align: each word's best word, `0-1 2-2`, source first; .softalign: tokens and weights, as
     SoftAlignments and Nematus have it. All but .npz may be packed (.json.gz, .json.xz). Raises ConfigError for
     another suffix, DataError where it cannot be written or where there is no attention, which only .json and .npz
     can do without.
@@ -85,8 +85,8 @@ def _npz(trace: Trace) -> bytes:
         "schema": SCHEMA,
         "source": one.source,
         "target": one.text,
-        "source_pieces": np.array(one.source_pieces, dtype=str),
-        "pieces": np.array(one.pieces, dtype=str),
+        "source_tokens": np.array(one.source_tokens, dtype=str),
+        "tokens": np.array(one.tokens, dtype=str),
         "ids": np.array([step.id for step in trace.steps], dtype=np.int64),
         "log_probabilities": np.array([step.log_probability for step in trace.steps]),
         "states": trace.states,
@@ -108,13 +108,13 @@ def _stacked(steps: tuple[TraceStep, ...], name: str) -> np.ndarray | None:
 def _csv(trace: Trace) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["step", "piece", "source_place", "source_piece", "score", "weight"])
+    lines.writerow(["step", "token", "source_place", "source_token", "score", "weight"])
     for number, step in enumerate(trace.steps):
         if step.scores is not None and step.weights is not None:
-            columns = zip(trace.translation.source_pieces, step.scores, step.weights, strict=True)
+            columns = zip(trace.translation.source_tokens, step.scores, step.weights, strict=True)
             lines.writerows(
-                [number, step.piece, place, piece, score, weight]
-                for place, (piece, score, weight) in enumerate(columns)
+                [number, step.token, place, token, score, weight]
+                for place, (token, score, weight) in enumerate(columns)
             )
     return text.getvalue()
 
@@ -128,31 +128,31 @@ def _pharaoh(trace: Trace) -> str:
 def _softalign(trace: Trace) -> str:
     """The text that Nematus writes with the weights of a translation, and SoftAlignments reads.
 
-    A line `number ||| target pieces ||| score ||| source pieces ||| S T`, then T lines of S weights, then an empty
-    one. End-of-sentence is not among the pieces, but has its row and column, and counts in S and T.
+    A line `number ||| target tokens ||| score ||| source tokens ||| S T`, then T lines of S weights, then an empty
+    one. End-of-sentence is not among the tokens, but has its row and column, and counts in S and T.
     Source: the README of SoftAlignments (Rikters, Fishel & Bojar 2017, Visualizing neural machine translation
-    attention and confidence), "Other"; the order of S and T is that of its example. White space within a piece and a
-    piece `|||` are spelt otherwise, as they would part what belongs together.
+    attention and confidence), "Other"; the order of S and T is that of its example. White space within a token and a
+    token `|||` are spelt otherwise, as they would part what belongs together.
     """
     one = trace.translation
     assert one.attention is not None
     count, size = one.attention.shape
     head = [
         "0",
-        _softalign_pieces(one.pieces),
+        _softalign_tokens(one.tokens),
         str(one.score),
-        _softalign_pieces(one.source_pieces),
+        _softalign_tokens(one.source_tokens),
         f"{size} {count}",
     ]
     rows = [" ".join(map(str, row)) for row in one.attention.astype(np.float32)]
     return "\n".join([" ||| ".join(head), *rows, "", ""])
 
 
-def _softalign_pieces(pieces: tuple[str, ...]) -> str:
-    shown = ["▁".join(piece.split()) or "▁" for piece in pieces]
-    if pieces[-1:] == ("</s>",):
+def _softalign_tokens(tokens: tuple[str, ...]) -> str:
+    shown = ["▁".join(token.split()) or "▁" for token in tokens]
+    if tokens[-1:] == ("</s>",):
         shown.pop()
-    return " ".join("&#124;&#124;&#124;" if piece == "|||" else piece for piece in shown)
+    return " ".join("&#124;&#124;&#124;" if token == "|||" else token for token in shown)
 
 
 _FORMS: dict[str, Callable[[Trace], str | bytes]] = {

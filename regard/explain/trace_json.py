@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from regard.errors import DataError
-from regard.records import BeamNode, BeamTree, Candidate, Trace, TraceStep, Translation, Words
+from regard.records.text import BeamNode, BeamTree, Candidate, Trace, TraceStep, Translation, Words
 
-SCHEMA = "regard-trace/1"
+SCHEMA = "regard-trace/2"
 
 
 def trace_to_json(trace: Trace) -> dict[str, Any]:
@@ -21,8 +21,8 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "model": dict(trace.description),
-        "source": side_to_json(one.source, one.source_pieces, one.source_words),
-        "target": side_to_json(one.text, one.pieces, one.words),
+        "source": side_to_json(one.source, one.source_tokens, one.source_words),
+        "target": side_to_json(one.text, one.tokens, one.words),
         "log_probability": _number(one.log_probability),
         "score": _number(one.score),
         "states": _numbers(trace.states),
@@ -46,14 +46,14 @@ def trace_from_json(data: Mapping[str, Any]) -> Trace:
         ) from None
 
 
-def side_to_json(text: str, pieces: tuple[str, ...], words: Words) -> dict[str, Any]:
+def side_to_json(text: str, tokens: tuple[str, ...], words: Words) -> dict[str, Any]:
     """One side of a sentence pair."""
-    return {"text": text, "pieces": list(pieces), "words": list(words.texts), "places": list(words.places)}
+    return {"text": text, "tokens": list(tokens), "words": list(words.texts), "places": list(words.places)}
 
 
 def _step(step: TraceStep) -> dict[str, Any]:
     return {
-        "piece": step.piece,
+        "token": step.token,
         "id": step.id,
         "log_probability": _number(step.log_probability),
         "candidates": [asdict(candidate) for candidate in step.candidates],
@@ -97,10 +97,10 @@ def _trace(data: Mapping[str, Any]) -> Trace:
         text=target["text"],
         log_probability=_read_number(data["log_probability"]),
         score=_read_number(data["score"]),
-        pieces=tuple(target["pieces"]),
+        tokens=tuple(target["tokens"]),
         attention=np.stack(weights) if weights else None,
         source=source["text"],
-        source_pieces=tuple(source["pieces"]),
+        source_tokens=tuple(source["tokens"]),
         words=Words(tuple(target["words"]), tuple(target["places"])),
         source_words=Words(tuple(source["words"]), tuple(source["places"])),
         log_probabilities=tuple(step.log_probability for step in steps),
@@ -111,7 +111,7 @@ def _trace(data: Mapping[str, Any]) -> Trace:
 
 def _read_step(data: Mapping[str, Any]) -> TraceStep:
     return TraceStep(
-        piece=data["piece"],
+        token=data["token"],
         id=data["id"],
         log_probability=_read_number(data["log_probability"]),
         candidates=tuple(Candidate(**candidate) for candidate in data["candidates"]),

@@ -3,14 +3,21 @@
 from regard.kernels.additive import additive
 from regard.kernels.cells import gru, lstm
 from regard.kernels.dropout import dropout
-from regard.kernels.look import look
-from regard.kernels.loops import Looking, Recurrence, attend_after, attend_before, recur, recur_packed
+from regard.kernels.look import attend
+from regard.kernels.loops import (
+    AttentionInputs,
+    Recurrence,
+    bahdanau_unroll,
+    luong_unroll,
+    recur,
+    recur_packed,
+)
 from regard.kernels.loss import NO_LABEL, cross_entropy
 from regard.kernels.norm import total_norm
-from regard.kernels.packing import Packing, packing, without_padding
+from regard.kernels.packing import Packing, packing, remove_padding
 from regard.kernels.policy import (
-    FORMS,
-    Form,
+    BACKENDS,
+    Backend,
     Kernels,
     by_numba,
     choose_kernels,
@@ -19,23 +26,31 @@ from regard.kernels.policy import (
     fused,
     use,
 )
-from regard.kernels.precision import PRECISIONS, check_precision, lowered
-from regard.kernels.products import Linear, against, autocast_dtype, full, int8, steps, summed
+from regard.kernels.precision import PRECISIONS, check_precision, inference_precision
+from regard.kernels.products import (
+    Linear,
+    at_least_float32,
+    autocast_dtype,
+    deferred_weight_grads,
+    dot_scores,
+    int8,
+    weighted_sum,
+)
 from regard.kernels.quick import Best, Layer, Parts, Quick, Rows, Written
 from regard.kernels.reading import FEW_ROWS
 from regard.kernels.vocabulary import best, log_softmax, top
 
 __all__ = [
+    "BACKENDS",
     "FEW_ROWS",
-    "FORMS",
     "NO_LABEL",
     "PRECISIONS",
+    "AttentionInputs",
+    "Backend",
     "Best",
-    "Form",
     "Kernels",
     "Layer",
     "Linear",
-    "Looking",
     "Packing",
     "Parts",
     "Quick",
@@ -43,33 +58,33 @@ __all__ = [
     "Rows",
     "Written",
     "additive",
-    "against",
-    "attend_after",
-    "attend_before",
+    "at_least_float32",
+    "attend",
     "autocast_dtype",
+    "bahdanau_unroll",
     "best",
     "by_numba",
     "check_precision",
     "choose_kernels",
     "cpu_bfloat16_units",
     "cross_entropy",
+    "deferred_weight_grads",
+    "dot_scores",
     "dropout",
     "forced",
-    "full",
     "fused",
     "gru",
+    "inference_precision",
     "int8",
     "log_softmax",
-    "look",
-    "lowered",
     "lstm",
+    "luong_unroll",
     "packing",
     "recur",
     "recur_packed",
-    "steps",
-    "summed",
+    "remove_padding",
     "top",
     "total_norm",
     "use",
-    "without_padding",
+    "weighted_sum",
 ]

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import f32, inner, kernel, prange, tanh, wide
-from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.compiled import f32, inner, kernel, prange, tanh, to_float32
+from regard.kernels.derivatives import double_backward, is_double_backward
 from regard.kernels.operations import operations
-from regard.kernels.products import backward_pass, current_loop, full
+from regard.kernels.products import at_least_float32, backward_pass, current_loop
 
 
 def additive(
@@ -21,8 +21,8 @@ def additive(
 ) -> Float[Tensor, "B T S"]:
     """The score of every projected query against every key.
 
-    The fused form keeps neither the sums nor their tanh: going back, it computes them again. Inside `steps()` the
-    gradient of the keys is added up in place.
+    The fused form keeps neither the sums nor their tanh: going back, it computes them again. Inside
+    `deferred_weight_grads()` the gradient of the keys is added up in place.
     """
     if not policy.fused(query, keys, v):
         return additive_plain(query, keys, v)
@@ -36,7 +36,7 @@ def additive(
 def additive_plain(query: Tensor, keys: Tensor, v: Tensor) -> Tensor:
     """As in the paper, also under autocast in float32 or better; holds T · S · A numbers while it works."""
     with torch.autocast(query.device.type, enabled=False):
-        return torch.tanh(full(query).unsqueeze(2) + full(keys).unsqueeze(1)) @ v
+        return torch.tanh(at_least_float32(query).unsqueeze(2) + at_least_float32(keys).unsqueeze(1)) @ v
 
 
 class _Total:
@@ -73,8 +73,8 @@ class _Additive(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, keys, v, *given = ctx.saved_tensors
-        if wanted_again():
-            return *through(additive_plain, (query, keys, v), (grad,)), None
+        if is_double_backward():
+            return *double_backward(additive_plain, (query, keys, v), (grad,)), None
         d_query, d_v = torch.empty_like(given[0]), given[0].new_zeros(len(query), v.shape[0])
         d_keys = torch.zeros_like(given[1]) if ctx.total is None else ctx.total.so_far()
         operations(grad)(_additive_backward, *given, grad.contiguous(), d_query, d_keys, d_v)
@@ -98,7 +98,7 @@ def _additive_forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
 def add_gradients(q, k, v, d, y, dq, dk, dv):  # type: ignore[no-untyped-def]
     """Add what `d`, the gradient of `v · tanh(q + k)`, gives to those of q, k and v; `y` is room to work in."""
     for a in range(len(v)):
-        y[a] = tanh(q[a] + wide(k[a]))
+        y[a] = tanh(q[a] + to_float32(k[a]))
     for a in range(len(v)):
         dv[a] += d * y[a]
     for a in range(len(v)):

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from regard.kernels import compiled
-from regard.kernels.compiled import kernel, like, prange, tanh, wide
+from regard.kernels.compiled import cast_like, kernel, prange, tanh, to_float32
 
 COLUMNS = 64  # of a block: whole tiles of AMX, whole vectors of AVX-512
 ROWS = 64  # that a block is multiplied by at a time
@@ -147,13 +147,13 @@ def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-unty
             if len(plus) > 0:
                 more = plus[begin + r, start:stop]
                 for j in range(len(b)):
-                    x[j] += wide(more[j])
+                    x[j] += to_float32(more[j])
             if squashed:
                 for j in range(len(b)):
-                    out[j] = like(out, tanh(x[j] + b[j]))
+                    out[j] = cast_like(out, tanh(x[j] + b[j]))
             else:
                 for j in range(len(b)):
-                    out[j] = like(out, x[j] + b[j])
+                    out[j] = cast_like(out, x[j] + b[j])
         _release()
 
 
@@ -172,7 +172,7 @@ def _write(weight, blocks, first, numbers):  # type: ignore[no-untyped-def]
             for i in range(size):
                 row, rounded = weight[a * COLUMNS + i, start:stop], low[i]
                 for j in range(len(row)):
-                    rounded[j] = like(low, row[j])
+                    rounded[j] = cast_like(low, row[j])
             for j in range((stop - start) // together):
                 line, column = blocks[a, (first + start) // together + j, :size], lines[:, j]
                 for i in range(len(line)):
@@ -206,5 +206,5 @@ def _write_turned_pairs(weight, blocks, first):  # type: ignore[no-untyped-def]
             )
             line = blocks[a, o, begin - a * COLUMNS : end - a * COLUMNS]
             for j in range(len(line)):
-                lower, upper = np.uint32(like(low, one[j])), np.uint32(like(low, other[j]))
+                lower, upper = np.uint32(cast_like(low, one[j])), np.uint32(cast_like(low, other[j]))
                 line[j] = lower | (upper << np.uint32(16))

@@ -14,8 +14,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import broad, f32, inner, kernel, like, narrow, prange, sigmoid, tanh, wide
-from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.compiled import (
+    cast_like,
+    dequantize,
+    f32,
+    inner,
+    kernel,
+    prange,
+    quantize,
+    sigmoid,
+    tanh,
+    to_float32,
+)
+from regard.kernels.derivatives import double_backward, is_double_backward
 from regard.kernels.operations import operations
 
 Live = Tensor | None
@@ -93,9 +104,9 @@ class _LSTM(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor, d_cell: Tensor) -> tuple[Tensor | None, ...]:
         projected, recurrent, hidden, cell, live, _, new, gates, alive = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             inputs = projected, recurrent, hidden, cell
-            return *through(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
+            return *double_backward(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
         d_gates = torch.empty_like(gates, dtype=projected.dtype)
         d_kept, d_old = torch.empty_like(new), torch.empty_like(new)
         given = gates, cell.contiguous(), new, alive, d_hidden.contiguous(), d_cell.contiguous()
@@ -113,9 +124,9 @@ class _GRU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_new: Tensor) -> tuple[Tensor | None, ...]:
         projected, recurrent, hidden, live, gates, alive = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             inputs = projected, recurrent, hidden
-            return *through(partial(gru_plain, live=live), inputs, (d_new,)), None
+            return *double_backward(partial(gru_plain, live=live), inputs, (d_new,)), None
         d_projected, d_recurrent = (torch.empty_like(gates, dtype=projected.dtype) for _ in range(2))
         d_old = _room(hidden, *hidden.shape)
         given = gates, recurrent.contiguous(), hidden.contiguous(), alive, d_new.contiguous()
@@ -162,13 +173,13 @@ def _room(state: Tensor, *shape: int) -> Tensor:
 def _keep(acts, gates, least):  # type: ignore[no-untyped-def]
     """Gates of one kind, sigmoids from 0 on or tanhs from -1 on, as they are kept for the way back."""
     for j in range(len(acts)):
-        gates[j] = narrow(gates, acts[j], least)
+        gates[j] = quantize(gates, acts[j], least)
 
 
 @inner
 def _as_kept(gates, acts, least):  # type: ignore[no-untyped-def]
     for j in range(len(acts)):
-        acts[j] = broad(gates[j], least)
+        acts[j] = dequantize(gates[j], least)
 
 
 @kernel
@@ -188,20 +199,20 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
             for j in range(size):
                 h[j] = before[j]
             for j in range(size):
-                low[j] = like(low, h[j])
+                low[j] = cast_like(low, h[j])
             continue
         enter, x_enter, u_enter = acts[:size], x[:size], u[:size]
         for j in range(size):
-            enter[j] = sigmoid(wide(x_enter[j]) + wide(u_enter[j]))
+            enter[j] = sigmoid(to_float32(x_enter[j]) + to_float32(u_enter[j]))
         forget, x_forget, u_forget = acts[size : 2 * size], x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            forget[j] = sigmoid(wide(x_forget[j]) + wide(u_forget[j]))
+            forget[j] = sigmoid(to_float32(x_forget[j]) + to_float32(u_forget[j]))
         new, x_new, u_new = acts[2 * size : 3 * size], x[2 * size : 3 * size], u[2 * size : 3 * size]
         for j in range(size):
-            new[j] = tanh(wide(x_new[j]) + wide(u_new[j]))
+            new[j] = tanh(to_float32(x_new[j]) + to_float32(u_new[j]))
         leave, x_leave, u_leave = acts[3 * size :], x[3 * size :], u[3 * size :]
         for j in range(size):
-            leave[j] = sigmoid(wide(x_leave[j]) + wide(u_leave[j]))
+            leave[j] = sigmoid(to_float32(x_leave[j]) + to_float32(u_leave[j]))
         if gates is not None:
             kept = gates[r]
             _keep(acts[: 2 * size], kept[: 2 * size], f32(0))
@@ -212,7 +223,7 @@ def _lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, 
         for j in range(size):
             h[j] = leave[j] * tanh(c[j])
         for j in range(size):
-            low[j] = like(low, h[j])
+            low[j] = cast_like(low, h[j])
 
 
 @kernel
@@ -223,7 +234,7 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
         dh, d_after, before, after = d_hidden[r], d_cell[r], old[r], new[r]
         if not alive[r]:
             for j in range(4 * size):
-                dg[j] = like(dg, f32(0))
+                dg[j] = cast_like(dg, f32(0))
             for j in range(size):
                 dc[j] = d_after[j]
             for j in range(size):
@@ -239,18 +250,18 @@ def _lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_
             dk[j] = tanh(after[j])
         d_leave = dg[3 * size :]
         for j in range(size):
-            d_leave[j] = like(dg, dh[j] * dk[j] * leave[j] * (f32(1) - leave[j]))
+            d_leave[j] = cast_like(dg, dh[j] * dk[j] * leave[j] * (f32(1) - leave[j]))
         for j in range(size):
             dc[j] = dh[j] * leave[j] * (f32(1) - dk[j] * dk[j]) + d_after[j]
         for j in range(size):
             dk[j] = f32(0)
         d_enter, d_forget, d_candidate = dg[:size], dg[size : 2 * size], dg[2 * size : 3 * size]
         for j in range(size):
-            d_enter[j] = like(dg, dc[j] * candidate[j] * enter[j] * (f32(1) - enter[j]))
+            d_enter[j] = cast_like(dg, dc[j] * candidate[j] * enter[j] * (f32(1) - enter[j]))
         for j in range(size):
-            d_candidate[j] = like(dg, dc[j] * enter[j] * (f32(1) - candidate[j] * candidate[j]))
+            d_candidate[j] = cast_like(dg, dc[j] * enter[j] * (f32(1) - candidate[j] * candidate[j]))
         for j in range(size):
-            d_forget[j] = like(dg, dc[j] * before[j] * forget[j] * (f32(1) - forget[j]))
+            d_forget[j] = cast_like(dg, dc[j] * before[j] * forget[j] * (f32(1) - forget[j]))
         for j in range(size):
             dc[j] *= forget[j]
 
@@ -265,26 +276,26 @@ def _gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type
             for j in range(size):
                 h[j] = old[j]
             for j in range(size):
-                low[j] = like(low, h[j])
+                low[j] = cast_like(low, h[j])
             continue
         x, u = projected[r], recurrent[r]
         acts = np.empty(3 * size, np.float32)
         reset, keep = acts[:size], acts[size : 2 * size]
         for j in range(size):
-            reset[j] = sigmoid(wide(x[j]) + wide(u[j]))
+            reset[j] = sigmoid(to_float32(x[j]) + to_float32(u[j]))
         x_keep, u_keep = x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            keep[j] = sigmoid(wide(x_keep[j]) + wide(u_keep[j]))
+            keep[j] = sigmoid(to_float32(x_keep[j]) + to_float32(u_keep[j]))
         candidate, x_new, u_new = acts[2 * size :], x[2 * size :], u[2 * size :]
         for j in range(size):
-            candidate[j] = tanh(wide(x_new[j]) + reset[j] * wide(u_new[j]))
+            candidate[j] = tanh(to_float32(x_new[j]) + reset[j] * to_float32(u_new[j]))
         if gates is not None:
             _keep(acts[: 2 * size], gates[r, : 2 * size], f32(0))
             _keep(candidate, gates[r, 2 * size :], f32(-1))
         for j in range(size):
             h[j] = candidate[j] + keep[j] * (old[j] - candidate[j])
         for j in range(size):
-            low[j] = like(low, h[j])
+            low[j] = cast_like(low, h[j])
 
 
 @kernel
@@ -295,9 +306,9 @@ def _gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, 
         before, d = old[r], d_new[r]
         if not alive[r]:
             for j in range(3 * size):
-                dx[j] = like(dx, f32(0))
+                dx[j] = cast_like(dx, f32(0))
             for j in range(3 * size):
-                du[j] = like(du, f32(0))
+                du[j] = cast_like(du, f32(0))
             for j in range(size):
                 dh[j] = d[j]
             continue
@@ -309,14 +320,14 @@ def _gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, 
         for j in range(size):
             dh[j] = d[j] * (f32(1) - keep[j]) * (f32(1) - candidate[j] * candidate[j])
         for j in range(size):
-            dx_new[j] = like(dx, dh[j])
+            dx_new[j] = cast_like(dx, dh[j])
         for j in range(size):
-            du_new[j] = like(du, dh[j] * reset[j])
+            du_new[j] = cast_like(du, dh[j] * reset[j])
         for j in range(size):
-            dx[j] = like(dx, dh[j] * wide(u_new[j]) * reset[j] * (f32(1) - reset[j]))
+            dx[j] = cast_like(dx, dh[j] * to_float32(u_new[j]) * reset[j] * (f32(1) - reset[j]))
         dx_keep = dx[size : 2 * size]
         for j in range(size):
-            dx_keep[j] = like(dx, d[j] * (before[j] - candidate[j]) * keep[j] * (f32(1) - keep[j]))
+            dx_keep[j] = cast_like(dx, d[j] * (before[j] - candidate[j]) * keep[j] * (f32(1) - keep[j]))
         for j in range(2 * size):
             du[j] = dx[j]
         for j in range(size):

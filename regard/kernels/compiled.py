@@ -44,12 +44,12 @@ f32: Any = np.float32
 exp: Any
 tanh: Any
 sigmoid: Any
-drawn: Any
-larger: Any
-wide: Any
-like: Any
-narrow: Any
-broad: Any
+dropout_scale: Any
+maximum: Any
+to_float32: Any
+cast_like: Any
+quantize: Any
+dequantize: Any
 _HELPER = {"contract", "nsz"}
 LAST_PLACE = 65535  # of those that 16 bits tell apart
 
@@ -69,7 +69,7 @@ def inner(function: Kernel) -> Kernel:
 
 
 def array(tensor: Tensor) -> NDArray[Any]:
-    """A tensor's memory as numpy sees it; of bfloat16 the bits, which `wide` and `like` read and write."""
+    """A tensor's memory as numpy sees it; of bfloat16 the bits, which `to_float32` and `cast_like` read and write."""
     if tensor.requires_grad:
         tensor = tensor.detach()
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
@@ -99,7 +99,7 @@ def match_threads() -> None:
 
 
 if not AVAILABLE:
-    exp = tanh = sigmoid = drawn = larger = wide = like = narrow = broad = None
+    exp = tanh = sigmoid = dropout_scale = maximum = to_float32 = cast_like = quantize = dequantize = None
 else:
     _helper = numba.njit(forceinline=True, fastmath=_HELPER, error_model="numpy")
 
@@ -139,7 +139,7 @@ else:
         return types.float32(types.float32, types.float32, types.float32, types.float32), generate
 
     @intrinsic
-    def larger(context: Any, one: Any, other: Any) -> Any:
+    def maximum(context: Any, one: Any, other: Any) -> Any:
         """The larger of two float32, in a loop whose order does not matter; `max` would keep it from vectorising."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -150,7 +150,9 @@ else:
         return types.float32(types.float32, types.float32), generate
 
     @intrinsic
-    def drawn(context: Any, first: Any, j: Any, low: Any, high: Any, threshold: Any, scale: Any) -> Any:
+    def dropout_scale(
+        context: Any, first: Any, j: Any, low: Any, high: Any, threshold: Any, scale: Any
+    ) -> Any:
         """`scale` or 0, by a number drawn for place first + j: the mixing of Wellons, Hash Prospector, lowbias32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -173,7 +175,7 @@ else:
         return types.float32(first, j, low, high, threshold, types.float32), generate
 
     @intrinsic
-    def wide(context: Any, x: Any) -> Any:
+    def to_float32(context: Any, x: Any) -> Any:
         """A float32 as it is; a bfloat16, given as its bits, or a number of 8 bits as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -189,7 +191,7 @@ else:
         return types.float32(x), generate
 
     @intrinsic
-    def like(context: Any, target: Any, x: Any) -> Any:
+    def cast_like(context: Any, target: Any, x: Any) -> Any:
         """A float32 as the numbers of an array are: itself, or the bits of the nearest bfloat16 (ties to even)."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -205,7 +207,7 @@ else:
         return target.dtype(target, types.float32), generate
 
     @intrinsic
-    def narrow(context: Any, target: Any, x: Any, least: Any) -> Any:
+    def quantize(context: Any, target: Any, x: Any, least: Any) -> Any:
         """A float32 from `least` to 1 as an array keeps it: itself, or in 16 bits its place between the two."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -219,8 +221,8 @@ else:
         return target.dtype(target, types.float32, types.float32), generate
 
     @intrinsic
-    def broad(context: Any, x: Any, least: Any) -> Any:
-        """What `narrow` kept, as a float32."""
+    def dequantize(context: Any, x: Any, least: Any) -> Any:
+        """What `quantize` kept, as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
@@ -292,7 +294,7 @@ def add_columns(matrix, sums):  # type: ignore[no-untyped-def]
         for r in range(band * rows // BANDS, (band + 1) * rows // BANDS):
             row = matrix[r]
             for v in range(len(row)):
-                total[v] += wide(row[v])
+                total[v] += to_float32(row[v])
     for band in range(BANDS):
         total = totals[band]
         for v in range(size):
@@ -300,7 +302,7 @@ def add_columns(matrix, sums):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def turn(matrix, scale, turned):  # type: ignore[no-untyped-def]
+def transpose(matrix, scale, turned):  # type: ignore[no-untyped-def]
     """Write (N, W) times a number as (W, N), in the numbers of the latter."""
     rows, size = matrix.shape
     for block in prange((size + TILE_COLUMNS - 1) // TILE_COLUMNS):
@@ -313,8 +315,8 @@ def turn(matrix, scale, turned):  # type: ignore[no-untyped-def]
             for r in range(length):
                 row, kept = matrix[start + r, columns], tile[r]
                 for v in range(len(row)):
-                    kept[v] = wide(row[v])
+                    kept[v] = to_float32(row[v])
             for v in range(columns.stop - columns.start):
                 out, kept = turned[columns.start + v, start : start + length], tile[:length, v]
                 for r in range(len(out)):
-                    out[r] = like(turned, kept[r] * f32(scale))
+                    out[r] = cast_like(turned, kept[r] * f32(scale))

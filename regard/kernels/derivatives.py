@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 
-def wanted_again() -> bool:
+def is_double_backward() -> bool:
     """Whether the backward pass that runs now is itself recorded."""
     return torch.is_grad_enabled()
 
 
-def through(
+def double_backward(
     plain: Callable[..., Any], inputs: Sequence[Tensor | None], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
     """The gradients of the inputs, with a graph of their own; `plain(*inputs)` gives as many outputs as `grads`.

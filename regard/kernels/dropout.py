@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, drawn, f32, kernel, like, prange, wide
-from regard.kernels.derivatives import wanted_again
+from regard.kernels.compiled import array, cast_like, dropout_scale, f32, kernel, prange, to_float32
+from regard.kernels.derivatives import is_double_backward
 
 BLOCK = 4096  # numbers that a thread takes at a time
 
@@ -50,7 +50,7 @@ class _Dropout(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        masked = dropout_plain if wanted_again() else _masked
+        masked = dropout_plain if is_double_backward() else _masked
         return masked(grad, ctx.share, ctx.seed), None, None
 
 
@@ -76,4 +76,4 @@ def _drop(states, made, threshold, scale, low, high):  # type: ignore[no-untyped
         first = block * BLOCK
         given, out = states[first : first + BLOCK], made[first : first + BLOCK]
         for j in range(len(given)):
-            out[j] = like(out, wide(given[j]) * drawn(first, j, low, high, threshold, up))
+            out[j] = cast_like(out, to_float32(given[j]) * dropout_scale(first, j, low, high, threshold, up))

@@ -32,12 +32,12 @@ EVEN_ROWS = 32
 Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid out by whom or how
 
 
-def evened(rows: int) -> int:
+def round_up(rows: int) -> int:
     """The next number of rows that large products are taken of."""
     return -(-rows // EVEN_ROWS) * EVEN_ROWS
 
 
-class Layouts:
+class PackedWeight:
     """A weight, and perhaps a bias, as a loop multiplies by them: laid out once, forwards and back.
 
     Several weights of equally many outputs stand side by side, for inputs that stand so.

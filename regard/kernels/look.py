@@ -8,13 +8,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels.compiled import array, inner, kernel, prange
-from regard.kernels.loops import Looking
-from regard.kernels.parts import additive_scores, dot_scores, softmax_and_sum
+from regard.kernels.loops import AttentionInputs
+from regard.kernels.parts import additive_scores, dot_product_scores, softmax_and_sum
 from regard.kernels.products import linear
 
 
-def look(
-    looking: Looking, query: Float[Tensor, "R Q"]
+def attend(
+    looking: AttentionInputs, query: Float[Tensor, "R Q"]
 ) -> tuple[Float[Tensor, "R S"], Float[Tensor, "R S"], Float[Tensor, "R M"]]:
     """Scores, minus infinity where not valid, weights and context of every query.
 
@@ -52,7 +52,7 @@ def _dot(query, which, keys, values, valid, scale, scores, weights, context):  #
     rows = len(query) // max(len(which), 1)
     for r in prange(len(query)):
         b = which[r // rows]
-        dot_scores(query[r], keys[b], valid[b], scale, weights[r])
+        dot_product_scores(query[r], keys[b], valid[b], scale, weights[r])
         _keep(weights[r], valid[b], scores[r])
         softmax_and_sum(weights[r], valid[b], values[b], context[r])
 

@@ -20,14 +20,24 @@ from torch.nn import functional as F
 from regard.kernels import policy
 from regard.kernels.additive import additive_plain
 from regard.kernels.cells import gru_plain, lstm_plain
-from regard.kernels.derivatives import through, wanted_again
+from regard.kernels.derivatives import double_backward, is_double_backward
 from regard.kernels.operations import operations
 from regard.kernels.packing import Packing
-from regard.kernels.parts import CELLS, Cell, Even, Falling, Look, Product, Rise, column_sums, tanh_back
-from regard.kernels.products import against, autocast_dtype, full, summed
+from regard.kernels.parts import (
+    CELLS,
+    Cell,
+    LayerInput,
+    Look,
+    PackedSteps,
+    PaddedSteps,
+    Product,
+    column_sums,
+    tanh_back,
+)
+from regard.kernels.products import at_least_float32, autocast_dtype, dot_scores, weighted_sum
 from regard.kernels.reading import read
 
-How = tuple[str, Tensor | None, Even | Falling]  # which cell, which rows live (T, R), which steps
+How = tuple[str, Tensor | None, PaddedSteps | PackedSteps]  # which cell, which rows live (T, R), which steps
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Recurrence:
 
 
 @dataclass(frozen=True)
-class Looking:
+class AttentionInputs:
     """A memory, and the score: `v · tanh(W q + k)`, or without W and v `q · k`, times `scale`."""
 
     keys: Float[Tensor, "R S K"]
@@ -65,7 +75,7 @@ def recur(
         dtype = autocast_dtype(weights[0])
         hidden, *last = read(recurrence.cell, live, reverse, dtype, projected, *weights, start)
         return hidden, tuple(last)
-    steps = Even(len(projected), projected.shape[1], reverse)
+    steps = PaddedSteps(len(projected), projected.shape[1], reverse)
     return _recur((recurrence.cell, live, steps), projected, weights, start)
 
 
@@ -77,7 +87,7 @@ def recur_packed(
 ) -> tuple[Float[Tensor, "N H"], tuple[Float[Tensor, "R H"], ...]]:
     """The same of a batch that was packed; `start` and the last state have the sentences in the batch's order."""
     weights = recurrence.weight, recurrence.bias
-    return _recur((recurrence.cell, None, Falling(packing)), projected, weights, start)
+    return _recur((recurrence.cell, None, PackedSteps(packing)), projected, weights, start)
 
 
 def _recur(
@@ -91,9 +101,9 @@ def _recur(
     return hidden, tuple(last)
 
 
-def attend_before(
+def bahdanau_unroll(
     recurrence: Recurrence,
-    looking: Looking,
+    looking: AttentionInputs,
     context_gates: Float[Tensor, "G M"],
     projected: Float[Tensor, "T R G"],
     start: Sequence[Float[Tensor, "R H"]],
@@ -105,15 +115,15 @@ def attend_before(
     loop, tensors = _loop([recurrence], looking, projected)
     inputs = context_gates, projected, *tensors, *start
     if policy.fused(projected, looking.keys, *start):
-        return _AttendBefore.apply(loop, *inputs)  # type: ignore[no-any-return]
+        return _BahdanauUnroll.apply(loop, *inputs)  # type: ignore[no-any-return]
     return _attend_before_plain(loop, *inputs)  # type: ignore[arg-type]
 
 
-def attend_after(
+def luong_unroll(
     recurrences: Sequence[Recurrence],
     lifts: Sequence[tuple[Float[Tensor, "G H"], Float[Tensor, " G"]]],
     masks: Sequence[Float[Tensor, "T R H"]] | None,
-    looking: Looking,
+    looking: AttentionInputs,
     feed: Float[Tensor, "G C"],
     combine: Float[Tensor, "C M+H"],
     projected: Float[Tensor, "T R G"],
@@ -128,7 +138,7 @@ def attend_after(
     loop, tensors = _loop(recurrences, looking, projected, masks)
     inputs = feed, combine, projected, *tensors, *(part for lift in lifts for part in lift), *start
     if policy.fused(projected, looking.keys, *start):
-        return _AttendAfter.apply(loop, *inputs)  # type: ignore[no-any-return]
+        return _LuongUnroll.apply(loop, *inputs)  # type: ignore[no-any-return]
     return _attend_after_plain(loop, *inputs)  # type: ignore[arg-type]
 
 
@@ -168,12 +178,14 @@ class _Loop:
     ) -> tuple[Tensor, Tensor]:
         """The plain look: context and weights."""
         if project is None or v is None:
-            scores = against(query.unsqueeze(1), keys).squeeze(1)
+            scores = dot_scores(query.unsqueeze(1), keys).squeeze(1)
         else:
             scores = additive_plain(F.linear(query, project).unsqueeze(1), keys, v).squeeze(1)
-        scores = full(scores * self.scale).masked_fill(~self.valid, torch.finfo(torch.float32).min)
+        scores = at_least_float32(scores * self.scale).masked_fill(
+            ~self.valid, torch.finfo(torch.float32).min
+        )
         weights = torch.softmax(scores, dim=-1) * self.valid
-        return summed(weights.unsqueeze(1), values).squeeze(1), weights
+        return weighted_sum(weights.unsqueeze(1), values).squeeze(1), weights
 
     def _part(self, states: Sequence[Tensor], layer: int) -> Sequence[Tensor]:
         parts = len(states) // self.layers
@@ -182,7 +194,7 @@ class _Loop:
 
 def _loop(
     recurrences: Sequence[Recurrence],
-    looking: Looking,
+    looking: AttentionInputs,
     projected: Tensor,
     masks: Sequence[Tensor] | None = None,
 ) -> tuple[_Loop, list[Tensor | None]]:
@@ -233,7 +245,7 @@ class _Query:
         return [*memory, *self._product.gradients()[0], self.look.d_v.sum(dim=0)]
 
 
-class _AttendBefore(torch.autograd.Function):
+class _BahdanauUnroll(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, loop: _Loop, gates: Tensor, projected: Tensor, *more: Tensor | None
@@ -258,9 +270,9 @@ class _AttendBefore(torch.autograd.Function):
         ctx: Any, d_hidden: Tensor | None, d_contexts: Tensor | None, d_weights: Tensor | None
     ) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             plain = partial(_attend_before_plain, ctx.loop)
-            return None, *through(plain, inputs, (d_hidden, d_contexts, d_weights))
+            return None, *double_backward(plain, inputs, (d_hidden, d_contexts, d_weights))
         cell, query = ctx.parts
         cell.begin_back([None] * len(cell.states))
         query.begin_back(d_weights)
@@ -279,7 +291,7 @@ class _AttendBefore(torch.autograd.Function):
         return None, d_gates, d_projected, *query.gradients(), d_weight, d_bias, *d_start
 
 
-class _AttendAfter(torch.autograd.Function):
+class _LuongUnroll(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, loop: _Loop, feed: Tensor, combine: Tensor, projected: Tensor, *more: Tensor | None
@@ -300,7 +312,7 @@ class _AttendAfter(torch.autograd.Function):
         made = cells[0].entering[:, :, :width]  # what is fed at each step, then the last
         made[0], fed = 0, operations(projected).steps(cells[0].entering[1:])
         masks = [None] * (loop.layers - 1) if loop.masks is None else loop.masks
-        rises = [Rise(*pair, mask) for pair, mask in zip(pairwise(cells), masks, strict=True)]
+        rises = [LayerInput(*pair, mask) for pair, mask in zip(pairwise(cells), masks, strict=True)]
         for t in top.steps.order:
             cells[0](t)
             for rise, cell in zip(rises, cells[1:], strict=True):
@@ -317,9 +329,9 @@ class _AttendAfter(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_combined: Tensor | None, d_weights: Tensor | None) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             plain = partial(_attend_after_plain, ctx.loop)
-            return None, *through(plain, inputs, (d_combined, d_weights))
+            return None, *double_backward(plain, inputs, (d_combined, d_weights))
         cells, rises, query, joined = ctx.parts
         for cell in cells:
             cell.begin_back([None] * len(cell.states))
@@ -423,8 +435,8 @@ class _Recur(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_hidden: Tensor | None, *d_last: Tensor | None) -> tuple[Tensor | None, ...]:
         inputs = ctx.saved_tensors
-        if wanted_again():
-            return None, None, *through(partial(_recur_plain, ctx.how), inputs, (d_hidden, *d_last))
+        if is_double_backward():
+            return None, None, *double_backward(partial(_recur_plain, ctx.how), inputs, (d_hidden, *d_last))
         cell: Cell = ctx.cell
         cell.begin_back(d_last)
         wanted = None if d_hidden is None else cell.steps.cut(d_hidden.contiguous(), operations(d_hidden))
@@ -440,11 +452,11 @@ def _recur_plain(
     """One step after another."""
     cell, live, steps = how
     step: Callable[..., Any] = lstm_plain if cell == "lstm" else gru_plain
-    state, pieces = [steps.arranged(first) for first in start], steps.pieces(projected)
-    hidden: list[Tensor] = list(pieces)
+    state, per_step = [steps.arranged(first) for first in start], steps.per_step(projected)
+    hidden: list[Tensor] = list(per_step)
     for t in steps.order:
         old = [steps.first_rows(t, part) for part in state]
-        products = pieces[t], F.linear(old[0], weight, bias)
+        products = per_step[t], F.linear(old[0], weight, bias)
         alive = None if live is None else live[t].unsqueeze(-1)
         made = step(*products, *old, alive)
         new = made if isinstance(made, tuple) else (made,)

@@ -13,9 +13,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import add_columns, exp, f32, kernel, larger, like, prange, turn, wide
-from regard.kernels.derivatives import through, wanted_again
-from regard.kernels.layouts import evened
+from regard.kernels.compiled import (
+    add_columns,
+    cast_like,
+    exp,
+    f32,
+    kernel,
+    maximum,
+    prange,
+    to_float32,
+    transpose,
+)
+from regard.kernels.derivatives import double_backward, is_double_backward
+from regard.kernels.layouts import round_up
 from regard.kernels.operations import operations
 from regard.kernels.products import autocast_dtype, multiply_into
 
@@ -94,17 +104,17 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         *inputs, labels, d_combined, d_weight, d_bias = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             plain = partial(cross_entropy_plain, labels=labels, smoothing=ctx.smoothing)
             nothing = torch.zeros_like(grad)  # of the negative log-likelihood
-            return *through(plain, inputs, (grad, nothing)), None, None
+            return *double_backward(plain, inputs, (grad, nothing)), None, None
         d_weight = None if d_weight is None else _turned(d_weight, grad)
         return _scaled(d_combined, grad), d_weight, d_bias * grad, None, None
 
 
 def _evened(combined: Tensor, labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """The rows in this type, and their labels; in bfloat16 on a CPU evened, by rows that cost nothing."""
-    size = evened(len(combined))
+    size = round_up(len(combined))
     if size == len(combined) or dtype != torch.bfloat16 or policy.on_gpu(combined):
         return combined.to(dtype), labels
     rows = combined.new_empty(size, combined.shape[1], dtype=dtype)
@@ -117,8 +127,8 @@ def _chunks(rows: int, row_bytes: int, least: int) -> Iterator[slice]:
     """Parts of the rows, as few and as even as they can be."""
     most = max(LOGIT_BYTES // row_bytes, least)
     size = -(-rows // max(-(-rows // most), 1))
-    if rows == evened(rows):
-        size = evened(size)
+    if rows == round_up(rows):
+        size = round_up(size)
     for start in range(0, rows, size or 1):
         yield slice(start, min(start + size, rows))
 
@@ -143,7 +153,7 @@ def _turned(tensor: Tensor, scale: Tensor | None = None) -> Tensor:
     dtype = tensor.dtype if scale is None else torch.float32
     made = torch.empty(tensor.shape[::-1], dtype=dtype, device=tensor.device)
     on = operations(tensor)
-    on.of(turn)(on.take(tensor), 1.0 if scale is None else _number(scale), on.take(made))
+    on.of(transpose)(on.take(tensor), 1.0 if scale is None else _number(scale), on.take(made))
     return made
 
 
@@ -157,7 +167,7 @@ def _scale(given, scale, made):  # type: ignore[no-untyped-def]
     for r in prange(len(given)):
         row, out = given[r], made[r]
         for j in range(len(row)):
-            out[j] = wide(row[j]) * f32(scale)
+            out[j] = to_float32(row[j]) * f32(scale)
 
 
 @kernel
@@ -169,15 +179,15 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
         row, e = logits[r], np.empty(size, np.float32)
         if labels[r] < 0:
             for v in range(size):
-                row[v] = like(row, f32(0))
+                row[v] = cast_like(row, f32(0))
             losses[r, 0] = losses[r, 1] = f32(0)
             continue
         most, logits_sum = f32(-3.0e38), f32(0)
         for v in range(size):
-            e[v] = wide(row[v]) + bias[v]
+            e[v] = to_float32(row[v]) + bias[v]
         for v in range(size):
             logits_sum += e[v]
-            most = larger(most, e[v])
+            most = maximum(most, e[v])
         target = e[labels[r]]
         total = f32(0)
         for v in range(size):
@@ -192,4 +202,4 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
         scale = f32(1) / total
         e[labels[r]] -= total * (f32(1) - f32(smoothing))
         for v in range(size):
-            row[v] = like(row, e[v] * scale - even)
+            row[v] = cast_like(row, e[v] * scale - even)

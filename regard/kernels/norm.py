@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, linalg, nn
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, f32, kernel, prange, wide
+from regard.kernels.compiled import array, f32, kernel, prange, to_float32
 
 BLOCK = 16384  # numbers whose squares are added up in float32; the sums of blocks in float64
 
@@ -38,7 +38,7 @@ def _squares(numbers):  # type: ignore[no-untyped-def]
     for block in prange(blocks):
         part, total = numbers[block * BLOCK : min((block + 1) * BLOCK, len(numbers))], f32(0)
         for j in range(len(part)):
-            x = wide(part[j])
+            x = to_float32(part[j])
             total += x * x
         sums[block] = total
     return sums

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, f32, kernel, like, prange, wide
-from regard.kernels.layouts import evened
+from regard.kernels.compiled import array, cast_like, f32, kernel, prange, to_float32
+from regard.kernels.layouts import round_up
 
 NOWHERE = -1
 
@@ -73,7 +73,7 @@ def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
     rank[order] = np.arange(sentences)
     counts = sentences - np.cumsum(np.bincount(lengths))[:-1]
     number = int(lengths.sum())
-    size = evened(number)
+    size = round_up(number)
     starts = np.cumsum(counts) - counts
 
     sentence, place = np.nonzero(real)
@@ -103,7 +103,7 @@ def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
     )
 
 
-def without_padding(batch: Float[Tensor, "B T W"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "N W"]:
+def remove_padding(batch: Float[Tensor, "B T W"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "N W"]:
     """What stands at the real places, sentence by sentence."""
     if not policy.by_numba(batch):
         return batch[valid]
@@ -142,8 +142,8 @@ def _take(given, places, made):  # type: ignore[no-untyped-def]
         out = made[r]
         if places[r] < 0:
             for j in range(len(out)):
-                out[j] = like(out, f32(0))
+                out[j] = cast_like(out, f32(0))
         else:
             row = given[places[r]]
             for j in range(len(out)):
-                out[j] = like(out, wide(row[j]))
+                out[j] = cast_like(out, to_float32(row[j]))

@@ -21,8 +21,8 @@ from torch import Tensor
 from regard.errors import ConfigError
 from regard.kernels import blocks, compiled
 
-Form = Literal["fused", "plain"]
-FORMS: tuple[Form, ...] = ("fused", "plain")
+Backend = Literal["fused", "plain"]
+BACKENDS: tuple[Backend, ...] = ("fused", "plain")
 LEAST_CAPABILITY = (7, 0)  # of an NVIDIA GPU that Triton compiles for
 
 
@@ -30,14 +30,14 @@ LEAST_CAPABILITY = (7, 0)  # of an NVIDIA GPU that Triton compiles for
 class Kernels:
     """The form that runs where it can, and why, in words."""
 
-    form: Form
+    form: Backend
     reason: str
 
     def __str__(self) -> str:
         return f"{self.form} ({self.reason})"
 
 
-_forced: Form | None = None
+_forced: Backend | None = None
 _interpreted = False
 
 
@@ -46,7 +46,9 @@ def choose_kernels(wanted: str, device: torch.device) -> Kernels:
     if wanted == "plain":
         return Kernels("plain", "as the recipe says")
     if wanted not in ("auto", "fused"):
-        raise ConfigError(f"training.kernels: unknown name {wanted!r}; known names: auto, {', '.join(FORMS)}")
+        raise ConfigError(
+            f"training.kernels: unknown name {wanted!r}; known names: auto, {', '.join(BACKENDS)}"
+        )
     missing = _what_is_missing(device)
     if missing is None:
         if device.type != "cpu":
@@ -62,14 +64,14 @@ def choose_kernels(wanted: str, device: torch.device) -> Kernels:
     return Kernels("plain", missing)
 
 
-def use(form: Form | None) -> None:
+def use(form: Backend | None) -> None:
     """From now on run this form where it can; None: whichever suits."""
     global _forced
     _forced = form
 
 
 @contextmanager
-def forced(form: Form | None) -> Iterator[None]:
+def forced(form: Backend | None) -> Iterator[None]:
     """Run this form inside the block."""
     before = _forced
     use(form)

@@ -21,7 +21,7 @@ FEW_ROWS = 8  # up to so many, a product takes as long as reading its weight
 
 
 @contextmanager
-def lowered(precision: str, device: torch.device, width: int) -> Iterator[None]:
+def inference_precision(precision: str, device: torch.device, width: int) -> Iterator[None]:
     """Inside, a model whose states are `width` wide takes its products so.
 
     auto is bfloat16 on a CPU with units for it, 8 bits where a product has few rows, and float32 anywhere else.

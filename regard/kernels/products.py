@@ -1,10 +1,10 @@
 """Products with a weight inside a time loop: the weight packed once, its gradient formed once.
 
-Two things make the textbook's loop slow. A product of few rows lays the weight out anew at every call; here a weight
-is laid out for the machine's matrix kernels when it is first needed and again when it has changed (`packed`). And
-every step forms a gradient as large as the weight and adds it up; inside `steps()` only the step's input and the
-gradient of its output are kept, and all of them are multiplied at once when the last step has been gone back over.
-The same goes for products with a memory, whose "weight" belongs to a sentence.
+Two things make the textbook's loop slow. A product of few rows lays the weight out anew at every call; here a
+weight is laid out for the machine's matrix kernels when it is first needed and again when it has changed
+(`packed`). And every step forms a gradient as large as the weight and adds it up; inside `deferred_weight_grads()`
+only the step's input and the gradient of its output are kept, and all of them are multiplied at once when the last
+step has been gone back over. The same goes for products with a memory, whose "weight" belongs to a sentence.
 
 The plain form is the ordinary product; it also takes over for gradients of gradients.
 """
@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from regard.kernels import compiled, policy
-from regard.kernels.derivatives import wanted_again
-from regard.kernels.layouts import Layouts, in_8_bits
+from regard.kernels.derivatives import is_double_backward
+from regard.kernels.layouts import PackedWeight, in_8_bits
 from regard.kernels.operations import operations
 
-PIECE_ROWS = 320  # of a product that is cut
+CHUNK_ROWS = 320  # of a product that is cut
 MOST_ROWS_IN_BLOCKS = 512  # in float32: of more, a product that lays its weight out itself is as fast
 LEAST_INT8_WIDTH = 128  # narrower weights gain nothing
 
@@ -36,14 +36,14 @@ class Linear(nn.Linear):
     """`W x + b`, as in torch, for products that are taken step by step."""
 
     def forward(self, input: Float[Tensor, "... I"]) -> Float[Tensor, "... O"]:
-        """The product; inside `steps()` the weight's gradient waits for the last step."""
+        """The product; inside `deferred_weight_grads()` the weight's gradient waits for the last step."""
         return linear(input, self.weight, self.bias)
 
 
 def linear(
     input: Float[Tensor, "... I"], weight: Float[Tensor, "O I"], bias: Float[Tensor, " O"] | None
 ) -> Float[Tensor, "... O"]:
-    """`W x + b`; inside `steps()` the weight's gradient waits for the last step."""
+    """`W x + b`; inside `deferred_weight_grads()` the weight's gradient waits for the last step."""
     if not policy.fused(input, weight):
         return F.linear(input, weight, bias)
     dtype = autocast_dtype(input)
@@ -60,9 +60,9 @@ def linear(
     return made.reshape(*input.shape[:-1], weight.shape[0])
 
 
-def against(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
+def dot_scores(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
     """The dot product of every query with every key, `q · k`, also under autocast in float32 or better."""
-    query, keys = full(query), full(keys)
+    query, keys = at_least_float32(query), at_least_float32(keys)
     loop = _loops.current
     if loop is None or not (torch.is_grad_enabled() and keys.requires_grad) or not policy.fused(query, keys):
         with torch.autocast(query.device.type, enabled=False):
@@ -70,7 +70,7 @@ def against(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Floa
     return loop.memory(query, keys, transposed=True)
 
 
-def summed(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> Float[Tensor, "B T M"]:
+def weighted_sum(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> Float[Tensor, "B T M"]:
     """The weighted sum of the values for every row of weights, also under autocast in float32 or better."""
     loop = _loops.current
     if (
@@ -84,7 +84,7 @@ def summed(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> F
 
 
 @contextmanager
-def steps() -> Iterator[None]:
+def deferred_weight_grads() -> Iterator[None]:
     """Inside, products belong to the steps of one loop, whose weight gradients are formed together."""
     before = _loops.current
     _loops.current = Loop()
@@ -94,7 +94,7 @@ def steps() -> Iterator[None]:
         _loops.current = before
 
 
-Form = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
+Backend = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
 
 
 @contextmanager
@@ -118,7 +118,7 @@ class Slots:
     that grows: a graph may be gone back over more than once.
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Backend) -> None:
         self._form = form
         self._inputs: list[Tensor] = []
         self._grads: list[tuple[int, Tensor] | None] = []
@@ -247,7 +247,7 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         given, weight = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             back = (grad @ weight.to(grad.dtype)).to(given.dtype)
             d_weight = (grad.t() @ given.to(grad.dtype)).to(weight.dtype)
             return back, None, d_weight, grad.to(weight.dtype).sum(dim=0) if ctx.biased else None
@@ -272,13 +272,13 @@ class _LinearStep(torch.autograd.Function):
         return (
             _product_on_gpu(rows, slots, weight, bias)
             if policy.on_gpu(rows)
-            else Layouts([weight], bias, rows.dtype).forwards(rows)
+            else PackedWeight([weight], bias, rows.dtype).forwards(rows)
         )
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         given, weight = ctx.saved_tensors
-        if wanted_again():
+        if is_double_backward():
             direct = (
                 (grad.t() @ given.to(grad.dtype)).float(),
                 *([grad.float().sum(dim=0)] if ctx.biased else []),
@@ -290,7 +290,7 @@ class _LinearStep(torch.autograd.Function):
             if policy.on_gpu(grad):
                 back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
             else:
-                back = Layouts([weight], None, grad.dtype).backwards(grad)
+                back = PackedWeight([weight], None, grad.dtype).backwards(grad)
             back = back.to(given.dtype)
         return back, None, None, *([None] * (1 + ctx.biased))
 
@@ -307,31 +307,31 @@ class _MemoryStep(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         given, memory = ctx.saved_tensors
         back = grad @ (memory if ctx.transposed else memory.mT)
-        if wanted_again():
+        if is_double_backward():
             return back, None, (grad.mT @ given if ctx.transposed else given.mT @ grad), None
         ctx.slots.put(ctx.number, grad)
         return back, None, None, None
 
 
 def multiply_into(made: Tensor, one: Tensor, other: Tensor, bias: Tensor | None = None) -> None:
-    """Write `one · other + bias`, in pieces of rows where the matrix kernels would leave a thread idle.
+    """Write `one · other + bias`, in chunks of rows where the matrix kernels would leave a thread idle.
 
     That is so for some hundreds of rows and columns in bfloat16 on two threads (oneDNN in torch 2.13: half as fast).
     """
     rows, columns = made.shape
     alone = made.dtype == torch.bfloat16 and made.is_cpu and torch.get_num_threads() == 2
-    if not (alone and PIECE_ROWS < rows < 5 * PIECE_ROWS and 384 <= columns <= 768):
-        pieces = [(made, one)]
+    if not (alone and CHUNK_ROWS < rows < 5 * CHUNK_ROWS and 384 <= columns <= 768):
+        chunks = [(made, one)]
     else:
-        pieces = list(zip(*(matrix.chunk(-(-rows // PIECE_ROWS)) for matrix in (made, one)), strict=True))
-    for part, given in pieces:
+        chunks = list(zip(*(matrix.chunk(-(-rows // CHUNK_ROWS)) for matrix in (made, one)), strict=True))
+    for part, given in chunks:
         if bias is None:
             torch.mm(given, other, out=part)
         else:
             torch.addmm(bias, given, other, out=part)
 
 
-def full(tensor: Tensor) -> Tensor:
+def at_least_float32(tensor: Tensor) -> Tensor:
     """In float32 at least; float64 stays."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
@@ -353,7 +353,7 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
         made: Tensor = torch.ops.quantized.linear_dynamic(given, in_8_bits(weight), True)
         return made if bias is None else made.add_(bias)
     if dtype != weight.dtype or len(rows) <= MOST_ROWS_IN_BLOCKS:
-        return Layouts([weight], bias, dtype).forwards(rows.to(dtype))
+        return PackedWeight([weight], bias, dtype).forwards(rows.to(dtype))
     return F.linear(rows, weight, bias)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from regard.kernels.cells import _gru_forward, _lstm_forward
 from regard.kernels.compiled import array, f32, inner, kernel, prange
-from regard.kernels.layouts import Layouts
+from regard.kernels.layouts import PackedWeight
 
 FEW_ROWS = 4
 
@@ -67,7 +67,7 @@ class _Reading:
         """A product and a kernel a step."""
         first, *others = self.start
         steps, (rows, size) = len(self.projected), first.shape
-        product = Layouts([self.weight], self.bias, dtype)
+        product = PackedWeight([self.weight], self.bias, dtype)
         move = _lstm_forward if self.cell == "lstm" else _gru_forward
         hidden, low = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `low`: as products read it
         kept, room = [other.clone() for other in others], [torch.empty_like(other) for other in others]

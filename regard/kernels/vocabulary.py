@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import policy
-from regard.kernels.compiled import array, exp, f32, inner, kernel, larger, prange, wide
+from regard.kernels.compiled import array, exp, f32, inner, kernel, maximum, prange, to_float32
 
 BLOCK = 64  # log-probabilities of which first the largest is looked at
 
@@ -77,9 +77,9 @@ def _log_softmax(logits, made):  # type: ignore[no-untyped-def]
         row, out = logits[r], made[r]
         most, total = f32(-3.0e38), f32(0)
         for v in range(size):
-            x = wide(row[v])
+            x = to_float32(row[v])
             out[v] = x
-            most = larger(most, x)
+            most = maximum(most, x)
         for v in range(size):
             total += exp(out[v] - most)
         taken = f32(np.log(total)) + most
@@ -102,10 +102,10 @@ def _best(logits, banned, gains, places):  # type: ignore[no-untyped-def]
             )
             top = f32(-3.0e38)
             for v in range(len(given)):
-                wider[v] = wide(given[v])
-                top = larger(top, wider[v])
+                wider[v] = to_float32(given[v])
+                top = maximum(top, wider[v])
             tops[block] = top
-            most = larger(most, top)
+            most = maximum(most, top)
         total = f32(0)
         for v in range(size):
             total += exp(numbers[v] - most)
@@ -137,7 +137,7 @@ def _top(log_probabilities, banned, best, places):  # type: ignore[no-untyped-de
         for start in range(0, size, BLOCK):
             block, most = row[start : start + BLOCK], f32(-3.0e38)
             for v in range(len(block)):
-                most = larger(most, block[v])
+                most = maximum(most, block[v])
             if most > found[number - 1]:
                 _insert(block, start, banned, found, where)
 

@@ -10,7 +10,7 @@ from regard.explain import Grid
 from regard.explain.words import visible
 from regard.lab.evaluation import Evaluation, Judged, word_links
 from regard.metrics import composed
-from regard.records import Links, Translation
+from regard.records.text import Links, Translation
 
 PASSED_OVER, OVERUSED = 0.2, 2.0  # weight drawn over the whole sentence, from which words are named
 _MOST_NAMED = 8

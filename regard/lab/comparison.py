@@ -12,7 +12,7 @@ from regard.lab.evaluation import BOOTSTRAP, Evaluation, evaluate
 from regard.lab.systems import System, TestSet, own_training_text, pairs_of
 from regard.metrics import Difference, difference
 from regard.metrics.significance import TRIALS
-from regard.search import How
+from regard.search import SearchOptions
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def compare(
     tokenise: str = "13a",
     bootstrap: int = BOOTSTRAP,
     trials: int = TRIALS,
-    **how: Unpack[How],
+    **how: Unpack[SearchOptions],
 ) -> Comparison:
     """Evaluate two systems or more on the same test set, and test each against the first.
 

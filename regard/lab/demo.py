@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from regard import config as recipes
+from regard import recipe_file
 from regard.checkpoint import holds_files, load_config
 from regard.config import Config
 from regard.data.grammar import generate
@@ -21,7 +21,7 @@ from regard.errors import ConfigError, ModelError
 from regard.explain import HeatMap, plot_attention, plot_bleu_by_length
 from regard.lab.evaluation import Evaluation, evaluate
 from regard.lab.tables import alignment_table, length_table
-from regard.records import Pair, Translation
+from regard.records.text import Pair, Translation
 from regard.training import Prepared, prepare, train
 from regard.training.watchers import ProgressBar
 from regard.translator import Translator
@@ -56,7 +56,7 @@ def demo(
     """
     started = time.monotonic()
     out, console = Path(out), console or Console(highlight=False)
-    configs = {name: recipes.load(recipe, overrides) for name, recipe in RECIPES.items()}
+    configs = {name: recipe_file.load(recipe, overrides) for name, recipe in RECIPES.items()}
     folders = {FIXED: out.with_name(out.name + "-fixed-vector"), ATTENTION: out}
     for name, folder in folders.items():
         if configs[name].data.train:
@@ -149,13 +149,13 @@ def _show_attention(console: Console, translator: Translator, out: Path) -> Path
     if translation.attention is None:  # nothing was written, not even the end
         raise ConfigError("demo: the attention model is too little trained to show; raise --training.epochs")
     _title(console, "where it looked: a row for each word it wrote, a column for each German word")
-    console.print(HeatMap(translation.attention, translation.source_pieces, translation.pieces))
+    console.print(HeatMap(translation.attention, translation.source_tokens, translation.tokens))
     if right:
         console.print("It got this one right, and the words changed places: attention had to jump.")
     else:
         console.print("It got none of these sentences right yet: more --training.epochs would help.")
     picture = out / "attention.png"
-    plot_attention(translation.attention, translation.source_pieces, translation.pieces, picture)
+    plot_attention(translation.attention, translation.source_tokens, translation.tokens, picture)
     return picture
 
 
@@ -200,7 +200,7 @@ def _say_goodbye(console: Console, made: Demo, joke: str) -> None:
         f"echo '{JOKE}' | regard translate {folder}",
         f"regard explain {folder} 'die alte frau glaubt , dass der mann lacht .' --plot attention.pdf",
         "regard explain --example",
-        f"regard translate {folder} --format jsonl    # pieces, probabilities and attention of what you type",
+        f"regard translate {folder} --format jsonl    # tokens, probabilities and attention of what you type",
         "regard train luong2015 --data.train your.de your.en",
     ):
         console.print(Text(f"  {command}"), soft_wrap=True)

@@ -36,8 +36,8 @@ from regard.metrics import (
     coverage_deviation,
     ter_metric,
 )
-from regard.records import Links, Pair, Translation, Words
-from regard.search import How
+from regard.records.text import Links, Pair, Translation, Words
+from regard.search import SearchOptions
 from regard.translator import Translator
 
 BOOTSTRAP = 1000
@@ -72,7 +72,7 @@ class Evaluation:
     """Figures of one system on one test set.
 
     `by_length` is in `length_unit`s of the source: words, or characters where every source is one word. `num_long` is
-    how many sources had more pieces than the model was trained on, and were translated as one sentence all the same.
+    how many sources had more tokens than the model was trained on, and were translated as one sentence all the same.
     `by_frequency` is empty where the training text is not known; `aer` and `diagonal_aer` are None without gold links
     or attention. `tallies` are what the figures were computed of, by name.
     """
@@ -137,7 +137,7 @@ def evaluate(
     lowercase: bool = False,
     tokenise: str = "13a",
     bootstrap: int = BOOTSTRAP,
-    **how: Unpack[How],
+    **how: Unpack[SearchOptions],
 ) -> Evaluation:
     """Translate the sources of a test set and compare with its targets.
 
@@ -175,7 +175,7 @@ def evaluate(
         **{name: tally.score(bootstrap) for name, tally in tallies.items()},
         by_length=bins,
         length_unit=unit,
-        num_long=0 if model is None or given is not None else _num_long(looked, model.max_pieces),
+        num_long=0 if model is None or given is not None else _num_long(looked, model.max_tokens),
         by_frequency=[] if counts is None else rare,
         aer=alignment_error_rate([word_links(one) for one in forced], gold) if forced else None,
         diagonal_aer=_diagonal_aer(pairs, gold) if linked else None,
@@ -206,7 +206,7 @@ def _opened(
 
 
 def _look(
-    model: Translator | None, sources: Sequence[str], targets: Sequence[str] | None, how: How
+    model: Translator | None, sources: Sequence[str], targets: Sequence[str] | None, how: SearchOptions
 ) -> list[Translation]:
     """Translate, or force known targets to see what is attended to; nothing where there is nothing to see."""
     if model is None:
@@ -220,7 +220,7 @@ def _look(
 
 
 def _as_given(forced: Translation, target: str) -> Translation:
-    """With the target's own words, where its pieces know some of them only as <unk>."""
+    """With the target's own words, where its tokens know some of them only as <unk>."""
     words = tuple(target.split())
     if len(words) != len(forced.words.texts):
         return forced
@@ -240,9 +240,9 @@ def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenis
     return {name: Tally.of(metric, written, streams) for name, metric in metrics.items()}
 
 
-def _num_long(looked: Sequence[Translation], max_pieces: int) -> int:
-    """How many sources have more pieces than that, not counting the end."""
-    return sum(len(one.source_pieces) - 1 > max_pieces for one in looked)
+def _num_long(looked: Sequence[Translation], max_tokens: int) -> int:
+    """How many sources have more tokens than that, not counting the end."""
+    return sum(len(one.source_tokens) - 1 > max_tokens for one in looked)
 
 
 def _lengths(sources: Sequence[str]) -> tuple[str, list[int]]:

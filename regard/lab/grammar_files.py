@@ -11,7 +11,7 @@ from typing import TextIO
 from regard.alignment import format_links
 from regard.data.grammar import HELD_OUT, LONGEST, SHORTEST, generate
 from regard.errors import DataError
-from regard.records import Links, Pair
+from regard.records.text import Links, Pair
 
 NUM_PAIRS = 60_000  # of train
 NUM_HELD_BACK = 1000  # pairs of validation, of test, and of each held-out construction

@@ -13,7 +13,7 @@ from regard.data.sources import is_table
 from regard.data.text import count_filled_lines
 from regard.errors import ConfigError, DataError, ModelError
 from regard.metrics import count_words
-from regard.records import Links, Pair, Table
+from regard.records.text import Links, Pair, Table
 from regard.training.experiment import DATA
 from regard.training.prepared import load_prepared
 from regard.translator import Translator, load, table_in

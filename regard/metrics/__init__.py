@@ -10,7 +10,7 @@ from regard.metrics.mean import Mean, mean_over
 from regard.metrics.measures import MEASURES, Measure
 from regard.metrics.rates import ErrorRate, ExactMatch, cer, exact_match, wer
 from regard.metrics.significance import Difference, difference
-from regard.metrics.tally import Metric, References, Score, Tally, composed
+from regard.metrics.sufficient_statistics import Metric, References, Score, Tally, composed
 from regard.metrics.translation import (
     bleu,
     bleu_metric,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from regard.metrics.bins import check_edges, span
-from regard.metrics.tally import check_lines
+from regard.metrics.sufficient_statistics import check_lines
 from regard.metrics.translation import word_splitter
 
 FREQUENCY_EDGES = (0, 1, 4, 9, 99, 999)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from regard.errors import DataError
 from regard.metrics.bins import check_edges, span
-from regard.metrics.tally import Tally
+from regard.metrics.sufficient_statistics import Tally
 
 EDGES = (10, 20, 30, 40, 50)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.metrics.tally import SEED
+from regard.metrics.sufficient_statistics import SEED
 
 
 @dataclass(frozen=True)

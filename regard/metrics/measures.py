@@ -19,7 +19,7 @@ class Measure:
 
 
 MEASURES = {
-    "loss": Measure("loss", "nats a piece, the true pieces before it given", lower_is_better=True),
+    "loss": Measure("loss", "nats a token, the true tokens before it given", lower_is_better=True),
     "bleu": Measure("BLEU", "runs of 1 to 4 words in common"),
     "chrf": Measure("chrF", "runs of 1 to 6 characters in common"),
     "ter": Measure("TER", "edits and shifts for each reference word", lower_is_better=True),

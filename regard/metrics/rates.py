@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.metrics.tally import Metric, References, Rows, Score, Tally
+from regard.metrics.sufficient_statistics import Metric, References, Rows, Score, Tally
 
 Unit = Literal["words", "characters"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import DataError
-from regard.metrics.tally import SEED, Tally
+from regard.metrics.sufficient_statistics import SEED, Tally
 
 TRIALS = 10_000  # as sacrebleu
 _CHUNK = (

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import ConfigError
-from regard.metrics.tally import Metric, References, Rows, Score, Tally, composed
+from regard.metrics.sufficient_statistics import Metric, References, Rows, Score, Tally, composed
 
 
 def bleu(

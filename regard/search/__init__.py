@@ -4,42 +4,42 @@ They drive anything that can start, step and select, and know no model. What res
 words), intervenes in it, or joins models (an ensemble) is itself a stepper around others.
 """
 
-from regard.search.asked import Asked, How, check_size
 from regard.search.banned import Banned
 from regard.search.beam import beam_search
+from regard.search.beam_recorder import BeamRecorder
 from regard.search.constraints import Wanted, constrained_search
 from regard.search.diverse import Groups
 from regard.search.ensemble import Ensemble
-from regard.search.followed import Followed, follow_search
 from regard.search.forced import forced_decode
 from regard.search.greedy import greedy_search
-from regard.search.intervened import Changes, Intervened, overridden
+from regard.search.overridden import Changes, Overridden, overridden
 from regard.search.phrases import Phrases
 from regard.search.plan import Plan
 from regard.search.prefix import Prefixed
 from regard.search.ranking import Ranking
+from regard.search.request import SearchOptions, SearchRequest, check_size
 from regard.search.restrictions import Restrictions
 from regard.search.sample import Sampling, noise, sample
 from regard.search.stepper import Stepper
-from regard.search.tree import Considered
+from regard.search.streaming import Streaming, follow_search
 
 __all__ = [
-    "Asked",
     "Banned",
+    "BeamRecorder",
     "Changes",
-    "Considered",
     "Ensemble",
-    "Followed",
     "Groups",
-    "How",
-    "Intervened",
+    "Overridden",
     "Phrases",
     "Plan",
     "Prefixed",
     "Ranking",
     "Restrictions",
     "Sampling",
+    "SearchOptions",
+    "SearchRequest",
     "Stepper",
+    "Streaming",
     "Wanted",
     "beam_search",
     "check_size",

@@ -9,23 +9,24 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from regard.records import PAD, START, DecoderState, Prediction
+from regard.records.tensors import DecoderState, Prediction
+from regard.records.text import PAD, START
 from regard.search.phrases import Phrases
 from regard.search.stepper import Stepper, sentence_of_rows, start_tokens, writable
 
 _PLACE, _WRITTEN, _AHEAD, _COST = "banned.place", "banned.written", "banned.ahead", "banned.cost"
-_MOST = 3  # closing pieces of a row that are looked beyond
+_MOST = 3  # closing tokens of a row that are looked beyond
 _NEAR = 5.0  # and how far below the best one they may be, in nats
 
 
 @dataclass(frozen=True)
 class Banned:
-    """A stepper to which every piece that would complete a banned phrase is impossible.
+    """A stepper to which every token that would complete a banned phrase is impossible.
 
-    Whether "art" is a whole word shows only in the piece after it: "art ." is one, "artist" is not. A search that
-    had come so far would have to spoil the sentence with some ending. So before a piece that closes a phrase is
-    offered, the step after it is looked at, and the piece is charged with the probability (its logarithm) that the
-    word goes on. The piece that makes it go on gets the charge back: the sum is the model's log-probability. Where
+    Whether "art" is a whole word shows only in the token after it: "art ." is one, "artist" is not. A search that
+    had come so far would have to spoil the sentence with some ending. So before a token that closes a phrase is
+    offered, the step after it is looked at, and the token is charged with the probability (its logarithm) that the
+    word goes on. The token that makes it go on gets the charge back: the sum is the model's log-probability. Where
     the output would be cut off at its limit, closing a phrase is impossible.
     """
 
@@ -48,11 +49,11 @@ class Banned:
         return DecoderState({**state.tensors, **kept})
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One piece further; of the next ones, those that complete a phrase have minus infinity."""
+        """One token further; of the next ones, those that complete a phrase have minus infinity."""
         prediction = self.stepper.step(tokens, state)
         places = [
-            place if piece == START else self.phrases.after(place, piece)
-            for piece, place in zip(tokens.tolist(), state[_PLACE].tolist(), strict=True)
+            place if token == START else self.phrases.after(place, token)
+            for token, place in zip(tokens.tolist(), state[_PLACE].tolist(), strict=True)
         ]
         written = state[_WRITTEN] + 1
         paid = state[_COST].where(state[_AHEAD] == tokens.unsqueeze(1), 0).sum(dim=1, keepdim=True)
@@ -83,21 +84,21 @@ class Banned:
     def _look_ahead(
         self, state: DecoderState, places: Sequence[int], offered: Float[Tensor, "R V"]
     ) -> tuple[Tensor, Tensor]:
-        """The closing pieces (R, _MOST) looked beyond, PAD for none, and what each is charged."""
+        """The closing tokens (R, _MOST) looked beyond, PAD for none, and what each is charged."""
         ahead = self._near(places, offered)
         cost = torch.zeros(ahead.shape, dtype=offered.dtype, device=offered.device)
         for rank in range(_MOST):
-            pieces = ahead[:, rank]
-            if (pieces == PAD).all():
+            tokens = ahead[:, rank]
+            if (tokens == PAD).all():
                 break
-            following = writable(self.stepper.step(pieces, state).log_probabilities)
-            after = [self.phrases.after(place, p) for place, p in zip(places, pieces.tolist(), strict=True)]
+            following = writable(self.stepper.step(tokens, state).log_probabilities)
+            after = [self.phrases.after(place, p) for place, p in zip(places, tokens.tolist(), strict=True)]
             goes_on = self._without_completing(following, after).logsumexp(dim=1)
-            cost[:, rank] = (-goes_on).where(pieces != PAD, 0)
+            cost[:, rank] = (-goes_on).where(tokens != PAD, 0)
         return ahead, cost
 
     def _near(self, places: Sequence[int], offered: Float[Tensor, "R V"]) -> Tensor:
-        """The closing pieces (R, _MOST) that might be chosen, the most probable first, then PAD."""
+        """The closing tokens (R, _MOST) that might be chosen, the most probable first, then PAD."""
         near = torch.full((len(places), _MOST), PAD, device=offered.device)
         for place in set(places):
             closing = torch.tensor(self.phrases.closing(place), dtype=torch.long, device=offered.device)

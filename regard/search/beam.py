@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from regard.errors import SearchError
-from regard.records import PAD, Candidates, Hypothesis
+from regard.records.tensors import Candidates
+from regard.records.text import PAD, Hypothesis
+from regard.search.beam_state import Beam
 from regard.search.diverse import Groups
+from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.slots import Slots
 from regard.search.stepper import Stepper, best_next, check_limits, start_tokens
-from regard.search.writer import Writer
 
 ONE_GROUP = Groups()
-Observe = Callable[[Tensor, Slots, Slots, Tensor], None]  # what `beam_search` tells of each step
+Observe = Callable[[Tensor, Beam, Beam, Tensor], None]  # what `beam_search` tells of each step
 
 
 @torch.inference_mode()
@@ -31,14 +32,14 @@ def beam_search(
     groups: Groups = ONE_GROUP,
     observe: Observe | None = None,
 ) -> list[list[Hypothesis]]:
-    """For each sentence its `num_best` hypotheses, best first, each at most `max_lengths` (1 or more) pieces long.
+    """For each sentence its `num_best` hypotheses, best first, each at most `max_lengths` (1 or more) tokens long.
 
-    At each step the best continuations of what is still being written share, by log-probability, the slots that
-    no finished hypothesis has taken; a finished one keeps its slot. So a beam of 1 is greedy search. A sentence is
-    left as soon as nothing unfinished can overtake what would be returned: `ranking.hope` bounds whatever may come.
-    Hypotheses that reached end-of-sentence rank before those that were cut off. At every step `observe` is given the
-    log-probabilities (R, V), the slots before and after, and those that were continued (n, beam). Raises SearchError
-    for a beam below 1 or below num_best, or one that cannot be cut into the groups.
+    At each step the best continuations of what is still being written share, by log-probability, the slots that no
+    finished hypothesis has taken; a finished one keeps its slot. So a beam of 1 is greedy search. A sentence is
+    left as soon as nothing unfinished can overtake what would be returned: `ranking.upper_bound` bounds whatever
+    may come. Hypotheses that reached end-of-sentence rank before those that were cut off. At every step `observe`
+    is given the log-probabilities (R, V), the slots before and after, and those that were continued (n, beam).
+    Raises SearchError for a beam below 1 or below num_best, or one that cannot be cut into the groups.
     """
     check_limits(stepper, max_lengths)
     check_beam(beam, num_best)
@@ -48,16 +49,16 @@ def beam_search(
     history: list[_Step] = []
     state = stepper.start()
     state = state.select(torch.arange(len(going)).repeat_interleave(beam))
-    all_asked = observe is not None or groups.number > 1  # for the log-probability of every piece
+    all_asked = observe is not None or groups.number > 1  # for the log-probability of every token
     start = start_tokens(len(going) * beam, state).reshape(len(going), beam)
-    slots = Slots.empty(start, ranking.nothing_received(beam, start.device), groups.number)
+    slots = Beam.empty(start, ranking.nothing_received(beam, start.device), groups.number)
     while going:
-        tokens = slots.pieces.flatten()
+        tokens = slots.tokens.flatten()
         offered = stepper.step(tokens, state) if all_asked else best_next(stepper, tokens, state, beam)
         looks = None if offered.attention is None else offered.attention.weights[:, 0]
         before = slots if looks is None else slots.attend(looks)
         if isinstance(offered, Candidates):
-            slots, parents = before.extend(offered.gains, offered.pieces)
+            slots, parents = before.extend(offered.gains, offered.tokens)
         else:
             slots, parents = groups.extend(before, offered.log_probabilities)
             if observe is not None:
@@ -90,18 +91,18 @@ class _Step:
     """What must be kept of one step to read hypotheses back from their end; (n, beam) each, looks (n, beam, S)."""
 
     place: dict[int, int]
-    pieces: np.ndarray
+    tokens: np.ndarray
     parents: np.ndarray
     totals: np.ndarray
     looks: np.ndarray | None
 
     @staticmethod
-    def of(going: Sequence[int], slots: Slots, parents: Tensor, looks: Tensor | None) -> _Step:
+    def of(going: Sequence[int], slots: Beam, parents: Tensor, looks: Tensor | None) -> _Step:
         """Copied off the device. `looks` (R, S) belong to the slots before the step, that is to the parents."""
         kept = None if looks is None else looks.reshape(*parents.shape, -1).cpu().numpy()
         return _Step(
             place={sentence: row for row, sentence in enumerate(going)},
-            pieces=slots.pieces.cpu().numpy(),
+            tokens=slots.tokens.cpu().numpy(),
             parents=parents.cpu().numpy(),
             totals=slots.totals.cpu().numpy(),
             looks=kept,
@@ -120,13 +121,13 @@ def _read_back(
 
 def _hypothesis(history: Sequence[_Step], sentence: int, slot: int, ranking: Ranking) -> Hypothesis:
     """Written backwards from the last step, then turned round."""
-    writer = Writer()
+    writer = HypothesisBuilder()
     for step, before in zip(reversed(history), [*reversed(history[:-1]), None], strict=True):
         row = step.place[sentence]
         parent = int(step.parents[row, slot])
-        if step.pieces[row, slot] != PAD:
+        if step.tokens[row, slot] != PAD:
             so_far = 0.0 if before is None else before.totals[before.place[sentence], parent]
             look = None if step.looks is None else step.looks[row, parent]
-            writer.add(int(step.pieces[row, slot]), float(step.totals[row, slot] - so_far), look)
+            writer.add(int(step.tokens[row, slot]), float(step.totals[row, slot] - so_far), look)
         slot = parent
     return writer.turned_round().hypothesis(ranking, sentence)

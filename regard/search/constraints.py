@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regard.records import END, START, Hypothesis
+from regard.records.text import END, START, Hypothesis
 from regard.search.beam import check_beam
+from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.phrases import Phrases
 from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, check_limits, start_tokens, writable
-from regard.search.writer import Writer
 
 Ids = tuple[int, ...]
 
@@ -23,18 +23,18 @@ Ids = tuple[int, ...]
 class Wanted:
     """The phrases that one sentence's translation must contain, whole.
 
-    `phrases` sees that they are written, in whatever pieces; `pieces` are those by which each can be: its usual
+    `phrases` sees that they are written, in whatever tokens; `tokens` are those by which each can be: its usual
     ones, and, for a tokeniser whose words do not begin by themselves, the same after a `gap`.
     """
 
     phrases: Phrases
-    pieces: tuple[Ids, ...]
+    tokens: tuple[Ids, ...]
     gap: int | None = None
 
     @property
     def num_steps(self) -> int:
-        """How far it is from none to all: each piece, what parts a phrase from its right, gaps if there are any."""
-        steps = sum(len(pieces) + 1 for pieces in self.pieces)
+        """How far it is from none to all: each token, what parts a phrase from its right, gaps if there are any."""
+        steps = sum(len(tokens) + 1 for tokens in self.tokens)
         return steps if self.gap is None else 2 * steps + 1
 
 
@@ -49,14 +49,14 @@ def constrained_search(
 ) -> list[list[Hypothesis]]:
     """For each sentence its `num_best` hypotheses, best first; those that contain all that is wanted come first.
 
-    Dynamic beam allocation (Post & Vilar 2018): beside the best continuations of all, each hypothesis is
-    continued by the next piece of every phrase it still lacks, and those that have come equally far towards
-    the phrases form a bank. Here the best of each bank stays, and `beam` more slots go to the best of all, so that
-    waiting for a better place in the sentence is not crowded out. END is possible only where nothing is lacking, and
-    ended hypotheses leave the beam: a sentence is left when none that goes on can score more than the worst
-    that would be returned (`ranking.hope`). Whatever the model thinks, the foremost bank comes one step further at
-    every step; so all is written unless the limit is shorter than that, or a piece has probability 0. Raises
-    SearchError for a beam below 1 or below num_best.
+    Dynamic beam allocation (Post & Vilar 2018): beside the best continuations of all, each hypothesis is continued
+    by the next token of every phrase it still lacks, and those that have come equally far towards the phrases form
+    a bank. Here the best of each bank stays, and `beam` more slots go to the best of all, so that waiting for a
+    better place in the sentence is not crowded out. END is possible only where nothing is lacking, and ended
+    hypotheses leave the beam: a sentence is left when none that goes on can score more than the worst that would be
+    returned (`ranking.upper_bound`). Whatever the model thinks, the foremost bank comes one step further at every
+    step; so all is written unless the limit is shorter than that, or a token has probability 0. Raises SearchError
+    for a beam below 1 or below num_best.
     """
     check_limits(stepper, max_lengths)
     check_beam(beam, num_best)
@@ -70,7 +70,7 @@ def constrained_search(
     state = state.select(torch.arange(len(going)).repeat_interleave(width))
     device = start_tokens(0, state).device
     while going:
-        tokens = [path.piece for sentence in going for path in sentence.rows(width)]
+        tokens = [path.token for sentence in going for path in sentence.rows(width)]
         prediction = stepper.step(torch.tensor(tokens, device=device), state)
         steps = writable(prediction.log_probabilities).reshape(len(going), width, -1).cpu().numpy()
         looks = None
@@ -89,13 +89,13 @@ def constrained_search(
 
 @dataclass(frozen=True)
 class _Path:
-    """One hypothesis, as the last piece of a longer one; `slot` is the row that wrote it.
+    """One hypothesis, as the last token of a longer one; `slot` is the row that wrote it.
 
-    `place` is that among the phrases, `met` those that are written, `begun` the (phrase, pieces) that may be being
+    `place` is that among the phrases, `met` those that are written, `begun` the (phrase, tokens) that may be being
     written.
     """
 
-    piece: int = START
+    token: int = START
     gain: float = 0.0
     total: float = 0.0
     look: NDArray[np.float32] | None = None
@@ -130,16 +130,16 @@ class _Sentence:
         looks: NDArray[np.floating] | None,
         beam: int,
     ) -> None:
-        """One piece further, from log-probabilities (width, V) and weights (width, S) of the rows."""
+        """One token further, from log-probabilities (width, V) and weights (width, S) of the rows."""
         self.length += 1
         longer = []
-        for slot, piece in self._candidates(steps, beam):
+        for slot, token in self._candidates(steps, beam):
             look = None if looks is None else looks[slot]
-            longer.append(self._continue(self.going[slot], slot, piece, float(steps[slot, piece]), look))
-        self.ended += [self._hypothesis(path) for path in longer if path.piece == END]
+            longer.append(self._continue(self.going[slot], slot, token, float(steps[slot, token]), look))
+        self.ended += [self._hypothesis(path) for path in longer if path.token == END]
         self.ended.sort(key=lambda one: one.score, reverse=True)
         del self.ended[self.num_best :]
-        chosen = self._chosen([path for path in longer if path.piece != END], beam)
+        chosen = self._chosen([path for path in longer if path.token != END], beam)
         self.stuck = not chosen
         self.going = chosen or self.going
 
@@ -150,7 +150,7 @@ class _Sentence:
         if len(self.ended) < self.num_best:
             return False
         best = torch.tensor([max(path.total for path in self.going)])
-        return self.ended[-1].score >= self.ranking.hope(best, torch.tensor([self.limit])).item()
+        return self.ended[-1].score >= self.ranking.upper_bound(best, torch.tensor([self.limit])).item()
 
     def answer(self) -> list[Hypothesis]:
         """What ended, then what was cut off, the furthest first."""
@@ -159,7 +159,7 @@ class _Sentence:
         return self.ended + [self._hypothesis(path) for path in cut[:missing]]
 
     def _candidates(self, steps: NDArray[np.floating], beam: int) -> list[tuple[int, int]]:
-        """(slot, piece): the best of all, the best of each slot, and the next pieces of what is lacking."""
+        """(slot, token): the best of all, the best of each slot, and the next tokens of what is lacking."""
         steps = steps[: len(self.going)].copy()
         for slot, path in enumerate(self.going):
             if not self._may_end(path):
@@ -168,46 +168,46 @@ class _Sentence:
         number = min(2 * beam, totals.size)  # as many of them may end as are kept
         best = np.argpartition(totals, -number, axis=None)[-number:]
         found = {(int(place) // steps.shape[1], int(place) % steps.shape[1]) for place in best}
-        found |= {(slot, int(piece)) for slot, piece in enumerate(steps.argmax(axis=1))}
+        found |= {(slot, int(token)) for slot, token in enumerate(steps.argmax(axis=1))}
         for slot, path in enumerate(self.going):
-            found |= {(slot, piece) for piece in self._next_pieces(path, steps[slot])}
+            found |= {(slot, token) for token in self._next_tokens(path, steps[slot])}
         return sorted(one for one in found if totals[one] > -np.inf)
 
-    def _next_pieces(self, path: _Path, step: NDArray[np.floating]) -> Iterator[int]:
+    def _next_tokens(self, path: _Path, step: NDArray[np.floating]) -> Iterator[int]:
         """What brings a hypothesis one step further: goes on with a phrase, ends one, or begins one."""
         for phrase, done in path.begun:
-            if done < len(self.wanted.pieces[phrase]):
-                yield self.wanted.pieces[phrase][done]
+            if done < len(self.wanted.tokens[phrase]):
+                yield self.wanted.tokens[phrase][done]
             else:
                 parting = self.wanted.phrases.completing(path.place).numpy()
                 yield int(np.where(parting, step, -np.inf).argmax())
         gap = self.wanted.gap if self.wanted.phrases.joined(path.place) else None
-        for phrase, pieces in enumerate(self.wanted.pieces):
+        for phrase, tokens in enumerate(self.wanted.tokens):
             if phrase not in path.met:
-                yield pieces[0] if gap is None else gap
+                yield tokens[0] if gap is None else gap
 
     def _continue(
-        self, path: _Path, slot: int, piece: int, gain: float, look: NDArray[np.floating] | None
+        self, path: _Path, slot: int, token: int, gain: float, look: NDArray[np.floating] | None
     ) -> _Path:
         phrases = self.wanted.phrases
-        met = path.met | phrases.completed(path.place, piece)
-        begun = {(phrase, done + 1) for phrase, done in path.begun if self._goes_on(phrase, done, piece)}
+        met = path.met | phrases.completed(path.place, token)
+        begun = {(phrase, done + 1) for phrase, done in path.begun if self._goes_on(phrase, done, token)}
         if self.wanted.gap is None or not phrases.joined(path.place):
-            begun |= {(phrase, 1) for phrase, pieces in enumerate(self.wanted.pieces) if pieces[0] == piece}
+            begun |= {(phrase, 1) for phrase, tokens in enumerate(self.wanted.tokens) if tokens[0] == token}
         begun = {(phrase, done) for phrase, done in begun if phrase not in met}
-        place = phrases.after(path.place, piece)
-        return _Path(piece, gain, path.total + gain, look, path, slot, place, met, frozenset(begun))
+        place = phrases.after(path.place, token)
+        return _Path(token, gain, path.total + gain, look, path, slot, place, met, frozenset(begun))
 
-    def _goes_on(self, phrase: int, done: int, piece: int) -> bool:
-        return self.wanted.pieces[phrase][done : done + 1] == (piece,)
+    def _goes_on(self, phrase: int, done: int, token: int) -> bool:
+        return self.wanted.tokens[phrase][done : done + 1] == (token,)
 
     def _may_end(self, path: _Path) -> bool:
         met = path.met | self.wanted.phrases.completed(path.place, END)
-        return len(met) == len(self.wanted.pieces)
+        return len(met) == len(self.wanted.tokens)
 
     def _progress(self, path: _Path) -> tuple[int, bool]:
         """Steps done, those of what is met and of the phrase that has come furthest; whether a gap has been made."""
-        met = sum(len(self.wanted.pieces[phrase]) + 1 for phrase in path.met)
+        met = sum(len(self.wanted.tokens[phrase]) + 1 for phrase in path.met)
         parted = self.wanted.gap is not None and not self.wanted.phrases.joined(path.place)
         return met + max((done for _, done in path.begun), default=0), parted
 
@@ -223,8 +223,8 @@ class _Sentence:
         return [*banks.values(), *others[:room]]
 
     def _hypothesis(self, path: _Path) -> Hypothesis:
-        writer = Writer()
+        writer = HypothesisBuilder()
         while path.parent is not None:
-            writer.add(path.piece, path.gain, path.look)
+            writer.add(path.token, path.gain, path.look)
             path = path.parent
         return writer.turned_round().hypothesis(self.ranking, self.row)

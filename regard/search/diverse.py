@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from regard.errors import SearchError
-from regard.records import END, PAD, Hypothesis
+from regard.records.text import END, PAD, Hypothesis
+from regard.search.beam_state import Beam
 from regard.search.ranking import Ranking
-from regard.search.slots import Slots
 from regard.search.stepper import best_writable
 
 
@@ -20,7 +20,7 @@ from regard.search.stepper import best_writable
 class Groups:
     """A beam cut into groups, each a beam search of its own; one group is beam search.
 
-    At each step the groups choose one after another, and a piece loses `penalty` nats for each time that an earlier
+    At each step the groups choose one after another, and a token loses `penalty` nats for each time that an earlier
     group has just chosen it (Vijayakumar et al. 2018, Diverse beam search, with Hamming diversity). The penalty
     weighs in that one choice only: log-probabilities and scores are the model's.
     """
@@ -39,24 +39,24 @@ class Groups:
         if beam % self.number:
             raise SearchError(f"search: a beam of {beam} cannot be cut into {self.number} groups of one size")
 
-    def extend(self, slots: Slots, log_probabilities: Float[Tensor, "R V"]) -> tuple[Slots, Tensor]:
-        """As `Slots.extend` by the best of these, group after group."""
+    def extend(self, slots: Beam, log_probabilities: Float[Tensor, "R V"]) -> tuple[Beam, Tensor]:
+        """As `Beam.extend` by the best of these, group after group."""
         sentences, beam = slots.totals.shape
         size = beam // self.number
         steps = log_probabilities.reshape(sentences, beam, -1).chunk(self.number, dim=1)
-        chosen = torch.zeros_like(steps[0][:, 0])  # (n, V): how often each piece was chosen at this step
+        chosen = torch.zeros_like(steps[0][:, 0])  # (n, V): how often each token was chosen at this step
         made, parents = [], []
         for group, (part, step) in enumerate(zip(slots.split(self.number), steps, strict=True)):
             handicap = self.penalty * chosen
             best = best_writable((step - handicap.unsqueeze(1)).flatten(0, 1), size)
             grown, parent = part.extend(*best, handicap)
-            written = (grown.totals > -torch.inf) & (grown.pieces != PAD)
-            chosen.scatter_add_(1, grown.pieces, written.to(chosen.dtype))
+            written = (grown.totals > -torch.inf) & (grown.tokens != PAD)
+            chosen.scatter_add_(1, grown.tokens, written.to(chosen.dtype))
             made.append(grown)
             parents.append(parent + group * size)
-        return Slots.join(made), torch.cat(parents, dim=1)
+        return Beam.join(made), torch.cat(parents, dim=1)
 
-    def decided(self, slots: Slots, length: int, limits: Tensor, ranking: Ranking, num_best: int) -> Tensor:
+    def decided(self, slots: Beam, length: int, limits: Tensor, ranking: Ranking, num_best: int) -> Tensor:
         """Whether no group's share of the answer can change any more, (n,)."""
         if self.number == 1:
             return slots.decided(length, limits, ranking, num_best)
@@ -64,7 +64,7 @@ class Groups:
         each = [part.decided(length, limits, ranking, share) for part in slots.split(self.number)]
         return torch.stack(each).all(dim=0)
 
-    def offer(self, slots: Slots, ranking: Ranking, num_best: int) -> Int[Tensor, "n slots"]:
+    def offer(self, slots: Beam, ranking: Ranking, num_best: int) -> Int[Tensor, "n slots"]:
         """The slots that an answer may come from: of a single group the best, of several all."""
         order = slots.order(ranking)
         return order[:, :num_best] if self.number == 1 else order.sort(dim=1).values

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from regard.records import AttentionStep, DecoderState, Prediction
+from regard.records.tensors import AttentionStep, DecoderState, Prediction
 from regard.search.stepper import Stepper
 
 
@@ -18,7 +18,7 @@ from regard.search.stepper import Stepper
 class Ensemble:
     """A stepper that averages others over the same vocabularies and sentences.
 
-    A piece's probability is the arithmetic mean of the members' probabilities; attention weights are the mean of
+    A token's probability is the arithmetic mean of the members' probabilities; attention weights are the mean of
     those that attend, `scores` its logarithm, and there is no common context. A member's state keeps its names,
     after its number and a dot.
     """
@@ -35,7 +35,7 @@ class Ensemble:
         return _gather([member.start() for member in self.members])
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One piece further with every member."""
+        """One token further with every member."""
         steps = [
             member.step(tokens, DecoderState(state.group(str(number))))
             for number, member in enumerate(self.members)

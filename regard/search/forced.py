@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 import torch
 
-from regard.records import PAD, Hypothesis
+from regard.records.text import PAD, Hypothesis
+from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, start_tokens
-from regard.search.writer import Writer
 
 
 @torch.inference_mode()
 def forced_decode(
     stepper: Stepper, targets: Sequence[Sequence[int]], ranking: Ranking = DEFAULT_RANKING
 ) -> list[Hypothesis]:
-    """One hypothesis a sentence that writes exactly these pieces; give END at their end to have it counted."""
-    writers = [Writer() for _ in targets]
+    """One hypothesis a sentence that writes exactly these tokens; give END at their end to have it counted."""
+    writers = [HypothesisBuilder() for _ in targets]
     longest = max((len(target) for target in targets), default=0)
     state = stepper.start()
     tokens = start_tokens(len(targets), state)

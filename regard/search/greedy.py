@@ -1,4 +1,4 @@
-"""Greedy search: always the most probable next piece."""
+"""Greedy search: always the most probable next token."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from regard.records import END, Hypothesis, Run
+from regard.records.text import END, Hypothesis, Run
+from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, best_next, check_limits, quick, start_tokens
-from regard.search.writer import Writer
 
 MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave it
 
@@ -20,7 +20,7 @@ MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave 
 def greedy_search(
     stepper: Stepper, max_lengths: Sequence[int], ranking: Ranking = DEFAULT_RANKING
 ) -> list[Hypothesis]:
-    """One hypothesis a sentence, each at most its `max_lengths` (1 or more) pieces long, end-of-sentence counted.
+    """One hypothesis a sentence, each at most its `max_lengths` (1 or more) tokens long, end-of-sentence counted.
 
     Sentences that have ended leave the batch, several together, for what is left must be copied. `score` is that of
     `ranking`, so that it compares with a beam's.
@@ -40,12 +40,12 @@ def greedy_search(
                 rest = dict(zip(going.tolist(), runs, strict=True))
                 break
         offered = best_next(stepper, tokens, state, 1)
-        tokens, state = offered.pieces[:, 0], offered.state
+        tokens, state = offered.tokens[:, 0], offered.state
         looks = None if offered.attention is None else offered.attention.weights[:, 0].cpu().numpy()
         step = _Step(going, tokens.cpu().numpy(), offered.gains[:, 0].cpu().numpy(), looks)
         history.append(step)
         lengths[going] += ~ended[going]
-        ended[going] |= (step.pieces == END) | (lengths[going] >= limits[going])
+        ended[going] |= (step.tokens == END) | (lengths[going] >= limits[going])
         alive = (~ended[going]).nonzero()[0]
         changed = len(alive) <= MOST_ALIVE * len(going)
         if changed:
@@ -54,7 +54,7 @@ def greedy_search(
             going = going[alive]
     found = []
     for sentence, run in enumerate(_runs(history, lengths)):
-        writer = Writer()
+        writer = HypothesisBuilder()
         writer.go_on(run)
         if sentence in rest:
             writer.go_on(rest[sentence])
@@ -64,10 +64,10 @@ def greedy_search(
 
 @dataclass(frozen=True)
 class _Step:
-    """What a step wrote of the sentences (n,) that were in the batch: pieces, gains, and looks (n, S)."""
+    """What a step wrote of the sentences (n,) that were in the batch: tokens, gains, and looks (n, S)."""
 
     sentences: np.ndarray
-    pieces: np.ndarray
+    tokens: np.ndarray
     gains: np.ndarray
     looks: np.ndarray | None
 
@@ -75,14 +75,14 @@ class _Step:
 def _runs(history: Sequence[_Step], lengths: np.ndarray) -> list[Run]:
     """What each sentence wrote in as many of the steps as it is long."""
     shape = len(history), len(lengths)
-    pieces, gains = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
+    tokens, gains = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
     widths = [0 if step.looks is None else step.looks.shape[1] for step in history]
     looks = np.zeros((*shape, max(widths, default=0)), np.float32)
     for number, (step, width) in enumerate(zip(history, widths, strict=True)):
-        pieces[number, step.sentences], gains[number, step.sentences] = step.pieces, step.gains
+        tokens[number, step.sentences], gains[number, step.sentences] = step.tokens, step.gains
         if step.looks is not None:
             looks[number, step.sentences, :width] = step.looks
     return [
-        Run(pieces[:n, row].tolist(), gains[:n, row].tolist(), looks[:n, row].copy() if any(widths) else None)
+        Run(tokens[:n, row].tolist(), gains[:n, row].tolist(), looks[:n, row].copy() if any(widths) else None)
         for row, n in enumerate(lengths)
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from regard.config import SearchConfig
 from regard.errors import SearchError
-from regard.records import Hypothesis
+from regard.records.text import Hypothesis
 from regard.search.beam import Observe, beam_search
 from regard.search.constraints import Wanted, constrained_search
 from regard.search.diverse import Groups
@@ -40,24 +40,24 @@ class Plan:
     seed: int
 
     @staticmethod
-    def of(search: SearchConfig, asked: Mapping[str, Any]) -> Plan:
+    def of(search: SearchConfig, request: Mapping[str, Any]) -> Plan:
         """What is asked for, the rest as in the recipe. Raises SearchError where things do not go together.
 
         Unless a beam is asked for, that of the recipe is widened to hold `num_best` and to be cut into `groups`.
         """
-        _check_together(asked)
+        _check_together(request)
         num_best, groups = (
-            asked.get("num_best", 1),
-            Groups(asked.get("groups", 1), asked.get("diversity", 0.5)),
+            request.get("num_best", 1),
+            Groups(request.get("groups", 1), request.get("diversity", 0.5)),
         )
         sampling = None
-        if asked.get("sample"):
-            sampling = Sampling(**{key: asked[key] for key in _OF_SAMPLING[:-1] if key in asked})
+        if request.get("sample"):
+            sampling = Sampling(**{key: request[key] for key in _OF_SAMPLING[:-1] if key in request})
             if num_best < 1:
                 raise SearchError(f"search: cannot draw {num_best} samples; expected 1 or more")
-        beam = asked.get("beam", -(-max(search.beam, num_best) // groups.number) * groups.number)
-        ranking = {key: asked.get(key, getattr(search, key)) for key in _OF_RANKING}
-        seed = asked.get("seed", 1)
+        beam = request.get("beam", -(-max(search.beam, num_best) // groups.number) * groups.number)
+        ranking = {key: request.get(key, getattr(search, key)) for key in _OF_RANKING}
+        seed = request.get("seed", 1)
         if seed < 0:
             raise SearchError(f"search: seed {seed}: expected 0 or more")
         return Plan(beam, num_best, Ranking(**ranking), groups, sampling, seed)
@@ -69,7 +69,7 @@ class Plan:
         sources: Sequence[Sequence[int]],
         observe: Observe | None = None,
     ) -> list[list[Hypothesis]]:
-        """For each sentence, whose pieces are in `sources`, its hypotheses; a beam may be looked at by `observe`."""
+        """For each sentence, whose tokens are in `sources`, its hypotheses; a beam may be looked at by `observe`."""
         ranking = self.ranking_of(sources)
         if self.sampling is not None:
             draws = [
@@ -97,31 +97,31 @@ class Plan:
         return replace(self.ranking, source_lengths=tuple(len(ids) for ids in sources))
 
 
-def _check_together(asked: Mapping[str, Any]) -> None:
+def _check_together(request: Mapping[str, Any]) -> None:
     """Raise SearchError for what says nothing, or the contrary, beside the rest."""
-    if asked.get("sample"):
+    if request.get("sample"):
         for key, why in _NOT_SAMPLED.items():
-            if key in asked:
+            if key in request:
                 raise SearchError(f"search: {key} beside sample: {why}; leave out one of them")
     else:
         for key in _OF_SAMPLING:
-            if key in asked:
+            if key in request:
                 raise SearchError(f"search: {key} says how to sample; ask for sample too, or leave it out")
-    if asked.get("intervene"):
+    if request.get("intervene"):
         for key in _NOT_INTERVENED:
-            if asked.get(key):
+            if request.get(key):
                 raise SearchError(
                     f"search: {key} beside intervene: both say what is written; leave out one of them"
                 )
-    if "diversity" in asked and "groups" not in asked:
+    if "diversity" in request and "groups" not in request:
         raise SearchError(
             "search: diversity says how far groups keep apart; ask for groups too, or leave it out"
         )
-    if "follow" in asked and "glossary" in asked:
+    if "follow" in request and "glossary" in request:
         raise SearchError(
             "search: follow beside glossary: nothing is certain before the terms are written; leave out one of them"
         )
-    if "groups" in asked and "glossary" in asked:
+    if "groups" in request and "glossary" in request:
         raise SearchError(
             "search: groups beside glossary: all groups would have to write the same terms; leave out one of them"
         )

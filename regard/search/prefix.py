@@ -1,4 +1,4 @@
-"""Translations that must begin with given pieces."""
+"""Translations that must begin with given tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from regard.records import PAD, DecoderState, Prediction
+from regard.records.tensors import DecoderState, Prediction
+from regard.records.text import PAD
 from regard.search.stepper import Stepper, only_wanted, sentence_of_rows
 
 _PLACE = "prefix.place"
@@ -17,9 +18,9 @@ _PLACE = "prefix.place"
 
 @dataclass(frozen=True)
 class Prefixed:
-    """A stepper that writes a prefix for each sentence before it may choose: every other piece is impossible.
+    """A stepper that writes a prefix for each sentence before it may choose: every other token is impossible.
 
-    The pieces of the prefix keep the log-probability that the model gives them. `prefixes` (B, P) end in PAD.
+    The tokens of the prefix keep the log-probability that the model gives them. `prefixes` (B, P) end in PAD.
     """
 
     stepper: Stepper
@@ -46,7 +47,7 @@ class Prefixed:
         return DecoderState({**state.tensors, _PLACE: place})
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One piece further; only the next one of the prefix is possible while that lasts."""
+        """One token further; only the next one of the prefix is possible while that lasts."""
         prediction = self.stepper.step(tokens, state)
         place, free = state[_PLACE], self.prefixes.shape[1] - 1
         wanted = self.prefixes[sentence_of_rows(self, len(place)), place.clamp(max=free)]

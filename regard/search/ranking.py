@@ -19,7 +19,7 @@ LEAST_COVERAGE = 1e-4  # a place attended to less counts as this: sparse weights
 class Ranking:
     """The score that hypotheses are ranked by: log-probability / length penalty + coverage penalty.
 
-    The length penalty of |Y| pieces, with a for `length_penalty`, is |Y| ** a under `power` (Cho et al. 2014b, On
+    The length penalty of |Y| tokens, with a for `length_penalty`, is |Y| ** a under `power` (Cho et al. 2014b, On
     the properties …, section 4, where a is 1) and ((5 + |Y|) / 6) ** a under `gnmt`. The coverage penalty is
     `coverage_penalty` times the sum over source places of log min(c, 1), c being all the attention that a place
     received (both: Wu et al. 2016, section 7, eq. 14). `source_lengths` are the places of each sentence,
@@ -55,10 +55,10 @@ class Ranking:
             return scores
         return scores + self.coverage_penalty * received.clamp(LEAST_COVERAGE, 1).log().sum(dim=-1)
 
-    def hope(self, totals: Tensor, limits: Tensor) -> Tensor:
+    def upper_bound(self, totals: Tensor, limits: Tensor) -> Tensor:
         """No continuation scores more: log-probabilities only fall, and no coverage penalty is above 0."""
-        hope: Tensor = totals / self._divisor(limits)
-        return hope
+        upper_bound: Tensor = totals / self._divisor(limits)
+        return upper_bound
 
     def nothing_received(self, beam: int, device: torch.device) -> Tensor | None:
         """Received attention (B, beam, S) at the start, 1 at padding, which so costs nothing; None if not needed."""

@@ -1,4 +1,4 @@
-"""What translations must begin with, must contain and must not contain: texts, turned into pieces."""
+"""What translations must begin with, must contain and must not contain: texts, turned into tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from regard.data.phrases import find_phrases, stands
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
-from regard.records import UNKNOWN
+from regard.records.text import UNKNOWN
 from regard.search.banned import Banned
 from regard.search.constraints import Wanted
 from regard.search.phrases import Phrases
@@ -61,11 +61,11 @@ class Restrictions:
         return stepper
 
     def prefix(self, row: int) -> Ids:
-        """The pieces that a translation must begin with."""
+        """The tokens that a translation must begin with."""
         return tuple(self.target.encode(self.prefixes[row])) if self.prefixes else ()
 
     def terms(self, source: str) -> list[str]:
-        """The target terms that the translation of a text must contain, as their pieces spell them."""
+        """The target terms that the translation of a text must contain, as their tokens spell them."""
         if not self.glossary:
             return []
         found = find_phrases(self._sources, self.source.normalise(source))
@@ -78,7 +78,7 @@ class Restrictions:
             self._made[terms] = self._make_wanted(terms)
         return self._made[terms]
 
-    def unmet(self, source: str, text: str) -> tuple[str, ...]:
+    def missing_terms(self, source: str, text: str) -> tuple[str, ...]:
         """The terms that are missing in the translation of a text."""
         spelt = self.target.spelt(text)
         return tuple(self.target.normalise(term) for term in self.terms(source) if not stands(term, spelt))
@@ -103,10 +103,10 @@ class Restrictions:
         return Phrases(phrases, self._spellings) if phrases else None
 
     def _make_wanted(self, terms: tuple[str, ...]) -> Wanted | None:
-        pieces = {term: tuple(self.target.encode(term)) for term in terms}
-        writable = [term for term in terms if pieces[term] and UNKNOWN not in pieces[term]]
+        tokens = {term: tuple(self.target.encode(term)) for term in terms}
+        writable = [term for term in terms if tokens[term] and UNKNOWN not in tokens[term]]
         if not writable:
             return None
-        begins = all(self._spellings[pieces[term][0]].startswith(b" ") for term in writable)
+        begins = all(self._spellings[tokens[term][0]].startswith(b" ") for term in writable)
         gap = None if begins or b" " not in self._spellings else self._spellings.index(b" ")
-        return Wanted(Phrases(writable, self._spellings), tuple(pieces[term] for term in writable), gap)
+        return Wanted(Phrases(writable, self._spellings), tuple(tokens[term] for term in writable), gap)

@@ -1,4 +1,4 @@
-"""Sampling: draw each next piece by its probability."""
+"""Sampling: draw each next token by its probability."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.errors import SearchError
-from regard.records import Hypothesis
+from regard.records.text import Hypothesis
+from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.ranking import DEFAULT_RANKING, Ranking
 from regard.search.stepper import Stepper, check_limits, start_tokens, writable
-from regard.search.writer import Writer
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the model's distribution is changed before a piece is drawn, in this order.
+    """How the model's distribution is changed before a token is drawn, in this order.
 
     temperature: log-probabilities are divided by it; below 1 bolder, above 1 more varied. top_k: only the k most
-    probable pieces (Fan et al. 2018); 0: all. top_p: only the fewest pieces that together have probability p
+    probable tokens (Fan et al. 2018); 0: all. top_p: only the fewest tokens that together have probability p
     (the nucleus, Holtzman et al. 2020, section 3.1); 1: all. Raises SearchError for what cannot be.
     """
 
@@ -37,7 +37,7 @@ class Sampling:
                 f"search: temperature {self.temperature}: expected a number above 0; a beam of 1 never draws"
             )
         if self.top_k < 0:
-            raise SearchError(f"search: top_k {self.top_k}: expected 1 or more, or 0 for all pieces")
+            raise SearchError(f"search: top_k {self.top_k}: expected 1 or more, or 0 for all tokens")
         if not 0 < self.top_p <= 1:
             raise SearchError(f"search: top_p {self.top_p}: expected above 0 and at most 1")
 
@@ -49,10 +49,10 @@ class Sampling:
             warm = torch.full_like(warm, -torch.inf).scatter(1, kept.indices, kept.values).log_softmax(dim=-1)
         probabilities = warm.exp()
         if self.top_p < 1:
-            falling, pieces = probabilities.sort(dim=-1, descending=True, stable=True)
+            falling, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
             before = falling.cumsum(dim=-1) - falling  # what the more probable ones have together
             falling = falling.masked_fill(before >= self.top_p, 0)
-            probabilities = torch.zeros_like(falling).scatter(1, pieces, falling)
+            probabilities = torch.zeros_like(falling).scatter(1, tokens, falling)
         return probabilities / probabilities.sum(dim=-1, keepdim=True)
 
 
@@ -74,12 +74,12 @@ def sample(
 ) -> list[list[Hypothesis]]:
     """For each sentence as many hypotheses as its `draws` (number, max_length) has rows, in their order.
 
-    Each draw in [0, 1) picks the piece at that point of the cumulated distribution. Log-probabilities are the
+    Each draw in [0, 1) picks the token at that point of the cumulated distribution. Log-probabilities are the
     model's, whatever `sampling` makes of them. Every sentence must have as many rows.
     """
     check_limits(stepper, max_lengths)
     number = len(draws[0]) if draws else 1
-    writers = [[Writer() for _ in range(number)] for _ in max_lengths]
+    writers = [[HypothesisBuilder() for _ in range(number)] for _ in max_lengths]
     going = list(range(stepper.num_sentences))
     state = stepper.start()
     state = state.select(torch.arange(len(going)).repeat_interleave(number))
@@ -95,11 +95,11 @@ def sample(
         looks = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
         step += 1
         alive: list[int] = []
-        for row, (piece, gain) in enumerate(zip(tokens.tolist(), gains, strict=True)):
+        for row, (token, gain) in enumerate(zip(tokens.tolist(), gains, strict=True)):
             sentence = going[row // number]
             writer, limit = writers[sentence][row % number], max_lengths[sentence]
             if not writer.ended(limit):
-                writer.add(piece, gain, None if looks is None else looks[row])
+                writer.add(token, gain, None if looks is None else looks[row])
             if not writer.ended(limit) and row // number not in alive[-1:]:
                 alive.append(row // number)
         if len(alive) < len(going):
@@ -113,7 +113,7 @@ def sample(
 
 
 def _pick(probabilities: Float[Tensor, "R V"], drawn: Float[Tensor, " R"]) -> Tensor:
-    """The piece of each row (R,) in whose share of [0, 1) the number drawn falls."""
+    """The token of each row (R,) in whose share of [0, 1) the number drawn falls."""
     cumulated = probabilities.cumsum(dim=-1)
     points = (drawn * cumulated[:, -1]).unsqueeze(1)
     return torch.searchsorted(cumulated, points, right=True).squeeze(1).clamp(max=cumulated.shape[1] - 1)

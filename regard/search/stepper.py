@@ -11,12 +11,13 @@ from torch import Tensor
 
 from regard import kernels
 from regard.errors import SearchError
-from regard.records import PAD, START, UNWRITABLE, Candidates, DecoderState, Prediction, Run
+from regard.records.tensors import Candidates, DecoderState, Prediction
+from regard.records.text import PAD, START, UNWRITABLE, Run
 
 
 @runtime_checkable
 class Stepper(Protocol):
-    """Something that writes one piece after another for some sentences at once.
+    """Something that writes one token after another for some sentences at once.
 
     A state has as many rows for every sentence, together and in the sentences' order.
     """
@@ -26,10 +27,10 @@ class Stepper(Protocol):
         """How many sentences are being written."""
 
     def start(self) -> DecoderState:
-        """The state before the first piece, one row a sentence."""
+        """The state before the first token, one row a sentence."""
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """From the last pieces to log-probabilities (R, V) of the next ones."""
+        """From the last tokens to log-probabilities (R, V) of the next ones."""
 
     def select(self, sentences: Tensor) -> Stepper:
         """The same for some of the sentences only."""
@@ -40,12 +41,12 @@ class QuickStepper(Stepper, Protocol):
     """A stepper that knows quicker ways to what searches want most."""
 
     def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
-        """From the last pieces to the best next ones that may be written; not more than the vocabulary has."""
+        """From the last tokens to the best next ones that may be written; not more than the vocabulary has."""
 
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[Run] | None:
-        """What follows the last pieces, one row a sentence, each at most its limit long; None: step by step."""
+        """What follows the last tokens, one row a sentence, each at most its limit long; None: step by step."""
 
 
 def quick(stepper: Stepper) -> QuickStepper | None:
@@ -60,7 +61,7 @@ _QUICK: dict[type[Stepper], bool] = {}
 
 
 def best_next(stepper: Stepper, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
-    """The best next pieces that may be written, by the quickest way that a stepper knows."""
+    """The best next tokens that may be written, by the quickest way that a stepper knows."""
     if (quickly := quick(stepper)) is not None:
         return quickly.best(tokens, state, number)
     prediction = stepper.step(tokens, state)
@@ -94,12 +95,12 @@ def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
 def best_writable(
     log_probabilities: Float[Tensor, "R V"], number: int
 ) -> tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]:
-    """The best of what may be written, best first: log-probabilities and pieces; at most V of them."""
+    """The best of what may be written, best first: log-probabilities and tokens; at most V of them."""
     return kernels.top(log_probabilities, number, UNWRITABLE)
 
 
 def only_wanted(log_probabilities: Float[Tensor, "R V"], wanted: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
-    """The log-probabilities with all pieces but the wanted one at minus infinity; PAD: the row is left as it is."""
+    """The log-probabilities with all tokens but the wanted one at minus infinity; PAD: the row is left as it is."""
     places = wanted.unsqueeze(1)
     only = torch.full_like(log_probabilities, -torch.inf)
     only.scatter_(1, places, log_probabilities.gather(1, places))

@@ -16,8 +16,8 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from regard.serving.errors import MISTAKE, RefusedError, refused_for
 from regard.serving.front_page import front_page, policy_of
-from regard.serving.guard import HEADERS, Guard
 from regard.serving.limits import Limits
 from regard.serving.messages import (
     AlignAnswer,
@@ -30,7 +30,7 @@ from regard.serving.messages import (
     TranslateAnswer,
     TranslateRequest,
 )
-from regard.serving.refusals import MISTAKE, RefusedError, refused_for
+from regard.serving.middleware import HEADERS, Guard
 from regard.serving.service import Service
 from regard.translator import Translator
 
@@ -86,7 +86,7 @@ def build_application(
 
 def _add_model(app: FastAPI, service: Service) -> None:
     limits = service.limits
-    bounds = f"A text has at most {limits.num_characters} characters and {limits.num_pieces} pieces."
+    bounds = f"A text has at most {limits.num_characters} characters and {limits.num_tokens} tokens."
     event = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"content": {"text/event-stream": {"schema": event}}, "model": TranslateAnswer}
@@ -97,7 +97,7 @@ def _add_model(app: FastAPI, service: Service) -> None:
         tags=["model"],
         summary="Translate",
         description=f"Up to {limits.num_texts} texts. {bounds} With `stream`, one text comes as server-sent events: "
-        '`{"piece", "log_probability", "weights", "text"}` for each piece as soon as every hypothesis of the beam '
+        '`{"token", "log_probability", "weights", "text"}` for each token as soon as every hypothesis of the beam '
         "has it in that place (with a beam of 1 at once), so nothing is taken back; then "
         '`{"done": translation}`, or `{"error"}`.',
         response_model=TranslateAnswer,

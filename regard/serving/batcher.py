@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from regard.serving.errors import RefusedError
 from regard.serving.limits import Limits
-from regard.serving.meter import Meter
-from regard.serving.refusals import RefusedError
+from regard.serving.metrics import Meter
 from regard.serving.work import Work
 from regard.translator import Translator
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """One text that waits, so many pieces long, and where its result goes."""
+    """One text that waits, so many tokens long, and where its result goes."""
 
     work: Work
     item: Any
@@ -31,7 +31,7 @@ class Batcher:
 
     An idle server waits `limits.wait_s` for more texts to come; while the model works they gather by themselves. The
     text that has waited longest is always in the next batch, with those that want equal work and are nearest to it
-    in length: at most twice as long and 8 pieces, or the other way round, so that no short one waits for a long one
+    in length: at most twice as long and 8 tokens, or the other way round, so that no short one waits for a long one
     to be written. A batch that fails is done again text by text, so that the mistake in one hurts no other.
     """
 
@@ -59,7 +59,7 @@ class Batcher:
         self._thread.shutdown()
 
     async def submit(self, work: Work, items: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
-        """The result for each item, so many pieces long.
+        """The result for each item, so many tokens long.
 
         Raises RefusedError where there is no room or no time left, or where the server closes; what the work raises.
         What is given up, because of its time or by being cancelled, leaves the queue.
@@ -141,7 +141,7 @@ class Batcher:
         self.meter.batches.labels(name).observe(len(group))
         self.meter.seconds.labels(name).observe(seconds)
         self.meter.sentences.labels(name).inc(len(group))
-        self.meter.source_pieces.labels(name).inc(sum(job.size for job in group))
+        self.meter.source_tokens.labels(name).inc(sum(job.size for job in group))
 
 
 def _near(size: int, other: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regard.errors import RegardError
 from regard.explain.attention_page import Live, attention_page
-from regard.records import SPECIALS
+from regard.records.text import SPECIALS
 from regard.translator import Translator
 
 _PART = re.compile(r"<(script|style)[^>]*>(.*?)</\1>", re.DOTALL)
@@ -34,7 +34,7 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto
 
 
 def front_page(translator: Translator, sentence: str = "") -> str:
-    """The live page, which begins with this sentence, or with frequent pieces of the vocabulary for want of one."""
+    """The live page, which begins with this sentence, or with frequent tokens of the vocabulary for want of one."""
     first = len(SPECIALS)
     sentence = sentence or translator.tokenisers.source.decode(range(first, first + _SHORT.start))
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from regard.records import Attend, Force, Intervention, Weights
+from regard.records.text import Attend, Force, Intervention, Weights
 from regard.serving.messages import AttendMessage, ForceMessage, WeightsMessage
 
 
@@ -22,4 +22,4 @@ def _intervention(message: AttendMessage | WeightsMessage | ForceMessage) -> Int
         case WeightsMessage():
             return Weights(message.step, tuple(message.row))
         case ForceMessage():
-            return Force(message.step, message.piece)
+            return Force(message.step, message.token)

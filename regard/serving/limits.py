@@ -13,7 +13,7 @@ class Limits:
 
     num_texts: texts in one request
     num_characters: characters of one text
-    num_pieces: pieces of one text, end-of-sentence not counted
+    num_tokens: tokens of one text, end-of-sentence not counted
     beam: the widest beam, and so the most translations of a text
     body_size: bytes of a request
     queue_size: texts that may wait for the model; those of more requests are refused
@@ -24,7 +24,7 @@ class Limits:
 
     num_texts: int = 64
     num_characters: int = 2000
-    num_pieces: int = 400
+    num_tokens: int = 400
     beam: int = 20
     body_size: int = 1_000_000
     queue_size: int = 512

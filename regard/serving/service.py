@@ -9,8 +9,9 @@ from typing import Any
 from regard.alignment import format_links, links_from_attention
 from regard.data.tokeniser import Tokeniser
 from regard.errors import RegardError
-from regard.records import Scored, Translation
+from regard.records.text import Scored, Translation
 from regard.serving.batcher import Batcher
+from regard.serving.errors import RefusedError
 from regard.serving.interventions import interventions_of
 from regard.serving.limits import Limits
 from regard.serving.messages import (
@@ -23,8 +24,7 @@ from regard.serving.messages import (
     TranslateRequest,
     TranslationMessage,
 )
-from regard.serving.meter import Meter
-from regard.serving.refusals import RefusedError
+from regard.serving.metrics import Meter
 from regard.serving.stream import Stream
 from regard.serving.work import Aligning, Following, Scoring, Tracing, Translating, Work
 from regard.translator import Translator
@@ -49,7 +49,7 @@ class Service:
         return TranslateAnswer(translations=[_translation(one) for one in found])
 
     async def stream(self, asked: TranslateRequest) -> AsyncIterator[dict[str, Any]]:
-        """The events of one text, once the first is there: pieces, then the translation."""
+        """The events of one text, once the first is there: tokens, then the translation."""
         texts, sizes = self._texts(asked)
         stream = Stream()
         changes = interventions_of(asked.interventions)
@@ -77,13 +77,13 @@ class Service:
             )
         one: Translation = await self._pair(Aligning(), asked)
         if one.attention is None:  # nothing was read, so nothing was looked at
-            return AlignAnswer(pharaoh="", attention=[], pieces=[], source_pieces=[])
+            return AlignAnswer(pharaoh="", attention=[], tokens=[], source_tokens=[])
         links = links_from_attention(one.attention, one.source_words.places, one.words.places)
         return AlignAnswer(
             pharaoh=format_links(links),
             attention=one.attention.tolist(),
-            pieces=list(one.pieces),
-            source_pieces=list(one.source_pieces),
+            tokens=list(one.tokens),
+            source_tokens=list(one.source_tokens),
         )
 
     async def score(self, asked: PairRequest) -> ScoreAnswer:
@@ -91,9 +91,9 @@ class Service:
         one: Scored = await self._pair(Scoring(), asked)
         return ScoreAnswer(
             log_probability=_finite(one.log_probability),
-            per_piece=_finite(one.per_piece),
+            per_token=_finite(one.per_token),
             perplexity=_finite(one.perplexity),
-            pieces=list(one.pieces),
+            tokens=list(one.tokens),
             log_probabilities=list(map(_finite, one.log_probabilities)),
         )
 
@@ -138,20 +138,20 @@ class Service:
             raise RefusedError(422, f"{field}: expected at most {most}, got {number}", field, most)
 
     def _check_alignment(self, size: int) -> None:
-        """A number for each source piece, output piece and place of a state."""
+        """A number for each source token, output token and place of a state."""
         search, width = self.translator.search, self.translator.model.encoder.memory_size
         numbers = (size + 1) * ((size + 1) * search.max_ratio + search.max_extra) * width
         if numbers > MOST_NUMBERS:
             raise RefusedError(
                 422,
-                f"alignment: may come to {numbers:.0f} numbers for a text of {size} pieces; shorten it, or leave "
+                f"alignment: may come to {numbers:.0f} numbers for a text of {size} tokens; shorten it, or leave "
                 "alignment out and multiply states by weights",
                 "alignment",
                 MOST_NUMBERS,
             )
 
     def _size(self, field: str, text: str, tokeniser: Tokeniser) -> int:
-        """How many pieces a text has; refuses what is too long, or no text of this tokeniser."""
+        """How many tokens a text has; refuses what is too long, or no text of this tokeniser."""
         most = self.limits.num_characters
         if len(text) > most:
             raise RefusedError(
@@ -164,9 +164,9 @@ class Service:
             raise RefusedError(422, f"{field}: expected text, got half of a surrogate pair", field) from None
         except RegardError as error:
             raise RefusedError.of(error, field) from None
-        most = self.limits.num_pieces
+        most = self.limits.num_tokens
         if size > most:
-            raise RefusedError(422, f"{field}: expected at most {most} pieces, got {size}", field, most)
+            raise RefusedError(422, f"{field}: expected at most {most} tokens, got {size}", field, most)
         return size
 
 
@@ -181,9 +181,9 @@ def _hypothesis(one: Translation) -> dict[str, Any]:
         "text": one.text,
         "log_probability": _finite(one.log_probability),
         "score": _finite(one.score),
-        "pieces": list(one.pieces),
+        "tokens": list(one.tokens),
         "log_probabilities": list(map(_finite, one.log_probabilities)),
-        "source_pieces": list(one.source_pieces),
+        "source_tokens": list(one.source_tokens),
         "words": list(one.words.texts),
         "source_words": list(one.source_words.texts),
         "places": list(one.words.places),

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from regard.records import Written
-from regard.serving.refusals import MISTAKE, RefusedError
+from regard.records.text import StreamedToken
+from regard.serving.errors import MISTAKE, RefusedError
 
 
 class AbandonedError(Exception):
@@ -15,14 +15,14 @@ class AbandonedError(Exception):
 
 
 class Stream:
-    """The pieces of one translation, told in one thread and followed in another."""
+    """The tokens of one translation, told in one thread and followed in another."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._told: asyncio.Queue[Written | None] = asyncio.Queue()
+        self._told: asyncio.Queue[StreamedToken | None] = asyncio.Queue()
         self._abandoned = False
 
-    def tell(self, written: Written) -> None:
+    def tell(self, written: StreamedToken) -> None:
         """In the thread of the model; ends its search where nobody listens."""
         if self._abandoned:
             raise AbandonedError
@@ -44,7 +44,10 @@ class Stream:
         return self._events(first, task, show)
 
     async def _events(
-        self, first: Written | None, task: asyncio.Future[list[Any]], show: Callable[[Any], dict[str, Any]]
+        self,
+        first: StreamedToken | None,
+        task: asyncio.Future[list[Any]],
+        show: Callable[[Any], dict[str, Any]],
     ) -> AsyncIterator[dict[str, Any]]:
         try:
             written = first
@@ -72,9 +75,9 @@ class Stream:
         task.cancel()
 
 
-def _event(written: Written) -> dict[str, Any]:
+def _event(written: StreamedToken) -> dict[str, Any]:
     return {
-        "piece": written.piece,
+        "token": written.token,
         "log_probability": written.log_probability,
         "weights": None if written.weights is None else written.weights.tolist(),
         "text": written.text,

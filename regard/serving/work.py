@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from regard.explain.trace_json import trace_to_json
-from regard.records import Intervention, Scored, Translation, Written
+from regard.records.text import Intervention, Scored, StreamedToken, Translation
 from regard.translator import Translator
 
 Pair = tuple[str, str]
@@ -53,9 +53,9 @@ class Translating:
 
 @dataclass(frozen=True)
 class Following:
-    """A text to its translation, piece by piece."""
+    """A text to its translation, token by token."""
 
-    tell: Callable[[Written], None]
+    tell: Callable[[StreamedToken], None]
     beam: int | None = None
     num_best: int = 1
     interventions: Interventions = ()

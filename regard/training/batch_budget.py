@@ -14,7 +14,7 @@ from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
 from regard.kernels import forced
-from regard.records import Batch
+from regard.records.tensors import Batch
 from regard.training.corpus import Corpus
 from regard.training.device_memory import PeakMemory, free_bytes, let_go
 from regard.training.precision import Precision, make_fabric

@@ -28,8 +28,8 @@ from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
 from regard.training.batch_budget import find_batch_budget
-from regard.training.beginning import begin
 from regard.training.dry_run import DryRun, dry_run
+from regard.training.initial_weights import begin
 from regard.training.loop import CHECKPOINTS, LAST, run_loop
 from regard.training.pairs import Progress, Tell, silent
 from regard.training.precision import Precision, choose_device, choose_precision
@@ -282,7 +282,7 @@ class _Card:
         """Keep the best model so far, or one of the best, in a folder."""
         result = report.result
         metrics = {
-            "validation loss (nats a piece)": f"{result.loss:.4f}",
+            "validation loss (nats a token)": f"{result.loss:.4f}",
             "validation BLEU (greedy)": f"{result.bleu:.2f}",
             "validation chrF (greedy)": f"{result.chrf:.2f}",
             "validation exact match % (greedy)": f"{result.exact_match:.2f}",

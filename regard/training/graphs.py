@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from regard.records import Batch
+from regard.records.tensors import Batch
 from regard.training.device_memory import is_out_of_memory
 
 Run = Callable[[], None]

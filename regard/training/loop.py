@@ -34,6 +34,7 @@ from regard.training.reports import (
     ValidationResult,
 )
 from regard.training.schedule import check_ending, learning_rate, total_steps
+from regard.training.signals import Interruption
 from regard.training.state import (
     Progress,
     SavedState,
@@ -43,7 +44,6 @@ from regard.training.state import (
     restore,
     save_state,
 )
-from regard.training.stopping import Interruption
 from regard.training.update import Update
 from regard.training.watchers.base import Watcher
 
@@ -366,7 +366,7 @@ class _Run:
             "training.accumulate": config.accumulate,
             "training.optimiser": config.optimiser,
             "number of training pairs": len(self.corpus),
-            "number of target pieces": int(self.lengths[1].sum()),
+            "number of target tokens": int(self.lengths[1].sum()),
             "number of ranks": self.fabric.world_size,
         }
 

@@ -23,7 +23,7 @@ from regard.data.grammar import generate
 from regard.data.pair_file import PairFile
 from regard.data.tokeniser import split_features
 from regard.errors import ConfigError, DataError
-from regard.records import Pair
+from regard.records.text import Pair
 
 Tell = Callable[[str], None]
 Progress = Callable[[str, int | None], AbstractContextManager[Callable[[int], object]]]

@@ -10,7 +10,7 @@ import torch
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
-from regard.kernels import Form, Kernels, choose_kernels, cpu_bfloat16_units
+from regard.kernels import Backend, Kernels, choose_kernels, cpu_bfloat16_units
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -35,7 +35,7 @@ class Precision:
         return f"{self.dtype} ({self.reason})" + (f", kernels {self.kernels}" if self.kernels else "")
 
     @property
-    def form(self) -> Form | None:
+    def form(self) -> Backend | None:
         """The form of the kernels."""
         return self.kernels.form if self.kernels else None
 

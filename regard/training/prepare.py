@@ -162,7 +162,7 @@ def _make(config: Config, sources: Sources, folder: Path, tell: Tell, progress: 
             gathered.pairs(),
             tokenisers.source,
             tokenisers.target,
-            config.data.max_pieces,
+            config.data.max_tokens,
             max_ratio=config.data.max_ratio,
             path=folder / CORPUS,
             watch=watch,
@@ -234,7 +234,7 @@ def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training
     made = (tokenisers.source, tokenisers.target)
     unknown = dict(zip(sides, corpus.unknown_shares, strict=True))
     notes = [
-        f"{100 * share:.0f} % of the {side} pieces are unknown: {remedy}"
+        f"{100 * share:.0f} % of the {side} tokens are unknown: {remedy}"
         for side, share in unknown.items()
         if share > _MANY_UNKNOWN
     ]
@@ -258,7 +258,7 @@ def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training
             for side, lengths in zip(sides, (corpus.source_lengths, corpus.target_lengths), strict=True)
         },
         unknown=unknown,
-        num_pieces={side: len(one) for side, one in zip(sides, made, strict=True)},
+        num_tokens={side: len(one) for side, one in zip(sides, made, strict=True)},
         kinds={side: one.config.kind for side, one in zip(sides, made, strict=True)},
         notes=notes,
     )
@@ -276,11 +276,11 @@ def _spread(lengths: NDArray[np.int64]) -> dict[str, float]:
 def _told(report: Report, config: Config) -> list[str]:
     """The report in a few lines."""
     kinds = " and ".join(dict.fromkeys(report.kinds.values()))
-    sizes = report.num_pieces
+    sizes = report.num_tokens
     left_out, changed = counted(report.left_out), counted(report.changed)
     held_out = "" if config.data.validation or not config.data.train else " (held out)"
     return [
-        f"tokenisers: {kinds}, {sizes['source']:,} source and {sizes['target']:,} target pieces",
+        f"tokenisers: {kinds}, {sizes['source']:,} source and {sizes['target']:,} target tokens",
         *report.notes,
         f"pairs: {report.num_training:,} to train on, {report.num_validation:,} to validate on{held_out}"
         + (f"; left out: {left_out}" if left_out else "")

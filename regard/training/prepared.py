@@ -5,9 +5,9 @@
         config.yaml                the recipe; its data and tokeniser sections are what this folder was made by
         train.arrow                the training pairs as ids
         validation.json            the validation pairs as text
-        source.tokeniser.json      text to pieces and back, one file a side
+        source.tokeniser.json      text to tokens and back, one file a side
         target.tokeniser.json
-        report.md                  for people: what was left out, lengths, unknown pieces
+        report.md                  for people: what was left out, lengths, unknown tokens
 
 The folder appears when it is whole.
 """
@@ -24,13 +24,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from regard import config as recipes
+from regard import recipe_file
 from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, Tokenisers, table
 from regard.config import Config
 from regard.data import Corpus, Tokeniser
 from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError
-from regard.records import Pair
+from regard.records.text import Pair
 
 FORMAT = "regard prepared data 1"
 CORPUS = "train.arrow"
@@ -46,8 +46,8 @@ class Report:
     """What was read, what became of it, and what it is like.
 
     `num_read` counts pairs by corpus, `left_out` and `changed` by what was done; `lengths` are of each side in
-    pieces, END not counted: median, mean, 95 %, most; `unknown` is each side's share of unknown pieces in training,
-    `num_pieces` each vocabulary's size, `kinds` each tokeniser's. `notes` are what a user should know.
+    tokens, END not counted: median, mean, 95 %, most; `unknown` is each side's share of unknown tokens in training,
+    `num_tokens` each vocabulary's size, `kinds` each tokeniser's. `notes` are what a user should know.
     """
 
     num_read: dict[str, int] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Report:
     num_validation: int = 0
     lengths: dict[str, dict[str, float]] = field(default_factory=dict)
     unknown: dict[str, float] = field(default_factory=dict)
-    num_pieces: dict[str, int] = field(default_factory=dict)
+    num_tokens: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -92,7 +92,7 @@ def write_rest(folder: Path, prepared: Prepared) -> None:
     (folder / VALIDATION).write_text(content, encoding="utf-8")
     prepared.tokenisers.source.save(folder / SOURCE_TOKENISER)
     prepared.tokenisers.target.save(folder / TARGET_TOKENISER)
-    (folder / CONFIG).write_text(recipes.dump(prepared.config), encoding="utf-8")
+    (folder / CONFIG).write_text(recipe_file.dump(prepared.config), encoding="utf-8")
     (folder / REPORT).write_text(render_report(prepared), encoding="utf-8")
     facts = {
         "format": FORMAT,
@@ -108,7 +108,7 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
     try:
         facts = _facts(folder)
         content = json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
-        config = recipes.load(folder / CONFIG)
+        config = recipe_file.load(folder / CONFIG)
         source, target = (Tokeniser.load(folder / name) for name in (SOURCE_TOKENISER, TARGET_TOKENISER))
         one = config.tokeniser.shared and not source.reads_features
         corpus = Corpus.load(folder / CORPUS)
@@ -202,11 +202,11 @@ def _facts(folder: Path) -> dict[str, Any]:
 def _sides(report: Report) -> str:
     cells: dict[str, Callable[[str], str]] = {
         "tokeniser": lambda side: report.kinds[side],
-        "vocabulary": lambda side: f"{report.num_pieces[side]:,}",
-        "unknown pieces": lambda side: f"{100 * report.unknown[side]:.2f} %",
+        "vocabulary": lambda side: f"{report.num_tokens[side]:,}",
+        "unknown tokens": lambda side: f"{100 * report.unknown[side]:.2f} %",
     }
     for name in next(iter(report.lengths.values()), {}):
         cells[f"length: {name}"] = lambda side, name=name: f"{report.lengths[side][name]:.4g}"  # type: ignore[misc]
     sides = list(report.kinds)
     rows = "\n".join(f"| {name} | {' | '.join(map(cell, sides))} |" for name, cell in cells.items())
-    return f"## Sides (lengths in pieces)\n\n| | {' | '.join(sides)} |\n|---|{'---:|' * len(sides)}\n{rows}"
+    return f"## Sides (lengths in tokens)\n\n| | {' | '.join(sides)} |\n|---|{'---:|' * len(sides)}\n{rows}"

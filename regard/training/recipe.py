@@ -8,13 +8,13 @@ from pathlib import Path
 
 import torch
 
-from regard import config as recipes
+from regard import recipe_file
 from regard.build import build_model
 from regard.checkpoint import CONFIG, check_format, load_config, load_tokenisers, whole_file
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.training.averaging import check_decay
-from regard.training.beginning import check_beginning, check_weights_fit
+from regard.training.initial_weights import check_beginning, check_weights_fit
 from regard.training.precision import choose_device
 from regard.training.schedule import check_ending, check_optimiser
 
@@ -39,17 +39,19 @@ def resolve(
     if isinstance(recipe, Config):
         if overrides:
             raise ConfigError("train: overrides change a recipe file; with a Config, use dataclasses.replace")
-        recipes.check_numbers(recipe)
+        recipe_file.check_numbers(recipe)
         config = recipe
         if init is not None:
             config = replace(config, training=replace(config.training, init=str(init)))
     else:
         overrides = [each if each.startswith("--") else f"--{each}" for each in overrides]
         overrides = overrides if init is None else [*overrides, f"--training.init={init}"]
-        config = recipes.load(recipe, overrides)
+        config = recipe_file.load(recipe, overrides)
         if recipe is None and config.training.init:
             check_format(Path(config.training.init))
-            config = recipes.load(whole_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides])
+            config = recipe_file.load(
+                whole_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides]
+            )
     if config.training.init:
         check_not_settled(overrides, ("--tokeniser.",), "training.init, whose tokenisers are used")
     if data:

@@ -17,9 +17,9 @@ def perplexity(loss: float) -> float:
 
 @dataclass(frozen=True)
 class AttentionStatistics:
-    """How attention spread its weights over some decoded sentences; every mean is over output pieces.
+    """How attention spread its weights over some decoded sentences; every mean is over output tokens.
 
-    on_end: mean weight on the source's end-of-sentence; on_first: on its first piece.
+    on_end: mean weight on the source's end-of-sentence; on_first: on its first token.
     entropy: mean entropy of a row divided by log S, from 0 (one place) to 1 (all alike).
     diversity: different most-attended places of a sentence over min(T, S); diagonal_distance: mean distance
     of the most-attended place from the diagonal, as a share of the sentence.

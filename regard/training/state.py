@@ -24,7 +24,7 @@ from torch import Tensor, nn, optim
 
 from regard.checkpoint import WEIGHTS, read_weights, whole_file, write_whole
 from regard.errors import ConfigError, ModelError
-from regard.kernels import Form
+from regard.kernels import Backend
 from regard.training.precision import Dtype
 from regard.training.schedule import Plateau
 
@@ -80,7 +80,7 @@ class SavedState:
     progress: Progress
     precision: Dtype
     plan: Mapping[str, int | str]
-    kernels: Form | None = None
+    kernels: Backend | None = None
 
 
 def save_state(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
 from regard.kernels import fused, total_norm
-from regard.records import Batch, Loss
+from regard.records.tensors import Batch, Loss
 from regard.training.device_memory import is_out_of_memory, let_go
 from regard.training.graphs import Graphs, Record, on_cuda
 from regard.training.schedule import make_optimiser
@@ -120,7 +120,7 @@ class Update:
             largest = max(parts, key=lambda part: part.source.numel() + part.target.numel())
             raise ConfigError(
                 f"training: a single pair of {largest.source.shape[1]} source and {largest.target.shape[1]} target "
-                f"pieces does not fit in the memory of {self.fabric.device}; lower data.max_pieces, or make the "
+                f"tokens does not fit in the memory of {self.fabric.device}; lower data.max_tokens, or make the "
                 "model smaller"
             )
         return [half for part in parts for half in (part.halves() if len(part.rows) > 1 else (part,))]

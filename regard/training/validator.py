@@ -18,7 +18,8 @@ from regard.config import Config
 from regard.data import Corpus, epoch_plan
 from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
-from regard.records import Batch, Pair, Translation, Words
+from regard.records.tensors import Batch
+from regard.records.text import Pair, Translation, Words
 from regard.training.batch_budget import batch_budget
 from regard.training.reports import Sample, ValidationResult
 from regard.training.watchers.health import attention_statistics
@@ -40,7 +41,7 @@ class Validator:
         self.tokenisers = tokenisers
         self.search = config.search
         self.decoded = pairs[: config.training.validation_sentences or len(pairs)]
-        self.corpus = Corpus.encode(pairs, tokenisers.source, tokenisers.target, max_pieces=sys.maxsize)
+        self.corpus = Corpus.encode(pairs, tokenisers.source, tokenisers.target, max_tokens=sys.maxsize)
         lengths = self.corpus.source_lengths, self.corpus.target_lengths
         budget = batch_budget(config.training)
         self.batches = [rows for (rows,) in epoch_plan(*lengths, budget, seed=0, epoch=0)]
@@ -89,19 +90,19 @@ class Validator:
         ]
 
     def _word_links(self, translation: Translation) -> tuple[tuple[str, str], ...]:
-        """Each output word with the source word it was most attended from; pieces, where those are characters."""
+        """Each output word with the source word it was most attended from; tokens, where those are characters."""
         if translation.attention is None:
             return ()
         words, source = translation.words, translation.source_words
         if self.tokenisers.source.config.kind == "characters":
-            words, source = _each_piece(translation.pieces), _each_piece(translation.source_pieces)
+            words, source = _each_token(translation.tokens), _each_token(translation.source_tokens)
         links = links_from_attention(translation.attention, source.places, words.places).sure
         return tuple((words.texts[t], source.texts[s]) for s, t in sorted(links, key=lambda link: link[1]))
 
 
-def _each_piece(pieces: Sequence[str]) -> Words:
-    """Every piece as a word of its own, end-of-sentence too."""
-    return Words(tuple(pieces), tuple(range(len(pieces))))
+def _each_token(tokens: Sequence[str]) -> Words:
+    """Every token as a word of its own, end-of-sentence too."""
+    return Words(tuple(tokens), tuple(range(len(tokens))))
 
 
 @dataclass

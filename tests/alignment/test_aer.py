@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from regard.alignment import alignment_error_rate, parse_links, read_links
 from regard.errors import DataError
-from regard.records import Links
+from regard.records.text import Links
 from tests.real_data import DATA
 
 HANSARDS = DATA / "hansards"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from regard.alignment import diagonal, fold_pieces, links_from_attention
+from regard.alignment import diagonal, fold_tokens, links_from_attention
 from regard.errors import ShapeError
 
 
@@ -17,17 +17,17 @@ def test_each_target_word_is_linked_to_its_largest_weight() -> None:
     assert links.possible == links.sure
 
 
-def test_source_pieces_add_and_target_pieces_average() -> None:
+def test_source_tokens_add_and_target_tokens_average() -> None:
     # words: source [a b] c, target [x y] z
     attention = np.array([[0.3, 0.3, 0.4], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]])
-    folded = fold_pieces(attention, [0, 0, 1], [0, 0, 1])
+    folded = fold_tokens(attention, [0, 0, 1], [0, 0, 1])
     np.testing.assert_allclose(folded, [[0.4, 0.6], [0.6, 0.4]])
     assert links_from_attention(attention, [0, 0, 1], [0, 0, 1]).sure == {(1, 0), (0, 1)}
 
 
-def test_pieces_that_are_no_word_are_dropped() -> None:
+def test_tokens_that_are_no_word_are_dropped() -> None:
     attention = np.array([[0.9, 0.1], [0.2, 0.8]])
-    np.testing.assert_allclose(fold_pieces(attention, [0, -1], [0, -1]), [[0.9]])
+    np.testing.assert_allclose(fold_tokens(attention, [0, -1], [0, -1]), [[0.9]])
 
 
 def test_a_word_that_looked_at_the_end_is_left_unlinked() -> None:
@@ -57,14 +57,14 @@ def test_folding_agrees_with_loops(attention: np.ndarray) -> None:
         for source in range(3):
             columns = [column for column, word in enumerate(source_words) if word == source]
             expected[target, source] = np.mean([sum(attention[row, c] for c in columns) for row in rows])
-    np.testing.assert_allclose(fold_pieces(attention, source_words, target_words), expected, atol=1e-12)
+    np.testing.assert_allclose(fold_tokens(attention, source_words, target_words), expected, atol=1e-12)
 
 
 def test_words_and_matrix_must_fit() -> None:
     with pytest.raises(ShapeError, match=r"= \(1, 2\), got \(2, 2\)"):
         links_from_attention(np.ones((2, 2)), [0, 1], [0])
     with pytest.raises(ShapeError, match=r"= \(2, 1\), got \(2, 2\)"):
-        fold_pieces(np.ones((2, 2)), [0], [0, 1])
+        fold_tokens(np.ones((2, 2)), [0], [0, 1])
 
 
 def test_diagonal_worked_by_hand() -> None:

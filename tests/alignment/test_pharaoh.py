@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from regard.alignment import format_links, parse_links, read_links
 from regard.errors import DataError
-from regard.records import Links
+from regard.records.text import Links
 
 Pairs = frozenset[tuple[int, int]]
 PAIRS = st.frozensets(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=8)

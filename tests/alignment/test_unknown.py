@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from regard.alignment import words_for_unknown
-from regard.records import Words
+from regard.records.text import Words
 
-# Source pieces: "Bo" "gen" "brennt" and the end; target pieces: an unknown word, "burns", another one, the end.
+# Source tokens: "Bo" "gen" "brennt" and the end; target tokens: an unknown word, "burns", another one, the end.
 SOURCE = Words(("Bogen", "brennt"), (0, 0, 1, -1))
 TARGET = Words(("<unk>", "burns", "<unk>"), (0, 1, 2, -1))
 LOOKS = np.array([[0.30, 0.25, 0.40, 0.05], [0.0, 0.0, 1.0, 0.0], [0.1, 0.1, 0.3, 0.5], [0.0, 0.0, 0.0, 1.0]])

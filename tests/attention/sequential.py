@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from regard.attention import Score
-from regard.records import Memory
+from regard.records.tensors import Memory
 
 
 class RepellingScore(Score):

@@ -14,7 +14,7 @@ from torch import Tensor
 from regard.attention import NORMALISERS, SCORES, Attention, DotScore, Normaliser, Softmax
 from regard.build import construct
 from regard.errors import ConfigError
-from regard.records import AttentionStep, Memory
+from regard.records.tensors import AttentionStep, Memory
 from tests.attention.sequential import RepellingScore
 
 WIDTH, POSITIONS = 4, 6

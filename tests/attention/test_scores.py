@@ -27,7 +27,7 @@ from regard.attention import (
 )
 from regard.errors import ConfigError, ShapeError
 from regard.explain import example_scores
-from regard.records import AttentionStep, Memory
+from regard.records.tensors import AttentionStep, Memory
 
 Rows = list[list[float]]
 LN2, LN3 = math.log(2), math.log(3)

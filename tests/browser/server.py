@@ -70,8 +70,8 @@ def _handler(toy: ToyServer) -> type[BaseHTTPRequestHandler]:
 def _events(text: str) -> str:
     steps = toy_trace(text)["steps"]
     told = [
-        {"piece": step["piece"], "log_probability": step["log_probability"], "weights": step["weights"]}
+        {"token": step["token"], "log_probability": step["log_probability"], "weights": step["weights"]}
         for step in steps
     ]
-    written = " ".join(step["piece"] for step in steps[:-1])
+    written = " ".join(step["token"] for step in steps[:-1])
     return "".join(f"data: {json.dumps(event)}\n\n" for event in [*told, {"done": {"text": written}}])

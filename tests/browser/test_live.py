@@ -77,7 +77,7 @@ def test_a_word_is_forced(opened: Open, server: ToyServer) -> None:
     page.locator(".words button").nth(1).click()
     page.get_by_role("button", name="Write “\u2068one\u2069”").click()
     assert after(page) == "the one woman laughs ."
-    assert server.asked[0]["interventions"] == [{"kind": "force", "step": 1, "piece": "one"}]
+    assert server.asked[0]["interventions"] == [{"kind": "force", "step": 1, "token": "one"}]
     page.locator(".words button").nth(3).click()
     page.get_by_role("button", name="Look only at “\u2068die\u2069”").click()
     page.get_by_text("word 4: look only at").wait_for()

@@ -130,14 +130,14 @@ def test_long_sources_and_recipes_that_differ_are_told(run: Shell, models: Train
     shutil.copytree(models.attention, model)
     recipe = model / "config.yaml"
     content = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    content["data"] |= {"columns": [2, 1], "max_pieces": 3}
+    content["data"] |= {"columns": [2, 1], "max_tokens": 3}
     recipe.write_text(yaml.safe_dump(content), encoding="utf-8")
     table.write_text("the man\tder mann\nthe old man laughs\tder alte mann lacht\n", encoding="utf-8")
     quick = ("--beam", 1, "--bootstrap", 0)
     answer = run("evaluate", model, table, *quick)
     assert answer.status == 0
     assert "warning: " in answer.err
-    assert "1 source of more pieces than training had (data.max_pieces)" in answer.err
+    assert "1 source of more tokens than training had (data.max_tokens)" in answer.err
     both = ("compare", models.attention, model, "--test", table, "--trials", 5, *quick)
     check_refused(run(*both), "attention reads the usual columns", "model reads 2 and 1", "--columns")
     answer = run(*both, "--columns", 2, 1)

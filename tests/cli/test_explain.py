@@ -47,13 +47,13 @@ def test_the_numbers_are_those_of_the_model(run: Shell, models: Trained) -> None
         assert step.scores is not None
         lines = part.splitlines()
         for place in step.weights.argsort()[::-1][:3]:
-            shown = f"{place + 1} {trace.translation.source_pieces[place]}"
+            shown = f"{place + 1} {trace.translation.source_tokens[place]}"
             line = next(line for line in lines if line.split()[:2] == shown.split())
             assert f"{step.scores[place]:.3f}" in line
             assert f"{step.weights[place]:.4f}" in line
         for candidate in step.candidates:
             assert any(
-                line.split()[:2] == [candidate.piece, f"{candidate.probability:.4f}"] for line in lines
+                line.split()[:2] == [candidate.token, f"{candidate.probability:.4f}"] for line in lines
             )
 
 

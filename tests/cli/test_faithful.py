@@ -44,7 +44,7 @@ def test_a_source_alone_and_a_table(run: Shell, models: Trained, tmp_path: Path)
     table = tmp_path / "pairs.tsv"
     table.write_text("das kind lacht .\tthe child laughs .\n", encoding="utf-8")
     pairs = json.loads(run("explain", models.attention, "--faithful", table, *few).out)
-    assert (pairs["forced"], pairs["num_pieces"]) == ("references", 4)
+    assert (pairs["forced"], pairs["num_tokens"]) == ("references", 4)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from regard.config import load
+from regard.recipe_file import load
 from tests.cli.shell import Shell, check_refused
 from tests.trained import SMALL, Trained
 
@@ -30,8 +30,8 @@ def test_what_is_prepared_is_trained_on(run: Shell, models: Trained, tmp_path: P
     saved = load(tmp_path / "run" / "config.yaml")
     assert saved.data.train == [str(file) for file in packed]
     assert saved.tokeniser.kind == "words"
-    again = run("train", *MODEL, *prepared, "--data.max_pieces", 9, "--out", tmp_path / "other")
-    check_refused(again, "--data.max_pieces: settled by the prepared data")
+    again = run("train", *MODEL, *prepared, "--data.max_tokens", 9, "--out", tmp_path / "other")
+    check_refused(again, "--data.max_tokens: settled by the prepared data")
     assert not (tmp_path / "other").exists()
 
 

@@ -30,12 +30,12 @@ def test_a_line_for_a_pair(run: Shell, models: Trained, files: tuple[Path, Path]
     scored = regard.load(models.attention).score([p.source for p in PAIRS], [p.target for p in PAIRS])
     assert answer.status == 0
     for line, one in zip(answer.out.splitlines(), scored, strict=True):
-        figures = [one.log_probability, one.per_piece, one.perplexity]
+        figures = [one.log_probability, one.per_token, one.perplexity]
         assert list(map(float, line.split("\t"))) == pytest.approx(figures, abs=1e-4, rel=1e-4)
-    total, pieces = sum(one.log_probability for one in scored), sum(len(one.pieces) for one in scored)
+    total, tokens = sum(one.log_probability for one in scored), sum(len(one.tokens) for one in scored)
     words = answer.err.split()
-    assert words[:4] == ["5", "pairs,", str(pieces), "pieces:"]
-    assert float(words[-1]) == pytest.approx(math.exp(-total / pieces), rel=1e-3)
+    assert words[:4] == ["5", "pairs,", str(tokens), "tokens:"]
+    assert float(words[-1]) == pytest.approx(math.exp(-total / tokens), rel=1e-3)
 
 
 def test_jsonl_and_tsv_input(run: Shell, models: Trained, tmp_path: Path) -> None:
@@ -46,10 +46,10 @@ def test_jsonl_and_tsv_input(run: Shell, models: Trained, tmp_path: Path) -> Non
     assert (answer.status, answer.out) == (0, "")
     first, second = map(json.loads, out.read_text(encoding="utf-8").splitlines())
     assert (first["source"], first["target"]) == (PAIRS[0].source, PAIRS[0].target)
-    assert first["pieces"] == [*PAIRS[0].target.split(), "</s>"]
+    assert first["tokens"] == [*PAIRS[0].target.split(), "</s>"]
     assert sum(first["log_probabilities"]) == pytest.approx(first["log_probability"])
-    assert first["perplexity"] == pytest.approx(math.exp(-first["per_piece"]))
-    assert (second["pieces"], second["log_probability"], second["perplexity"]) == ([], 0, None)
+    assert first["perplexity"] == pytest.approx(math.exp(-first["per_token"]))
+    assert (second["tokens"], second["log_probability"], second["perplexity"]) == ([], 0, None)
 
 
 def test_tables_are_read_by_the_columns_asked_for(run: Shell, models: Trained, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_it_says_where_and_stops_with_one_line(models: Trained, number: signal.S
         first = process.stderr.readline()
         assert first.startswith("serving at http://127.0.0.1:"), first
         answer = httpx.post(f"{first.split()[2]}/v1/translate", json={"text": "die frau lacht ."}, timeout=60)
-        assert answer.json()["translations"][0]["pieces"]
+        assert answer.json()["translations"][0]["tokens"]
         process.send_signal(number)
         assert process.wait(60) == 0
         assert process.stderr.read() == "stopped\n"

@@ -17,7 +17,7 @@ QUICK = (
     *("--threads", 1, "--quiet"),
 )
 VERBS = ["walk", "talk", "play", "look", "jump", "turn", "open", "call", "help", "work"]
-FORMS = {"V;PST": "ed", "V;PRS;3;SG": "s", "V;V.PTCP;PRS": "ing"}
+BACKENDS = {"V;PST": "ed", "V;PRS;3;SG": "s", "V;V.PTCP;PRS": "ing"}
 
 
 def write(path: Path, lines: list[str]) -> Path:
@@ -32,7 +32,7 @@ def words_and_sounds(number: int) -> list[str]:
 
 
 def forms() -> list[str]:
-    return [f"{verb}\t{verb}{ending}\t{features}" for verb in VERBS for features, ending in FORMS.items()]
+    return [f"{verb}\t{verb}{ending}\t{features}" for verb in VERBS for features, ending in BACKENDS.items()]
 
 
 def figures(run: Shell, model: Path, test: Path) -> dict[str, dict[str, float]]:
@@ -67,7 +67,7 @@ def test_a_lemma_with_features_becomes_a_form(run: Shell, tmp_path: Path) -> Non
     assert run("evaluate", model, test, "--beam", 1, "--bootstrap", 0, "--report", page).status == 0
     assert "V.PTCP" in page.read_text(encoding="utf-8")
     done = run("translate", model, "--format", "jsonl", stdin=b"walk\tV;PST\n")
-    assert json.loads(done.out)["source_pieces"] == [*"walk", "V", "PST", "</s>"]
+    assert json.loads(done.out)["source_tokens"] == [*"walk", "V", "PST", "</s>"]
     refused = run("translate", model, stdin=b"walk\n")
     assert refused.status == 2
     assert "with no tab" in refused.err
@@ -108,7 +108,7 @@ def test_inflection_is_learnt(run: Shell, tmp_path: Path) -> None:
         for b in ("a", "ea", "oo", "i")
         for c in ("ll", "rt", "mp", "nk", "st")
     ]
-    lines = [f"{s}\t{s}{ending}\t{features}" for s in stems for features, ending in FORMS.items()]
+    lines = [f"{s}\t{s}{ending}\t{features}" for s in stems for features, ending in BACKENDS.items()]
     held_out, rest = lines[::9], [line for place, line in enumerate(lines) if place % 9]
     train, test = write(tmp_path / "train.tsv", rest), write(tmp_path / "test.tsv", held_out)
     small = ("--training.epochs", 12, "--model.encoder.hidden_size", 64, "--model.decoder.hidden_size", 64)

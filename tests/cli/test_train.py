@@ -15,7 +15,7 @@ import pytest
 import regard
 from regard.checkpoint import load_config
 from regard.cli.train import split_overrides
-from regard.config import load
+from regard.recipe_file import load
 from tests.cli.shell import Shell, check_refused
 from tests.trained import SMALL, Trained
 from tests.training.test_experiment import parameters

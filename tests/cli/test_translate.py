@@ -69,8 +69,8 @@ def test_jsonl_holds_everything(run: Shell, models: Trained) -> None:
     for record, one in zip(records, found, strict=True):
         assert (record["source"], record["text"]) == (one.source, one.text)
         assert record["log_probability"] == pytest.approx(one.log_probability)
-        assert record["pieces"] == list(one.pieces)
-        assert record["source_pieces"] == list(one.source_pieces)
+        assert record["tokens"] == list(one.tokens)
+        assert record["source_tokens"] == list(one.source_tokens)
         if one.attention is not None:
             for row, weights in zip(record["attention"], one.attention, strict=True):
                 assert row == pytest.approx(weights.tolist(), abs=1e-6)
@@ -84,7 +84,7 @@ def test_a_fixed_vector_model_writes_no_attention(run: Shell, models: Trained) -
     answer = run("translate", models.fixed_vector, "--format", "jsonl", stdin=(SENTENCES[0] + "\n").encode())
     record = json.loads(answer.out)
     assert record["attention"] is None
-    assert record["pieces"]
+    assert record["tokens"]
 
 
 def test_the_best_stand_between_tabs(run: Shell, models: Trained) -> None:
@@ -190,7 +190,7 @@ def test_what_is_too_long_is_named(run: Shell, models: Trained) -> None:
     assert answer.status == 0
     assert answer.out.count("\n") == 3
     assert answer.err.startswith(
-        "regard translate: standard input, line 3: a sentence of 60 pieces, longer than the 30"
+        "regard translate: standard input, line 3: a sentence of 60 tokens, longer than the 30"
     )
     assert run("translate", models.attention, stdin=stdin).err == ""
 

@@ -12,7 +12,7 @@ from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.decoders import BRIDGES
 from regard.model import Seq2Seq
-from regard.records import Batch
+from regard.records.tensors import Batch
 from tests.small import (
     ATTENTIVE,
     COMBINATIONS,

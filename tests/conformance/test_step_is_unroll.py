@@ -8,7 +8,7 @@ from torch import Tensor
 
 from regard.attention import SCORES
 from regard.model import Seq2Seq
-from regard.records import Batch, Memory
+from regard.records.tensors import Batch, Memory
 from regard.recurrent import CELLS
 from tests.attention.sequential import RepellingScore
 from tests.small import ATTENTIVE, COMBINATIONS, WAYS, random_batch, small_way
@@ -19,8 +19,8 @@ TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5}  # absolute and relativ
 def stepped(model: Seq2Seq, batch: Batch, memory: Memory) -> tuple[Tensor, Tensor | None]:
     """What `unroll` gives, by `step` alone."""
     state, combined, weights = model.decoder.start(memory), [], []
-    for pieces in batch.previous.unbind(1):
-        step = model.decoder.step(pieces, state, memory)
+    for tokens in batch.previous.unbind(1):
+        step = model.decoder.step(tokens, state, memory)
         state = step.state
         combined.append(step.combined)
         if step.attention is not None:

@@ -97,5 +97,5 @@ def test_sorted_batches_hold_every_row_once_the_longest_first(lengths: list[int]
 
 
 def test_long_rows_are_decoded_fewer_at_a_time() -> None:
-    batches = sorted_batches([10, 40, 100, 40, 7], batch_size=4, max_pieces=80)
+    batches = sorted_batches([10, 40, 100, 40, 7], batch_size=4, max_tokens=80)
     assert [batch.tolist() for batch in batches] == [[2], [1, 3], [0, 4]]

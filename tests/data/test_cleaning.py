@@ -8,7 +8,7 @@ import pytest
 
 from regard.data.cleaning import Cleaner
 from regard.errors import ConfigError
-from regard.records import Pair
+from regard.records.text import Pair
 
 
 def left_out(pairs: list[tuple[str, str]], **rules: Any) -> tuple[list[Pair], dict[str, int]]:

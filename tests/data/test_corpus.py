@@ -14,15 +14,15 @@ from regard.data import corpus as corpus_module
 from regard.data.corpus import Corpus
 from regard.data.tokeniser import Tokeniser
 from regard.errors import DataError
-from regard.records import END, PAD, UNKNOWN, Pair
+from regard.records.text import END, PAD, UNKNOWN, Pair
 
 # ids in order of frequency: a 4, b 5, c 6
 LETTERS = Tokeniser.train(["aaabbc"], TokeniserConfig(kind="characters"))
 A, B, C = 4, 5, 6
 
 
-def encode(pairs: list[tuple[str, str]], max_pieces: int = 10) -> Corpus:
-    return Corpus.encode((Pair(*pair) for pair in pairs), LETTERS, LETTERS, max_pieces)
+def encode(pairs: list[tuple[str, str]], max_tokens: int = 10) -> Corpus:
+    return Corpus.encode((Pair(*pair) for pair in pairs), LETTERS, LETTERS, max_tokens)
 
 
 def test_a_batch_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_pairs_left_out_are_counted_by_reason() -> None:
 
 
 def test_a_corpus_without_a_pair_is_refused() -> None:
-    with pytest.raises(DataError, match="1 had an empty side, 1 were longer than 2 pieces"):
+    with pytest.raises(DataError, match="1 had an empty side, 1 were longer than 2 tokens"):
         encode([("", "a"), ("aaa", "a")], 2)
     with pytest.raises(DataError, match="no sentence pair"):
         encode([])

@@ -15,7 +15,7 @@ import pytest
 from regard.data.grammar import HELD_OUT, derivation, generate, lexicon, lexicon_size, split_of
 from regard.data.grammar.derivation import Derivation
 from regard.errors import DataError
-from regard.records import Pair
+from regard.records.text import Pair
 
 FINGERPRINT = """
 import hashlib

@@ -22,10 +22,10 @@ CHARACTERS = TokeniserConfig(kind="characters")
         (CHARACTERS, ["abba"], ["cab", "ac d"], ["c", "▁", "d"]),
     ],
 )
-def test_new_pieces_come_at_the_end_the_most_frequent_first(config, known, new, added, tmp_path: Path):
+def test_new_tokens_come_at_the_end_the_most_frequent_first(config, known, new, added, tmp_path: Path):
     old = Tokeniser.train(known, config)
     grown = old.grown(new)
-    assert grown.pieces(range(len(grown))) == old.pieces(range(len(old))) + added
+    assert grown.tokens(range(len(grown))) == old.tokens(range(len(old))) + added
     for text in known:
         assert grown.encode(text) == old.encode(text)
     for text in new:
@@ -34,11 +34,11 @@ def test_new_pieces_come_at_the_end_the_most_frequent_first(config, known, new, 
     assert Tokeniser.load(tmp_path / "grown.json").encode(new[0]) == grown.encode(new[0])
 
 
-def test_rare_pieces_stay_unknown_and_no_more_than_size_are_added():
+def test_rare_tokens_stay_unknown_and_no_more_than_size_are_added():
     config = replace(WORDS, min_frequency=2, size=6)
     old = Tokeniser.train(["a a"], config)
     grown = old.grown(["b b c d d e e f f g g h h i i j j"])
-    assert grown.pieces(range(len(old), len(grown))) == ["b", "d", "e", "f", "g", "h"]
+    assert grown.tokens(range(len(old), len(grown))) == ["b", "d", "e", "f", "g", "h"]
 
 
 def test_nothing_new_changes_nothing():

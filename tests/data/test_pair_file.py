@@ -7,7 +7,7 @@ import pytest
 
 from regard.data import pair_file
 from regard.data.pair_file import PairFile
-from regard.records import Pair
+from regard.records.text import Pair
 
 
 def test_pairs_are_given_as_often_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

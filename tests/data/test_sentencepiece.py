@@ -1,4 +1,4 @@
-"""Models of sentencepiece give the same pieces here as there."""
+"""Models of sentencepiece give the same tokens here as there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regard.config import TokeniserConfig
 from regard.data.grammar import generate
 from regard.data.tokeniser import Tokeniser
 from regard.errors import ConfigError, DataError
-from regard.records import SPECIALS, UNKNOWN
+from regard.records.text import SPECIALS, UNKNOWN
 
 SENTENCES = [text for pair in generate(400, 1) for text in (pair.source, pair.target)]
 ODD = ["", "  ", " a  b ", "▁", "▁a", "a ▁ b", "a▁", "<0x41>", "</s> <s> <unk>", "e\u0301", "ﬁ ½ ㌀", "中文 עברית",
@@ -58,13 +58,13 @@ def texts() -> list[str]:
     ],
     ids=["nmt_nfkc", "identity", "nfkc_cf", "no prefix", "other ids"],
 )
-def test_pieces_agree(tmp_path: Path, kind: str, options: dict[str, object]) -> None:
+def test_tokens_agree(tmp_path: Path, kind: str, options: dict[str, object]) -> None:
     model = trained(model_type=kind, **options)
     theirs, ours = sentencepiece.SentencePieceProcessor(model_proto=model), read(tmp_path, model)
     own = [i for i in range(len(theirs)) if not theirs.is_control(i) and not theirs.is_unknown(i)]
     own = [i for i in own if theirs.id_to_piece(i) != "<0x0A>"]  # a text here is one line
     new_id = {old: len(SPECIALS) + place for place, old in enumerate(own)} | {theirs.unk_id(): UNKNOWN}
-    assert ours.pieces(range(4, len(ours))) == [theirs.id_to_piece(i) for i in own]
+    assert ours.tokens(range(4, len(ours))) == [theirs.id_to_piece(i) for i in own]
     for text in texts():
         assert ours.encode(text) == [new_id[i] for i in theirs.encode(text)], text
         if UNKNOWN not in ours.encode(text):
@@ -75,8 +75,8 @@ def test_symbols_defined_by_the_user_win_over_spelling(tmp_path: Path) -> None:
     model = trained(model_type="unigram", user_defined_symbols="<sep>,XY")
     theirs, ours = sentencepiece.SentencePieceProcessor(model_proto=model), read(tmp_path, model)
     for text in ("die <sep> frau", "die<sep>frau XYX"):
-        pieces = [p if theirs.piece_to_id(p) else "<unk>" for p in theirs.encode(text, out_type=str)]
-        assert ours.pieces(ours.encode(text)) == pieces
+        tokens = [p if theirs.piece_to_id(p) else "<unk>" for p in theirs.encode(text, out_type=str)]
+        assert ours.tokens(ours.encode(text)) == tokens
 
 
 def test_the_saved_tokeniser_needs_neither_file_nor_library(

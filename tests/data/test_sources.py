@@ -15,7 +15,7 @@ import pytest
 
 from regard.data.sources import open_sources, read_pairs
 from regard.errors import ConfigError, DataError
-from regard.records import Pair
+from regard.records.text import Pair
 
 PAIRS = [Pair("ja", "yes"), Pair("größe", "size"), Pair("", "empty")]
 TSV = "".join(f"{pair.source}\t{pair.target}\tmore\n" for pair in PAIRS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from regard.data.sources import read_pairs
 from regard.data.text import count_lines, read_lines
 from regard.errors import DataError
-from regard.records import Pair
+from regard.records.text import Pair
 
 
 def write(path: Path, content: str | bytes) -> Path:

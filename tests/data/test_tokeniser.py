@@ -15,7 +15,7 @@ from regard.data import tokeniser as module
 from regard.data.grammar import generate
 from regard.data.tokeniser import Tokeniser, target_config
 from regard.errors import ConfigError, DataError, ModelError
-from regard.records import END, PAD, SPECIALS, START, UNKNOWN
+from regard.records.text import END, PAD, SPECIALS, START, UNKNOWN
 
 KINDS = ["words", "characters", "bpe", "unigram"]
 TEXTS = [
@@ -50,15 +50,15 @@ EXACT = [*BPE_FORMS, UNIGRAM, train("unigram", normalise="NFD", lowercase=True)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_first_pieces_are_the_specials(kind: str) -> None:
-    assert train(kind).pieces(range(4)) == list(SPECIALS)
+def test_the_first_tokens_are_the_specials(kind: str) -> None:
+    assert train(kind).tokens(range(4)) == list(SPECIALS)
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_what_has_no_space_for_long_is_learnt_from_in_parts(kind: str) -> None:
     endless = "x" * 5000
     learnt = train(kind, [*TEXTS, endless])
-    assert max(len(piece.strip()) for piece in learnt.spellings()) <= 1000
+    assert max(len(token.strip()) for token in learnt.spellings()) <= 1000
     assert learnt.decode(learnt.encode(endless)) == endless
 
 
@@ -137,28 +137,28 @@ def test_typed_specials_are_plain_text(kind: str) -> None:
 
 def test_bpe_learns_joins_but_never_one_that_looks_like_a_special_or_a_byte() -> None:
     bpe = train("bpe", ["<pad> </s> <0x41> <0xE4> essen"] * 50, size=1000)
-    assert bpe.pieces(bpe.encode("essen")) == ["▁essen"]
-    assert bpe.pieces(bpe.encode("<0x41>")) == ["▁", "<", "0x41", ">"]
+    assert bpe.tokens(bpe.encode("essen")) == ["▁essen"]
+    assert bpe.tokens(bpe.encode("<0x41>")) == ["▁", "<", "0x41", ">"]
 
 
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
-def test_no_piece_joins_letters_with_signs(kind: str) -> None:
+def test_no_token_joins_letters_with_signs(kind: str) -> None:
     made = train(kind, ["dog. (dog) don't dog-dog, 3.5"] * 50, size=1000)
     if kind == "bpe":
-        assert made.pieces(made.encode("dog. (dog)")) == ["▁dog", ".", "▁(", "dog", ")"]
-    for piece in made.pieces(made.encode("dog. (dog) don't dog-dog, 3.5")):
-        letters = piece.lstrip("▁'")
+        assert made.tokens(made.encode("dog. (dog)")) == ["▁dog", ".", "▁(", "dog", ")"]
+    for token in made.tokens(made.encode("dog. (dog) don't dog-dog, 3.5")):
+        letters = token.lstrip("▁'")
         assert letters.isalnum() or len(letters) <= 1
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe", "unigram"])
-def test_a_piece_is_found_as_it_is_shown(kind: str) -> None:
+def test_a_token_is_found_as_it_is_shown(kind: str) -> None:
     tokeniser = train(kind)
-    shown = tokeniser.pieces(range(len(tokeniser)))
-    for i, piece in enumerate(shown):
-        assert tokeniser.id_of(piece) == shown.index(piece) <= i
+    shown = tokeniser.tokens(range(len(tokeniser)))
+    for i, token in enumerate(shown):
+        assert tokeniser.id_of(token) == shown.index(token) <= i
     assert [tokeniser.id_of(special) for special in SPECIALS] == [PAD, UNKNOWN, START, END]
-    assert tokeniser.id_of("no such piece") is None
+    assert tokeniser.id_of("no such token") is None
 
 
 def test_unknown_words_and_characters() -> None:
@@ -166,7 +166,7 @@ def test_unknown_words_and_characters() -> None:
     assert words.encode("a b c") == [4, UNKNOWN, UNKNOWN]
     assert words.decode(words.encode("a b")) == "a <unk>"
     assert characters.encode("abcc") == [4, 5, UNKNOWN, UNKNOWN]
-    assert BPE.pieces(BPE.encode("ж")) == ["▁", "<0xD0>", "<0xB6>"]  # U+0436 in UTF-8
+    assert BPE.tokens(BPE.encode("ж")) == ["▁", "<0xD0>", "<0xB6>"]  # U+0436 in UTF-8
 
 
 def test_specials_are_left_out_of_the_text() -> None:
@@ -179,22 +179,22 @@ def test_specials_are_left_out_of_the_text() -> None:
 
 def test_vocabulary_is_the_most_frequent_first() -> None:
     words = train("words", ["b a c", "c a", "c d"], size=7)
-    assert words.pieces(range(len(words))) == [*SPECIALS, "c", "a", "b"]
-    assert train("words", ["b a c", "c a", "c d"], min_frequency=2).pieces(range(4, 6)) == ["c", "a"]
-    assert train("characters", ["ab b"]).pieces(range(4, 7)) == ["b", "▁", "a"]
+    assert words.tokens(range(len(words))) == [*SPECIALS, "c", "a", "b"]
+    assert train("words", ["b a c", "c a", "c d"], min_frequency=2).tokens(range(4, 6)) == ["c", "a"]
+    assert train("characters", ["ab b"]).tokens(range(4, 7)) == ["b", "▁", "a"]
 
 
 def test_bpe_never_exceeds_its_size_and_keeps_the_frequent_characters() -> None:
     texts = [character * (i + 1) for i, character in enumerate("abcdefghijklmnop")]
     bpe = train("bpe", texts, size=4 + 250 + 1 + 5)
     assert len(bpe) == 260
-    assert sorted(bpe.pieces(range(254, 260))) == ["l", "m", "n", "o", "p", "▁"]
+    assert sorted(bpe.tokens(range(254, 260))) == ["l", "m", "n", "o", "p", "▁"]
 
 
 def test_bpe_joins_the_most_frequent_neighbours_first() -> None:
     # by hand: "ab" stands 9 times, "▁c" 3 times; "▁ab" stands 6 times once ab is joined
     bpe = train("bpe", ["abab abab abab", "ab ab ab", "c c c"], size=254 + 4 + 2)
-    assert bpe.pieces(range(258, 260)) == ["ab", "▁ab"]
+    assert bpe.tokens(range(258, 260)) == ["ab", "▁ab"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -228,17 +228,17 @@ def test_words_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyP
     assert len(tokeniser._words._ids) <= 7
 
 
-def test_words_of_pieces_by_hand() -> None:
+def test_words_of_tokens_by_hand() -> None:
     words, characters = train("words"), train("characters")
     assert words.word_of([*words.encode("die neue frau"), END, PAD]) == [0, 1, 2, -1, -1]
     assert characters.word_of([START, *characters.encode(" da  lacht"), END]) == [
         -1, -1, 0, 0, -1, -1, 1, 1, 1, 1, 1, -1,
     ]  # fmt: skip
-    assert BPE.pieces(BPE.encode("ж frau <")) == [
+    assert BPE.tokens(BPE.encode("ж frau <")) == [
         "▁",
         "<0xD0>",
         "<0xB6>",
-        *BPE.pieces(BPE.encode("frau")),
+        *BPE.tokens(BPE.encode("frau")),
         "▁",
         "<",
     ]
@@ -247,7 +247,7 @@ def test_words_of_pieces_by_hand() -> None:
 
 
 @given(text=hard_texts)
-def test_the_pieces_of_a_word_spell_it(text: str) -> None:
+def test_the_tokens_of_a_word_spell_it(text: str) -> None:
     for tokeniser in (BPE, UNIGRAM, train("characters", [text]), train("words", [text])):
         ids = tokeniser.encode(text)
         places = tokeniser.word_of(ids)
@@ -268,7 +268,7 @@ def test_saved_and_loaded_it_behaves_the_same(kind: str, tmp_path: Path) -> None
     for text in [*TEXTS, *HARD_PARTS, "quite new"]:
         ids = tokeniser.encode(text)
         assert loaded.encode(text) == ids
-        assert loaded.pieces(ids) == tokeniser.pieces(ids)
+        assert loaded.tokens(ids) == tokeniser.tokens(ids)
         assert loaded.decode(ids) == tokeniser.decode(ids)
         assert loaded.normalise(text) == tokeniser.normalise(text)
         assert loaded.word_of(ids) == tokeniser.word_of(ids)
@@ -302,7 +302,7 @@ from regard.data.tokeniser import Tokeniser
 texts = [chr(0x4E00 + i % 997) + chr(0x5E00 + i % 89) + " " + chr(0x4E00 + i % 7) for i in range(2000)]
 kinds = ("words", "characters", "bpe", "unigram")
 made = [Tokeniser.train(iter(texts), TokeniserConfig(kind=kind, size=600)) for kind in kinds]
-vocabularies = [tokeniser.pieces(range(len(tokeniser))) for tokeniser in made]
+vocabularies = [tokeniser.tokens(range(len(tokeniser))) for tokeniser in made]
 """
 
 
@@ -334,9 +334,9 @@ def test_unigram_cuts_a_word_in_the_likeliest_way() -> None:
         return reached[-1]
 
     for word in {word for sentence in sentences for word in sentence.split()}:
-        pieces = [piece.replace("▁", " ") for piece in unigram.pieces(unigram.encode(word))]
-        assert "".join(pieces) == f" {word}"
-        assert sum(scores[piece] for piece in pieces) == pytest.approx(best(f" {word}"))
+        tokens = [token.replace("▁", " ") for token in unigram.tokens(unigram.encode(word))]
+        assert "".join(tokens) == f" {word}"
+        assert sum(scores[token] for token in tokens) == pytest.approx(best(f" {word}"))
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["  "], ["a"]])
@@ -346,17 +346,17 @@ def test_there_may_be_next_to_nothing_to_learn(texts: list[str]) -> None:
         assert tokeniser.decode(tokeniser.encode("a")) in ("a", "<unk>")
 
 
-def test_rare_characters_have_no_piece_of_their_own_where_there_is_no_room() -> None:
+def test_rare_characters_have_no_token_of_their_own_where_there_is_no_room() -> None:
     texts = [character * (i + 1) for i, character in enumerate("abcdefghijklmnop")]
     unigram = train("unigram", texts, size=4 + 250 + 1 + 5)
-    assert sorted(set(unigram.pieces(range(254, 260))) & set("abcdefghijklmnop")) == ["l", "m", "n", "o", "p"]
+    assert sorted(set(unigram.tokens(range(254, 260))) & set("abcdefghijklmnop")) == ["l", "m", "n", "o", "p"]
     assert unigram.decode(unigram.encode("abc")) == "abc"
 
 
 def test_syllables_are_taken_apart_and_composed_again() -> None:
     characters = train("characters", ["한국 é"], normalise="NFD")
-    assert characters.pieces(characters.encode("한국")) == ["ㅎ", "ㅏ", "ㄴ", "ㄱ", "ㅜ", "ㄱ"]
-    assert characters.pieces(characters.encode("é")) == ["e", "◌\u0301"]
+    assert characters.tokens(characters.encode("한국")) == ["ㅎ", "ㅏ", "ㄴ", "ㄱ", "ㅜ", "ㄱ"]
+    assert characters.tokens(characters.encode("é")) == ["e", "◌\u0301"]
     for text in ("한국", unicodedata.normalize("NFD", "한국 é")):
         assert characters.decode(characters.encode(text)) == unicodedata.normalize("NFC", text)
 
@@ -372,10 +372,10 @@ def test_what_the_recipe_says_of_the_target() -> None:
         target_config(TokeniserConfig(shared=True, target_size=90))
 
 
-def test_features_are_pieces_of_their_own(tmp_path: Path) -> None:
+def test_features_are_tokens_of_their_own(tmp_path: Path) -> None:
     made = Tokeniser.train(["walk", "Pak"], TokeniserConfig("characters"), ["PST", "V", "P"])
     ids = made.encode("walk\tV;PST")
-    assert made.pieces(ids) == [*"walk", "V", "PST"]
+    assert made.tokens(ids) == [*"walk", "V", "PST"]
     assert made.encode("P\tP") == [*made.encode("P\t"), *made.encode("\tP")]
     assert made.encode("P\t") != made.encode("\tP")  # the letter is not the feature
     assert made.word_of([*ids, END]) == [0, 0, 0, 0, 1, 2, -1]
@@ -426,7 +426,7 @@ def test_words_are_spelt_with_the_space_before_them(text: str) -> None:
         ({"lowercase": True}, "tokeniser.lowercase is False and True"),
         ({"normalise": "NFD"}, "tokeniser.normalise is NFC and NFD"),
         ({"kind": "characters"}, "tokeniser.kind is words and characters"),
-        ({"size": 9}, " and 9 pieces"),
+        ({"size": 9}, " and 9 tokens"),
     ],
 )
 def test_a_difference_is_named(settings: dict, expected: str) -> None:
@@ -435,9 +435,9 @@ def test_a_difference_is_named(settings: dict, expected: str) -> None:
     assert bool(found) == bool(expected)
 
 
-def test_a_difference_of_pieces_is_named() -> None:
+def test_a_difference_of_tokens_is_named() -> None:
     one, other = train("words", ["a a b"]), train("words", ["a a c"])
-    assert one.difference(other) == "piece 5 is 'b' and 'c'"
+    assert one.difference(other) == "token 5 is 'b' and 'c'"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,4 +1,4 @@
-"""Which words or characters pieces make up, worked out by hand."""
+"""Which words or characters tokens make up, worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from regard.config import TokeniserConfig
 from regard.data import Tokeniser
 from regard.data.words import typed_units, words_of, written_units
-from regard.records import END, UNKNOWN
+from regard.records.text import END, UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from regard.records import END, UNKNOWN
         ("NFKC", "ﬁx", False, ["f", "i", "x"]),  # no longer in their places
     ],
 )
-def test_every_character_piece_has_what_was_typed(
+def test_every_character_token_has_what_was_typed(
     form: str, text: str, apart: bool, units: list[str]
 ) -> None:
     tokeniser = Tokeniser.train(["a"], TokeniserConfig(kind="characters", normalise=form, lowercase=True))
@@ -45,12 +45,12 @@ def test_features_follow_what_was_typed(kind: str, units: list[str]) -> None:
     assert found.places == (*range(len(units) + 2), -1)
 
 
-def test_written_pieces_are_told_from_what_they_look_like_together() -> None:
+def test_written_tokens_are_told_from_what_they_look_like_together() -> None:
     tokeniser = Tokeniser.train(
         [unicodedata.normalize("NFD", "éàùî")], TokeniserConfig(kind="characters", normalise="NFD")
     )
     ids = [*tokeniser.encode("éàùî"), UNKNOWN]
-    text = tokeniser.decode(ids)  # as many characters as pieces, by chance
+    text = tokeniser.decode(ids)  # as many characters as tokens, by chance
     assert len(text) == len(ids)
     assert [*written_units(tokeniser, text, ids).texts] == [*unicodedata.normalize("NFD", "éàùî"), "<unk>"]
 

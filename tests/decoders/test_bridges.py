@@ -8,7 +8,7 @@ import torch
 from regard.decoders import BRIDGES, Bridge, CopyBridge, DenseBridge, MeanBridge, ZeroBridge
 from regard.encoders import GNMTEncoder, RecurrentEncoder
 from regard.errors import ConfigError
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import CELLS, Cell, Dropout, GRUCell, LSTMCell
 
 LENGTHS = [5, 1, 3]

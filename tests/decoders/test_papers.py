@@ -11,7 +11,7 @@ from torch import nn
 
 from regard.decoders import BahdanauDecoder, Decoder, GNMTDecoder, LuongDecoder, PlainDecoder
 from regard.model import Seq2Seq
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import Cell
 from tests.small import random_batch, small_model
 
@@ -59,7 +59,7 @@ def maxout(readout: nn.Module, s: Array, y: Array, c: Array) -> Array:
 
 
 def setting(*names: str, **options: object) -> tuple[Seq2Seq, Memory, list[int]]:
-    """A model in float64, the memory of one sentence, and the pieces before each of its target's."""
+    """A model in float64, the memory of one sentence, and the tokens before each of its target's."""
     model = small_model(*names, **options).double()
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.5)
@@ -88,8 +88,8 @@ def test_bahdanau() -> None:
     assert isinstance(decoder, BahdanauDecoder)
     values, score = number(memory.values[0]), decoder.attention.score
     s, expected, looks = start_of(decoder, memory)("layer0.hidden"), [], []
-    for piece in previous:
-        y = number(decoder.embedding.weight[piece])
+    for token in previous:
+        y = number(decoder.embedding.weight[token])
         e = [
             number(score.v) @ np.tanh(linear(score.W, s) + linear(score.U, h))  # type: ignore[arg-type]
             for h in values
@@ -113,8 +113,8 @@ def test_luong(input_feeding: bool) -> None:
     states = [(start(f"layer{layer}.hidden"), start(f"layer{layer}.cell")) for layer in range(2)]
     fed, expected, looks = np.zeros(6), [], []
     below, above = decoder.stack.cells
-    for piece in previous:
-        inputs = linear(below.project, number(decoder.embedding.weight[piece]))
+    for token in previous:
+        inputs = linear(below.project, number(decoder.embedding.weight[token]))
         if decoder.feed is not None:
             inputs = inputs + linear(decoder.feed, fed)  # h̃_{t-1}
         states[0] = lstm(below, inputs, states[0])
@@ -142,8 +142,8 @@ def test_gnmt(query: str) -> None:
         states[layer] = lstm(cells[layer], inputs, states[layer])
         return states[layer][0]
 
-    for piece in previous:
-        y = number(decoder.embedding.weight[piece])
+    for token in previous:
+        y = number(decoder.embedding.weight[token])
         if query == "previous":
             weights, context = dot_attention(values, states[0][0])
             bottom = move(0, y)
@@ -165,8 +165,8 @@ def test_sutskever() -> None:
     assert isinstance(decoder, PlainDecoder)
     start, (cell,) = start_of(decoder, memory), decoder.stack.cells
     state, expected = (start("layer0.hidden"), start("layer0.cell")), []
-    for piece in previous:
-        state = lstm(cell, linear(cell.project, number(decoder.embedding.weight[piece])), state)
+    for token in previous:
+        state = lstm(cell, linear(cell.project, number(decoder.embedding.weight[token])), state)
         expected.append(state[0])
     combined, weights = unrolled(decoder, memory, previous)
     assert np.allclose(combined, expected)
@@ -179,8 +179,8 @@ def test_cho() -> None:
     assert isinstance(decoder, PlainDecoder)
     c, (cell,) = number(memory.final[0]), decoder.stack.cells
     h, expected = start_of(decoder, memory)("layer0.hidden"), []
-    for piece in previous:
-        y = number(decoder.embedding.weight[piece])
+    for token in previous:
+        y = number(decoder.embedding.weight[token])
         h = gru(cell, linear(cell.project, np.concatenate([y, c])), h)
         expected.append(maxout(decoder.readout, h, y, c))  # type: ignore[arg-type]
     assert np.allclose(unrolled(decoder, memory, previous)[0], expected)
@@ -194,8 +194,8 @@ def test_the_query_shown_is_the_query_asked(query: str) -> None:
         decoder = model.decoder
         assert decoder.attention is not None
         state = decoder.start(memory)
-        for piece in previous:
-            step = decoder.step(torch.tensor([piece]), state, memory)
+        for token in previous:
+            step = decoder.step(torch.tensor([token]), state, memory)
             asked = decoder.attention.step(decoder.query_of(state, step).unsqueeze(1), memory, {})
             assert step.attention is not None
             assert torch.allclose(asked.scores, step.attention.scores)

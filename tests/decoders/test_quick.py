@@ -9,7 +9,8 @@ from regard import kernels
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.model import ModelStepper, Seq2Seq
-from regard.records import END, START, DecoderState, Prediction
+from regard.records.tensors import DecoderState, Prediction
+from regard.records.text import END, START
 from regard.search import beam_search, greedy_search
 from tests.kernels.agreement import of_numba
 
@@ -42,7 +43,7 @@ def model_of(
 
 
 def stepper_of(model: Seq2Seq, sentences: int) -> ModelStepper:
-    """Over sentences of 5 and fewer pieces."""
+    """Over sentences of 5 and fewer tokens."""
     valid = torch.arange(5) < torch.tensor([5, 3, 2, 4, 5, 1])[:sentences].unsqueeze(1)
     return model.stepper(model.encode(torch.randint(4, VOCABULARY, (sentences, 5)), valid))
 
@@ -154,7 +155,7 @@ def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> Non
 
 @pytest.mark.parametrize("name", MODELS)
 @torch.inference_mode()
-def test_in_low_precision_it_goes_from_one_best_piece_to_the_next(name: str) -> None:
+def test_in_low_precision_it_goes_from_one_best_token_to_the_next(name: str) -> None:
     stepper = stepper_of(model_of(**MODELS[name]), 6)  # type: ignore[arg-type]
     stepper.model.head.bias[END] = 0.4
     tokens, state, limits = torch.full((6,), START), stepper.start(), [5, 3, 5, 4, 5, 1]
@@ -164,9 +165,9 @@ def test_in_low_precision_it_goes_from_one_best_piece_to_the_next(name: str) -> 
         for place in range(2):
             made = stepper.best(tokens, state, 2)
             whole = stepper.step(tokens, state).log_probabilities
-            torch.testing.assert_close(made.gains, whole.gather(1, made.pieces), atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(made.gains, whole.gather(1, made.tokens), atol=1e-5, rtol=1e-5)
             assert (made.gains[:, 0] >= made.gains[:, 1]).all()
-            tokens, state = made.pieces[:, 0], made.state
+            tokens, state = made.tokens[:, 0], made.state
             for row, run in enumerate(runs):
                 if place < len(run.ids):
                     assert run.ids[place] == tokens[row]

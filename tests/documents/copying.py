@@ -11,7 +11,7 @@ import numpy as np
 from regard.checkpoint import Tokenisers
 from regard.config import TokeniserConfig
 from regard.data import Tokeniser
-from regard.records import Translation, Words
+from regard.records.text import Translation, Words
 from regard.translator import Translator
 
 Order = Callable[[int], Sequence[int]]
@@ -26,14 +26,14 @@ class Copying:
     def __init__(
         self,
         order: Order = range,
-        max_pieces: int = 50,
+        max_tokens: int = 50,
         attends: bool = True,
         kind: str = "words",
         features: Sequence[str] = (),
     ) -> None:
         tokeniser = Tokeniser.train(["a b c"], TokeniserConfig(kind=kind), features)
         self.tokenisers = Tokenisers(tokeniser, tokeniser)
-        self.max_pieces = max_pieces
+        self.max_tokens = max_tokens
         self.asked: list[list[str]] = []
         self.how: dict[str, Any] = {}
         self._order, self._attends = order, attends
@@ -50,8 +50,10 @@ class Copying:
 
     def _one(self, text: str) -> Translation:
         found = moved(text, self._order(len(text.split())), self._attends)
-        unmet = tuple(term for word, term in self.how.get("glossary", {}).items() if word in text.split())
-        return replace(found, unmet=unmet)
+        missing_terms = tuple(
+            term for word, term in self.how.get("glossary", {}).items() if word in text.split()
+        )
+        return replace(found, missing_terms=missing_terms)
 
 
 def copying(*arguments: Any, **options: Any) -> Translator:
@@ -77,10 +79,10 @@ def attended(text: str, written: str, weights: np.ndarray | None) -> Translation
         text=written,
         log_probability=-float(len(target)),
         score=-1.0,
-        pieces=(*target, "</s>"),
+        tokens=(*target, "</s>"),
         attention=weights,
         source=text,
-        source_pieces=(*words, "</s>"),
+        source_tokens=(*words, "</s>"),
         words=Words(tuple(target), (*range(len(target)), -1)),
         source_words=Words(tuple(words), (*range(len(words)), -1)),
         log_probabilities=(-1.0,) * len(target) + (0.0,),

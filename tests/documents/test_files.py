@@ -189,10 +189,10 @@ def test_jsonl_has_every_sentence(translator: Translator) -> None:
     record = json.loads(target.getvalue())
     one = next(regard.translate_lines(translator, [line], num_best=2))
     assert record["source"] == line
-    assert record["pieces"] == list(one.pieces)
+    assert record["tokens"] == list(one.tokens)
     assert [part["text"] for part in record["sentences"]] == [part.text for part in one.sentences]
     assert len(record["sentences"]) == 2
-    assert [len(row) for row in record["attention"]] == [len(record["source_pieces"])] * len(record["pieces"])
+    assert [len(row) for row in record["attention"]] == [len(record["source_tokens"])] * len(record["tokens"])
     assert len(record["alternatives"]) == 1
 
 
@@ -231,9 +231,9 @@ def test_terms_that_were_not_written_are_told_and_recorded(
     assert told[10].startswith(f"{place[0]}, 3 more lines")
     assert len(told) == 11
     records = [json.loads(line) for line in place[1].read_text(encoding="utf-8").splitlines()]
-    assert {tuple(record["unmet"]) for record in records} == {("Ωmega",)}
+    assert {tuple(record["missing_terms"]) for record in records} == {("Ωmega",)}
     translate_file(translator, *place, form="jsonl")
-    assert "unmet" not in json.loads(place[1].read_text(encoding="utf-8").splitlines()[0])
+    assert "missing_terms" not in json.loads(place[1].read_text(encoding="utf-8").splitlines()[0])
 
 
 def test_a_file_has_one_prefix(translator: Translator, place: tuple[Path, Path]) -> None:

@@ -73,18 +73,18 @@ def test_a_document_keeps_its_lines() -> None:
 def test_long_sentences_are_cut_and_named() -> None:
     said: list[str] = []
     lines = ["kurz", "eins zwei drei, vier fünf sechs", "a b c"]
-    found = list(translate_lines(copying(max_pieces=3), lines, first_line=7, warn=said.append))
+    found = list(translate_lines(copying(max_tokens=3), lines, first_line=7, warn=said.append))
     assert [one.text for one in found] == [line.upper() for line in lines]
     assert [part.source for part in found[1].sentences] == ["eins zwei drei,", "vier fünf sechs"]
     assert len(said) == 1
-    assert said[0].startswith("line 8: a sentence of 6 pieces, longer than the 3")
+    assert said[0].startswith("line 8: a sentence of 6 tokens, longer than the 3")
     assert "in 2 parts" in said[0]
 
 
 def test_the_limit_can_be_chosen() -> None:
     assert (
         len(
-            translate_document(copying(max_pieces=3), "a b c d e f", TextOptions(max_length=6))
+            translate_document(copying(max_tokens=3), "a b c d e f", TextOptions(max_length=6))
             .lines[0]
             .sentences
         )
@@ -99,7 +99,7 @@ def test_a_line_of_a_hundred_thousand_words() -> None:
     one = translate_document(fake, text).lines[0]  # type: ignore[arg-type]
     assert one.text == text.upper()
     assert one.attention is None
-    assert max(len(part.source_pieces) for part in one.sentences) <= fake.max_pieces + 1
+    assert max(len(part.source_tokens) for part in one.sentences) <= fake.max_tokens + 1
 
 
 def test_markup_goes_where_attention_went() -> None:
@@ -170,7 +170,7 @@ def test_white_space_around_a_line_is_kept_and_not_read(kind: str, split: Litera
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
 @pytest.mark.parametrize("split", ["auto", "always", "never"])
 def test_a_line_with_features_stays_whole(kind: str, split: Literal["auto"]) -> None:
-    fake = Copying(kind=kind, features=["V", "PST"], max_pieces=2)
+    fake = Copying(kind=kind, features=["V", "PST"], max_tokens=2)
     lines = ["  walk\tV;PST ", "give up. Now\tV", "stay\t", " "]
     found = list(translate_lines(fake, lines, TextOptions(split=split)))  # type: ignore[arg-type]
     assert fake.asked == [["walk\tV;PST", "give up. Now\tV", "stay\t"]]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from regard.encoders import ENCODERS, Encoder, GNMTEncoder, RecurrentEncoder
 from regard.errors import ConfigError
-from regard.records import Memory
+from regard.records.tensors import Memory
 from regard.recurrent import CELLS, Cell, Dropout, LSTMCell, run
 from tests.kernels.agreement import check_agreement
 

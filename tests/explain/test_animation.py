@@ -91,8 +91,8 @@ def test_a_gif_has_a_frame_for_every_moment(tmp_path: Path) -> None:
     ("name", "step", "words"),
     [
         ("film.mp4", None, "expected a name ending in .svg or .gif, got 'film.mp4'"),
-        ("film.svg", 0, "--step: expected a number from 1 to 6, the number of pieces written, got 0"),
-        ("film.svg", 7, "--step: expected a number from 1 to 6, the number of pieces written, got 7"),
+        ("film.svg", 0, "--step: expected a number from 1 to 6, the number of tokens written, got 0"),
+        ("film.svg", 7, "--step: expected a number from 1 to 6, the number of tokens written, got 7"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(name: str, step: int | None, words: str, tmp_path: Path) -> None:

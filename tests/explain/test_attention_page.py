@@ -98,7 +98,7 @@ def test_the_trace_lies_in_the_page_as_data() -> None:
     data = page_of(trace).data
     assert data["live"] is None
     assert data["trace"]["source"] == trace["source"]
-    assert [step["piece"] for step in data["trace"]["steps"]] == [step["piece"] for step in trace["steps"]]
+    assert [step["token"] for step in data["trace"]["steps"]] == [step["token"] for step in trace["steps"]]
 
 
 def test_a_hostile_sentence_stays_data() -> None:

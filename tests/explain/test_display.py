@@ -15,7 +15,7 @@ import pytest
 
 import regard
 from regard.explain import display as _taught  # noqa: F401
-from regard.records import Trace, TraceStep, Translation, Words
+from regard.records.text import Trace, TraceStep, Translation, Words
 from tests.explain.screen import screen
 
 EVIL = '<script>alert("x")</script>"></iframe>'
@@ -24,10 +24,10 @@ ONE = Translation(
     text="the </b>",
     log_probability=-1.0,
     score=-0.5,
-    pieces=("the", EVIL),
+    tokens=("the", EVIL),
     attention=ATTENTION,
     source=f"die {EVIL}",
-    source_pieces=("die", EVIL, "</s>"),
+    source_tokens=("die", EVIL, "</s>"),
     words=Words(("the", EVIL), (0, 1)),
     source_words=Words(("die", EVIL), (0, 1, -1)),
     log_probabilities=(-0.5, -0.5),
@@ -60,7 +60,7 @@ def test_a_translation_is_a_frame_with_its_matrix() -> None:
     assert frame.tags == ["iframe"]
     assert frame.attributes["sandbox"] == "allow-scripts"
     data = frame.data()["matrix"]
-    assert data["source"]["pieces"] == list(ONE.source_pieces)
+    assert data["source"]["tokens"] == list(ONE.source_tokens)
     assert data["target"]["words"] == list(ONE.words.texts)
     rows = [np.frombuffer(base64.b64decode(step["weights"]), "<f4") for step in data["steps"]]
     assert np.array_equal(rows, ATTENTION)
@@ -69,13 +69,13 @@ def test_a_translation_is_a_frame_with_its_matrix() -> None:
 
 def test_a_trace_is_a_frame_with_the_whole_page() -> None:
     steps = tuple(
-        TraceStep(piece, 4, -0.5, (), np.ones(2), np.zeros(3), row, np.ones(2))
-        for piece, row in zip(ONE.pieces, ATTENTION, strict=True)
+        TraceStep(token, 4, -0.5, (), np.ones(2), np.zeros(3), row, np.ones(2))
+        for token, row in zip(ONE.tokens, ATTENTION, strict=True)
     )
     trace = Trace(ONE, np.ones((3, 2)), steps, {"decoder": "luong", "score": "dot"})
     frame = Frame(trace._repr_html_())
     assert frame.tags == ["iframe"]
-    assert [step["piece"] for step in frame.data()["trace"]["steps"]] == list(ONE.pieces)
+    assert [step["token"] for step in frame.data()["trace"]["steps"]] == list(ONE.tokens)
     assert "translation: the" in screen(trace)
 
 
@@ -94,7 +94,7 @@ def test_a_terminal_shows_the_heat_map_and_obeys_nothing() -> None:
 def test_loading_a_model_by_the_package_teaches_records_to_show_themselves() -> None:
     code = """
 import regard
-from regard.records import Translation
+from regard.records.text import Translation
 one = Translation("b", 0.0, 0.0, (), None, "a", ())
 assert one._repr_html_() is None
 assert one.__rich__() == repr(one)
@@ -106,9 +106,9 @@ assert one._repr_html_() == "<p>a → b</p>"
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("pieces", [1, 10, 60])
-def test_a_frame_is_as_high_as_its_matrix_within_reason(pieces: int) -> None:
-    attention = np.full((pieces, 3), 1 / 3, dtype=np.float32)
-    words = Words(("x",) * pieces, tuple(range(pieces)))
-    one = replace(ONE, pieces=("x",) * pieces, attention=attention, words=words)
-    assert int(str(Frame(one._repr_html_()).attributes["height"])) == min(480 + 32 * pieces, 900)
+@pytest.mark.parametrize("tokens", [1, 10, 60])
+def test_a_frame_is_as_high_as_its_matrix_within_reason(tokens: int) -> None:
+    attention = np.full((tokens, 3), 1 / 3, dtype=np.float32)
+    words = Words(("x",) * tokens, tuple(range(tokens)))
+    one = replace(ONE, tokens=("x",) * tokens, attention=attention, words=words)
+    assert int(str(Frame(one._repr_html_()).attributes["height"])) == min(480 + 32 * tokens, 900)

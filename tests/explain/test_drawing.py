@@ -285,7 +285,7 @@ def test_a_context_that_is_no_sum_is_kept(engine: Engine) -> None:
         ("percent(0.996)", "99.6 %"),
         ("percent(0.0004)", "<0.1 %"),
         ("lowered('s_{i-1}, h̃_t')", "sᵢ₋₁, h̃ₜ"),
-        ("shownPiece('</s>')", "end of sentence"),
+        ("shownToken('</s>')", "end of sentence"),
         ("subscript('s', 12)", "s₁₂"),
     ],
 )
@@ -293,9 +293,9 @@ def test_numbers_are_written_honestly(engine: Engine, call: str, text: str) -> N
     assert engine.call(call) == text
 
 
-def test_pieces_are_folded_into_words(engine: Engine) -> None:
-    side = {"pieces": ["Haus", "tür", "</s>"], "words": ["Haustür"], "places": [0, 0, -1]}
-    target = {"pieces": ["front", "do", "or", "</s>"], "words": ["front", "door"], "places": [0, 1, 1, -1]}
+def test_tokens_are_folded_into_words(engine: Engine) -> None:
+    side = {"tokens": ["Haus", "tür", "</s>"], "words": ["Haustür"], "places": [0, 0, -1]}
+    target = {"tokens": ["front", "do", "or", "</s>"], "words": ["front", "door"], "places": [0, 1, 1, -1]}
     weights = [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], [0.75, 0.25, 0], [0, 0, 1]]
     trace = {
         "source": {**side, "words": ["Haustür", "x"]},
@@ -309,8 +309,8 @@ def test_pieces_are_folded_into_words(engine: Engine) -> None:
         [0.75, 0.25],
         [0.75, 0.25],
         [0, 1],
-    ]  # summed over source, mean over target pieces
-    assert engine.call("foldedGrid(trace, 'pieces').weights", trace=trace) == weights
+    ]  # summed over source, mean over target tokens
+    assert engine.call("foldedGrid(trace, 'tokens').weights", trace=trace) == weights
 
 
 def test_entropy_is_in_bits(engine: Engine) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from regard.explain import Grid
-from regard.records import Translation, Words
+from regard.records.text import Translation, Words
 
 ATTENTION = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0, 0, 1]], dtype=np.float32)
 NOTHING = Translation("", 0.0, 0.0, (), None, "", ())
@@ -25,7 +25,7 @@ def test_words_are_rows_and_columns_and_the_end_is_kept() -> None:
     assert grid.coverage.tolist() == pytest.approx([0.6, 0.45])
 
 
-def test_pieces_of_a_word_are_put_together() -> None:
+def test_tokens_of_a_word_are_put_together() -> None:
     words = Words(("ab", "c"), (0, 0, 1))
     grid = Grid.of(translation(words, words))
     assert grid.source_words == ("ab", "c")  # this source has no end
@@ -33,7 +33,7 @@ def test_pieces_of_a_word_are_put_together() -> None:
     assert grid.coverage.tolist() == pytest.approx([0.525, 0.475 + 1])
 
 
-def test_a_single_word_is_shown_by_its_pieces() -> None:
+def test_a_single_word_is_shown_by_its_tokens() -> None:
     spelled = Words(("ab",), (0, 0, -1))
     grid = Grid.of(translation(Words(("X", "Y"), (0, 1, -1)), spelled))
     assert (grid.source_words, grid.target_words) == (("a", "b", "</s>"), ("X", "Y"))
@@ -44,7 +44,7 @@ def test_a_word_with_features_is_shown_by_its_letters_and_each_feature() -> None
     looked = replace(
         translation(Words(("X", "Y"), (0, 1, -1)), Words(("go", "PST"), (0, 0, 1))),
         source="go\tPST",
-        source_pieces=("g", "o", "PST"),
+        source_tokens=("g", "o", "PST"),
     )
     grid = Grid.of(looked)
     assert grid.source_words == ("g", "o", "PST")

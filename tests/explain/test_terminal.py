@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 
 from regard.explain import show_example, show_trace, softer_example, worked_example
-from regard.records import Candidate, Trace, TraceStep, Translation
+from regard.records.text import Candidate, Trace, TraceStep, Translation
 from tests.explain.screen import screen
 
 WEIGHTS = np.array([[0.7, 0.2, 0.1], [0.0, 0.25, 0.75]])
 STATES = np.array([[3.0, 4.0], [0.0, 2.0], [1.0, 0.0]])
 
 
-def trace(source: str = "die Frau", piece: str = "woman", attention: bool = True) -> Trace:
+def trace(source: str = "die Frau", token: str = "woman", attention: bool = True) -> Trace:
     translation = Translation(
-        text=piece,
+        text=token,
         log_probability=-1.5,
         score=-0.75,
-        pieces=(piece, "</s>"),
+        tokens=(token, "</s>"),
         attention=WEIGHTS if attention else None,
         source=source,
-        source_pieces=("die", "Frau", "</s>"),
+        source_tokens=("die", "Frau", "</s>"),
     )
     steps = tuple(
         TraceStep(
-            piece=shown,
+            token=shown,
             id=4,
             log_probability=float(np.log(0.5)),
             candidates=(Candidate(shown, 0.5), Candidate("girl", 0.25), Candidate("[b]x[/b]", 0.125)),
@@ -32,7 +32,7 @@ def trace(source: str = "die Frau", piece: str = "woman", attention: bool = True
             weights=weights if attention else None,
             context=weights @ STATES if attention else None,
         )
-        for shown, weights in zip((piece, "</s>"), WEIGHTS, strict=True)
+        for shown, weights in zip((token, "</s>"), WEIGHTS, strict=True)
     )
     return Trace(translation, STATES, steps, {"query": "the decoder's old state"})
 
@@ -94,7 +94,7 @@ def test_best_source_words_come_first_and_the_rest_is_summed() -> None:
     second = text[text.index("word 2") :]
     assert "3 </s>" in second
     assert "2 Frau" not in second.split("Step 4")[0]
-    assert "the other 2 pieces together: weight 0.2500" in second
+    assert "the other 2 tokens together: weight 0.2500" in second
 
 
 def test_the_heat_map_comes_last() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from regard.alignment import read_links
 from regard.errors import ConfigError, DataError
 from regard.explain import read_trace, write_trace
-from regard.records import Candidate, Trace, TraceStep, Translation, Words
+from regard.records.text import Candidate, Trace, TraceStep, Translation, Words
 from tests.explain.test_trace_json import assert_equal, traces
 
 WEIGHTS = np.array([[0.1, 0.8, 0.1], [0.7, 0.2, 0.1], [0.0, 0.25, 0.75]], dtype=np.float32)
@@ -22,32 +22,32 @@ STATES = np.array([[3, 4], [0, 2], [1, 0]], dtype=np.float32)
 SCORES = np.array([2.0, 1.5, -np.inf], dtype=np.float32)
 
 
-def trace(attends: bool = True, pieces: tuple[str, ...] = ("woman", 'the"', "</s>")) -> Trace:
+def trace(attends: bool = True, tokens: tuple[str, ...] = ("woman", 'the"', "</s>")) -> Trace:
     """Two words whose order the translation turns round."""
     translation = Translation(
         text="woman the",
         log_probability=-1.5,
         score=-0.5,
-        pieces=pieces,
+        tokens=tokens,
         attention=WEIGHTS if attends else None,
         source="die Frau",
-        source_pieces=("die", "Frau", "</s>"),
-        words=Words(pieces[:2], (0, 1, -1)),
+        source_tokens=("die", "Frau", "</s>"),
+        words=Words(tokens[:2], (0, 1, -1)),
         source_words=Words(("die", "Frau"), (0, 1, -1)),
         log_probabilities=(-0.5, -0.5, -0.5),
     )
     steps = tuple(
         TraceStep(
-            piece=piece,
+            token=token,
             id=4 + number,
             log_probability=-0.5,
-            candidates=(Candidate(piece, 0.6),),
+            candidates=(Candidate(token, 0.6),),
             query=STATES[0] if attends else None,
             scores=SCORES if attends else None,
             weights=weights if attends else None,
             context=weights @ STATES if attends else None,
         )
-        for number, (piece, weights) in enumerate(zip(pieces, WEIGHTS, strict=True))
+        for number, (token, weights) in enumerate(zip(tokens, WEIGHTS, strict=True))
     )
     return Trace(translation, STATES, steps, {"decoder": "luong"})
 
@@ -74,8 +74,8 @@ def test_numpy_reads_the_arrays(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["states"], STATES)
         np.testing.assert_array_equal(found["scores"], np.stack([SCORES] * 3))
         np.testing.assert_array_equal(found["context"], WEIGHTS @ STATES)
-        assert found["pieces"].tolist() == ["woman", 'the"', "</s>"]
-        assert found["source_pieces"].tolist() == ["die", "Frau", "</s>"]
+        assert found["tokens"].tolist() == ["woman", 'the"', "</s>"]
+        assert found["source_tokens"].tolist() == ["die", "Frau", "</s>"]
         assert found["ids"].tolist() == [4, 5, 6]
         assert found["source"].item() == "die Frau"
         assert "alignment" not in found
@@ -89,9 +89,9 @@ def test_a_table_has_a_line_for_each_weight(tmp_path: Path) -> None:
     assert len(lines) == 9
     expected = {
         "step": "1",
-        "piece": 'the"',
+        "token": 'the"',
         "source_place": "2",
-        "source_piece": "</s>",
+        "source_token": "</s>",
         "score": "-inf",
         "weight": "0.1",
     }
@@ -107,18 +107,18 @@ def test_links_are_those_of_words(tmp_path: Path, suffix: str) -> None:
     assert read_links(path)[0].sure == {(0, 1), (1, 0)}
 
 
-def test_softalignments_reads_pieces_and_weights(tmp_path: Path) -> None:
+def test_softalignments_reads_tokens_and_weights(tmp_path: Path) -> None:
     path = tmp_path / "trace.softalign"
-    write_trace(trace(pieces=("the woman", "|||", "</s>")), path)
+    write_trace(trace(tokens=("the woman", "|||", "</s>")), path)
     head, *rows = path.read_text(encoding="utf-8").split("\n")
     assert head == "0 ||| the▁woman &#124;&#124;&#124; ||| -0.5 ||| die Frau ||| 3 3"
     assert rows[-2:] == ["", ""]  # one empty line
     np.testing.assert_array_equal(np.loadtxt(rows[:-2], dtype=np.float32), WEIGHTS)
 
 
-def test_what_was_cut_off_has_all_its_pieces(tmp_path: Path) -> None:
+def test_what_was_cut_off_has_all_its_tokens(tmp_path: Path) -> None:
     path = tmp_path / "trace.softalign"
-    write_trace(trace(pieces=("the", "old", "woman")), path)
+    write_trace(trace(tokens=("the", "old", "woman")), path)
     assert path.read_text(encoding="utf-8").startswith("0 ||| the old woman ||| -0.5 ||| die Frau ||| 3 3\n")
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from regard.build import describe_model
 from regard.errors import DataError
 from regard.explain import SCHEMA, trace_from_json, trace_to_json
-from regard.records import BeamNode, BeamTree, Candidate, Trace, TraceStep, Translation, Words
+from regard.records.text import BeamNode, BeamTree, Candidate, Trace, TraceStep, Translation, Words
 from tests.small import small_model
 
 TEXT = st.text(max_size=6)
@@ -37,10 +37,10 @@ def numbers(*shape: int, minus_infinity: bool = False) -> st.SearchStrategy[np.n
 
 @st.composite
 def sides(draw: st.DrawFn, length: int) -> tuple[str, tuple[str, ...], Words]:
-    """A text with its pieces and words, empty or of any characters."""
-    pieces = tuple(draw(st.lists(TEXT, min_size=length, max_size=length)))
+    """A text with its tokens and words, empty or of any characters."""
+    tokens = tuple(draw(st.lists(TEXT, min_size=length, max_size=length)))
     words = tuple(draw(st.lists(TEXT, max_size=3)))
-    return draw(TEXT), pieces, Words(words, draw(PLACES))
+    return draw(TEXT), tokens, Words(words, draw(PLACES))
 
 
 @st.composite
@@ -48,11 +48,11 @@ def traces(draw: st.DrawFn) -> Trace:
     """Any trace: with attention or without, with or without states, alignment, beam; perhaps of no step."""
     attends, length, sources, width = draw(st.booleans()), draw(st.integers(0, 3)), draw(st.integers(1, 3)), 2
     aligned = attends and draw(st.booleans())
-    source, source_pieces, source_words = draw(sides(sources))
-    text, pieces, words = draw(sides(length))
+    source, source_tokens, source_words = draw(sides(sources))
+    text, tokens, words = draw(sides(length))
     steps = tuple(
         TraceStep(
-            piece=piece,
+            token=token,
             id=draw(st.integers(0, 10**6)),
             log_probability=draw(LOG),
             candidates=tuple(draw(st.lists(st.builds(Candidate, TEXT, FLOAT), max_size=2))),
@@ -63,16 +63,16 @@ def traces(draw: st.DrawFn) -> Trace:
             alignment=draw(numbers(sources, width)) if aligned else None,
             intervention=draw(st.sampled_from([None, "attend", "weights", "force", "attend+force"])),
         )
-        for piece in pieces
+        for token in tokens
     )
     translation = Translation(
         text=text,
         log_probability=draw(LOG),
         score=draw(LOG),
-        pieces=pieces,
+        tokens=tokens,
         attention=np.stack([step.weights for step in steps]) if attends and steps else None,
         source=source,
-        source_pieces=source_pieces,
+        source_tokens=source_tokens,
         words=words,
         source_words=source_words,
         log_probabilities=tuple(step.log_probability for step in steps),
@@ -146,7 +146,7 @@ def test_what_is_no_trace_is_refused(data: Any) -> None:
     ("change", "words"),
     [
         ({"steps": None}, "TypeError"),
-        ({"source": {"text": ""}}, "KeyError: 'pieces'"),
+        ({"source": {"text": ""}}, "KeyError: 'tokens'"),
         ({"states": [[1.0], [1.0, 2.0]]}, "ValueError"),
         ({"beam": {"beam": 1, "nodes": [{"id": 0}]}}, "KeyError: 'log_probability'"),
         ({"model": 3}, "TypeError"),
@@ -158,7 +158,7 @@ def test_a_part_that_is_missing_or_odd_is_told(change: dict, words: str) -> None
 
 
 def small(scores: np.ndarray | None = None) -> Trace:
-    """One step that looks at two pieces."""
+    """One step that looks at two tokens."""
     scores = np.array([0.1, -np.inf], dtype=np.float32) if scores is None else scores
     weights, context = np.array([1, 0], dtype=np.float32), np.array([0.1, -2], dtype=np.float32)
     step = TraceStep("a", 4, -0.5, (Candidate("a", 0.6),), context, scores, weights, context)

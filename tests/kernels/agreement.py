@@ -35,7 +35,7 @@ def weighted(outputs: Any) -> Tensor:
 def check_agreement(operation: Callable[..., Any], inputs: Sequence[Tensor], *more: Any) -> None:
     """The operation gives the same in both forms, and so do its first and second derivatives."""
     found = {}
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         with kernels.forced(form):
             outputs = operation(*inputs, *more)
             wanted = [tensor for tensor in inputs if tensor.requires_grad]

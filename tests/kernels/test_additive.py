@@ -17,8 +17,8 @@ def test_it_is_its_plain_form(sentences: int, steps: int, places: int, size: int
     check_agreement(kernels.additive, leaves(*shapes))
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_by_hand(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_by_hand(form: kernels.Backend) -> None:
     # tanh(ln 3) = 0.8, tanh(0) = 0: 2 · 0.8 + 5 · 0 = 1.6
     ln3 = math.log(3)
     with kernels.forced(form):
@@ -31,8 +31,8 @@ def test_by_hand(form: kernels.Form) -> None:
 def test_keys_that_a_loop_shares_get_the_gradient_of_every_step() -> None:
     queries, keys, v = leaves((3, 4, 6), (3, 5, 6), (6,))
     found = {}
-    for form in kernels.FORMS:
-        with kernels.forced(form), kernels.steps():
+    for form in kernels.BACKENDS:
+        with kernels.forced(form), kernels.deferred_weight_grads():
             scores = [kernels.additive(query.unsqueeze(1), keys, v) for query in queries.unbind(1)]
             value = torch.cat(scores, dim=1).sin().sum()
         once = torch.autograd.grad(value, [queries, keys, v], retain_graph=True)

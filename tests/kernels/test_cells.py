@@ -31,8 +31,8 @@ def test_gru_is_its_plain_form(rows: int, size: int, live: str) -> None:
     check_agreement(kernels.gru, leaves((rows, 3 * size), (rows, 3 * size), (rows, size)), ended(live, rows))
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_lstm_by_hand(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_lstm_by_hand(form: kernels.Backend) -> None:
     # c = 1; input σ(ln 3) = 3/4, forget σ(0) = 1/2, candidate tanh(ln 3) = 0.8: c' = 1/2 + 3/4 · 0.8 = 1.1
     ln3 = torch.tensor(3.0).log().item()
     products = torch.tensor([[ln3, 0.0, ln3, -ln3]])
@@ -42,8 +42,8 @@ def test_lstm_by_hand(form: kernels.Form) -> None:
     assert hidden.item() == pytest.approx(torch.tensor(1.1).tanh().item() / 4)
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_a_row_that_has_ended_keeps_its_state_to_the_bit(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_a_row_that_has_ended_keeps_its_state_to_the_bit(form: kernels.Backend) -> None:
     products, hidden, cell = torch.randn(2, 12), torch.randn(2, 3), torch.randn(2, 3)
     live = torch.tensor([[True], [False]])
     with kernels.forced(form):
@@ -55,8 +55,8 @@ def test_a_row_that_has_ended_keeps_its_state_to_the_bit(form: kernels.Form) -> 
     assert not torch.equal(new[0], hidden[0])
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_what_is_not_finite_stays_so(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_what_is_not_finite_stays_so(form: kernels.Backend) -> None:
     broken = torch.full((1, 8), torch.nan)
     with kernels.forced(form):
         hidden, cell = kernels.lstm(broken, torch.zeros(1, 8), torch.zeros(1, 2), torch.zeros(1, 2))
@@ -68,5 +68,7 @@ def test_what_is_not_finite_stays_so(form: kernels.Form) -> None:
 
 def test_rows_that_lie_apart_in_memory(  # a slice of a larger tensor
 ) -> None:
-    wide = torch.randn(5, 3, 24, requires_grad=True)
-    check_agreement(lambda w, h, c: kernels.lstm(w[:, 1], w[:, 2], h, c), [wide, *leaves((5, 6), (5, 6))])
+    to_float32 = torch.randn(5, 3, 24, requires_grad=True)
+    check_agreement(
+        lambda w, h, c: kernels.lstm(w[:, 1], w[:, 2], h, c), [to_float32, *leaves((5, 6), (5, 6))]
+    )

@@ -58,14 +58,14 @@ def test_what_is_not_a_number_stays_so(applied) -> None:
 
 @pytest.mark.parametrize("least", [0.0, -1.0])
 def test_sixteen_bits_tell_the_numbers_of_a_gate_apart(least: float) -> None:
-    narrow, broad, f32 = compiled.narrow, compiled.broad, compiled.f32
+    quantize, dequantize, f32 = compiled.quantize, compiled.dequantize, compiled.f32
 
     @compiled.numba.njit
     def there_and_back(x, kept, made, least):
         for i in range(len(x)):
-            kept[i] = narrow(kept, x[i], f32(least))
+            kept[i] = quantize(kept, x[i], f32(least))
         for i in range(len(x)):
-            made[i] = broad(kept[i], f32(least))
+            made[i] = dequantize(kept[i], f32(least))
 
     # what a rounded tanh may give beyond 1 stays at the end
     beyond = np.float32([least - 6e-7, 1 + 6e-7])

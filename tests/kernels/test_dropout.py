@@ -18,9 +18,9 @@ def test_both_forms_drop_the_same(shape: tuple[int, ...]) -> None:
     check_agreement(dropped, leaves(shape))
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
+@pytest.mark.parametrize("form", kernels.BACKENDS)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_the_share_that_is_dropped(form: kernels.Form, share: float) -> None:
+def test_the_share_that_is_dropped(form: kernels.Backend, share: float) -> None:
     number = 200_000
     with kernels.forced(form):
         states = kernels.dropout(torch.ones(number), share)
@@ -41,8 +41,8 @@ def test_neighbours_and_steps_are_independent() -> None:
         assert abs(float((one[lag:] * one[:-lag]).mean())) < allowed
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_the_generator_decides(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_the_generator_decides(form: kernels.Backend) -> None:
     with kernels.forced(form):
         state = torch.get_rng_state()
         one = kernels.dropout(torch.ones(1000), 0.5)

@@ -33,7 +33,7 @@ NUMBAS = {
     for module in (import_module("regard.kernels.additive"), cells, compiled, loss, layers, looks, product)
     for loop in vars(module).values()
     if hasattr(loop, "py_func") and loop.targetoptions.get("parallel")
-} | {"Layouts": layouts.Layouts}
+} | {"Layouts": layouts.PackedWeight}
 
 
 def test_every_loop_has_a_twin_with_the_same_arguments() -> None:
@@ -41,7 +41,7 @@ def test_every_loop_has_a_twin_with_the_same_arguments() -> None:
     for name, twin in TWINS.items():
         assert len(_arguments(twin)) == len(_arguments(getattr(NUMBAS[name], "py_func", NUMBAS[name]))), name
     for name in ("forwards_into", "backwards_into"):
-        assert _arguments(getattr(TWINS["Layouts"], name)) == _arguments(getattr(layouts.Layouts, name))
+        assert _arguments(getattr(TWINS["Layouts"], name)) == _arguments(getattr(layouts.PackedWeight, name))
 
 
 def _arguments(function: Callable[..., Any]) -> list[str]:
@@ -163,7 +163,7 @@ def test_whole_models_with_rows_of_padding(way: str, cell: str, dtype: torch.dty
     filled = Shape.of(batch).filled(batch).to(DEVICE)
     assert not filled.source_valid[len(batch.rows) :].any()
     found = {}
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         with (
             kernels.forced(form),
             torch.autocast(DEVICE, torch.bfloat16, enabled=dtype == torch.bfloat16),

@@ -67,7 +67,7 @@ def test_every_kernel_compiles(
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16), kernels.forced("fused"):
         for additive in (True, False):
             memory = leaves((rows, places, size), (rows, places, 40))
-            looking = kernels.Looking(
+            looking = kernels.AttentionInputs(
                 *memory,
                 torch.ones(rows, places, dtype=torch.bool),
                 *(leaves((size, size), (size,)) if additive else (None, None)),
@@ -80,7 +80,7 @@ def test_every_kernel_compiles(
                 )  # fmt: skip
                 start = leaves(*[(rows, size)] * parts)
                 recurrence = kernels.Recurrence(cell, weight, bias)
-                combined, _ = kernels.attend_after(
+                combined, _ = kernels.luong_unroll(
                     [recurrence], [], None, looking, feed, combine, projected, start
                 )
                 combined.sum().backward()

@@ -23,7 +23,7 @@ def check_products(*weights: torch.Tensor, rows: int = 16, dtype: torch.dtype = 
     """Forwards and back by weights that are laid out, and by ordinary ones."""
     matrix = torch.cat(weights, dim=1).detach().to(dtype)
     given, grads = (torch.randn(rows, size).to(dtype) for size in matrix.shape[::-1])
-    laid = layouts.Layouts(weights, None, dtype)
+    laid = layouts.PackedWeight(weights, None, dtype)
     made, expected = (laid.forwards(given), laid.backwards(grads)), (given @ matrix.t(), grads @ matrix)
     close = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.1, "rtol": 0.02}
     torch.testing.assert_close(made, expected, **close)
@@ -54,7 +54,7 @@ def test_a_product_with_all_that_may_be_added_goes_into_the_first_columns(dtype:
     given, plus, made = torch.randn(9, 44), torch.randn(9, 96), torch.full((9, 100), 7.0)
     given, plus, made = (part.to(dtype) for part in (given, plus, made))
     arrays = [compiled.array(part) for part in (given, made, plus)]
-    layouts.Layouts([weight], bias, dtype).forwards_into(*arrays, then="tanh")
+    layouts.PackedWeight([weight], bias, dtype).forwards_into(*arrays, then="tanh")
     expected = torch.tanh(given[:, :40].float() @ weight.to(dtype).float().t() + bias + plus.float())
     torch.testing.assert_close(made[:, :96].float(), expected, atol=0.05, rtol=0.02)
     assert (made[:, 96:] == 7).all()
@@ -100,7 +100,7 @@ def test_weights_side_by_side_of_which_one_changes(widths: tuple[int, ...], chan
 @needs_units
 def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
     weight, one, other = (torch.randn(128, 64) for _ in range(3))
-    laid = [layouts.Layouts([weight, beside], None, torch.bfloat16) for beside in (one, other)]
+    laid = [layouts.PackedWeight([weight, beside], None, torch.bfloat16) for beside in (one, other)]
     given = torch.randn(16, 128).bfloat16()
     for made, beside in zip(laid, (one, other), strict=True):
         expected = given @ torch.cat([weight, beside], dim=1).bfloat16().t()

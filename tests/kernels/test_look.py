@@ -9,7 +9,7 @@ from regard import kernels
 from regard.attention import Attention
 from regard.attention.normalisers import Softmax
 from regard.attention.scores import AdditiveScore, DotScore, GeneralScore, ScaledDotScore, Score
-from regard.records import AttentionStep, Memory
+from regard.records.tensors import AttentionStep, Memory
 
 SCORES = {
     "additive": lambda: AdditiveScore(6, 6, 11),
@@ -23,7 +23,7 @@ def looked(attention: Attention, query: torch.Tensor, memory: Memory) -> dict[st
     """One look in both forms."""
     found = {}
     with torch.inference_mode():
-        for form in kernels.FORMS:
+        for form in kernels.BACKENDS:
             with kernels.forced(form):
                 found[form] = attention.step(query, attention.prepare(memory), {})
     return found

@@ -60,7 +60,7 @@ def test_a_cell_over_sentences_that_are_only_read(rows: int, reverse: bool, cell
     projected, *weights = small((STEPS, rows, width), (width, SIZE), (width,))
     start = small(*[(rows, SIZE)] * PARTS[cell])
     with torch.inference_mode():
-        for form in kernels.FORMS:
+        for form in kernels.BACKENDS:
             with kernels.forced(form):
                 recurrence = kernels.Recurrence(cell, *weights)
                 hidden, last = kernels.recur(recurrence, projected, start, live, reverse)
@@ -86,8 +86,8 @@ def test_sentences_may_be_read_in_low_precision(rows: int, cell: str) -> None:
 
 
 @CELL
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_from_the_end_is_the_sentence_turned_round(cell: str, form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_from_the_end_is_the_sentence_turned_round(cell: str, form: kernels.Backend) -> None:
     width = GATES[cell] * SIZE
     projected, *weights = small((STEPS, ROWS, width), (width, SIZE), (width,))
     start, live = small(*[(ROWS, SIZE)] * PARTS[cell]), torch.rand(STEPS, ROWS) > 0.3
@@ -109,8 +109,10 @@ def test_attending_before_the_step(cell: str, additive: bool) -> None:
             more[: PARTS[cell]],
             [*more[PARTS[cell] :], *([] if additive else [None] * 2)],
         )
-        looking = kernels.Looking(keys, values, valid, *score, 0.7)
-        return kernels.attend_before(kernels.Recurrence(cell, weight, bias), looking, gates, projected, start)
+        looking = kernels.AttentionInputs(keys, values, valid, *score, 0.7)
+        return kernels.bahdanau_unroll(
+            kernels.Recurrence(cell, weight, bias), looking, gates, projected, start
+        )
 
     check_agreement(run, [*own, *(tensor for tensor in looked if tensor is not None)])
 
@@ -131,10 +133,10 @@ def test_attending_after_the_step(cell: str, additive: bool, layers: int, droppe
         pairs = [more[2 * number : 2 * number + 2] for number in range(2 * layers - 1)]
         rest = [*more[2 * len(pairs) :], *([] if additive else [None] * 2)]
         keys, values, *score = rest[len(start) :]
-        looking = kernels.Looking(keys, values, valid, *score, 0.7)
+        looking = kernels.AttentionInputs(keys, values, valid, *score, 0.7)
         recurrences = [kernels.Recurrence(cell, *pair) for pair in pairs[:layers]]
         first = rest[: len(start)]
-        return kernels.attend_after(
+        return kernels.luong_unroll(
             recurrences, pairs[layers:], masks, looking, feed, combine, projected, first
         )
 
@@ -162,13 +164,13 @@ def test_nothing_of_a_step_waits_for_the_collector(loop: str) -> None:
     try:
         live, places = torch.ones(STEPS, ROWS, dtype=torch.bool), valid.clone()
         held = weakref.ref(live if loop == "recur" else places)
-        looking = kernels.Looking(*looked[:2], places, *looked[2:], 1.0)  # type: ignore[arg-type]
+        looking = kernels.AttentionInputs(*looked[:2], places, *looked[2:], 1.0)  # type: ignore[arg-type]
         if loop == "recur":
             made = kernels.recur(cell, projected, start, live)[0]
         elif loop == "before":
-            made = kernels.attend_before(cell, looking, gates, projected, start)[0]
+            made = kernels.bahdanau_unroll(cell, looking, gates, projected, start)[0]
         else:
-            made = kernels.attend_after([cell], [], None, looking, feed, combine, projected, start)[0]
+            made = kernels.luong_unroll([cell], [], None, looking, feed, combine, projected, start)[0]
         made.sum().backward()
         del made, live, places, looking
         assert held() is None
@@ -177,8 +179,8 @@ def test_nothing_of_a_step_waits_for_the_collector(loop: str) -> None:
 
 
 @CELL
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_the_gradient_of_the_last_state_stays_as_it_was(cell: str, form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_the_gradient_of_the_last_state_stays_as_it_was(cell: str, form: kernels.Backend) -> None:
     # autograd gives a sum's gradient to all that was added, as one tensor
     width, parts = GATES[cell] * SIZE, PARTS[cell]
     inputs = small((STEPS, ROWS, width), (width, SIZE), (width,), *[(ROWS, SIZE)] * parts)
@@ -199,9 +201,9 @@ def test_bfloat16_is_close_to_float32() -> None:
 
     def run() -> list[Tensor]:
         projected, weight, bias, feed, combine, first = own
-        looking = kernels.Looking(*looked[:2], valid, *looked[2:], 1.0)  # type: ignore[arg-type]
+        looking = kernels.AttentionInputs(*looked[:2], valid, *looked[2:], 1.0)  # type: ignore[arg-type]
         cell = kernels.Recurrence("lstm", weight, bias)
-        made, weights = kernels.attend_after(
+        made, weights = kernels.luong_unroll(
             [cell], [], None, looking, feed, combine, projected, [first, first]
         )
         value = made.float().square().sum()
@@ -216,14 +218,14 @@ def test_bfloat16_is_close_to_float32() -> None:
         torch.testing.assert_close(one, other, atol=allowed, rtol=0)
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_a_look_by_hand(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_a_look_by_hand(form: kernels.Backend) -> None:
     # keys 0 and ln 3 against the query 1: weights 1/4 and 3/4; values 4 and 8: context 7, which enters nothing
     keys, values = torch.tensor([[[0.0], [math.log(3)]]]), torch.tensor([[[4.0], [8.0]]])
-    looking = kernels.Looking(keys, values, torch.ones(1, 2, dtype=torch.bool), None, None, 1.0)
+    looking = kernels.AttentionInputs(keys, values, torch.ones(1, 2, dtype=torch.bool), None, None, 1.0)
     cell = kernels.Recurrence("gru", torch.zeros(3, 1), torch.zeros(3))
     projected, start = torch.zeros(1, 1, 3), [torch.ones(1, 1)]
     with kernels.forced(form):
-        _, contexts, weights = kernels.attend_before(cell, looking, torch.zeros(3, 1), projected, start)
+        _, contexts, weights = kernels.bahdanau_unroll(cell, looking, torch.zeros(3, 1), projected, start)
     assert weights.flatten().tolist() == pytest.approx([0.25, 0.75])
     assert contexts.item() == pytest.approx(7)

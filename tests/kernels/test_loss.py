@@ -28,8 +28,8 @@ def test_it_is_its_plain_form(
     check_agreement(mean_loss, [combined, weight, bias])
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_by_hand(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_by_hand(form: kernels.Backend) -> None:
     # logits 0 and ln 3: probabilities 1/4 and 3/4; smoothed by 0.2: 0.8 · ln 4 + 0.2 · (ln 4 + ln 4/3) / 2
     combined, weight = torch.ones(1, 1), torch.tensor([[0.0], [math.log(3)]])
     with kernels.forced(form):
@@ -38,9 +38,9 @@ def test_by_hand(form: kernels.Form) -> None:
     assert total.item() == pytest.approx(0.8 * math.log(4) + 0.1 * (math.log(4) + math.log(4 / 3)))
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
+@pytest.mark.parametrize("form", kernels.BACKENDS)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_is_told(form: kernels.Form, bad: float) -> None:
+def test_a_loss_that_is_not_finite_is_told(form: kernels.Backend, bad: float) -> None:
     combined = torch.full((2, 3), bad)
     with kernels.forced(form):
         total, nll = kernels.cross_entropy(combined, torch.ones(4, 3), torch.zeros(4), torch.tensor([0, 1]))
@@ -65,8 +65,8 @@ def test_rows_without_a_label_cost_nothing(smoothing: float) -> None:
     assert not grad[~kept].any()
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_no_rows_cost_nothing(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_no_rows_cost_nothing(form: kernels.Backend) -> None:
     with kernels.forced(form):
         total, nll = kernels.cross_entropy(
             torch.ones(0, 3), torch.ones(4, 3), torch.zeros(4), torch.zeros(0, dtype=torch.long)
@@ -76,7 +76,7 @@ def test_no_rows_cost_nothing(form: kernels.Form) -> None:
 
 def test_large_logits_do_not_overflow() -> None:
     combined, weight, bias = torch.ones(1, 1), torch.tensor([[300.0], [-300.0]]), torch.zeros(2)
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         with kernels.forced(form):
             total, _ = kernels.cross_entropy(combined, weight, bias, torch.tensor([1]))
         assert total.item() == pytest.approx(600)
@@ -113,7 +113,7 @@ def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.Mo
     combined, weight, bias = leaves((300, 16), (33, 16), (33,))
     labels = torch.randint(0, 33, (300,))
     found = []
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         low = torch.autocast("cpu", torch.bfloat16, enabled=form == "fused")
         with kernels.forced(form), low:
             total, _ = kernels.cross_entropy(combined, weight, bias, labels)

@@ -8,8 +8,8 @@ import torch
 from regard import kernels
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_the_norm_of_millions_of_small_numbers_is_that_of_float64(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_the_norm_of_millions_of_small_numbers_is_that_of_float64(form: kernels.Backend) -> None:
     """Added up one after another in float32 they come out 2e-4 too small."""
     gradients = [
         1e-5 * torch.rand(2000, 1000, generator=torch.Generator().manual_seed(1)),
@@ -20,8 +20,8 @@ def test_the_norm_of_millions_of_small_numbers_is_that_of_float64(form: kernels.
         assert kernels.total_norm(gradients) == pytest.approx(wanted, rel=1e-6)
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_of_nothing_it_is_nothing(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_of_nothing_it_is_nothing(form: kernels.Backend) -> None:
     with kernels.forced(form):
         assert kernels.total_norm([]) == 0
         assert kernels.total_norm([torch.zeros(3)]) == 0

@@ -99,7 +99,7 @@ def test_what_stands_at_real_places() -> None:
     valid = some_places(9)
 
     def without(batch: Tensor) -> Tensor:
-        return kernels.without_padding(batch, valid)
+        return kernels.remove_padding(batch, valid)
 
     (batch,) = leaves((9, PLACES, WIDTH))
     torch.testing.assert_close(without(batch), batch[valid], atol=0, rtol=0)

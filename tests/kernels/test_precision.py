@@ -31,7 +31,7 @@ def test_hardware_and_width_choose(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(chosen, "cpu_bfloat16_units", lambda: units)
-    with kernels.lowered(name, CPU, width):
+    with kernels.inference_precision(name, CPU, width):
         assert torch.is_autocast_enabled("cpu") == in_bfloat16
         assert _loops.int8_rows == int8_rows
     assert not torch.is_autocast_enabled("cpu")
@@ -43,7 +43,7 @@ def test_int8_is_refused_off_the_cpu() -> None:
         pytest.raises(
             SearchError, match=r"search.precision int8: is for models on the CPU, and this one is on cuda"
         ),
-        kernels.lowered("int8", torch.device("cuda"), 512),
+        kernels.inference_precision("int8", torch.device("cuda"), 512),
     ):
         pass
 

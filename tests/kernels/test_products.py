@@ -13,7 +13,7 @@ from tests.kernels.agreement import CLOSE, DEVICE, leaves, of_numba
 def rolled(layer: nn.Module, start: Tensor, length: int = 5) -> Tensor:
     """A small recurrence."""
     state = start
-    with kernels.steps():
+    with kernels.deferred_weight_grads():
         for _ in range(length):
             state = torch.tanh(layer(state))
     return state
@@ -22,7 +22,7 @@ def rolled(layer: nn.Module, start: Tensor, length: int = 5) -> Tensor:
 def in_both(make: Callable[[], list[Tensor]]) -> None:
     """What is made agrees in both forms."""
     found = {}
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         with kernels.forced(form):
             found[form] = make()
     for fused, plain in zip(found["fused"], found["plain"], strict=True):
@@ -59,7 +59,7 @@ def test_what_an_earlier_pass_left_is_not_counted() -> None:
     layer, (start,) = kernels.Linear(4, 4), leaves((2, 4))
 
     def make() -> list[Tensor]:
-        with kernels.steps():
+        with kernels.deferred_weight_grads():
             one = layer(start)
             two = layer(one.tanh())
         torch.autograd.grad(
@@ -101,10 +101,10 @@ def test_a_frozen_weight_gets_no_gradient() -> None:
 @pytest.mark.parametrize("transposed", [True, False])
 def test_a_memory_gets_the_gradients_of_all_steps(transposed: bool) -> None:
     memory, given = leaves((2, 5, 3), (2, 4, 3 if transposed else 5))
-    product = kernels.against if transposed else kernels.summed
+    product = kernels.dot_scores if transposed else kernels.weighted_sum
 
     def make() -> list[Tensor]:
-        with kernels.steps():
+        with kernels.deferred_weight_grads():
             made = torch.cat([product(one.unsqueeze(1), memory) for one in given.unbind(1)], dim=1)
         value = made.sin().sum()
         return [value, *torch.autograd.grad(value, [memory, given], retain_graph=True), made]
@@ -112,9 +112,9 @@ def test_a_memory_gets_the_gradients_of_all_steps(transposed: bool) -> None:
     in_both(make)
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
+@pytest.mark.parametrize("form", kernels.BACKENDS)
 @pytest.mark.parametrize("fused_optimiser", [True, False])
-def test_a_step_of_an_optimiser_is_seen(form: kernels.Form, fused_optimiser: bool) -> None:
+def test_a_step_of_an_optimiser_is_seen(form: kernels.Backend, fused_optimiser: bool) -> None:
     # a fused optimiser leaves no trace in the version of a weight
     layer = kernels.Linear(3, 3)
     optimiser = torch.optim.Adam(layer.parameters(), lr=1.0, fused=fused_optimiser)
@@ -130,8 +130,8 @@ def test_a_step_of_an_optimiser_is_seen(form: kernels.Form, fused_optimiser: boo
     torch.testing.assert_close(after, nn.functional.linear(given, layer.weight, layer.bias))
 
 
-@pytest.mark.parametrize("form", kernels.FORMS)
-def test_a_weight_written_over_is_seen(form: kernels.Form) -> None:
+@pytest.mark.parametrize("form", kernels.BACKENDS)
+def test_a_weight_written_over_is_seen(form: kernels.Backend) -> None:
     layer, given = kernels.Linear(3, 3), torch.ones(2, 3)
     with kernels.forced(form), torch.inference_mode():
         layer(given)
@@ -160,7 +160,7 @@ def test_shapes_with_more_than_rows() -> None:
     layer, (given,) = kernels.Linear(3, 5), leaves((2, 4, 3))
 
     def make() -> list[Tensor]:
-        with kernels.steps():
+        with kernels.deferred_weight_grads():
             made = layer(given)
         assert made.shape == (2, 4, 5)
         return [made, *torch.autograd.grad(made.sin().sum(), [given, *layer.parameters()])]
@@ -171,7 +171,7 @@ def test_shapes_with_more_than_rows() -> None:
 def test_bfloat16_under_autocast() -> None:
     layer, (start,) = kernels.Linear(16, 16), leaves((4, 16))
     found = {}
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         with kernels.forced(form), torch.autocast(DEVICE, torch.bfloat16):
             value = rolled(layer, start).float().square().sum()
         found[form] = torch.autograd.grad(value, [start, *layer.parameters()])

@@ -10,7 +10,7 @@ def both(
     log_probabilities: torch.Tensor, number: int, banned: tuple[int, ...]
 ) -> list[tuple[torch.Tensor, ...]]:
     made = []
-    for form in kernels.FORMS:
+    for form in kernels.BACKENDS:
         with kernels.forced(form):
             made.append(kernels.top(log_probabilities, number, banned))
     return made
@@ -20,11 +20,11 @@ def both(
 @pytest.mark.parametrize("size", [1, 5, 63, 64, 65, 1000])
 def test_log_probabilities_are_those_of_torch(size: int, dtype: torch.dtype) -> None:
     logits = (torch.randn(3, 2, size, generator=torch.Generator().manual_seed(size)) * 20).to(dtype)
-    wide = torch.promote_types(dtype, torch.float32)
+    to_float32 = torch.promote_types(dtype, torch.float32)
     with torch.no_grad():
         found = kernels.log_softmax(logits)
-    assert found.dtype == wide
-    torch.testing.assert_close(found, torch.log_softmax(logits.to(wide), dim=-1), atol=1e-5, rtol=1e-5)
+    assert found.dtype == to_float32
+    torch.testing.assert_close(found, torch.log_softmax(logits.to(to_float32), dim=-1), atol=1e-5, rtol=1e-5)
 
 
 def test_log_probabilities_keep_their_gradient() -> None:

@@ -14,7 +14,7 @@ from regard.lab.evaluation import FIGURES, evaluate
 from regard.lab.systems import read_test_set
 from regard.lab.tables import show_comparison
 from regard.metrics import difference
-from regard.records import Pair, Table
+from regard.records.text import Pair, Table
 from tests.explain.screen import screen
 from tests.trained import Trained, unseen_pairs
 

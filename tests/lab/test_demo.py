@@ -46,7 +46,7 @@ def test_it_leaves_two_models_figures_and_pictures(ended: tuple[Demo, str]) -> N
     made, _ = ended
     assert set(made.figures) == set(made.folders) == {FIXED, ATTENTION}
     for folder in made.folders.values():
-        assert regard.load(folder).translate("die frau lacht .").source_pieces
+        assert regard.load(folder).translate("die frau lacht .").source_tokens
     for picture in made.pictures:
         assert picture.parent == made.folders[ATTENTION]
         assert picture.read_bytes().startswith(b"\x89PNG")

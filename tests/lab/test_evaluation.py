@@ -16,7 +16,7 @@ from regard.lab.evaluation import evaluate, word_links
 from regard.lab.systems import read_test_set, training_counts
 from regard.lab.tables import length_table, show_evaluation
 from regard.metrics import LengthBin, by_frequency, cer, count_words, exact_match, ter, wer
-from regard.records import Links, Pair, Translation
+from regard.records.text import Links, Pair, Translation
 from regard.training.prepared import load_prepared
 from regard.translator import Translator
 from tests.explain.screen import screen
@@ -150,7 +150,7 @@ def test_features_are_not_part_of_the_length(tmp_path: Path) -> None:
 
 def test_sources_longer_than_those_of_training_are_counted(models: Trained) -> None:
     short = regard.load(models.attention)
-    short.max_pieces = 3
+    short.max_tokens = 3
     pairs = [Pair("der mann lacht", "a"), Pair("der alte mann lacht", "b"), Pair("", "c")]
     assert evaluate(short, pairs, bootstrap=0, beam=1).num_long == 1
     assert evaluate(short, pairs, translations=["a", "b", "c"], bootstrap=0).figures()["num_long"] == 0

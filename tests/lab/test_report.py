@@ -14,7 +14,7 @@ from regard.errors import ConfigError, DataError
 from regard.lab.cases import odd_words
 from regard.lab.evaluation import Evaluation, evaluate
 from regard.lab.report import write_report
-from regard.records import Pair
+from regard.records.text import Pair
 from tests.trained import Trained, unseen_pairs
 
 EVIL = '<script>alert("x")</script> & ```` | <img src=http://evil.example/x> \x1b[31m'

@@ -8,32 +8,33 @@ import torch
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from regard.model import Seq2Seq
-from regard.records import END, Batch
+from regard.records.tensors import Batch
+from regard.records.text import END
 from regard.search import beam_search
 
-PIECES = 8  # beside the special ones
+TOKENS = 8  # beside the special ones
 
 
 def sentences(number: int, reverse: bool, seed: int) -> Batch:
-    """Random pieces, 3 to 6 of them; the target is the same or from the end."""
+    """Random tokens, 3 to 6 of them; the target is the same or from the end."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(3, 7, (number,), generator=generator)
-    pieces = torch.randint(END + 1, END + 1 + PIECES, (number, 6), generator=generator)
-    source, valid = _ended(pieces, lengths)
+    tokens = torch.randint(END + 1, END + 1 + TOKENS, (number, 6), generator=generator)
+    source, valid = _ended(tokens, lengths)
     places = (lengths.unsqueeze(1) - 1 - torch.arange(6)).clamp(min=0)
-    target, _ = _ended(pieces.gather(1, places), lengths) if reverse else (source, valid)
+    target, _ = _ended(tokens.gather(1, places), lengths) if reverse else (source, valid)
     return Batch(source, valid, target, valid, torch.arange(number))
 
 
-def _ended(pieces: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _ended(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """With END after each sentence and padding after that."""
-    padded = torch.nn.functional.pad(pieces, (0, 1))
+    padded = torch.nn.functional.pad(tokens, (0, 1))
     places, ends = torch.arange(padded.shape[1]), lengths.unsqueeze(1)
     return padded.masked_fill(places == ends, END).masked_fill(places > ends, 0), places <= ends
 
 
 def learn(config: ModelConfig, reverse: bool, steps: int) -> Seq2Seq:
-    model = build_model(config, END + 1 + PIECES, END + 1 + PIECES)
+    model = build_model(config, END + 1 + TOKENS, END + 1 + TOKENS)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(steps):
         loss = model(sentences(64, reverse, seed=step))
@@ -55,7 +56,7 @@ def attentive(decoder: str, score: str) -> ModelConfig:
 
 
 def share_right(model: Seq2Seq, reverse: bool) -> tuple[float, float]:
-    """Of unseen sentences, how many come out whole; of their pieces, how many look most at their own place."""
+    """Of unseen sentences, how many come out whole; of their tokens, how many look most at their own place."""
     batch = sentences(100, reverse, seed=1_000_000)
     found = beam_search(model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam=2)
     right, looks = 0, []

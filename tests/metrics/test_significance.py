@@ -8,7 +8,7 @@ from sacrebleu.significance import PairedTest
 
 from regard.errors import DataError
 from regard.metrics import ErrorRate, ExactMatch, Tally, bleu_metric, chrf_metric, difference, ter_metric
-from tests.metrics.test_tally import noisy
+from tests.metrics.test_sufficient_statistics import noisy
 
 BASELINE, REFERENCES = noisy(3, share=0.3)
 OTHER = [

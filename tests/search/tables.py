@@ -1,4 +1,4 @@
-"""A stepper that is a table: log-probabilities by sentence, step and last piece; no model anywhere."""
+"""A stepper that is a table: log-probabilities by sentence, step and last token; no model anywhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from regard.records import END, PAD, START, AttentionStep, DecoderState, Prediction
+from regard.records.tensors import AttentionStep, DecoderState, Prediction
+from regard.records.text import END, PAD, START
 
 
 @dataclass(frozen=True)
 class Table:
-    """log-probabilities (B, steps, V, V): of sentence, step and last piece, for every next piece.
+    """log-probabilities (B, steps, V, V): of sentence, step and last token, for every next token.
 
     `looks` (B, steps, V, S) are attention weights, None for a table that attends to nothing.
     """
@@ -38,17 +39,17 @@ class Table:
     def select(self, sentences: Tensor) -> Table:
         return replace(self, num_sentences=len(torch.arange(self.num_sentences)[sentences]))
 
-    def gain(self, sentence: int, written: Sequence[int], piece: int) -> float:
-        """The log-probability of one piece after what is written."""
+    def gain(self, sentence: int, written: Sequence[int], token: int) -> float:
+        """The log-probability of one token after what is written."""
         last = written[-1] if written else START
-        return self.log_probabilities[sentence, len(written), last, piece].item()
+        return self.log_probabilities[sentence, len(written), last, token].item()
 
     def alone(self, sentence: int) -> Table:
         looks = None if self.looks is None else self.looks[sentence : sentence + 1]
         return Table(self.log_probabilities[sentence : sentence + 1], 1, looks)
 
     def received(self, sentence: int, ids: Sequence[int]) -> Tensor:
-        """The attention (S,) that each source place gets while these pieces are written."""
+        """The attention (S,) that each source place gets while these tokens are written."""
         assert self.looks is not None
         before = (START, *ids[:-1])
         return torch.stack([self.looks[sentence, step, last] for step, last in enumerate(before)]).sum(0)
@@ -57,7 +58,7 @@ class Table:
 def random_table(
     seed: int, sentences: int = 1, size: int = 6, steps: int = 6, forbidden: float = 0.0
 ) -> Table:
-    """Random log-probabilities; a share of the pieces is `forbidden`, that is has probability 0."""
+    """Random log-probabilities; a share of the tokens is `forbidden`, that is has probability 0."""
     generator = torch.Generator().manual_seed(seed)
     logits = 2 * torch.randn(sentences, steps, size, size, generator=generator, dtype=torch.float64)
     banned = torch.rand(logits.shape, generator=generator) < forbidden
@@ -76,13 +77,13 @@ def with_looks(table: Table, seed: int, lengths: Sequence[int]) -> Table:
     return replace(table, looks=looks / looks.sum(-1, keepdim=True).clamp(min=1e-9))
 
 
-Ranked = tuple[float, float, tuple[int, ...]]  # score, log-probability, pieces
+Ranked = tuple[float, float, tuple[int, ...]]  # score, log-probability, tokens
 
 
 def all_outputs(table: Table, sentence: int, limit: int, penalty: float) -> list[Ranked]:
     """Every output there is, the finished before the cut off, each group best first."""
     size = table.log_probabilities.shape[-1]
-    inner = [piece for piece in range(size) if piece not in (PAD, START, END)]
+    inner = [token for token in range(size) if token not in (PAD, START, END)]
     outputs = [(*body, END) for n in range(limit) for body in product(inner, repeat=n)]
     finished = [_rank(table, sentence, ids, penalty) for ids in outputs]
     cut = [_rank(table, sentence, ids, penalty) for ids in product(inner, repeat=limit)]
@@ -90,15 +91,15 @@ def all_outputs(table: Table, sentence: int, limit: int, penalty: float) -> list
 
 
 def all_bodies(table: Table, longest: int) -> Iterator[tuple[int, ...]]:
-    """Every output of at most `longest` pieces before its END, which is not among them."""
+    """Every output of at most `longest` tokens before its END, which is not among them."""
     inner = [i for i in range(table.log_probabilities.shape[-1]) if i not in (PAD, START, END)]
     for length in range(longest + 1):
         yield from product(inner, repeat=length)
 
 
 def total_of(table: Table, sentence: int, ids: Sequence[int]) -> float:
-    """The log-probability of these pieces."""
-    return sum(table.gain(sentence, ids[:t], piece) for t, piece in enumerate(ids))
+    """The log-probability of these tokens."""
+    return sum(table.gain(sentence, ids[:t], token) for t, token in enumerate(ids))
 
 
 def slow_beam(table: Table, sentence: int, limit: int, beam: int, penalty: float) -> list[Ranked]:
@@ -116,9 +117,9 @@ def slow_beam(table: Table, sentence: int, limit: int, beam: int, penalty: float
 
 
 def _continuations(table: Table, sentence: int, ids: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    for piece in range(table.log_probabilities.shape[-1]):
-        if piece not in (PAD, START) and table.gain(sentence, ids, piece) > -torch.inf:
-            yield (*ids, piece)
+    for token in range(table.log_probabilities.shape[-1]):
+        if token not in (PAD, START) and table.gain(sentence, ids, token) > -torch.inf:
+            yield (*ids, token)
 
 
 def _rank(table: Table, sentence: int, ids: tuple[int, ...], penalty: float) -> Ranked:

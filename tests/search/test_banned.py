@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.data.phrases import stands
-from regard.records import END, START
+from regard.records.text import END, START
 from regard.search import (
     Banned,
     Groups,
@@ -24,7 +24,7 @@ from regard.search import (
 )
 from tests.search.tables import Table, all_bodies, random_table, total_of
 
-# Eight pieces: the marks, then "a" and "b" that begin a word and "a" that goes on with one, and a full stop.
+# Eight tokens: the marks, then "a" and "b" that begin a word and "a" that goes on with one, and a full stop.
 SPELLINGS = [b"", b" <unk>", b"", b"", b" a", b" b", b"a", b"."]
 PHRASES = [["a"], ["a b"], ["aa", "b ."], ["<unk>"], ["b b", "a."], ["zzz"]]
 banned = st.sampled_from(PHRASES)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from regard.errors import SearchError
-from regard.records import END, PAD, START, UNKNOWN, Hypothesis
+from regard.records.text import END, PAD, START, UNKNOWN, Hypothesis
 from regard.search import Ranking, beam_search, forced_decode, greedy_search
 from tests.search.tables import Ranked, Table, all_outputs, random_table, slow_beam
 
@@ -188,7 +188,7 @@ def test_a_negative_length_penalty_is_refused() -> None:
 
 def test_forced_decoding_by_hand() -> None:
     (found,) = forced_decode(table_by_hand(), [[A, B, END]])
-    # 0.6 × 0.2 × 0.9 = 0.108, over three pieces
+    # 0.6 × 0.2 × 0.9 = 0.108, over three tokens
     assert found.ids == (A, B, END)
     assert found.log_probability == pytest.approx(math.log(0.108))
     assert found.score == pytest.approx(math.log(0.108) / 3)
@@ -201,6 +201,6 @@ def test_forced_decoding_of_different_lengths() -> None:
     targets = [[A, END], [], [B, A, A, END]]
     together = forced_decode(table, targets)
     for sentence, target in enumerate(targets):
-        total = sum(table.gain(sentence, target[:t], piece) for t, piece in enumerate(target))
+        total = sum(table.gain(sentence, target[:t], token) for t, token in enumerate(target))
         assert together[sentence].ids == tuple(target)
         assert together[sentence].log_probability == pytest.approx(total)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from regard.data.phrases import stands
 from regard.model import ModelStepper
-from regard.records import END, PAD, START, UNKNOWN, Hypothesis
+from regard.records.text import END, PAD, START, UNKNOWN, Hypothesis
 from regard.search import (
     Phrases,
     Prefixed,
@@ -24,29 +24,29 @@ from tests.search.tables import all_bodies, random_table, total_of, with_looks
 from tests.search.test_with_models import LENGTHS, assert_same, setting, stepper
 from tests.small import ATTENTIVE, VOCABULARY_SIZE
 
-# Words that begin by themselves, a piece that goes on with a word, and one that is glued to nothing.
+# Words that begin by themselves, a token that goes on with a word, and one that is glued to nothing.
 WORDS = [b"", b" <unk>", b"", b"", b" a", b" b", b"a", b"."]
-# Single characters, the space a piece of its own.
+# Single characters, the space a token of its own.
 CHARACTERS = [b"", b"?", b"", b"", b"a", b"b", b" ", b"."]
 TERMS = [("a",), ("aa",), ("a b",), ("b", "a"), ("a b", "b a"), ("aa", "b a", "."), ("b b b",)]
 
 
 def wanted(terms: Sequence[str], spellings: list[bytes]) -> Wanted:
     gap = spellings.index(b" ") if b" " in spellings else None
-    pieces = [cut("" if gap is not None else " ", term, spellings) for term in terms]
-    return Wanted(Phrases(terms, spellings), tuple(pieces), gap)
+    tokens = [cut("" if gap is not None else " ", term, spellings) for term in terms]
+    return Wanted(Phrases(terms, spellings), tuple(tokens), gap)
 
 
 def cut(before: str, term: str, spellings: list[bytes]) -> tuple[int, ...]:
-    """The longest pieces first, from the left; a full stop needs no space before it."""
-    rest, pieces = (before + term if term != "." else term).encode(), []
+    """The longest tokens first, from the left; a full stop needs no space before it."""
+    rest, tokens = (before + term if term != "." else term).encode(), []
     while rest:
-        piece = max(
+        token = max(
             (i for i in range(4, 8) if rest.startswith(spellings[i])), key=lambda i: len(spellings[i])
         )
-        pieces.append(piece)
-        rest = rest[len(spellings[piece]) :]
-    return tuple(pieces)
+        tokens.append(token)
+        rest = rest[len(spellings[token]) :]
+    return tuple(tokens)
 
 
 def text_of(ids: Sequence[int], spellings: list[bytes]) -> str:
@@ -147,7 +147,7 @@ def test_it_looks_where_forced_decoding_of_its_words_looks(way: str) -> None:
     found: list[Hypothesis] = []
     driven: ModelStepper = stepper(model, batch)
     for (best,), want in zip(constrained_search(driven, [15] * 4, wants, 3), wants, strict=True):
-        assert all(_follow(piece, best.ids) for piece in want.pieces)
+        assert all(_follow(token, best.ids) for token in want.tokens)
         found.append(best)
     for one, again in zip(found, forced_decode(driven, [one.ids for one in found]), strict=True):
         assert_same(one, again)
@@ -156,9 +156,9 @@ def test_it_looks_where_forced_decoding_of_its_words_looks(way: str) -> None:
 
 
 def _words(spellings: list[bytes], phrases: tuple[str, ...]) -> Wanted:
-    pieces = [tuple(spellings.index(f" {word}".encode()) for word in one.split()) for one in phrases]
-    return Wanted(Phrases(phrases, spellings), tuple(pieces))
+    tokens = [tuple(spellings.index(f" {word}".encode()) for word in one.split()) for one in phrases]
+    return Wanted(Phrases(phrases, spellings), tuple(tokens))
 
 
-def _follow(pieces: tuple[int, ...], ids: tuple[int, ...]) -> bool:
-    return any(ids[place : place + len(pieces)] == pieces for place in range(len(ids)))
+def _follow(tokens: tuple[int, ...], ids: tuple[int, ...]) -> bool:
+    return any(ids[place : place + len(tokens)] == tokens for place in range(len(ids)))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.errors import SearchError
-from regard.records import END, PAD, START
+from regard.records.text import END, PAD, START
 from regard.search import Groups, Ranking, beam_search
 from tests.search.tables import Table, random_table, total_of
 
@@ -82,10 +82,10 @@ def slow_groups(
         for group in range(number):
             longer = []
             for ids in going[group]:
-                for piece in range(table.log_probabilities.shape[-1]):
-                    if piece not in (PAD, START):
-                        total = total_of(table, 0, (*ids, piece))
-                        longer.append((total - penalty * chosen.count(piece), (*ids, piece)))
+                for token in range(table.log_probabilities.shape[-1]):
+                    if token not in (PAD, START):
+                        total = total_of(table, 0, (*ids, token))
+                        longer.append((total - penalty * chosen.count(token), (*ids, token)))
             longer.sort(reverse=True)
             kept = [ids for _, ids in longer[: size - len(finished[group])]]
             finished[group] += [ids for ids in kept if ids[-1] == END]

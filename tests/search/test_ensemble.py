@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from regard.model import ModelStepper
-from regard.records import END, START
+from regard.records.text import END, START
 from regard.search import Ensemble, beam_search, forced_decode, greedy_search
 from tests.search.tables import Table
 from tests.search.test_with_models import LIMITS, assert_same, setting, stepper
@@ -36,7 +36,7 @@ def test_probabilities_are_averaged_by_hand() -> None:
     assert other.log_probability == pytest.approx(math.log(0.4))
 
 
-def test_a_piece_that_no_member_can_write_stays_impossible() -> None:
+def test_a_token_that_no_member_can_write_stays_impossible() -> None:
     together = Ensemble((table_of([1.0, 0.0]), table_of([1.0, 0.0])))
     (found,) = beam_search(together, [3], beam=4, num_best=4)
     assert [one.ids for one in found] == [(A, END)]

@@ -1,4 +1,4 @@
-"""Phrases seen while a text is written piece by piece are those that stand in the text."""
+"""Phrases seen while a text is written token by token are those that stand in the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from regard.config import TokeniserConfig
 from regard.data import Tokeniser
 from regard.data.phrases import stands
-from regard.records import END, PAD, START, UNKNOWN
+from regard.records.text import END, PAD, START, UNKNOWN
 from regard.search import Phrases
 
 TEXTS = [
@@ -30,26 +30,26 @@ def tokeniser(kind: str, size: int = 300) -> Tokeniser:
 
 
 def completed_by(phrases: Phrases, ids: list[int]) -> set[int]:
-    """All phrases that are completed on the way through these pieces."""
+    """All phrases that are completed on the way through these tokens."""
     place, found = phrases.start, set()
-    for piece in ids:
-        done = phrases.completed(place, piece)
-        assert bool(done) == bool(phrases.completing(place)[piece])
+    for token in ids:
+        done = phrases.completed(place, token)
+        assert bool(done) == bool(phrases.completing(place)[token])
         found |= done
-        place = phrases.after(place, piece)
+        place = phrases.after(place, token)
     return found
 
 
-def pieces_of(learnt: Tokeniser) -> list[int]:
+def tokens_of(learnt: Tokeniser) -> list[int]:
     """All that can be written; no bytes, of which most say nothing, and nothing unknown."""
     return [
         i for i in range(len(learnt)) if i > UNKNOWN and i not in (PAD, START, END) and _is_text(learnt, i)
     ]
 
 
-def _is_text(learnt: Tokeniser, piece: int) -> bool:
+def _is_text(learnt: Tokeniser, token: int) -> bool:
     try:
-        return bool(learnt.spellings()[piece].decode())
+        return bool(learnt.spellings()[token].decode())
     except UnicodeDecodeError:
         return False
 
@@ -59,14 +59,14 @@ def _is_text(learnt: Tokeniser, piece: int) -> bool:
 @settings(max_examples=60, deadline=None)
 def test_what_is_completed_is_what_stands_in_the_text(kind: str, data: st.DataObject) -> None:
     learnt = LEARNT[kind]
-    ids = data.draw(st.lists(st.sampled_from(PIECES[kind]), max_size=8))
+    ids = data.draw(st.lists(st.sampled_from(TOKENS[kind]), max_size=8))
     found = completed_by(FOLLOWED[kind], [*ids, END])
     text = learnt.decode(ids)
     assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if stands(phrase, text)}
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
-def test_a_text_is_followed_in_its_usual_pieces(kind: str) -> None:
+def test_a_text_is_followed_in_its_usual_tokens(kind: str) -> None:
     for text in TEXTS:
         found = completed_by(FOLLOWED[kind], [*LEARNT[kind].encode(text), END])
         assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if stands(phrase, text)}
@@ -82,36 +82,36 @@ def test_bytes_make_up_a_phrase_too() -> None:
     assert completed_by(phrases, [4, 5, END]) == set()
 
 
-def test_completing_is_known_for_all_pieces_at_once() -> None:
+def test_completing_is_known_for_all_tokens_at_once() -> None:
     phrases = FOLLOWED["bpe"]
     place = phrases.start
-    for piece in LEARNT["bpe"].encode("smart art, new art"):
+    for token in LEARNT["bpe"].encode("smart art, new art"):
         expected = [bool(phrases.completed(place, other)) for other in range(len(LEARNT["bpe"]))]
         assert phrases.completing(place).tolist() == expected
-        place = phrases.after(place, piece)
+        place = phrases.after(place, token)
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
-def test_closing_pieces_leave_a_phrase_that_the_end_completes(kind: str) -> None:
+def test_closing_tokens_leave_a_phrase_that_the_end_completes(kind: str) -> None:
     phrases, learnt = FOLLOWED[kind], LEARNT[kind]
     place = phrases.start
-    for piece in learnt.encode("the art, smart new york"):
+    for token in learnt.encode("the art, smart new york"):
         expected = [p for p in range(len(learnt)) if phrases.completed(phrases.after(place, p), END)]
         assert phrases.closing(place) == [p for p in expected if learnt.spellings()[p]]
-        place = phrases.after(place, piece)
+        place = phrases.after(place, token)
 
 
 def test_places_do_not_grow_without_end() -> None:
     phrases = Phrases(["ab"], LEARNT["characters"].spellings())
     ids = LEARNT["characters"].encode("ab ab ab ab ab ab")
     places = [phrases.start]
-    for piece in ids:
-        places.append(phrases.after(places[-1], piece))
+    for token in ids:
+        places.append(phrases.after(places[-1], token))
     assert max(places) <= 4
     assert any(one == other for one, other in pairwise(sorted(places)))
     assert phrases.completing(phrases.start).dtype == torch.bool
 
 
 LEARNT = {kind: tokeniser(kind) for kind in ("words", "characters", "bpe")}
-PIECES = {kind: pieces_of(learnt) for kind, learnt in LEARNT.items()}
+TOKENS = {kind: tokens_of(learnt) for kind, learnt in LEARNT.items()}
 FOLLOWED = {kind: Phrases(PHRASES, learnt.spellings()) for kind, learnt in LEARNT.items()}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.records import END
+from regard.records.text import END
 from regard.search import (
     Groups,
     Prefixed,
@@ -19,8 +19,8 @@ from regard.search import (
 )
 from tests.search.tables import Table, all_bodies, random_table, total_of
 
-PIECES = st.lists(st.sampled_from([1, 4, 5]), max_size=4)
-prefixes = st.lists(PIECES, min_size=1, max_size=3)
+TOKENS = st.lists(st.sampled_from([1, 4, 5]), max_size=4)
+prefixes = st.lists(TOKENS, min_size=1, max_size=3)
 
 
 def setting(seed: int, wanted: list[list[int]]) -> tuple[Table, Prefixed]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.errors import SearchError
-from regard.records import END
+from regard.records.text import END
 from regard.search import Ranking, beam_search
 from regard.search.ranking import LEAST_COVERAGE
 from tests.search.tables import Table, all_bodies, random_table, total_of, with_looks
@@ -33,7 +33,7 @@ def test_the_coverage_penalty_by_hand() -> None:
 
 
 def test_many_score_as_each_does() -> None:
-    looks = torch.rand(4, 3, 5, generator=torch.Generator().manual_seed(1))  # four outputs of three pieces
+    looks = torch.rand(4, 3, 5, generator=torch.Generator().manual_seed(1))  # four outputs of three tokens
     for form in ("power", "gnmt"):
         ranking = Ranking(0.7, form, 0.3, (5,))
         totals = torch.tensor([-1.0, -2.0, -3.0, -4.0])

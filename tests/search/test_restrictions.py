@@ -22,6 +22,6 @@ def test_what_is_missing_does_not_depend_on_the_unicode_form(kind: str, form: st
     glossary = {"Nachtisch": unicodedata.normalize(typed, TERM)}  # type: ignore[arg-type]
     restrictions = Restrictions(source, target, glossary=glossary)
     written = target.decode(target.encode(f"une {TERM}"))
-    assert restrictions.unmet("der Nachtisch", written) == ()
-    assert restrictions.unmet("der Nachtisch", "une creme brulee") == (TERM,)
-    assert restrictions.unmet("der", "une") == ()
+    assert restrictions.missing_terms("der Nachtisch", written) == ()
+    assert restrictions.missing_terms("der Nachtisch", "une creme brulee") == (TERM,)
+    assert restrictions.missing_terms("der", "une") == ()

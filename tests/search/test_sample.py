@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.errors import SearchError
-from regard.records import END, START, Hypothesis
+from regard.records.text import END, START, Hypothesis
 from regard.search import Sampling, greedy_search, noise, sample
 from tests.search.tables import Table, random_table, total_of
 
@@ -19,20 +19,20 @@ A, B, C = 4, 5, 6
 MANY = 3000
 
 
-def first_piece_table(probabilities: dict[int, float]) -> Table:
-    """These pieces at first, END after each."""
+def first_token_table(probabilities: dict[int, float]) -> Table:
+    """These tokens at first, END after each."""
     table = torch.zeros(7, 7)
-    for piece, probability in probabilities.items():
-        table[START, piece] = probability
+    for token, probability in probabilities.items():
+        table[START, token] = probability
     table[4:, END] = 1.0
     return Table(table.log().expand(1, 3, 7, 7), 1)
 
 
 def drawn(table: Table, sampling: Sampling, number: int = MANY) -> dict[int, float]:
-    """How often each first piece is drawn, as a share."""
+    """How often each first token is drawn, as a share."""
     (found,) = sample(table, [2], [noise(7, [1], 2, number)], sampling)
-    pieces, counts = np.unique([one.ids[0] for one in found], return_counts=True)
-    return dict(zip(pieces.tolist(), (counts / number).tolist(), strict=True))
+    tokens, counts = np.unique([one.ids[0] for one in found], return_counts=True)
+    return dict(zip(tokens.tolist(), (counts / number).tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def drawn(table: Table, sampling: Sampling, number: int = MANY) -> dict[int, flo
     ids=str,
 )
 def test_shares_by_hand(sampling: Sampling, expected: dict[int, float]) -> None:
-    found = drawn(first_piece_table({A: 0.5, B: 0.3, C: 0.2}), sampling)
+    found = drawn(first_token_table({A: 0.5, B: 0.3, C: 0.2}), sampling)
     assert found.keys() == expected.keys()
-    for piece, share in expected.items():  # five standard deviations of a share of MANY draws
-        assert found[piece] == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / MANY) + 1e-12)
+    for token, share in expected.items():  # five standard deviations of a share of MANY draws
+        assert found[token] == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / MANY) + 1e-12)
 
 
 def test_draws_by_hand() -> None:
-    table = first_piece_table({A: 0.5, B: 0.3, C: 0.2})
+    table = first_token_table({A: 0.5, B: 0.3, C: 0.2})
     points = np.array([[0.0, 0.5], [0.49, 0.0], [0.51, 0.0], [0.79, 0.0], [0.81, 0.0], [0.999, 0.999]])
     (found,) = sample(table, [2], [points], Sampling())
     assert [one.ids for one in found] == [(A, END), (A, END), (B, END), (B, END), (C, END), (C, END)]

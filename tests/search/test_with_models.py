@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from regard.attention import SCORES
 from regard.errors import SearchError
 from regard.model import ModelStepper, Seq2Seq
-from regard.records import END, PAD, START, Batch, Hypothesis
+from regard.records.tensors import Batch
+from regard.records.text import END, PAD, START, Hypothesis
 from regard.search import beam_search, forced_decode, greedy_search
 from tests.attention.sequential import RepellingScore
 from tests.small import ATTENTIVE, WAYS, random_batch, small_way, take

@@ -43,8 +43,8 @@ def events(text: str) -> list[dict[str, Any]]:
 def same(found: dict[str, Any], offline: regard.Translation) -> None:
     """An answer says what the translator says."""
     assert found["text"] == offline.text
-    assert found["pieces"] == list(offline.pieces)
-    assert found["source_pieces"] == list(offline.source_pieces)
+    assert found["tokens"] == list(offline.tokens)
+    assert found["source_tokens"] == list(offline.source_tokens)
     assert found["words"] == list(offline.words.texts)
     assert found["source_words"] == list(offline.source_words.texts)
     assert found["places"] == list(offline.words.places)
@@ -78,25 +78,25 @@ def test_texts_in_order_with_their_next_best(client: TestClient, translator: reg
 
 
 @pytest.mark.parametrize("beam", [1, 4])
-def test_a_stream_tells_each_piece_then_the_whole(
+def test_a_stream_tells_each_token_then_the_whole(
     client: TestClient, translator: regard.Translator, beam: int
 ) -> None:
     answer = client.post("/v1/translate", json={"text": SENTENCES[0], "beam": beam, "stream": True})
     assert answer.headers["content-type"].startswith("text/event-stream")
-    *pieces, last = events(answer.text)
+    *tokens, last = events(answer.text)
     offline = translator.translate(SENTENCES[0], beam=beam)
     same(last["done"], offline)
-    assert [one["piece"] for one in pieces] == list(offline.pieces)
-    assert [one["log_probability"] for one in pieces] == pytest.approx(offline.log_probabilities, abs=1e-4)
-    np.testing.assert_allclose([one["weights"] for one in pieces], offline.attention, atol=1e-4)
-    assert pieces[-1]["text"] == offline.text
+    assert [one["token"] for one in tokens] == list(offline.tokens)
+    assert [one["log_probability"] for one in tokens] == pytest.approx(offline.log_probabilities, abs=1e-4)
+    np.testing.assert_allclose([one["weights"] for one in tokens], offline.attention, atol=1e-4)
+    assert tokens[-1]["text"] == offline.text
 
 
 def test_a_trace_is_the_one_in_python(client: TestClient, translator: regard.Translator) -> None:
     found = client.post("/v1/trace", json={"text": SENTENCES[0]}).json()
-    assert found["schema"] == "regard-trace/1"
+    assert found["schema"] == "regard-trace/2"
     trace = translator.trace(SENTENCES[0])
-    assert [step["piece"] for step in found["steps"]] == list(trace.translation.pieces)
+    assert [step["token"] for step in found["steps"]] == list(trace.translation.tokens)
     np.testing.assert_allclose([s["weights"] for s in found["steps"]], trace.translation.attention, atol=1e-4)
     forced = client.post("/v1/trace", json={"text": SENTENCES[0], "target": "the"}).json()
     assert forced["target"]["text"] == "the"
@@ -105,7 +105,7 @@ def test_a_trace_is_the_one_in_python(client: TestClient, translator: regard.Tra
 def test_alignment(client: TestClient, translator: regard.Translator) -> None:
     found = client.post("/v1/align", json=PAIR).json()
     offline = translator.align(PAIR["source"], PAIR["target"])
-    assert found["pieces"] == list(offline.pieces)
+    assert found["tokens"] == list(offline.tokens)
     np.testing.assert_allclose(found["attention"], offline.attention, atol=1e-4)
     for link in found["pharaoh"].split():
         source, target = map(int, link.split("-"))
@@ -116,19 +116,19 @@ def test_alignment(client: TestClient, translator: regard.Translator) -> None:
 def test_scores(client: TestClient, translator: regard.Translator) -> None:
     found = client.post("/v1/score", json=PAIR).json()
     offline = translator.score(PAIR["source"], PAIR["target"])
-    assert found["pieces"] == list(offline.pieces)
-    for key in ("log_probability", "per_piece", "log_probabilities"):
+    assert found["tokens"] == list(offline.tokens)
+    for key in ("log_probability", "per_token", "log_probabilities"):
         assert found[key] == pytest.approx(getattr(offline, key), abs=1e-4)
     assert found["perplexity"] == pytest.approx(offline.perplexity, rel=1e-4)
 
 
 def test_nothing_is_translated_as_nothing(client: TestClient) -> None:
     (found,) = client.post("/v1/translate", json={"text": " "}).json()["translations"]
-    assert (found["text"], found["pieces"], found["attention"]) == ("", [], None)
+    assert (found["text"], found["tokens"], found["attention"]) == ("", [], None)
     (done,) = events(client.post("/v1/translate", json={"text": "", "stream": True}).text)
     assert done["done"]["text"] == ""
     scored = client.post("/v1/score", json={"source": "", "target": ""}).json()
-    assert (scored["log_probability"], scored["per_piece"], scored["perplexity"]) == (0, None, None)
+    assert (scored["log_probability"], scored["per_token"], scored["perplexity"]) == (0, None, None)
     assert client.post("/v1/align", json={"source": "", "target": "a"}).json()["pharaoh"] == ""
     assert client.post("/v1/trace", json={"text": ""}).status_code == 200
 
@@ -149,12 +149,12 @@ def test_figures(client: TestClient, translator: regard.Translator) -> None:
     client.get("/nothing/here")
     client.post("/v1/score", content="no JSON")
     figures = client.get("/metrics").text.splitlines()
-    pieces = sum(len(translator.tokenisers.source.encode(text)) for text in SENTENCES)
+    tokens = sum(len(translator.tokenisers.source.encode(text)) for text in SENTENCES)
     for line in (
         "regard_queue_depth 0.0",
         f'regard_sentences_total{{work="translate"}} {len(SENTENCES)}.0',
         f'regard_batch_size_sum{{work="translate"}} {len(SENTENCES)}.0',
-        f'regard_source_pieces_total{{work="translate"}} {pieces}.0',
+        f'regard_source_tokens_total{{work="translate"}} {tokens}.0',
         'regard_sentences_total{work="score"} 1.0',
         'regard_refused_total{status="422"} 1.0',
         'regard_refused_total{status="415"} 1.0',
@@ -199,7 +199,7 @@ def test_a_refusal_of_hostile_keys_is_json(client: TestClient, path: str) -> Non
 @pytest.fixture(scope="module")
 def narrow(translator: regard.Translator) -> Iterator[TestClient]:
     """A server whose bounds are small."""
-    limits = Limits(num_texts=2, num_characters=60, num_pieces=8, beam=3, body_size=400)
+    limits = Limits(num_texts=2, num_characters=60, num_tokens=8, beam=3, body_size=400)
     with TestClient(create_app(translator, limits), base_url=HERE) as client:
         yield client
 
@@ -322,8 +322,8 @@ def test_a_model_without_attention(models: Trained) -> None:
     with TestClient(create_app(regard.load(models.fixed_vector)), base_url=HERE) as client:
         found = TranslateAnswer.model_validate(client.post("/v1/translate", json={"text": "a b"}).json())
         assert found.translations[0].attention is None
-        *pieces, _ = events(client.post("/v1/translate", json={"text": "a b", "stream": True}).text)
-        assert {piece["weights"] for piece in pieces} == {None}
+        *tokens, _ = events(client.post("/v1/translate", json={"text": "a b", "stream": True}).text)
+        assert {token["weights"] for token in tokens} == {None}
         assert "no attention" in error(client.post("/v1/align", json=PAIR), 422)["message"]
         assert client.post("/v1/score", json=PAIR).status_code == 200
         assert client.post("/v1/trace", json={"text": "a"}).json()["steps"][0]["weights"] is None

@@ -12,9 +12,9 @@ import pytest
 
 from regard.errors import SearchError
 from regard.serving.batcher import Batcher
+from regard.serving.errors import RefusedError
 from regard.serving.limits import Limits
-from regard.serving.meter import Meter
-from regard.serving.refusals import RefusedError
+from regard.serving.metrics import Meter
 
 
 class Bench:

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 import regard
 from regard.serving import Limits, create_app
 
-LIMITS = Limits(num_texts=3, num_characters=40, num_pieces=12, beam=2)
+LIMITS = Limits(num_texts=3, num_characters=40, num_tokens=12, beam=2)
 CHECKS = [
     content_type_conformance,
     negative_data_rejection,

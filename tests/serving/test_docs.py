@@ -42,7 +42,7 @@ def test_the_page_tells_the_limits_as_they_are() -> None:
     text, usual = PAGE.read_text(encoding="utf-8"), Limits()
     for row in (
         f"| {usual.num_texts} (`--max-texts`)",
-        f"| {usual.num_characters}, {usual.num_pieces} (",
+        f"| {usual.num_characters}, {usual.num_tokens} (",
         f"| {usual.beam} (`--max-beam`)",
         f"| {usual.body_size:,} (`--max-body`)",
         f"| {usual.queue_size} (`--queue`)",

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import regard
-from regard.records import Attend, Force, Weights
+from regard.records.text import Attend, Force, Weights
 from regard.serving import create_app
 from tests.serving.conftest import HERE
 from tests.serving.test_application import error, events, same
@@ -20,7 +20,7 @@ TEXT = known_sentences(1)[0]
 SIZE = len(TEXT.split()) + 1
 ATTEND = {"kind": "attend", "step": 0, "to": [0, 2]}
 ROW = {"kind": "weights", "step": 1, "row": [1.0, 3.0, *[0.0] * (SIZE - 2)]}
-FORCE = {"kind": "force", "step": 0, "piece": "the"}
+FORCE = {"kind": "force", "step": 0, "token": "the"}
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_they_do_what_they_do_in_python(
     assert answer.status_code == 200, answer.text
     offline = translator.translate(TEXT, intervene=records, beam=2)
     if stream:
-        *pieces, last = events(answer.text)
-        assert [one["piece"] for one in pieces] == list(offline.pieces)
+        *tokens, last = events(answer.text)
+        assert [one["token"] for one in tokens] == list(offline.tokens)
         same(last["done"], offline)
     else:
         same(answer.json()["translations"][0], offline)
@@ -52,7 +52,7 @@ def test_a_row_is_looked_by_and_told_in_the_trace(client: TestClient) -> None:
     found = client.post("/v1/trace", json={"text": TEXT, "interventions": [ROW, FORCE]}).json()
     np.testing.assert_allclose(found["steps"][1]["weights"][:3], [0.25, 0.75, 0], atol=1e-6)
     assert [step["intervention"] for step in found["steps"][:3]] == ["force", "weights", None]
-    assert found["steps"][0]["piece"] == "the"
+    assert found["steps"][0]["token"] == "the"
 
 
 def test_the_models_own_rows_change_nothing(client: TestClient) -> None:
@@ -75,7 +75,7 @@ def test_the_beam_and_the_weighted_states_come_when_asked_for(client: TestClient
 @pytest.mark.parametrize(
     ("asked", "field", "words"),
     [
-        ({"kind": "attend", "step": 0, "to": [99]}, "interventions", f"pieces from 0 to {SIZE - 1}"),
+        ({"kind": "attend", "step": 0, "to": [99]}, "interventions", f"tokens from 0 to {SIZE - 1}"),
         ({"kind": "attend", "step": 0, "to": []}, "interventions[0].to", "at least 1"),
         ({"kind": "attend", "step": 0, "to": 1}, "interventions[0].to", "list"),
         ({"kind": "attend", "step": -1, "to": [0]}, "interventions[0].step", "greater"),
@@ -85,8 +85,8 @@ def test_the_beam_and_the_weighted_states_come_when_asked_for(client: TestClient
         ({"kind": "weights", "step": 0, "row": [1, 2]}, "interventions", f"{SIZE} weights"),
         ({"kind": "weights", "step": 0, "row": [0.0] * SIZE}, "interventions", "not all of them 0"),
         ({"kind": "weights", "step": 0, "row": [-1.0] * SIZE}, "interventions[0].row[0]", "greater"),
-        ({"kind": "force", "step": 0, "piece": "xylophone"}, "interventions", "no piece"),
-        ({"kind": "force", "step": 0, "piece": "\ud800"}, None, ""),
+        ({"kind": "force", "step": 0, "token": "xylophone"}, "interventions", "no token"),
+        ({"kind": "force", "step": 0, "token": "\ud800"}, None, ""),
         ({"kind": "delete", "step": 0}, "interventions[0]", "does not match"),
         ({"step": 0}, "interventions[0]", "kind"),
         (3, "interventions[0]", ""),
@@ -124,4 +124,4 @@ def test_a_model_without_attention_is_not_made_to_look(models: Trained) -> None:
         found = error(client.post("/v1/translate", json={"text": TEXT, "interventions": [ATTEND]}), 422)
         assert "plain decoder" in found["message"]
         answer = client.post("/v1/translate", json={"text": TEXT, "interventions": [FORCE]})
-        assert answer.json()["translations"][0]["pieces"][0] == "the"
+        assert answer.json()["translations"][0]["tokens"][0] == "the"

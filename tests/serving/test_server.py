@@ -21,7 +21,7 @@ from regard.serving.server import check_installed
 from tests.serving.conftest import Start
 from tests.trained import unseen_pairs
 
-NEAR_TIE = 1e-4  # of scores, in nats a piece
+NEAR_TIE = 1e-4  # of scores, in nats a token
 SENTENCES = [pair.source for pair in unseen_pairs(200)]
 
 
@@ -138,7 +138,7 @@ def test_a_body_that_never_ends_is_not_waited_for(start: Start, translator: rega
 
 
 def test_a_stream_comes_while_it_is_written(start: Start, translator: regard.Translator) -> None:
-    """The first piece has come while the search waits for it to be read."""
+    """The first token has come while the search waits for it to be read."""
     read = threading.Event()
 
     class Slow(Held):
@@ -155,7 +155,7 @@ def test_a_stream_comes_while_it_is_written(start: Start, translator: regard.Tra
     asked = {"text": SENTENCES[0], "stream": True, "beam": 1}
     with httpx.stream("POST", f"{server.address}/v1/translate", json=asked, timeout=60) as answer:
         lines = answer.iter_lines()
-        assert "piece" in json.loads(next(lines).removeprefix("data: "))
+        assert "token" in json.loads(next(lines).removeprefix("data: "))
         read.set()
         *_, last = [line for line in lines if line]
     expected = translator.translate(SENTENCES[0], beam=1).text

@@ -1,4 +1,4 @@
-"""Pieces from one thread to another: in order, and given up where nobody listens."""
+"""Tokens from one thread to another: in order, and given up where nobody listens."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from regard.records import Written
-from regard.serving.refusals import RefusedError
+from regard.records.text import StreamedToken
+from regard.serving.errors import RefusedError
 from regard.serving.stream import AbandonedError, Stream
 
-PIECE = Written("a", -0.5, None, "a")
+TOKEN = StreamedToken("a", -0.5, None, "a")
 
 
 def follow(work: Callable[[Stream], Any], listen: Callable[[Any], Any]) -> Any:
@@ -30,17 +30,17 @@ async def all_of(events: Any) -> list[dict[str, Any]]:
     return [event async for event in events]
 
 
-def test_pieces_come_before_the_whole() -> None:
+def test_tokens_come_before_the_whole() -> None:
     def work(stream: Stream) -> list[str]:
-        stream.tell(PIECE)
+        stream.tell(TOKEN)
         return ["whole"]
 
     first, last = follow(work, all_of)
-    assert first == {"piece": "a", "log_probability": -0.5, "weights": None, "text": "a"}
+    assert first == {"token": "a", "log_probability": -0.5, "weights": None, "text": "a"}
     assert last == {"done": {"text": "whole"}}
 
 
-def test_what_fails_before_the_first_piece_is_raised() -> None:
+def test_what_fails_before_the_first_token_is_raised() -> None:
     def work(stream: Stream) -> list[str]:
         raise RefusedError(503, "full")
 
@@ -50,7 +50,7 @@ def test_what_fails_before_the_first_piece_is_raised() -> None:
 
 def test_what_fails_later_is_the_last_event() -> None:
     def work(stream: Stream) -> list[str]:
-        stream.tell(PIECE)
+        stream.tell(TOKEN)
         raise RefusedError(504, "too late", None, 3)
 
     *_, last = follow(work, all_of)
@@ -59,7 +59,7 @@ def test_what_fails_later_is_the_last_event() -> None:
 
 def test_a_mistake_of_ours_is_told_and_raised() -> None:
     def work(stream: Stream) -> list[str]:
-        stream.tell(PIECE)
+        stream.tell(TOKEN)
         raise ZeroDivisionError("secret")
 
     seen = []
@@ -80,7 +80,7 @@ def test_who_goes_ends_the_search() -> None:
     def work(stream: Stream) -> list[str]:
         try:
             for _ in range(10_000_000):
-                stream.tell(PIECE)
+                stream.tell(TOKEN)
         except AbandonedError:
             ended.append(True)
             raise

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 import regard
-from regard import config as recipes
+from regard import recipe_file
 from regard.checkpoint import load_config, load_model, load_tokenisers
 from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError, RegardError
-from regard.records import Pair
+from regard.records.text import Pair
 from regard.training import StepReport, TrainingResult, ValidationReport, measure
 from regard.training.prepare import prepare
 from tests.trained import SMALL, unseen_pairs, write_pairs
@@ -88,7 +88,7 @@ def test_a_run_leaves_a_model_that_translates(tmp_path: Path, files: list[Path])
     made = start(tmp_path / "run", files, command="regard train this")
     assert made.folder == tmp_path / "run"
     assert made.result.step == 9
-    assert regard.load(made.folder).translate("die frau lacht .").pieces
+    assert regard.load(made.folder).translate("die frau lacht .").tokens
     assert made.translator().translate("").text == ""
     card = (made.folder / "README.md").read_text()
     for file in files:
@@ -202,7 +202,7 @@ def test_training_options_may_change_on_the_way(tmp_path: Path, files: list[Path
 
 
 @pytest.mark.parametrize(
-    "override", ["--model.dropout=0.1", "--tokeniser.lowercase=true", "--data.max_pieces=7"]
+    "override", ["--model.dropout=0.1", "--tokeniser.lowercase=true", "--data.max_tokens=7"]
 )
 def test_another_model_or_other_data_cannot_be_resumed(
     tmp_path: Path, files: list[Path], override: str
@@ -239,7 +239,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) ->
         ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the end"),
         ("--model.dropuot=1", "did you mean model.dropout.*regard train --keys"),
         ("--tokeniser.size=3", "tokeniser.size"),
-        ("--data.max_pieces=1", "no sentence pair"),
+        ("--data.max_tokens=1", "no sentence pair"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(
@@ -259,7 +259,7 @@ def test_what_cannot_work_leaves_the_old_run_alone(tmp_path: Path, files: list[P
 
 
 def test_a_config_is_a_recipe_too(tmp_path: Path, files: list[Path]) -> None:
-    config = recipes.load(None, [*RUN, "--training.max_steps=2"])
+    config = recipe_file.load(None, [*RUN, "--training.max_steps=2"])
     by_config = regard.train(config, files, out=tmp_path / "one")
     by_overrides = start(tmp_path / "two", files, "--training.max_steps=2")
     last = "last/model.safetensors"
@@ -272,7 +272,7 @@ def test_a_config_is_a_recipe_too(tmp_path: Path, files: list[Path]) -> None:
 
 
 def test_data_made_ready_before_is_used(tmp_path: Path, files: list[Path]) -> None:
-    config = recipes.load(None, [*RUN, "--training.max_steps=2"])
+    config = recipe_file.load(None, [*RUN, "--training.max_steps=2"])
     config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
     ready = prepare(config)
     told: list[str] = []
@@ -300,7 +300,7 @@ def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) ->
         assert load_config(tmp_path / name).data == ready.config.data
     for given, words in (
         ({"data": ["nowhere"]}, "data or prepared data, came both"),
-        ({"overrides": ["--data.max_pieces=7"]}, r"--data\.max_pieces: settled by the prepared data"),
+        ({"overrides": ["--data.max_tokens=7"]}, r"--data\.max_tokens: settled by the prepared data"),
         ({"overrides": ["--tokeniser.size=70"]}, r"--tokeniser\.size: settled by the prepared data"),
     ):
         for call in (regard.train, measure):
@@ -429,7 +429,7 @@ def test_a_budget_that_was_found_is_kept(tmp_path: Path, files: list[Path]) -> N
     assert f"batch: {budget:,} target tokens (enough for so small a corpus)" in told
     for overrides in ([auto], []):
         again = regard.train(
-            None if not overrides else recipes.load(None, [*RUN, auto, *_train_key(files)]),
+            None if not overrides else recipe_file.load(None, [*RUN, auto, *_train_key(files)]),
             out=tmp_path / "run",
             resume=True,
         )
@@ -467,7 +467,7 @@ def test_training_starts_from_a_model(tmp_path: Path, known: Path, new_files: li
     )
     before, after = load_model(known), load_model(made.folder)
     assert told[-1] == f"weights: those of {known}"
-    assert after.tokenisers.pieces() == before.tokenisers.pieces()
+    assert after.tokenisers.tokens() == before.tokenisers.tokens()
     assert after.config.model == replace(before.config.model, dropout=0)
     assert after.config.data.train == [str(file) for file in new_files]
     for name, weights in after.model.named_parameters():
@@ -520,9 +520,9 @@ def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
     whole = tune("whole")
     after = load_tokenisers(whole.folder)
     added = len(after.source) - len(before.source), len(after.target) - len(before.target)
-    assert told[-1] == f"weights: those of {known}, {added[0]} source and {added[1]} target pieces added"
-    assert "quastenflosser" in after.source.pieces(range(len(before.source), len(after.source)))
-    assert "coelacanth" in after.target.pieces(range(len(before.target), len(after.target)))
+    assert told[-1] == f"weights: those of {known}, {added[0]} source and {added[1]} target tokens added"
+    assert "quastenflosser" in after.source.tokens(range(len(before.source), len(after.source)))
+    assert "coelacanth" in after.target.tokens(range(len(before.target), len(after.target)))
     tune("part", watchers=[StopAfter(2)])
     known.rename(tmp_path / "gone")
     regard.train(out=tmp_path / "part", resume=True)
@@ -533,7 +533,7 @@ def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
 def test_a_beginning_that_does_not_fit_is_refused_before_anything_is_written(
     tmp_path: Path, known: Path, files: list[Path]
 ) -> None:
-    others = prepare(recipes.load(None, [*RUN, "--tokeniser.size=30", *_train_key(files)]))
+    others = prepare(recipe_file.load(None, [*RUN, "--tokeniser.size=30", *_train_key(files)]))
     options: dict[str, Any]
     for options, words in (
         ({"recipe": "luong2015", "data": files}, r"do not fit the recipe's model.*start without a recipe"),
@@ -567,7 +567,7 @@ def test_word_vectors_are_counted(tmp_path: Path, files: list[Path]) -> None:
     )
     saved = load_model(made.folder)
     total = len(saved.tokenisers.source) - 4
-    assert f"word vectors: {tmp_path / 'vectors.vec'} has 1 of {total} source pieces" in told
+    assert f"word vectors: {tmp_path / 'vectors.vec'} has 1 of {total} source tokens" in told
     (row,) = saved.tokenisers.source.encode(word)
     torch.testing.assert_close(saved.model.embedding.weight[row], torch.full((16,), 0.5))
 
@@ -611,9 +611,9 @@ def test_a_shared_vocabulary_grows_on_both_sides_at_once(
     known = start(tmp_path / "known", files, *tied, "--training.max_steps=1").folder
     grow = ["--training.grow_vocabulary=true", "--training.max_steps=1"]
     made = regard.train(data=new_files, init=known, out=tmp_path / "tuned", overrides=grow)
-    pieces = load_tokenisers(made.folder).pieces()
-    assert pieces["source"] == pieces["target"]
-    assert {"quastenflosser", "coelacanth"} <= set(pieces["source"])
+    tokens = load_tokenisers(made.folder).tokens()
+    assert tokens["source"] == tokens["target"]
+    assert {"quastenflosser", "coelacanth"} <= set(tokens["source"])
 
 
 def test_prepared_data_is_measured_too(tmp_path: Path, files: list[Path]) -> None:

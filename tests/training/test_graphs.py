@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from regard.config import TrainingConfig
-from regard.records import PAD, Batch
+from regard.records.tensors import Batch
+from regard.records.text import PAD
 from regard.training import Precision
 from regard.training.graphs import Graphs, Run, Shape, rounded
 from regard.training.precision import choose_precision, make_fabric

@@ -15,7 +15,7 @@ from torch import nn
 from regard.checkpoint import write_whole
 from regard.config import TrainingConfig
 from regard.errors import ConfigError, ModelError
-from regard.records import Loss
+from regard.records.tensors import Loss
 from regard.training import ValidationResult, Watcher
 from regard.training.loop import MOST_SKIPPED
 from tests.training.tiny import TinyCorpus, constant, parameter_hash, run, tiny_model
@@ -72,8 +72,8 @@ class Notes(Watcher):
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule):
     config = replace(CONFIG, schedule=schedule, optimiser="adamw", weight_decay=0.01)
     whole, parts = tiny_model(), tiny_model()
-    through, before, after = Notes(), Notes(), Notes()
-    run(tmp_path / "whole", whole, config, [through])
+    double_backward, before, after = Notes(), Notes(), Notes()
+    run(tmp_path / "whole", whole, config, [double_backward])
     run(tmp_path / "parts", parts, config, [before, StopAfter(stop)])
     assert parameter_hash(parts) != parameter_hash(whole)
 
@@ -83,7 +83,7 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule
     assert parameter_hash(fresh) == parameter_hash(whole)
     assert result.step == 13
     told = [(r.step, r.epoch, r.loss, r.learning_rate) for r in before.steps + after.steps]
-    assert told == [(r.step, r.epoch, r.loss, r.learning_rate) for r in through.steps]
+    assert told == [(r.step, r.epoch, r.loss, r.learning_rate) for r in double_backward.steps]
     assert [r.step for r in before.validations + after.validations] == [3, 6, 9, 12, 13]
 
 

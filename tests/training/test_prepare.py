@@ -18,7 +18,7 @@ from regard.config import Config, DataConfig, TokeniserConfig
 from regard.data import Corpus
 from regard.data.grammar import generate
 from regard.errors import DataError, ModelError, RegardError
-from regard.records import Pair
+from regard.records.text import Pair
 from regard.training import pairs
 from regard.training.cache import cache_folder
 from regard.training.prepare import prepare
@@ -84,7 +84,7 @@ def test_tokenisers_do_not_see_what_is_held_out(tmp_path: Path) -> None:
     prepared = made(write(tmp_path, "train", numbered(50)), holdout_pairs=3)
     for pair in prepared.validation:
         ids = prepared.tokenisers.source.encode(pair.source)
-        assert prepared.tokenisers.source.pieces(ids) == ["satz", "<unk>"]
+        assert prepared.tokenisers.source.tokens(ids) == ["satz", "<unk>"]
 
 
 def test_validation_files_are_used_as_they_are(tmp_path: Path) -> None:
@@ -98,15 +98,15 @@ def test_a_shared_vocabulary_is_learnt_on_both_sides(tmp_path: Path) -> None:
     files = write(tmp_path, "train", numbered(20))
     shared = made(files, replace(WORDS, shared=True), holdout_pairs=1).tokenisers
     assert shared.source is shared.target
-    assert shared.source.pieces(shared.source.encode("satz sentence")) == ["satz", "sentence"]
+    assert shared.source.tokens(shared.source.encode("satz sentence")) == ["satz", "sentence"]
     apart = made(files, holdout_pairs=1).tokenisers
-    assert apart.source.pieces(apart.source.encode("satz sentence")) == ["satz", "<unk>"]
+    assert apart.source.tokens(apart.source.encode("satz sentence")) == ["satz", "<unk>"]
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     pairs = [*numbered(20), ("", "nothing"), ("viel " * 9, "much")]
     told: list[str] = []
-    data = DataConfig(train=write(tmp_path, "train", pairs), holdout_pairs=1, max_pieces=8)
+    data = DataConfig(train=write(tmp_path, "train", pairs), holdout_pairs=1, max_tokens=8)
     data = replace(data, validation=write(tmp_path, "validation", [("a", "b")]))
     prepared = prepare(Config(data=data, tokeniser=WORDS), tell=told.append)
     assert len(prepared.corpus) == 20
@@ -158,7 +158,7 @@ def test_saved_data_that_is_gone_is_told(tmp_path: Path) -> None:
         load_prepared(tmp_path / "data", "train anew with --overwrite")
 
 
-def test_ids_that_are_no_pieces_are_refused(tmp_path: Path) -> None:
+def test_ids_that_are_no_tokens_are_refused(tmp_path: Path) -> None:
     save_prepared(tmp_path / "data", made(write(tmp_path, "train", numbered(10))))
     few = made(write(tmp_path, "few", numbered(3)))
     few.tokenisers.target.save(tmp_path / "data" / "target.tokeniser.json")
@@ -172,7 +172,7 @@ def test_ids_that_are_no_pieces_are_refused(tmp_path: Path) -> None:
     ("train", "data", "words"),
     [
         (["a b"], {}, "no sentence pair to train on"),
-        (["a b", " ", "c d"], {"max_pieces": 1}, "no sentence pair to train on"),
+        (["a b", " ", "c d"], {"max_tokens": 1}, "no sentence pair to train on"),
         ([""], {}, "no sentence pair to train on: 1 empty; check the files and what data leaves out"),
         (["a", "b"], {"drop_equal": True}, "no sentence pair to train on: 2 source equals target"),
     ],
@@ -278,7 +278,7 @@ def test_features_follow_the_source(tmp_path: Path) -> None:
         prepared = made([str(file)], characters, features=3, holdout_pairs=3)
         source, target = prepared.tokenisers.source, prepared.tokenisers.target
         assert {"V", "PST", "0", "1", "2"} == set(source.features)
-        assert source.pieces(source.encode("walk1\tV;PST;2")) == [*"walk1", "V", "PST", "2"]
+        assert source.tokens(source.encode("walk1\tV;PST;2")) == [*"walk1", "V", "PST", "2"]
         assert target.decode(target.encode("walked1")) == "walked1"
         assert all("\t" in pair.source for pair in prepared.validation)
         assert trained_on(prepared)[0][0].startswith("walk")
@@ -289,15 +289,15 @@ def test_the_sides_may_differ(tmp_path: Path) -> None:
     tokeniser = TokeniserConfig(kind="characters", target_kind="words", target_size=9, normalise="NFD")
     prepared = made(write(tmp_path, "train", [(f"é{i}", f"ɑ̃ k{i}") for i in range(30)]), tokeniser)
     source, target = prepared.tokenisers.source, prepared.tokenisers.target
-    assert source.pieces(source.encode("é")) == ["e", "◌\u0301"]
-    assert target.pieces(target.encode("ɑ̃ k1")) == ["ɑ̃", "k1"]
+    assert source.tokens(source.encode("é")) == ["e", "◌\u0301"]
+    assert target.tokens(target.encode("ɑ̃ k1")) == ["ɑ̃", "k1"]
     assert len(target) == 9
     assert prepared.report.kinds == {"source": "characters", "target": "words"}
 
 
 def test_many_unknown_words_are_told(tmp_path: Path) -> None:
     told = told_of(write(tmp_path, "train", numbered(60)), replace(WORDS, size=6))
-    assert any("of the source pieces are unknown: raise tokeniser.size" in line for line in told)
+    assert any("of the source tokens are unknown: raise tokeniser.size" in line for line in told)
     assert not any("unknown" in line for line in told_of(write(tmp_path, "train", numbered(60))))
 
 
@@ -334,7 +334,7 @@ def test_a_sentencepiece_model_is_used(tmp_path: Path) -> None:
     prepared = made(files, tokeniser)
     theirs = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "a.model"))
     ours = prepared.tokenisers.source
-    assert ours.pieces(ours.encode(sentences[0])) == theirs.encode(sentences[0], out_type=str)
+    assert ours.tokens(ours.encode(sentences[0])) == theirs.encode(sentences[0], out_type=str)
     assert str(tmp_path / "a.model") in prepared.origin
 
 

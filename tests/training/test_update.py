@@ -139,7 +139,7 @@ def test_a_batch_that_does_not_fit_is_cut_and_its_gradient_is_that_of_the_whole(
 def test_a_single_pair_that_does_not_fit_is_an_error():
     small = Small(0, MemoryError(), in_backward=False)
     batch = TinyCorpus().batch(np.arange(3))
-    with pytest.raises(ConfigError, match=r"a single pair of \d+ source and \d+ target pieces does not fit"):
+    with pytest.raises(ConfigError, match=r"a single pair of \d+ source and \d+ target tokens does not fit"):
         Update(make_fabric(CONFIG, FLOAT32), small, CONFIG)([batch], 0.001)
 
 

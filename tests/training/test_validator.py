@@ -14,7 +14,7 @@ from regard.config import Config, SearchConfig, TokeniserConfig, TrainingConfig
 from regard.data import Corpus, Tokeniser
 from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
-from regard.records import Batch, Unrolled
+from regard.records.tensors import Batch, Unrolled
 from regard.training.validator import Validator
 from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
@@ -46,25 +46,25 @@ def validator_of(tokenisers: Tokenisers, decoded: int = 20) -> Validator:
 
 
 @pytest.mark.parametrize("decoder", ["luong", "plain"])
-def test_the_loss_is_the_mean_over_all_target_pieces_without_smoothing(
+def test_the_loss_is_the_mean_over_all_target_tokens_without_smoothing(
     tokenisers: Tokenisers, decoder: str
 ) -> None:
     model = model_of(tokenisers, decoder)
     found = validator_of(tokenisers)(model)
     nll, tokens = 0.0, 0
     for pair in PAIRS:  # one at a time, so that nothing is padded
-        corpus = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_pieces=100)
+        corpus = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_tokens=100)
         loss = model(corpus.batch([0]))
         nll, tokens = nll + float(loss.nll), tokens + loss.num_tokens
     assert tokens == sum(len(pair.target.split()) + 1 for pair in PAIRS)
     assert found.loss == pytest.approx(nll / tokens, rel=1e-5)
 
 
-def test_accuracy_counts_pieces_that_were_the_likeliest(tokenisers: Tokenisers) -> None:
+def test_accuracy_counts_tokens_that_were_the_likeliest(tokenisers: Tokenisers) -> None:
     model = model_of(tokenisers)
     right = tokens = 0
     for pair in PAIRS:
-        batch = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_pieces=100).batch([0])
+        batch = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_tokens=100).batch([0])
         with torch.no_grad():
             guessed = model.log_probabilities(model.unroll(batch).combined).argmax(-1)
         right, tokens = right + int((guessed == batch.target).sum()), tokens + batch.num_tokens
@@ -102,7 +102,7 @@ def test_attention_statistics_leave_padding_out(tokenisers: Tokenisers) -> None:
     found = validator_of(tokenisers)(model).attention
     weights, valid = [], []
     for pair in PAIRS:
-        batch = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_pieces=100).batch([0])
+        batch = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_tokens=100).batch([0])
         with torch.no_grad():
             looked = model.unroll(batch).weights
         assert looked is not None

@@ -13,14 +13,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from regard.config import TrainingConfig
-from regard.records import END, PAD, Batch, Loss
+from regard.records.tensors import Batch, Loss
+from regard.records.text import END, PAD
 from regard.training import Precision, TrainingResult, ValidationReport, ValidationResult, run_loop
 
 VOCABULARY = 12
 
 
 class TinyModel(nn.Module):
-    """Guesses the next target piece from the one before."""
+    """Guesses the next target token from the one before."""
 
     def __init__(self, dropout: float = 0.3) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from regard.data.grammar.order import CLOSING
 from regard.data.grammar.sentences import held_out, sentence
 from regard.data.grammar.verbs import Token
 from regard.errors import DataError
-from regard.records import Links, Pair
+from regard.records.text import Links, Pair
 
 Split = Literal["train", "validation", "test"]
 

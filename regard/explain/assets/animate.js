@@ -29,8 +29,8 @@ function filmScene(trace, position, options) {
 
 function headShapes(trace, step, time, width) {
   const done = time >= phasesOf(trace).length - 0.3;
-  const pieces = trace.steps.slice(0, step + (done ? 1 : 0)).map((one) => shownPiece(one.piece));
-  const title = trace.target.text ? pieces.join(" ") || "…" : "Attention by hand";
+  const tokens = trace.steps.slice(0, step + (done ? 1 : 0)).map((one) => shownToken(one.token));
+  const title = trace.target.text ? tokens.join(" ") || "…" : "Attention by hand";
   const lines = wrapText(`${phaseAt(time)}  ${captionOf(trace, step, time)}`, width, 14);
   return [
     label("so-far", FILM.margin, 28, isolated(fitEnd(title, width, 17)), { class: "so-far" }),

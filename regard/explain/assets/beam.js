@@ -33,7 +33,7 @@ function buildBeam(beam) {
 function beamWords(beam) {
   const kept = beam.nodes.filter((node) => node.kept).length;
   const slots = beam.beam === 1 ? "one beginning (greedy search)" : `${beam.beam} beginnings`;
-  return `At every word the search keeps ${slots}. Here it looked at ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages: how probable a piece is after what stands before it.`;
+  return `At every word the search keeps ${slots}. Here it looked at ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages: how probable a token is after what stands before it.`;
 }
 
 function describeNode(beam, node) {
@@ -41,7 +41,7 @@ function describeNode(beam, node) {
     title: nodeBeginning(beam, node).join(" "),
     text: node.best ? "On the path that was returned." : node.kept ? "It got a slot and was continued, but did not win." : "It got no slot: better beginnings took them all.",
     formulas: [
-      `p of this piece = ${exactNumber(nodeProbability(beam, node))}`,
+      `p of this token = ${exactNumber(nodeProbability(beam, node))}`,
       `log p of the whole beginning = ${exactNumber(node.log_probability)} nats`,
       `score = ${exactNumber(node.score)}`,
     ],

@@ -66,8 +66,8 @@ const stateNode = (at, text, part, lit) => ({ ...at, kind: "state", width: at.ro
 const cellNode = (at, text, part, lit) => ({ ...at, kind: "cell", width: 62, height: 38, text, part, lit });
 
 function wordNode(view, at) {
-  const first = view.now.piece ? "start" : "word";
-  const before = view.step > 0 ? shownPiece(view.trace.steps[view.step - 1].piece) : first;
+  const first = view.now.token ? "start" : "word";
+  const before = view.step > 0 ? shownToken(view.trace.steps[view.step - 1].token) : first;
   return { ...at, kind: "word", width: at.room + 10, height: 25, text: fitText(before, at.room + 2, 14), part: "previous", lit: 0, under: symbolsOf(view.trace, view.step).word };
 }
 
@@ -373,11 +373,11 @@ function diagramHeight(trace) {
   return { bahdanau: 196, luong: 158, plain: 120 }[decoder] ?? 196;
 }
 
-/** The most probable next pieces; the written one is among them even if it was forced. */
+/** The most probable next tokens; the written one is among them even if it was forced. */
 function shownCandidates(step) {
   const list = step.candidates || [];
-  if (!list.length || list.some((candidate) => candidate.piece === step.piece)) return list;
-  return [...list.slice(0, 4), { piece: step.piece, probability: Math.exp(step.log_probability) }];
+  if (!list.length || list.some((candidate) => candidate.token === step.token)) return list;
+  return [...list.slice(0, 4), { token: step.token, probability: Math.exp(step.log_probability) }];
 }
 
 function candidateList(view, diagram) {
@@ -410,15 +410,15 @@ function candidateArrow(view, last, box, end) {
 }
 
 function candidateRow(view, candidate, number, x, y, width, seen) {
-  const written = candidate.piece === view.now.piece;
+  const written = candidate.token === view.now.token;
   const room = width - 56;
-  const text = fitText(shownPiece(candidate.piece), room - 14, 14);
+  const text = fitText(shownToken(candidate.token), room - 14, 14);
   const share = percent(candidate.probability);
   const name = view.trace.model.decoder && written ? " written" : "";
   return [
     rect(`candidate.back.${number}`, x, y, room, CANDIDATES.row - 4, { class: "track", rx: 3, opacity: seen }),
     rect(`candidate.bar.${number}`, x, y, Math.max(1, room * candidate.probability * seen), CANDIDATES.row - 4, { class: `candidate${name}`, rx: 3, opacity: seen }),
-    label(`candidate.${number}`, x + 7, y + 15.5, isolated(text), { class: `word${name}${candidate.piece === END ? " end" : ""}`, "font-size": 14, opacity: seen }),
+    label(`candidate.${number}`, x + 7, y + 15.5, isolated(text), { class: `word${name}${candidate.token === END ? " end" : ""}`, "font-size": 14, opacity: seen }),
     label(`candidate.share.${number}`, x + room + 6, y + 15, share, { class: `number${name}`, "font-size": 12.5, opacity: seen, part: `candidate:${number}` }),
   ];
 }

@@ -70,7 +70,7 @@ function viewOf(trace, step, time, options) {
 
 // ---- where things stand
 
-/** Top (from 0) and height of the row of each source piece. Long sentences: full height where the weight is. */
+/** Top (from 0) and height of the row of each source token. Long sentences: full height where the weight is. */
 function rowsAt(trace, step, time, options) {
   const now = heightsAt(trace, step, options);
   const before = step > 0 ? heightsAt(trace, step - 1, options) : now;
@@ -85,7 +85,7 @@ function rowsAt(trace, step, time, options) {
 }
 
 function heightsAt(trace, step, options) {
-  const count = trace.source.pieces.length;
+  const count = trace.source.tokens.length;
   const budget = options.height || 460;
   const weights = trace.steps[step].weights;
   const even = Math.min(isSmall(trace) ? ROW.numbers : ROW.full, Math.max(budget / count, options.unfolded ? ROW.readable : 0));
@@ -98,7 +98,7 @@ function heightsAt(trace, step, options) {
 
 /** Whether the rows of a long sentence do not all fit: then only those that matter now are shown in full. */
 function isFolded(trace, options) {
-  return attends(trace) && (options.height || 460) / trace.source.pieces.length < ROW.readable;
+  return attends(trace) && (options.height || 460) / trace.source.tokens.length < ROW.readable;
 }
 
 /** Vectors of so few numbers that these are written into their cells. */
@@ -339,13 +339,13 @@ function encoderRows(view) {
 
 function rowWord(view, row, number) {
   const { word } = view.place;
-  const piece = view.trace.source.pieces[number];
+  const token = view.trace.source.tokens[number];
   const size = row.small ? 8 : 14;
   if (row.height < 10) return [];
-  const long = shownPiece(piece);
-  const text = fitText(piece === END && textWidth(long) * size > word.width ? "end" : long, word.width, size);
+  const long = shownToken(token);
+  const text = fitText(token === END && textWidth(long) * size > word.width ? "end" : long, word.width, size);
   return [label(`word.${number}`, word.x + word.width, row.y + size * 0.35, isolated(text), {
-    class: `word${piece === END ? " end" : ""}`, "font-size": size, "text-anchor": "end", part: `state:${number}`,
+    class: `word${token === END ? " end" : ""}`, "font-size": size, "text-anchor": "end", part: `state:${number}`,
     opacity: Math.min(1, Math.max(0, (row.height - 9) / 6)),
   })];
 }

@@ -56,13 +56,13 @@ async function exchange(work) {
   }
 }
 
-/** Translates a text, showing each piece as it is written, then everything about it. */
+/** Translates a text, showing each token as it is written, then everything about it. */
 function translate(text) {
   return exchange(async () => {
     live.parts.stream.textContent = "";
     await follow(await ask("/v1/translate", { text, stream: true }), (event) => {
       if (event.error) throw new Error(event.error.message);
-      if (event.piece !== undefined && event.piece !== END) live.parts.stream.textContent = event.text ?? `${live.parts.stream.textContent} ${shownPiece(event.piece)}`;
+      if (event.token !== undefined && event.token !== END) live.parts.stream.textContent = event.text ?? `${live.parts.stream.textContent} ${shownToken(event.token)}`;
     });
     const trace = await (await ask("/v1/trace", { text })).json();
     showTrace(unpackTrace(trace));
@@ -178,9 +178,9 @@ function showMade() {
 
 function changeWords(one) {
   const word = `word ${one.step + 1}: `;
-  if (one.kind === "force") return `${word}write ${quoted(shownPiece(one.piece))}`;
+  if (one.kind === "force") return `${word}write ${quoted(shownToken(one.token))}`;
   if (one.kind === "weights") return `${word}other weights`;
-  return `${word}look only at ${quoted(one.to.map((place) => shownPiece(live.before.source.pieces[place])).join(" "))}`;
+  return `${word}look only at ${quoted(one.to.map((place) => shownToken(live.before.source.tokens[place])).join(" "))}`;
 }
 
 function showCompare() {
@@ -188,7 +188,7 @@ function showCompare() {
   const { compare } = live.parts;
   const changed = live.compared || live.changes.length;
   if (!changed || !old) return compare.replaceChildren();
-  const [from, to] = [old.target.words.length > 1 ? old.target.words : old.target.pieces, app.trace.target.words.length > 1 ? app.trace.target.words : app.trace.target.pieces];
+  const [from, to] = [old.target.words.length > 1 ? old.target.words : old.target.tokens, app.trace.target.words.length > 1 ? app.trace.target.words : app.trace.target.tokens];
   const common = commonWords(from, to);
   const same = from.length === to.length && common.length === from.length;
   return compare.replaceChildren(
@@ -198,7 +198,7 @@ function showCompare() {
 }
 
 function versionOf(name, words, common, logProbability) {
-  const shown = words.flatMap((word, place) => [common.has(place) ? make("span", {}, shownPiece(word)) : make("mark", {}, shownPiece(word)), " "]);
+  const shown = words.flatMap((word, place) => [common.has(place) ? make("span", {}, shownToken(word)) : make("mark", {}, shownToken(word)), " "]);
   return make("div", { class: "version" }, make("h3", {}, name), make("p", { dir: directionOf(words) }, ...shown),
     make("p", { class: "small" }, `log-probability ${shortNumber(logProbability)} nats`));
 }
@@ -223,20 +223,20 @@ function commonWords(from, to) {
 function showWeights(step) {
   const { weights } = live.parts;
   if (!live.row) return weights.replaceChildren(make("p", { class: "small" }, "This model has no attention to change."));
-  const rows = app.trace.source.pieces.map((piece, place) => weightRow(step, piece, place));
+  const rows = app.trace.source.tokens.map((token, place) => weightRow(step, token, place));
   return weights.replaceChildren(...rows, make("p", { class: "small" }, "The other weights share what is left, so that all sum to 1."));
 }
 
-function weightRow(step, piece, place) {
-  const name = quoted(shownPiece(piece));
+function weightRow(step, token, place) {
+  const name = quoted(shownToken(token));
   const slider = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": `Weight of ${name}`,
     oninput: () => { live.row = withShare(live.row, place, Number(slider.value)); fillRows(); },
     onchange: () => change({ kind: "weights", step, row: live.row }) });
   slider.value = live.row[place];
   return make("div", { class: "weight-row" },
-    make("bdi", { class: piece === END ? "end" : "" }, shownPiece(piece)), slider, make("output", {}, shareNumber(live.row[place], 2)),
+    make("bdi", { class: token === END ? "end" : "" }, shownToken(token)), slider, make("output", {}, shareNumber(live.row[place], 2)),
     make("button", { type: "button", "aria-label": `Weight of ${name} to zero`, onclick: () => change({ kind: "weights", step, row: withShare(live.row, place, 0) }) }, "0"),
-    make("button", { type: "button", "aria-label": `Look only at ${name}`, onclick: () => change({ kind: "attend", step, to: piecesOfWord(place) }) }, "only"));
+    make("button", { type: "button", "aria-label": `Look only at ${name}`, onclick: () => change({ kind: "attend", step, to: tokensOfWord(place) }) }, "only"));
 }
 
 function fillRows() {
@@ -254,8 +254,8 @@ function withShare(row, place, share) {
   return row.map((value, other) => (other === place ? wanted : rest > 0 ? (value / rest) * (1 - wanted) : even));
 }
 
-/** All pieces of the source word that a piece belongs to. */
-function piecesOfWord(place) {
+/** All tokens of the source word that a token belongs to. */
+function tokensOfWord(place) {
   const { places } = app.trace.source;
   return places[place] < 0 ? [place] : places.flatMap((word, other) => (word === places[place] ? [other] : []));
 }
@@ -301,13 +301,13 @@ function withWeights(trace, step, weights) {
 function showForce(step) {
   const now = app.trace.steps[step];
   const buttons = shownCandidates(now).map((candidate) => make("button", {
-    type: "button", "aria-pressed": String(candidate.piece === now.piece), "aria-label": `Write ${quoted(shownPiece(candidate.piece))}`,
-    onclick: () => change({ kind: "force", step, piece: candidate.piece }),
-  }, make("bdi", {}, shownPiece(candidate.piece)), ` ${percent(candidate.probability)}`));
-  const other = make("input", { type: "text", "aria-label": "Another piece to write", placeholder: "another piece", size: 12, dir: "auto" });
+    type: "button", "aria-pressed": String(candidate.token === now.token), "aria-label": `Write ${quoted(shownToken(candidate.token))}`,
+    onclick: () => change({ kind: "force", step, token: candidate.token }),
+  }, make("bdi", {}, shownToken(candidate.token)), ` ${percent(candidate.probability)}`));
+  const other = make("input", { type: "text", "aria-label": "Another token to write", placeholder: "another token", size: 12, dir: "auto" });
   const write = (event) => {
     event.preventDefault();
-    if (other.value.trim()) change({ kind: "force", step, piece: other.value.trim() });
+    if (other.value.trim()) change({ kind: "force", step, token: other.value.trim() });
   };
   live.parts.force.replaceChildren(...buttons, make("form", { class: "inline", onsubmit: write }, other, make("button", { type: "submit" }, "write")));
 }

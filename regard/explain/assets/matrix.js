@@ -3,37 +3,37 @@
 const STRONG = 80; // percent; from here on the other colour of text is the more readable one
 const matrix = { unit: "words", threshold: 0, parts: {}, grid: null };
 
-/** Attention between words: the sum over a source word's pieces, the mean over a target word's. */
+/** Attention between words: the sum over a source word's tokens, the mean over a target word's. */
 function foldedGrid(trace, unit) {
   const source = groupsOf(trace.source, unit);
   const target = groupsOf(trace.target, unit);
   const weights = target.map((row) => source.map((column) => {
-    const sums = row.pieces.map((piece) => column.pieces.reduce((sum, place) => sum + trace.steps[piece].weights[place], 0));
+    const sums = row.tokens.map((token) => column.tokens.reduce((sum, place) => sum + trace.steps[token].weights[place], 0));
     return sums.reduce((sum, value) => sum + value, 0) / sums.length;
   }));
   return { source, target, weights };
 }
 
-/** The words of a side with the places of their pieces; what belongs to no word stands by itself. */
+/** The words of a side with the places of their tokens; what belongs to no word stands by itself. */
 function groupsOf(side, unit) {
-  if (unit === "pieces" || side.words.length < 2) return side.pieces.map((piece, place) => ({ text: piece, pieces: [place] }));
+  if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, place) => ({ text: token, tokens: [place] }));
   const groups = [];
   const seen = new Map();
-  side.places.forEach((place, piece) => {
-    if (place >= 0 && seen.has(place)) return groups[seen.get(place)].pieces.push(piece);
+  side.places.forEach((place, token) => {
+    if (place >= 0 && seen.has(place)) return groups[seen.get(place)].tokens.push(token);
     if (place >= 0) seen.set(place, groups.length);
-    return groups.push({ text: place >= 0 ? side.words[place] : side.pieces[piece], pieces: [piece] });
+    return groups.push({ text: place >= 0 ? side.words[place] : side.tokens[token], tokens: [token] });
   });
   return groups;
 }
 
 function hasWords(trace) {
-  return [trace.source, trace.target].some((side) => groupsOf(side, "words").length !== side.pieces.length);
+  return [trace.source, trace.target].some((side) => groupsOf(side, "words").length !== side.tokens.length);
 }
 
 function addMatrix() {
   listen("trace", () => {
-    const shown = attends(app.trace) && app.trace.target.pieces.some(Boolean);
+    const shown = attends(app.trace) && app.trace.target.tokens.some(Boolean);
     byId("matrix").hidden = !shown;
     if (shown) buildMatrix();
   });
@@ -42,7 +42,7 @@ function addMatrix() {
 
 function buildMatrix() {
   const { parts } = matrix;
-  if (!hasWords(app.trace)) matrix.unit = "pieces";
+  if (!hasWords(app.trace)) matrix.unit = "tokens";
   parts.source = make("p", { class: "sentence", role: "group", "aria-label": "Source words" });
   parts.target = make("p", { class: "sentence", role: "group", "aria-label": "Target words" });
   parts.table = make("table", { class: "heat" });
@@ -53,7 +53,7 @@ function buildMatrix() {
     fillCells();
   } });
   const shown = make("output", {}, percent(matrix.threshold));
-  const unit = hasWords(app.trace) && pick([["words", "words"], ["pieces", "pieces"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or pieces");
+  const unit = hasWords(app.trace) && pick([["words", "words"], ["tokens", "tokens"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or tokens");
   byId("matrix").replaceChildren(
     make("h2", {}, "The whole matrix"),
     make("p", { class: "lead" }, "A row is a target word: its weights over the source. Point at a word on either side, and see where it looked, or who looked at it."),
@@ -61,7 +61,7 @@ function buildMatrix() {
     make("div", { class: "beside" },
       make("div", { class: "linked" }, parts.source, parts.target, parts.told),
       make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table)),
-    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a piece of its own, </s>, here “end”."));
+    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a token of its own, </s>, here “end”."));
   rove(parts.source, "span");
   rove(parts.target, "span");
   for (const [side, holder] of [["source", parts.source], ["target", parts.target]]) linkWords(holder, side);
@@ -73,7 +73,7 @@ function buildMatrix() {
 function buildGrid() {
   matrix.grid = foldedGrid(app.trace, matrix.unit);
   const { grid, parts } = matrix;
-  const words = (groups, side) => groups.map((group, number) => make("span", { role: "button", tabindex: number ? -1 : 0, "data-side": side, "data-number": number, class: group.text === END ? "end" : "" }, shownPiece(group.text)));
+  const words = (groups, side) => groups.map((group, number) => make("span", { role: "button", tabindex: number ? -1 : 0, "data-side": side, "data-number": number, class: group.text === END ? "end" : "" }, shownToken(group.text)));
   for (const side of ["source", "target"]) {
     parts[side].replaceChildren(...words(grid[side], side).flatMap((word) => [word, " "]));
     parts[side].dir = directionOf(grid[side].map((group) => group.text));
@@ -86,8 +86,8 @@ function buildGrid() {
 
 function headRow(grid) {
   const heads = grid.source.map((group, column) => {
-    const text = group.text === END ? "end" : shownPiece(group.text);
-    const name = shownPiece(group.text);
+    const text = group.text === END ? "end" : shownToken(group.text);
+    const name = shownToken(group.text);
     return make("th", { scope: "col", "data-column": column, title: name, "aria-label": name, class: group.text === END ? "end" : "" }, make("span", { class: textWidth(text) <= 2.4 ? "short" : "", dir: "auto" }, text));
   });
   return make("tr", {}, make("td"), ...heads, make("th", { scope: "col", class: "sum" }, make("span", { class: "short", title: "sum of the row" }, "Σ")), make("th", { scope: "col", class: "sum" }, make("span", { class: "short", title: "entropy of the row in bits" }, "H")));
@@ -96,7 +96,7 @@ function headRow(grid) {
 function bodyRow(grid, group, row) {
   const cells = grid.weights[row].map((_, column) => make("td", { "data-row": row, "data-column": column }));
   const sum = grid.weights[row].reduce((total, value) => total + value, 0);
-  return make("tr", { "data-row": row }, make("th", { scope: "row", class: group.text === END ? "end" : "" }, make("bdi", {}, shownPiece(group.text))), ...cells, make("td", { class: "sum" }, sum.toFixed(2)), make("td", { class: "sum" }, entropy(grid.weights[row]).toFixed(2)));
+  return make("tr", { "data-row": row }, make("th", { scope: "row", class: group.text === END ? "end" : "" }, make("bdi", {}, shownToken(group.text))), ...cells, make("td", { class: "sum" }, sum.toFixed(2)), make("td", { class: "sum" }, entropy(grid.weights[row]).toFixed(2)));
 }
 
 function footRow(grid) {
@@ -152,8 +152,8 @@ function shade(holder, weightOf, chosen) {
 }
 
 function toldAbout(grid, row, column) {
-  const target = row !== undefined && quoted(shownPiece(grid.target[row].text));
-  const source = column !== undefined && quoted(shownPiece(grid.source[column].text));
+  const target = row !== undefined && quoted(shownToken(grid.target[row].text));
+  const source = column !== undefined && quoted(shownToken(grid.source[column].text));
   if (target && source) return `${target} looked at ${source} with ${percent(grid.weights[row][column])}.`;
   if (target) return `${target} looked at ${strongest(grid.weights[row], grid.source)}.`;
   return source ? `${source} was looked at by ${strongest(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
@@ -161,7 +161,7 @@ function toldAbout(grid, row, column) {
 
 function strongest(weights, groups) {
   const order = weights.map((_, place) => place).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((place) => weights[place] >= 0.01);
-  return order.map((place) => `${quoted(shownPiece(groups[place].text))} ${percent(weights[place])}`).join(", ") || "nothing much";
+  return order.map((place) => `${quoted(shownToken(groups[place].text))} ${percent(weights[place])}`).join(", ") || "nothing much";
 }
 
 /** The row of the word that the steps show. */
@@ -169,6 +169,6 @@ function markRow(step) {
   if (!matrix.grid || byId("matrix").hidden) return;
   matrix.grid.target.forEach((group, row) => {
     const line = matrix.parts.table.querySelector(`tbody tr[data-row="${row}"]`);
-    if (line) line.classList.toggle("now", group.pieces.includes(step));
+    if (line) line.classList.toggle("now", group.tokens.includes(step));
   });
 }

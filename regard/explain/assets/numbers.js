@@ -20,10 +20,10 @@ function visible(text) {
   }).join("");
 }
 
-/** A piece as it is shown: end-of-sentence in words, a space as an open box. */
-function shownPiece(piece) {
-  if (piece === END) return "end of sentence";
-  return piece === "" ? "∅" : visible(piece).replace(/ /g, "␣");
+/** A token as it is shown: end-of-sentence in words, a space as an open box. */
+function shownToken(token) {
+  if (token === END) return "end of sentence";
+  return token === "" ? "∅" : visible(token).replace(/ /g, "␣");
 }
 
 /** Whether the first letter that has a direction is written from right to left. */

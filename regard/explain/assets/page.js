@@ -214,7 +214,7 @@ function addModel() {
       ["Score function", model.formula ? `${model.score}: ${model.formula}${model.score_source ? ` (${model.score_source})` : ""}` : model.score],
       ["Query", model.query && lowered(model.query)],
       ["Context", model.context && lowered(model.context)],
-      ["Log-probability", logProbability === null ? null : `${shortNumber(logProbability)} nats for ${app.trace.steps.length} pieces, from ${source.pieces.length}`],
+      ["Log-probability", logProbability === null ? null : `${shortNumber(logProbability)} nats for ${app.trace.steps.length} tokens, from ${source.tokens.length}`],
     ];
     const list = make("dl", { class: "facts" });
     for (const [name, value] of rows) if (value) list.append(make("div", {}, make("dt", {}, name), make("dd", {}, value)));
@@ -224,7 +224,7 @@ function addModel() {
 
 function legend() {
   const words = [
-    ["encoder", "round, green: encoder states, one for each piece of the sentence"],
+    ["encoder", "round, green: encoder states, one for each token of the sentence"],
     ["decoder", "six corners, orange: decoder states; the one that asks is the query"],
     ["context", "square, blue: weights, and the context they bring back"],
   ];

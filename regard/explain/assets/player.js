@@ -153,11 +153,11 @@ function word(way) {
 function buildWords() {
   const { target, steps } = app.trace;
   const buttons = steps.map((step, number) => make("button", {
-    type: "button", tabindex: number ? -1 : 0, class: step.piece === END ? "end" : "", onclick: () => { pause(); jump((number + 1) * phaseCount()); },
-  }, step.piece ? shownPiece(step.piece) : "next word"));
+    type: "button", tabindex: number ? -1 : 0, class: step.token === END ? "end" : "", onclick: () => { pause(); jump((number + 1) * phaseCount()); },
+  }, step.token ? shownToken(step.token) : "next word"));
   player.parts.words.replaceChildren(...buttons);
-  player.parts.words.dir = directionOf(target.pieces);
-  player.parts.words.hidden = steps.length === 1 && !steps[0].piece;
+  player.parts.words.dir = directionOf(target.tokens);
+  player.parts.words.hidden = steps.length === 1 && !steps[0].token;
 }
 
 function buildPhases() {
@@ -225,9 +225,9 @@ function showTable() {
   const { step } = moment();
   parts.table.step = step;
   const now = app.trace.steps[step];
-  const head = make("tr", {}, ...["source piece", "score", "weight"].map((name) => make("th", { scope: "col" }, name)));
-  const rows = app.trace.source.pieces.map((piece, number) => make("tr", {},
-    make("th", { scope: "row", dir: "auto" }, shownPiece(piece)),
+  const head = make("tr", {}, ...["source token", "score", "weight"].map((name) => make("th", { scope: "col" }, name)));
+  const rows = app.trace.source.tokens.map((token, number) => make("tr", {},
+    make("th", { scope: "row", dir: "auto" }, shownToken(token)),
     make("td", {}, now.scores ? exactNumber(now.scores[number]) : "none"),
     make("td", {}, now.weights ? exactNumber(now.weights[number]) : "none")));
   parts.table.replaceChildren(make("table", { class: "figures" }, make("thead", {}, head), make("tbody", {}, ...rows)));

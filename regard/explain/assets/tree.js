@@ -27,16 +27,16 @@ function treeColumns(beam, dropped) {
   });
 }
 
-/** The probability of a node's piece after what stands before it. */
+/** The probability of a node's token after what stands before it. */
 function nodeProbability(beam, node) {
   const before = node.parent < 0 ? 0 : beam.nodes[node.parent].log_probability;
   return Math.exp(node.log_probability - before);
 }
 
 function nodeBeginning(beam, node) {
-  const pieces = [];
-  for (let at = node; at; at = at.parent < 0 ? null : beam.nodes[at.parent]) pieces.unshift(shownPiece(at.piece));
-  return pieces;
+  const tokens = [];
+  for (let at = node; at; at = at.parent < 0 ? null : beam.nodes[at.parent]) tokens.unshift(shownToken(at.token));
+  return tokens;
 }
 
 function treeStart() {
@@ -70,10 +70,10 @@ function treeNode(beam, node, at) {
   const kind = treeKind(node);
   const share = percent(nodeProbability(beam, node));
   const room = TREE.width - 16 - textWidth(share) * 11;
-  const text = fitText(node.piece === END ? "end" : shownPiece(node.piece), room, 13);
+  const text = fitText(node.token === END ? "end" : shownToken(node.token), room, 13);
   return [
     rect(`node.${node.id}`, at.x, at.y - TREE.height / 2, TREE.width, TREE.height, { class: `tree-node ${kind}`, rx: 4 }),
-    label(`name.${node.id}`, at.x + 6, at.y + 4.5, isolated(text), { class: `tree-name ${kind}${node.piece === END ? " end" : ""}`, "font-size": 13 }),
+    label(`name.${node.id}`, at.x + 6, at.y + 4.5, isolated(text), { class: `tree-name ${kind}${node.token === END ? " end" : ""}`, "font-size": 13 }),
     label(`share.${node.id}`, at.x + TREE.width - 5, at.y + 4.5, share, { class: "faint number", "font-size": 11, "text-anchor": "end" }),
   ];
 }

@@ -8,7 +8,7 @@ const BRIDGES = {
 };
 
 const rowOf = (part) => Number(part.split(":")[1]);
-const pieceOf = (trace, part) => shownPiece(trace.source.pieces[rowOf(part)]);
+const tokenOf = (trace, part) => shownToken(trace.source.tokens[rowOf(part)]);
 /** In quotation marks, keeping its own direction among words of another. */
 const quoted = (text) => `“\u2068${text}\u2069”`;
 
@@ -18,10 +18,10 @@ function partName(trace, step, part) {
   const number = rowOf(part);
   const sign = symbolsOf(trace, step);
   switch (part.split(":")[0]) {
-    case "state": return `Encoder state of ${quoted(pieceOf(trace, part))}`;
-    case "score": return `Score of ${quoted(pieceOf(trace, part))}: ${shortNumber(now.scores[number])}`;
-    case "weight": return `Weight of ${quoted(pieceOf(trace, part))}: ${shareNumber(now.weights[number])}`;
-    case "aligned": return `Weighted state of ${quoted(pieceOf(trace, part))}`;
+    case "state": return `Encoder state of ${quoted(tokenOf(trace, part))}`;
+    case "score": return `Score of ${quoted(tokenOf(trace, part))}: ${shortNumber(now.scores[number])}`;
+    case "weight": return `Weight of ${quoted(tokenOf(trace, part))}: ${shareNumber(now.weights[number])}`;
+    case "aligned": return `Weighted state of ${quoted(tokenOf(trace, part))}`;
     case "candidate": return candidateName(shownCandidates(now)[number]);
     case "layer": return `Layer ${number + 1} of the decoder`;
     case "context": return `Context ${sign.context}`;
@@ -40,7 +40,7 @@ function partName(trace, step, part) {
 }
 
 function candidateName(candidate) {
-  return `Next word ${quoted(shownPiece(candidate.piece))}: ${percent(candidate.probability)}`;
+  return `Next word ${quoted(shownToken(candidate.token))}: ${percent(candidate.probability)}`;
 }
 
 /** Everything about a part: title, sentence, formulas with the numbers put in, the vector if it is known. */
@@ -52,7 +52,7 @@ function describePart(trace, step, part) {
 
 const TELLERS = {
   state: (trace, step, part) => ({
-    text: `What the encoder made of ${quoted(pieceOf(trace, part))} where it stands in this sentence. All decoder steps look at the same states.`,
+    text: `What the encoder made of ${quoted(tokenOf(trace, part))} where it stands in this sentence. All decoder steps look at the same states.`,
     formulas: [`h${subscript("", rowOf(part) + 1)} = ${trace.states ? vectorText(trace.states[rowOf(part)]) : "…"}`],
     vector: trace.states && trace.states[rowOf(part)],
   }),
@@ -62,7 +62,7 @@ const TELLERS = {
   context: tellContext,
   candidate: (trace, step, part) => {
     const candidate = shownCandidates(trace.steps[step])[rowOf(part)];
-    const written = candidate.piece === trace.steps[step].piece;
+    const written = candidate.token === trace.steps[step].token;
     return {
       text: written ? "This one was written." : "The model also thought of this one.",
       formulas: [`p = ${exactNumber(candidate.probability)}`, `log p = ${exactNumber(Math.log(candidate.probability))}`],
@@ -92,7 +92,7 @@ const TELLERS = {
     text: rowOf(part) === 0 ? "The bottom layer reads the word before; its state is the query." : rowOf(part) >= 2 ? "It gets the context and the layer below, and adds what came from below to its output (a residual connection)." : "It gets the context and the state of the layer below.",
   }),
   previous: (trace, step) => ({
-    text: step > 0 ? `The decoder reads the word it has just written: ${quoted(shownPiece(trace.steps[step - 1].piece))}.` : trace.steps[0].piece ? "Nothing has been written yet: the decoder reads the start symbol." : "The word written before this one.",
+    text: step > 0 ? `The decoder reads the word it has just written: ${quoted(shownToken(trace.steps[step - 1].token))}.` : trace.steps[0].token ? "Nothing has been written yet: the decoder reads the start symbol." : "The word written before this one.",
   }),
   "context-before": (trace, step) => ({
     text: "With the current query the bottom layer moves before attention, so all it knows is the context of the word before.",
@@ -101,7 +101,7 @@ const TELLERS = {
   bridge: (trace) => ({ text: `The first decoder state is ${BRIDGES[trace.model.bridge] || "given"}.` }),
   sentence: (trace) => ({
     text: "The encoder's last state. The decoder knows nothing of the sentence but this one vector, however long the sentence is.",
-    formulas: [`${trace.source.pieces.length} states → 1 vector`],
+    formulas: [`${trace.source.tokens.length} states → 1 vector`],
   }),
 };
 
@@ -115,7 +115,7 @@ function tellScore(trace, step, part) {
   const worked = scoreWorked(trace, now, row);
   formulas.push(`${worked ? `${worked} ` : ""}= ${exactNumber(now.scores[row])}`);
   return {
-    text: `How well the state of ${quoted(pieceOf(trace, part))} (k) answers the query (q). Letters other than q and k are learnt.`,
+    text: `How well the state of ${quoted(tokenOf(trace, part))} (k) answers the query (q). Letters other than q and k are learnt.`,
     formulas, vector: trace.states && trace.states[row],
   };
 }
@@ -146,7 +146,7 @@ function tellWeight(trace, step, part) {
     }
     else formulas.push(`= ${exactNumber(weight)}`);
   } else formulas.push(`= ${exactNumber(weight)}${byHand ? ", set by hand" : ""}`);
-  return { text: `The share of this look that falls on ${quoted(pieceOf(trace, part))}. The shares of all states sum to 1. Taking the largest score off first changes no weight.`, formulas };
+  return { text: `The share of this look that falls on ${quoted(tokenOf(trace, part))}. The shares of all states sum to 1. Taking the largest score off first changes no weight.`, formulas };
 }
 
 function tellAligned(trace, step, part) {
@@ -186,17 +186,17 @@ const CAPTIONS = {
   Prepare: (trace, step) => `${firstWords(trace, step)} ${asksWords(trace, step)}`,
   Score: (trace, step, now) => {
     const best = largestPlace(now.scores.map((value) => value ?? -Infinity));
-    return `The query meets every encoder state, and each gets a score: ${trace.model.formula || trace.model.score}. The highest is ${shortNumber(now.scores[best])}, for ${quoted(shownPiece(trace.source.pieces[best]))}.`;
+    return `The query meets every encoder state, and each gets a score: ${trace.model.formula || trace.model.score}. The highest is ${shortNumber(now.scores[best])}, for ${quoted(shownToken(trace.source.tokens[best]))}.`;
   },
   Softmax: (trace, step, now) => {
     const best = largestPlace(now.weights);
-    return `Softmax turns the scores into weights that sum to 1. ${quoted(shownPiece(trace.source.pieces[best]))} gets the most, ${shareNumber(now.weights[best])}.`;
+    return `Softmax turns the scores into weights that sum to 1. ${quoted(shownToken(trace.source.tokens[best]))} gets the most, ${shareNumber(now.weights[best])}.`;
   },
   Multiply: () => "Every encoder state is multiplied by its weight. What has little weight fades.",
   Sum: (trace, step) => `The weighted states flow together: their sum is the context ${symbolsOf(trace, step).context}.`,
   Feed: (trace, step, now) => `${FEEDS[trace.model.decoder] || FEEDS.bahdanau} ${writtenWords(now)}`,
   Squeeze: (trace, step) => step === 0
-    ? `Without attention, all ${trace.source.pieces.length} encoder states must fit into one vector of fixed size, and the decoder starts from it.`
+    ? `Without attention, all ${trace.source.tokens.length} encoder states must fit into one vector of fixed size, and the decoder starts from it.`
     : "The encoder's states are out of reach: all that is left of the sentence is in the decoder's state.",
   Write: (trace, step, now) => `The decoder steps on with the word before. ${writtenWords(now)}`,
 };
@@ -208,7 +208,7 @@ const FEEDS = {
 };
 
 function firstWords(trace, step) {
-  if (step > 0) return `The decoder has just written ${quoted(shownPiece(trace.steps[step - 1].piece))}.`;
+  if (step > 0) return `The decoder has just written ${quoted(shownToken(trace.steps[step - 1].token))}.`;
   return trace.model.bridge ? `The encoder has made a state of every word. The decoder starts from ${BRIDGES[trace.model.bridge] || "its first state"}.` : "The encoder has made a state of every word.";
 }
 
@@ -221,5 +221,5 @@ function writtenWords(now) {
   if (!now.candidates || !now.candidates.length) return "Then the next word is chosen.";
   const share = percent(Math.exp(now.log_probability));
   const forced = /force/.test(now.intervention) ? ", forced by hand" : "";
-  return `Written: ${quoted(shownPiece(now.piece))} (${share}${forced}).`;
+  return `Written: ${quoted(shownToken(now.token))} (${share}${forced}).`;
 }

@@ -17,7 +17,7 @@ from regard.kernels.gpu.look import (
 )
 from regard.kernels.gpu.loss import softmax_minus_target
 from regard.kernels.gpu.products import Weight
-from regard.kernels.gpu.sums import add_columns, add_parts, masked, scale, tanh_back, turn
+from regard.kernels.gpu.sums import add_columns, add_parts, masked, scale, tanh_back, transpose
 
 TWINS = {
     "Layouts": Weight,
@@ -38,7 +38,7 @@ TWINS = {
     "add_columns": add_columns,
     "masked": masked,
     "tanh_back": tanh_back,
-    "turn": turn,
+    "turn": transpose,
 }
 
 __all__ = ["TWINS"]

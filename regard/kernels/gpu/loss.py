@@ -35,9 +35,9 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses, size, BLOCK: 
         logits_sum += tl.sum(x, axis=0)
         target += tl.sum(tl.where(v == label, x, 0.0), axis=0)
         x = tl.where(inside, x, -3.0e38)
-        larger = tl.maximum(most, tl.max(x, axis=0))
-        total = total * tl.exp(most - larger) + tl.sum(tl.where(inside, tl.exp(x - larger), 0.0), axis=0)
-        most = larger
+        maximum = tl.maximum(most, tl.max(x, axis=0))
+        total = total * tl.exp(most - maximum) + tl.sum(tl.where(inside, tl.exp(x - maximum), 0.0), axis=0)
+        most = maximum
     counts = label >= 0  # not NO_LABEL
     log_total = tl.log(total) + most
     nll = log_total - target

@@ -11,7 +11,7 @@ from regard.kernels.layouts import side_by_side
 
 
 class Weight:
-    """The twin of `layouts.Layouts`: cast once for all steps; the matrix library takes it as it lies.
+    """The twin of `layouts.PackedWeight`: cast once for all steps; the matrix library takes it as it lies.
 
     Everything is written into tensors made beforehand, which autocast leaves alone: in the thread that goes back it
     would not know the type that products run in.

@@ -42,7 +42,7 @@ def scale(given: Tensor, by: Tensor, made: Tensor) -> None:
     made.copy_(given).mul_(by)
 
 
-def turn(matrix: Tensor, by: Tensor | float, turned: Tensor) -> None:
+def transpose(matrix: Tensor, by: Tensor | float, turned: Tensor) -> None:
     """The twin of numba's."""
     turned.copy_(matrix.t()).mul_(by)
 

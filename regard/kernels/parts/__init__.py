@@ -5,22 +5,22 @@ every step in one block, works in place, and forms what all steps share, the gra
 the end and at once. Blocks are time-major and numbered in the order in which steps are taken.
 """
 
-from regard.kernels.parts.layers import CELLS, Cell, Rise
-from regard.kernels.parts.looks import Look, additive_scores, dot_scores, softmax_and_sum
+from regard.kernels.parts.layers import CELLS, Cell, LayerInput
+from regard.kernels.parts.looks import Look, additive_scores, dot_product_scores, softmax_and_sum
 from regard.kernels.parts.product import Product, column_sums, tanh_back
-from regard.kernels.parts.steps import Even, Falling
+from regard.kernels.parts.steps import PackedSteps, PaddedSteps
 
 __all__ = [
     "CELLS",
     "Cell",
-    "Even",
-    "Falling",
+    "LayerInput",
     "Look",
+    "PackedSteps",
+    "PaddedSteps",
     "Product",
-    "Rise",
     "additive_scores",
     "column_sums",
-    "dot_scores",
+    "dot_product_scores",
     "softmax_and_sum",
     "tanh_back",
 ]

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from regard.kernels.cells import _gru_backward, _gru_forward, _lstm_backward, _lstm_forward
-from regard.kernels.compiled import kernel, like, prange, wide
+from regard.kernels.compiled import cast_like, kernel, prange, to_float32
 from regard.kernels.operations import operations
 from regard.kernels.parts.product import Product
-from regard.kernels.parts.steps import Even, Falling
+from regard.kernels.parts.steps import PackedSteps, PaddedSteps
 
 Part = tuple[Any, int]  # columns of what a loop takes of a tensor (R, W), from a place on
 
@@ -43,9 +43,9 @@ class Cell:
         dtype: torch.dtype,
         live: Tensor | None = None,
         below: Tensor | None = None,
-        steps: Even | Falling | None = None,
+        steps: PaddedSteps | PackedSteps | None = None,
     ) -> None:
-        self.steps = steps = steps or Even(*projected.shape[:2])
+        self.steps = steps = steps or PaddedSteps(*projected.shape[:2])
         (rows, size), on = start[0].shape, operations(start[0])
         self._on, self.take, (self._forth, self._back_over) = on, on.take, map(on.of, self.loops)
         self._add = on.of(_add_parts)
@@ -241,7 +241,7 @@ class GRU(Cell):
 CELLS: dict[str, type[Cell]] = {"lstm": LSTM, "gru": GRU}
 
 
-class Rise:
+class LayerInput:
     """From a layer to the one above: the lower's hidden state enters the upper, through a mask if there is one."""
 
     def __init__(self, lower: Cell, upper: Cell, mask: Tensor | None) -> None:
@@ -276,7 +276,7 @@ def masked(given, mask, made):  # type: ignore[no-untyped-def]
     for r in prange(len(mask)):
         one, m, out = given[r], mask[r], made[r]
         for j in range(len(m)):
-            out[j] = like(out, wide(one[j]) * wide(m[j]))
+            out[j] = cast_like(out, to_float32(one[j]) * to_float32(m[j]))
 
 
 @kernel
@@ -289,15 +289,15 @@ def _add_parts(kept, back, start, more, one, first, other, second, total):  # ty
         if r < len(back):
             b = back[r, start : start + size]
             for j in range(size):
-                out[j] = a[j] + wide(b[j])
+                out[j] = a[j] + to_float32(b[j])
         else:
             for j in range(size):
                 out[j] = a[j]
         if more > 0:
             c = one[r, first : first + size]
             for j in range(size):
-                out[j] += wide(c[j])
+                out[j] += to_float32(c[j])
         if more > 1:
             d = other[r, second : second + size]
             for j in range(size):
-                out[j] += wide(d[j])
+                out[j] += to_float32(d[j])

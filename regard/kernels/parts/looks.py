@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from regard.kernels.additive import add_gradients
-from regard.kernels.compiled import exp, f32, inner, kernel, like, prange, tanh, wide
+from regard.kernels.compiled import cast_like, exp, f32, inner, kernel, prange, tanh, to_float32
 from regard.kernels.operations import operations
 
 # nats below the best score, 2e-22 of its weight: products with much less come so near to float32's least number that
@@ -90,7 +90,7 @@ def _look_additive(query, keys, values, valid, v, scale, weights, context):  # t
 @kernel
 def _look_dot(query, keys, values, valid, scale, weights, context):  # type: ignore[no-untyped-def]
     for b in prange(len(keys)):
-        dot_scores(query[b], keys[b], valid[b], scale, weights[b])
+        dot_product_scores(query[b], keys[b], valid[b], scale, weights[b])
         softmax_and_sum(weights[b], valid[b], values[b], context[b, : values.shape[2]])
 
 
@@ -113,14 +113,14 @@ def _look_additive_back(  # type: ignore[no-untyped-def]
         )
         given = query[b]
         for a in range(size):
-            q[a] = wide(given[a])
+            q[a] = to_float32(given[a])
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if valid[b, s]:
                 add_gradients(q, k, v, d, y, dq, dk, dv)
         out = d_query[b]
         for a in range(size):
-            out[a] = like(out, dq[a])
+            out[a] = cast_like(out, dq[a])
 
 
 @kernel
@@ -138,11 +138,11 @@ def _look_dot_back(  # type: ignore[no-untyped-def]
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if d != f32(0):
                 for a in range(size):
-                    dq[a] += d * wide(k[a])
+                    dq[a] += d * to_float32(k[a])
                 for a in range(size):
-                    dk[a] += d * wide(q[a])
+                    dk[a] += d * to_float32(q[a])
         for a in range(size):
-            out[a] = like(out, dq[a])
+            out[a] = cast_like(out, dq[a])
 
 
 @inner
@@ -150,23 +150,23 @@ def additive_scores(query, keys, valid, v, scale, scores):  # type: ignore[no-un
     """Of a query (A,) against the keys (S, A) that are valid; 0 of the others."""
     q = np.empty(len(query), np.float32)
     for a in range(len(q)):
-        q[a] = wide(query[a])
+        q[a] = to_float32(query[a])
     for s in range(len(keys)):
         k, total = keys[s], f32(0)
         if valid[s]:
             for a in range(len(q)):
-                total += v[a] * tanh(q[a] + wide(k[a]))
+                total += v[a] * tanh(q[a] + to_float32(k[a]))
         scores[s] = total * f32(scale)
 
 
 @inner
-def dot_scores(query, keys, valid, scale, scores):  # type: ignore[no-untyped-def]
+def dot_product_scores(query, keys, valid, scale, scores):  # type: ignore[no-untyped-def]
     """Of a query (K,) against the keys (S, K) that are valid; 0 of the others."""
     for s in range(len(keys)):
         k, total = keys[s], f32(0)
         if valid[s]:
             for a in range(len(k)):
-                total += wide(query[a]) * wide(k[a])
+                total += to_float32(query[a]) * to_float32(k[a])
         scores[s] = total * f32(scale)
 
 
@@ -188,9 +188,9 @@ def softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-
         w, value = scores[s], values[s]
         if w != f32(0):
             for m in range(len(summed)):
-                summed[m] += w * wide(value[m])
+                summed[m] += w * to_float32(value[m])
     for m in range(len(summed)):
-        context[m] = like(context, summed[m])
+        context[m] = cast_like(context, summed[m])
 
 
 @inner
@@ -199,16 +199,16 @@ def _softmax_and_sum_back(weights, values, d_context, d_weights, d_scores, kept)
     mean = f32(0)
     d = np.empty(values.shape[1], np.float32)
     for m in range(len(d)):
-        d[m] = wide(d_context[m])
+        d[m] = to_float32(d_context[m])
     for m in range(len(d)):
-        kept[m] = like(kept, d[m])
+        kept[m] = cast_like(kept, d[m])
     for s in range(len(weights)):
         w, value, total = weights[s], values[s], d_weights[s]
         d_scores[s] = f32(0)
         if w == f32(0):
             continue
         for m in range(len(d)):
-            total += d[m] * wide(value[m])
+            total += d[m] * to_float32(value[m])
         d_scores[s] = total
         mean += w * total
     for s in range(len(weights)):
@@ -226,4 +226,4 @@ def _add_values_back(weights, d_contexts, d_values):  # type: ignore[no-untyped-
                 w, d = weights[t, b, s], d_contexts[t, b]
                 if w != f32(0):
                     for m in range(len(d_value)):
-                        d_value[m] += w * wide(d[m])
+                        d_value[m] += w * to_float32(d[m])

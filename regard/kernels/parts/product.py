@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regard.kernels.compiled import add_columns, f32, kernel, like, prange, wide
-from regard.kernels.layouts import Layouts
+from regard.kernels.compiled import add_columns, cast_like, f32, kernel, prange, to_float32
+from regard.kernels.layouts import PackedWeight
 from regard.kernels.operations import operations
-from regard.kernels.parts.steps import Even, Falling
+from regard.kernels.parts.steps import PackedSteps, PaddedSteps
 
 
 class Product:
@@ -27,13 +27,13 @@ class Product:
         weights: Sequence[Tensor],
         bias: Tensor | None,
         inputs: Tensor,
-        steps: Even | Falling | None = None,
+        steps: PaddedSteps | PackedSteps | None = None,
     ) -> None:
         self._on = operations(inputs)
-        laid: type[Layouts] = self._on.of(Layouts)
+        laid: type[PackedWeight] = self._on.of(PackedWeight)
         self.layouts = laid(weights, bias, inputs.dtype)
         self.inputs, self._states = inputs, steps is not None
-        self._steps = steps or Even(*inputs.shape[:2])
+        self._steps = steps or PaddedSteps(*inputs.shape[:2])
         self._given = self._on.steps(inputs) if steps is None else steps.olds(inputs, self._on)
         self._made = self._on.take(inputs.new_empty(self._steps.rows, self.layouts.width))
         self._widths, self._biased = [weight.shape[1] for weight in weights], bias is not None
@@ -86,4 +86,6 @@ def tanh_back(d_made, more, made, d_given):  # type: ignore[no-untyped-def]
     for r in prange(len(d_given)):
         d, m, y, out = d_made[r], more[r], made[r], d_given[r]
         for j in range(len(out)):
-            out[j] = like(out, (wide(d[j]) + wide(m[j])) * (f32(1) - wide(y[j]) * wide(y[j])))
+            out[j] = cast_like(
+                out, (to_float32(d[j]) + to_float32(m[j])) * (f32(1) - to_float32(y[j]) * to_float32(y[j]))
+            )

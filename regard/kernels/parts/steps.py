@@ -16,7 +16,7 @@ from regard.kernels.operations import Operations
 from regard.kernels.packing import Packing
 
 
-class Even:
+class PaddedSteps:
     """All rows at every step, blocks (T, R, width); from the last step to the first if `reverse`."""
 
     def __init__(self, steps: int, rows: int, reverse: bool = False) -> None:
@@ -46,7 +46,7 @@ class Even:
         """The states after each step."""
         return on.steps(states)[self._after]
 
-    def pieces(self, block: Tensor) -> Sequence[Tensor]:
+    def per_step(self, block: Tensor) -> Sequence[Tensor]:
         """Each step's rows."""
         return block.unbind(0)
 
@@ -58,9 +58,9 @@ class Even:
         """The states after all steps, as a block."""
         return states[self._after]
 
-    def joined(self, pieces: Sequence[Tensor]) -> Tensor:
+    def joined(self, outputs: Sequence[Tensor]) -> Tensor:
         """A block of each step's rows."""
-        return torch.stack(list(pieces))
+        return torch.stack(list(outputs))
 
     def last(self, states: Tensor) -> Tensor:
         """The state in which every row ends (R, H)."""
@@ -79,7 +79,7 @@ class Even:
         return rows
 
 
-class Falling:
+class PackedSteps:
     """At each step the rows that have not ended, as a batch was packed: blocks (N, width)."""
 
     def __init__(self, packing: Packing) -> None:
@@ -115,7 +115,7 @@ class Falling:
         """The states after each step."""
         return _cut(on.take(states), self._news)
 
-    def pieces(self, block: Tensor) -> Sequence[Tensor]:
+    def per_step(self, block: Tensor) -> Sequence[Tensor]:
         """Each step's rows."""
         return _cut(block, self._cuts)
 
@@ -127,9 +127,9 @@ class Falling:
         """The states after all steps, as a block."""
         return states[self.rows :]
 
-    def joined(self, pieces: Sequence[Tensor]) -> Tensor:
+    def joined(self, outputs: Sequence[Tensor]) -> Tensor:
         """A block of each step's rows."""
-        rows = torch.cat(list(pieces))
+        rows = torch.cat(list(outputs))
         return F.pad(rows, (0, 0, 0, self._packing.size - len(rows)))
 
     def last(self, states: Tensor) -> Tensor:

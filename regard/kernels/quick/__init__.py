@@ -43,15 +43,15 @@ class Quick:
         return _low() or not in_few_bits(rows)  # for many rows in 8 bits there is nothing quicker
 
     def __call__(self, rows: Rows) -> Written:
-        """One piece further."""
+        """One token further."""
         return self._for(rows)(rows)
 
     def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
-        """One piece further, of which only the best are asked for: as `kernels.best`."""
+        """One token further, of which only the best are asked for: as `kernels.best`."""
         return self._for(rows).best(rows, number, banned)
 
     def greedily(self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int) -> list[Run]:
-        """A whole greedy search: always the best piece not banned, until a row's limit or `end`."""
+        """A whole greedy search: always the best token not banned, until a row's limit or `end`."""
         pages = Pages(limits, self._parts.looking.valid.shape[1], end)
         least = FEW_ROWS if _few_pay() else 0
         rest = self._many.greedily(rows, pages, banned, least) if len(rows.tokens) > least else rows

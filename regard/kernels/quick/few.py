@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from regard.kernels.cells import _gru_forward, _lstm_forward
-from regard.kernels.compiled import array, f32, inner, kernel, larger, prange, tanh, wide
+from regard.kernels.compiled import array, f32, inner, kernel, maximum, prange, tanh, to_float32
 from regard.kernels.layouts import by_rows
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import LEAST_INT8_WIDTH, in_few_bits
@@ -51,19 +51,19 @@ class Few:
         self._say = *(laid(product) for product in parts.combine), laid(parts.head)
 
     def __call__(self, rows: Rows) -> Written:
-        """One piece further."""
+        """One token further."""
         made = self._parts.room(rows.states, len(self._parts.head.weight))
         step = self._step(rows, made)
         (_after if self._parts.after else _before)(*step)
         return made
 
     def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
-        """The best pieces, as `kernels.best`."""
+        """The best tokens, as `kernels.best`."""
         made = self(rows)
         return top(made.log_probabilities, number, banned), made
 
     def greedily(self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int) -> list[Run]:
-        """Always the best piece not banned, until a row's limit or `end`."""
+        """Always the best token not banned, until a row's limit or `end`."""
         made = self._parts.room(rows.states, len(self._parts.head.weight))
         # all of these are written over in turn
         fed = torch.zeros_like(made.combined) if rows.fed is None else rows.fed.float().clone()
@@ -137,7 +137,7 @@ def _before(  # type: ignore[no-untyped-def]
     for r in range(len(pairs)):
         out, row = combined[r], pairs[r]
         for j in range(len(out)):
-            out[j] = larger(row[2 * j], row[2 * j + 1])
+            out[j] = maximum(row[2 * j], row[2 * j + 1])
     _log_softmax(_times(head, combined), log_probabilities)
 
 
@@ -181,7 +181,7 @@ def _greedily_before(  # type: ignore[no-untyped-def]
 
 @inner
 def _choose(log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths):  # type: ignore[no-untyped-def]
-    """Write the best piece of every row that goes on; whether any still does."""
+    """Write the best token of every row that goes on; whether any still does."""
     rows = len(tokens)
     best, places, alive = (
         np.empty((rows, 1), np.float32),
@@ -260,7 +260,7 @@ def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-de
         for j in prange(len(numbers)):
             w, total = numbers[j], f32(0)
             for i in range(len(w)):
-                total += wide(w[i]) * x[i]
+                total += to_float32(w[i]) * x[i]
             made[0, j] = total * scales[j] + bias[j]
     else:  # a number is made a float32 once for all rows, of which there are four at most
         second, third, fourth = 1, min(2, rows - 1), min(3, rows - 1)
@@ -269,7 +269,7 @@ def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-de
             w = numbers[j]
             t0, t1, t2, t3 = f32(0), f32(0), f32(0), f32(0)
             for i in range(len(w)):
-                number = wide(w[i])
+                number = to_float32(w[i])
                 t0 += number * x0[i]
                 t1 += number * x1[i]
                 t2 += number * x2[i]

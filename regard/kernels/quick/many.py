@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from regard.kernels.cells import _gru_forward
-from regard.kernels.compiled import array, kernel, larger, like, prange, sigmoid, tanh, wide
-from regard.kernels.layouts import Layouts
+from regard.kernels.compiled import array, cast_like, kernel, maximum, prange, sigmoid, tanh, to_float32
+from regard.kernels.layouts import PackedWeight
 from regard.kernels.look import _additive, _dot
 from regard.kernels.products import autocast_dtype
 from regard.kernels.quick.pages import Pages
@@ -32,11 +32,11 @@ class Many:
     def __init__(self, parts: Parts) -> None:
         self._dtype, self._parts = autocast_dtype(parts.head.weight), parts
 
-        def laid(*products: nn.Linear | None) -> Layouts:
+        def laid(*products: nn.Linear | None) -> PackedWeight:
             given = [product for product in products if product is not None]
             biases = [product.bias.detach() for product in given if product.bias is not None]
             bias = torch.stack(biases).sum(0) if biases else None
-            return Layouts([product.weight for product in given], bias, self._dtype)
+            return PackedWeight([product.weight for product in given], bias, self._dtype)
 
         looking = parts.looking
         feeds = [parts.feed, *(None for _ in parts.layers[1:])]
@@ -46,24 +46,24 @@ class Many:
             laid(layer.project, feed, None if parts.gru else layer.recur)
             for layer, feed in zip(parts.layers, feeds, strict=True)
         ]
-        self._query = None if looking.W is None else Layouts([looking.W], None, self._dtype)
+        self._query = None if looking.W is None else PackedWeight([looking.W], None, self._dtype)
         self._combine, self._head = laid(*parts.combine), laid(parts.head)
         self._table = array(parts.embedding.weight)
         self._memory = [array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)]
         self._score = [*([] if looking.v is None else [array(looking.v.contiguous())]), looking.scale]
 
     def __call__(self, rows: Rows) -> Written:
-        """One piece further."""
+        """One token further."""
         logits, made = self._step(rows)
         return replace(made, log_probabilities=log_softmax(logits))
 
     def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
-        """The best pieces only, as `kernels.best`."""
+        """The best tokens only, as `kernels.best`."""
         logits, made = self._step(rows)
         return best(logits, number, banned), made
 
     def greedily(self, rows: Rows, pages: Pages, banned: Sequence[int], least: int) -> Rows:
-        """Write the best pieces, step after step, until no more than `least` rows go on: these."""
+        """Write the best tokens, step after step, until no more than `least` rows go on: these."""
         while len(rows.tokens) > least:
             logits, made = self._step(rows)
             gains, tokens = (part[:, 0] for part in best(logits, 1, banned))
@@ -133,7 +133,7 @@ def _embed(tokens, table, made):  # type: ignore[no-untyped-def]
     for r in prange(len(tokens)):
         row, out = table[tokens[r]], made[r]
         for j in range(len(row)):
-            out[j] = like(out, row[j])
+            out[j] = cast_like(out, row[j])
 
 
 @kernel
@@ -142,13 +142,13 @@ def _beside(one, other, third, made):  # type: ignore[no-untyped-def]
     for r in prange(len(made)):
         row, out = one[r], made[r, :first]
         for j in range(len(out)):
-            out[j] = like(out, wide(row[j]))
+            out[j] = cast_like(out, to_float32(row[j]))
         row_of_other, out = other[r], made[r, first:second]
         for j in range(len(out)):
-            out[j] = like(out, wide(row_of_other[j]))
+            out[j] = cast_like(out, to_float32(row_of_other[j]))
         row_of_third, out = third[r], made[r, second:]
         for j in range(len(out)):
-            out[j] = like(out, wide(row_of_third[j]))
+            out[j] = cast_like(out, to_float32(row_of_third[j]))
 
 
 @kernel
@@ -159,11 +159,13 @@ def _move(gates, cell, new_hidden, new_cell, read):  # type: ignore[no-untyped-d
         x, old, c, h, low = gates[r], cell[r], new_cell[r], new_hidden[r], read[r]
         enter, forget, new, leave = x[:size], x[size : 2 * size], x[2 * size : 3 * size], x[3 * size :]
         for j in range(size):
-            c[j] = sigmoid(wide(forget[j])) * old[j] + sigmoid(wide(enter[j])) * tanh(wide(new[j]))
+            c[j] = sigmoid(to_float32(forget[j])) * old[j] + sigmoid(to_float32(enter[j])) * tanh(
+                to_float32(new[j])
+            )
         for j in range(size):
-            h[j] = sigmoid(wide(leave[j])) * tanh(c[j])
+            h[j] = sigmoid(to_float32(leave[j])) * tanh(c[j])
         for j in range(size):
-            low[j] = like(low, h[j])
+            low[j] = cast_like(low, h[j])
 
 
 @kernel
@@ -171,4 +173,4 @@ def _larger_of_pairs(pairs, made):  # type: ignore[no-untyped-def]
     for r in prange(len(pairs)):
         row, out = pairs[r], made[r]
         for j in range(len(out)):
-            out[j] = like(out, larger(wide(row[2 * j]), wide(row[2 * j + 1])))
+            out[j] = cast_like(out, maximum(to_float32(row[2 * j]), to_float32(row[2 * j + 1])))

@@ -13,12 +13,12 @@ from torch import Tensor
 from regard.kernels.compiled import array, inner
 from regard.kernels.quick.parts import Rows
 
-# pieces, log-probabilities, and the weights of each look
+# tokens, log-probabilities, and the weights of each look
 Run = tuple[list[int], list[float], Float[np.ndarray, "T S"]]
 
 
 class Pages:
-    """A page for every row that a search begins with, which holds as many pieces as it may write.
+    """A page for every row that a search begins with, which holds as many tokens as it may write.
 
     `rows` are the pages of those that are still in the search.
     """

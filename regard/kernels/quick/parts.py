@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from regard.kernels.loops import Looking
+from regard.kernels.loops import AttentionInputs
 
-Best = tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]  # log-probabilities and pieces, best first
+Best = tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]  # log-probabilities and tokens, best first
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rows:
-    """Where a search stands: the last pieces, states of all layers in a row, and what is fed of what was combined.
+    """Where a search stands: the last tokens, states of all layers in a row, and what is fed of what was combined.
 
     `sentences` are the places in the memory of those that are still written, for each of which as many rows stand
     together.
@@ -41,7 +41,7 @@ class Rows:
 class Written:
     """A step's results: log-probabilities, states of all layers in a row, combined vectors, and the look.
 
-    V is 0 where only the best pieces were asked for.
+    V is 0 where only the best tokens were asked for.
     """
 
     log_probabilities: Float[Tensor, "R V"]
@@ -56,14 +56,14 @@ class Written:
 class Parts:
     """A decoder with its vocabulary over the memory of some sentences.
 
-    `after`: it looks with the new state, as `loops.attend_after`, and `feed` is what it feeds; `combine` has one
-    weight. Otherwise it looks with the old one, as `loops.attend_before`; `feed` is the context's way into the cell,
-    and `combine` the three of a maxout layer: of state, word and context.
+    `after`: it looks with the new state, as `loops.luong_unroll`, and `feed` is what it feeds; `combine` has one
+    weight. Otherwise it looks with the old one, as `loops.bahdanau_unroll`; `feed` is the context's way into the
+    cell, and `combine` the three of a maxout layer: of state, word and context.
     """
 
     embedding: nn.Embedding
     layers: Sequence[Layer]
-    looking: Looking
+    looking: AttentionInputs
     feed: nn.Linear | None
     combine: Sequence[nn.Linear]
     head: nn.Linear
@@ -86,7 +86,7 @@ class Parts:
         return [self.head, *self.combine, *cells, *([] if self.feed is None else [self.feed])]
 
     def room(self, states: Sequence[Tensor], vocabulary: int = 0) -> Written:
-        """For what a step of these rows makes; log-probabilities only for so many pieces."""
+        """For what a step of these rows makes; log-probabilities only for so many tokens."""
         rows, places, width = len(states[0]), self.looking.valid.shape[1], self.looking.values.shape[-1]
         combined = len(self.combine[0].weight) // (1 if self.after else 2)
         return Written(

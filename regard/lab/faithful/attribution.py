@@ -1,7 +1,7 @@
-"""What moves the output: how much each source unit matters to each output piece, measured without attention.
+"""What moves the output: how much each source unit matters to each output token, measured without attention.
 
 Both measures are in nats of the log-probability of a known target, its true beginning being fed in. A unit is what
-`explain.source_units` says: a word, or a piece where the source is a single word.
+`explain.source_units` says: a word, or a token where the source is a single word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.model import Seq2Seq
-from regard.records import PAD, Batch
+from regard.records.tensors import Batch
+from regard.records.text import PAD
 
 Matrix = NDArray[np.float64]
 _MOST_NUMBERS = 2**25  # log-probabilities held at once: 128 MB
@@ -34,16 +35,16 @@ def pair_batch(
 def leave_one_out(
     model: Seq2Seq, source: Sequence[int], target: Sequence[int], units: Sequence[int]
 ) -> Matrix:
-    """How much less probable each output piece becomes when a source unit is taken out: (T, units).
+    """How much less probable each output token becomes when a source unit is taken out: (T, units).
 
     log p(y_t | y_<t, x) − log p(y_t | y_<t, x without the unit); below 0 where the unit stood in the way.
-    `units` gives the unit of each source piece, −1 for none. The unit's pieces are deleted, all of them, and
+    `units` gives the unit of each source token, −1 for none. The unit's tokens are deleted, all of them, and
     what follows moves up. All variants of the sentence are forced through `target` in one batch. Source: Li et
     al. 2016 (Representation erasure), section 3, whose difference is relative to log p; leave-one-out in Jain &
     Wallace 2019, algorithm 1, which takes the distance of the two distributions in its place.
     """
     without = [
-        [piece for piece, unit in zip(source, units, strict=True) if unit != left]
+        [token for token, unit in zip(source, units, strict=True) if unit != left]
         for left in range(max(units) + 1)
     ]
     room = max(1, _MOST_NUMBERS // (len(target) * model.head.out_features))
@@ -54,7 +55,7 @@ def leave_one_out(
 
 
 def gradient_times_input(model: Seq2Seq, batch: Batch) -> Float[Tensor, "B T S"]:
-    """To first order, how much each source piece's embedding adds to each output piece's log-probability.
+    """To first order, how much each source token's embedding adds to each output token's log-probability.
 
     x_s · ∂ log p(y_t | y_<t, x) / ∂x_s, where x_s is the embedding: the change, were the model linear, if x_s
     became 0. The gradient flows through everything, the weights of attention too (Jain & Wallace 2019 hold
@@ -75,7 +76,7 @@ def gradient_times_input(model: Seq2Seq, batch: Batch) -> Float[Tensor, "B T S"]
 
 
 def _forced(model: Seq2Seq, sources: Sequence[Sequence[int]], target: Sequence[int]) -> Matrix:
-    """The log-probability of each piece of one target under each of these sources: (sources, T)."""
+    """The log-probability of each token of one target under each of these sources: (sources, T)."""
     batch = pair_batch(sources, [target] * len(sources), model.head.weight.device)
     likely = model.log_probabilities(model.unroll(batch).combined)
     return likely.gather(2, batch.target.unsqueeze(2)).squeeze(2).double().cpu().numpy()

@@ -9,19 +9,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.model import Seq2Seq
-from regard.records import Batch, DecoderState
+from regard.records.tensors import Batch, DecoderState
 
 NUM_PERMUTATIONS = 11  # an odd number, so that the median is one of them
 
 
 @dataclass(frozen=True)
 class Disturbed:
-    """What other weights do at each output piece, (B, T) each; padding holds nothing of use.
+    """What other weights do at each output token, (B, T) each; padding holds nothing of use.
 
     At a single step, all before it as it was: `*_distance` is the total variation distance of the distribution
-    over the vocabulary from the undisturbed one, from 0 to 1; `*_change` says whether another piece becomes the
+    over the vocabulary from the undisturbed one, from 0 to 1; `*_change` says whether another token becomes the
     most probable. `permuted_*` are over permutations of the step's own weights: the median distance, the share
-    of changes. At all steps: `log_probability` and `right` (whether the target's piece is the most probable)
+    of changes. At all steps: `log_probability` and `right` (whether the target's token is the most probable)
     under the model's own weights, `uniform_log_probability` and `uniform_right` when it looks everywhere alike
     throughout.
     """
@@ -96,6 +96,6 @@ def _looking(state: DecoderState, weights: Float[Tensor, "R S"]) -> DecoderState
 
 
 def _likely(log_probabilities: Float[Tensor, "B V"], wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """The log-probability of the wanted pieces, and whether they are the most probable."""
+    """The log-probability of the wanted tokens, and whether they are the most probable."""
     likely = log_probabilities.gather(1, wanted.unsqueeze(1)).squeeze(1)
     return likely, (log_probabilities.argmax(-1) == wanted).float()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regard.alignment import fold_pieces
+from regard.alignment import fold_tokens
 from regard.attention import NoScore
 from regard.data import sorted_batches
 from regard.errors import ConfigError, DataError, SearchError
@@ -20,12 +20,12 @@ from regard.lab.faithful.measures import Probe, count, disagreement, sized
 from regard.lab.faithful.verdict import Verdict, judge
 from regard.lab.systems import System, TestSet, open_system, pairs_of
 from regard.metrics import Mean, mean_over
-from regard.records import END, Links, Pair, Translation
-from regard.search.asked import Watch
+from regard.records.text import END, Links, Pair, Translation
+from regard.search.request import Watch
 from regard.translator import Translator
 
 NUM_SENTENCES = 200
-_BATCH_SIZE, _MOST_PIECES = 16, 2048
+_BATCH_SIZE, _MOST_TOKENS = 16, 2048
 Ids = tuple[int, ...]
 
 
@@ -41,7 +41,7 @@ class Faithfulness:
     figures: dict[tuple[str, str], Mean]
     verdict: Verdict
     forced: str
-    num_pieces: int
+    num_tokens: int
     num_left_out: int
     probes: tuple[Probe, ...] = field(repr=False)
 
@@ -57,7 +57,7 @@ class Faithfulness:
             figures.setdefault(name, {})[column] = asdict(mean)
         return {
             "num_sentences": len(self.probes),
-            "num_pieces": self.num_pieces,
+            "num_tokens": self.num_tokens,
             "num_left_out": self.num_left_out,
             "forced": self.forced,
             "figures": figures,
@@ -77,7 +77,7 @@ def faithfulness(
     """Measure on a sample of sentences whether the weights of attention show what moves the output.
 
     The model is forced through the target of each pair, or where that is empty through its own translation. At each
-    output piece its weights are compared with leave-one-out and gradient × input, and replaced by permuted and by
+    output token its weights are compared with leave-one-out and gradient × input, and replaced by permuted and by
     uniform ones; where all pairs have gold links, links are compared too. `sentences` are drawn from the test set by
     `seed`; `bootstrap` is the number of samples behind each interval, 0 for none. `watch` hears of every sentence.
     Source: Jain & Wallace 2019 (Attention is not explanation); Wiegreffe & Pinter 2019 (Attention is not not
@@ -101,7 +101,7 @@ def faithfulness(
         watch(len(sample) - len(found))
     probes = []
     for rows in sorted_batches(
-        [len(one.source) + len(one.target) for one in found], _BATCH_SIZE, _MOST_PIECES
+        [len(one.source) + len(one.target) for one in found], _BATCH_SIZE, _MOST_TOKENS
     ):
         for probe in _probe(translator, [found[row] for row in rows], seed):
             probes.append(probe)
@@ -162,7 +162,7 @@ def _forced(pairs: Sequence[Pair]) -> str:
 
 @dataclass(frozen=True)
 class _Sentence:
-    """A sentence as it is measured: its number in the test set, its gold links, both sides as pieces and as ids."""
+    """A sentence as it is measured: its number in the test set, its gold links, both sides as tokens and as ids."""
 
     number: int
     links: Links | None
@@ -209,9 +209,9 @@ def _probe(translator: Translator, sentences: Sequence[_Sentence], seed: int) ->
             forced=one.forced,
             units=units,
             attention=attention,
-            weights=fold_pieces(attention, units.places, range(last)),
+            weights=fold_tokens(attention, units.places, range(last)),
             erased=sized(erased),
-            gradient=sized(fold_pieces(gradient, units.places, range(last))),
+            gradient=sized(fold_tokens(gradient, units.places, range(last))),
             disturbed={name: values[row, :last] for name, values in disturbed.items()},
             links=one.links,
         )

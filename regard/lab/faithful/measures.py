@@ -1,6 +1,6 @@
 """What is counted on one sentence: attention beside what moves the output, and both beside guesses.
 
-Every figure is a sum over a sentence's output pieces with how many they were, so that sentences can be added up.
+Every figure is a sum over a sentence's output tokens with how many they were, so that sentences can be added up.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from regard.alignment import diagonal, links_from_attention
 from regard.lab.evaluation import word_links
 from regard.metrics import kendall_tau, same_top
-from regard.records import Links, Translation, Words
+from regard.records.text import Links, Translation, Words
 
 Matrix = NDArray[np.float64]
 Sums = dict[tuple[str, str], tuple[float, float]]  # (figure, column) -> (sum, count)
 
 NOTHING = 1e-4  # nats: what float32 promises; smaller changes count as none
-DECISIVE = 0.1  # nats: from here on a word is said to matter to an output piece
+DECISIVE = 0.1  # nats: from here on a word is said to matter to an output token
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One sentence and what was measured on its T output pieces, `</s>` left out, and its n source units.
+    """One sentence and what was measured on its T output tokens, `</s>` left out, and its n source units.
 
     `forced` is the translation the model was made to write. `units` says what was erased, word by word
-    (`explain. source_units`). `attention` (T, S) is over pieces with the end, `weights` (T, n) over units
+    (`explain. source_units`). `attention` (T, S) is over tokens with the end, `weights` (T, n) over units
     without it; `erased` and `gradient` (T, n) are the sizes of the changes in nats. `disturbed` (T,) holds the
     fields of `Disturbed` by name.
     """
@@ -52,7 +52,7 @@ class Probe:
 
     @property
     def decisive(self) -> NDArray[np.bool_]:
-        """Which output pieces some source unit matters to: (T,)."""
+        """Which output tokens some source unit matters to: (T,)."""
         matters: NDArray[np.bool_] = self.erased.max(axis=1) >= DECISIVE
         return matters
 
@@ -76,7 +76,7 @@ def count(probe: Probe) -> Sums:
 
 
 def disagreement(probe: Probe) -> float:
-    """How many decisive output pieces have a word that matters most and was not looked at most."""
+    """How many decisive output tokens have a word that matters most and was not looked at most."""
     return float(probe.decisive.sum() - same_top(probe.weights, probe.erased)[probe.decisive].sum())
 
 
@@ -125,20 +125,20 @@ def _agreement(probe: Probe) -> Sums:
 
 def _places(probe: Probe) -> Sums:
     """Where the weight goes, beside where it would go were it spread evenly."""
-    rows, pieces = probe.attention.shape
+    rows, tokens = probe.attention.shape
     number = probe.weights.shape[1]
     points = [place for place, text in enumerate(probe.units.texts) if is_punctuation(text)]
-    pieces_of_points = sum(place in points for place in probe.units.places)
+    tokens_of_points = sum(place in points for place in probe.units.places)
     entropy = -(probe.attention * np.log(np.where(probe.attention > 0, probe.attention, 1))).sum(axis=1)
     sums: Sums = {
         ("end", "attention"): _sum(probe.attention[:, -1]),
-        ("end", "even"): (rows / pieces, rows),
+        ("end", "even"): (rows / tokens, rows),
         ("punctuation", "attention"): _sum(probe.weights[:, points].sum(axis=1)),
-        ("punctuation", "even"): (rows * pieces_of_points / pieces, rows),
+        ("punctuation", "even"): (rows * tokens_of_points / tokens, rows),
         ("entropy", "attention"): _sum(entropy),
-        ("entropy", "even"): (rows * math.log(pieces), rows),
+        ("entropy", "even"): (rows * math.log(tokens), rows),
         ("spread", "attention"): _sum(np.exp(entropy)),
-        ("spread", "even"): (rows * pieces, rows),
+        ("spread", "even"): (rows * tokens, rows),
     }
     shown = probe.matrix
     tops = shown == shown.max(axis=1, keepdims=True)

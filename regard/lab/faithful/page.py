@@ -66,7 +66,7 @@ def _case(probe: Probe) -> str:
     heat = heat_html(grid_of(probe), outlined, "its erasure changes most")
     told = "".join(f'<p class="remark">{text_html(remark)}</p>' for remark in remarks(probe))
     return (
-        f"<article><h3><span>Sentence {probe.number}</span><span>{len(remarks(probe))} of {len(probe.weights)} pieces"
+        f"<article><h3><span>Sentence {probe.number}</span><span>{len(remarks(probe))} of {len(probe.weights)} tokens"
         f'</span></h3><dl><dt>Source</dt><dd dir="auto">{text_html(probe.forced.source)}</dd>'
         f'<dt>Forced</dt><dd dir="auto">{text_html(probe.forced.text)}</dd></dl>'
         f'{told}<div class="scroll">{heat}</div></article>'

@@ -60,13 +60,13 @@ SECTIONS = (
         "Does the output depend on where the model looks?",
         "At one step at a time its weights are replaced, all before it as it was: by themselves in "
         f"{NUM_PERMUTATIONS} random orders (the median distance, the share of changes), or by the same weight for "
-        "every source piece. The distance is the total variation distance of the two distributions over the "
+        "every source token. The distance is the total variation distance of the two distributions over the "
         "vocabulary: 0 the same, 1 nothing in common. If little changes, other weights would have explained the "
         "same output (Jain & Wallace 2019).",
         ("permuted", "uniform"),
         (
             Figure("distance", "distance of the distributions", percent=False),
-            Figure("change", "another piece is the most probable"),
+            Figure("change", "another token is the most probable"),
         ),
     ),
     Section(
@@ -77,18 +77,18 @@ SECTIONS = (
         "(Wiegreffe & Pinter 2019).",
         ("own", "uniform"),
         (
-            Figure("log_probability", "log-probability of a piece, nats", percent=False),
-            Figure("right", "the target's piece is the most probable"),
+            Figure("log_probability", "log-probability of a token, nats", percent=False),
+            Figure("right", "the target's token is the most probable"),
         ),
     ),
     Section(
         "Do the words it looks at most matter most?",
-        "Leave-one-out takes one source word out and asks how the log-probability of each output piece changes "
+        "Leave-one-out takes one source word out and asks how the log-probability of each output token changes "
         "(Li et al. 2016); gradient × input estimates the same to first order (Shrikumar et al. 2016). τ is "
         "Kendall's τ-b between the weights and the sizes of these changes: 1 the same order, 0 none. Top: the "
         "word looked at most is the one that matters most. The end of the sentence is no word here. The two "
         "measures do not agree with each other either: that column shows how much can be asked for. An output "
-        f"piece is decided by some word where erasing one changes its log-probability by {DECISIVE} nats or more.",
+        f"token is decided by some word where erasing one changes its log-probability by {DECISIVE} nats or more.",
         ("attention", "other", "diagonal", "random"),
         (
             Figure("tau_erased", "τ with leave-one-out", percent=False),
@@ -97,13 +97,13 @@ SECTIONS = (
             Figure("tau_gradient", "τ with gradient × input", percent=False),
             Figure("top_gradient", "top is that of gradient × input"),
             Figure("decisive_top_gradient", "… where some word matters"),
-            Figure("decisive", "output pieces that some word decides"),
+            Figure("decisive", "output tokens that some word decides"),
         ),
     ),
     Section(
         "Where does it look?",
         "Weight on the end of the sentence or on punctuation says little about words. Entropy is 0 where all "
-        "weight lies on one piece, and e to its power is among how many pieces a look is shared. A step is "
+        "weight lies on one token, and e to its power is among how many tokens a look is shared. A step is "
         "monotone where the word looked at most is not before that of the step before.",
         ("attention", "even", "diagonal", "random"),
         (
@@ -111,7 +111,7 @@ SECTIONS = (
             Figure("at_word", "steps that look at a word most, not at the end"),
             Figure("punctuation", "weight on punctuation"),
             Figure("entropy", "entropy of a look, nats", percent=False),
-            Figure("spread", "pieces that a look is shared among", percent=False),
+            Figure("spread", "tokens that a look is shared among", percent=False),
             Figure("monotone", "monotone steps"),
         ),
     ),

@@ -32,7 +32,7 @@ def summary(found: Faithfulness) -> str:
     """How much was measured on."""
     left_out = f", {found.num_left_out} left out as empty" if found.num_left_out else ""
     sentences = f"{len(found.probes):,} sentence{'' if len(found.probes) == 1 else 's'}"
-    return f"{sentences}, {found.num_pieces:,} output pieces, forced: {found.forced}{left_out}"
+    return f"{sentences}, {found.num_tokens:,} output tokens, forced: {found.forced}{left_out}"
 
 
 def _table(found: Faithfulness, section: Section) -> Table:

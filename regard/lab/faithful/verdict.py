@@ -83,7 +83,7 @@ DEPENDS = Rule(
     "permuted",
     yes=0.5,
     no=0.2,
-    says="With its weights permuted at one step, another piece became the most probable in {} of steps{}",
+    says="With its weights permuted at one step, another token became the most probable in {} of steps{}",
 )
 NEEDED = Rule(
     "Does it need attention?",
@@ -91,7 +91,7 @@ NEEDED = Rule(
     "uniform",
     yes=0.1,
     no=0.02,
-    says="Looking everywhere alike throughout, it guessed the next piece right less often, by {} of all pieces{}",
+    says="Looking everywhere alike throughout, it guessed the next token right less often, by {} of all tokens{}",
 )
 TOP = Rule(
     "Does the word looked at most matter most?",

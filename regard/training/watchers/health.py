@@ -37,8 +37,8 @@ def attention_statistics(
 ) -> AttentionStatistics | None:
     """How these sentences' weights (T, S) are spread; None where there is not a single row.
 
-    `valid` (S,) marks the real source pieces of each sentence where the matrices are padded. With `end_column`
-    the last real piece is end-of-sentence. Sentences with fewer than three real source pieces are left out of
+    `valid` (S,) marks the real source tokens of each sentence where the matrices are padded. With `end_column`
+    the last real token is end-of-sentence. Sentences with fewer than three real source tokens are left out of
     the means, for there every attention looks uniform; they still count for padding and empty rows.
     """
     masks = [np.ones(w.shape[1], bool) for w in weights] if valid is None else list(valid)
@@ -129,7 +129,7 @@ _ANSWER_FINDINGS: list[tuple[Finding, Callable[[ValidationResult], bool]]] = [
     (
         Finding(
             "sees the answer",
-            "when trained, the decoder is shown the very piece it must predict: with the true words before it "
+            "when trained, the decoder is shown the very token it must predict: with the true words before it "
             "nearly every guess is right, yet its own translations are worthless",
             "shift the target by one (`batch.previous`), and look for a path from target to logits of one step",
         ),
@@ -150,7 +150,7 @@ _FINDINGS: list[tuple[Finding, Callable[[AttentionStatistics], bool]]] = [
     (
         Finding(
             "empty rows",
-            "some output pieces look at no place at all: the normaliser underflows, its window lies outside the "
+            "some output tokens look at no place at all: the normaliser underflows, its window lies outside the "
             "sentence, or `valid` is all False",
             "check `valid`, raise model.attention.temperature, or widen the window",
             certain=True,
@@ -179,7 +179,7 @@ _FINDINGS: list[tuple[Finding, Callable[[AttentionStatistics], bool]]] = [
     (
         Finding(
             "stuck on one place",
-            "every output piece looks most at the same place, so attention acts as one fixed vector; often "
+            "every output token looks most at the same place, so attention acts as one fixed vector; often "
             "scores that grew too large too early",
             "longer training, if it has just begun; a lower learning_rate or more warmup_steps, a smaller clip_norm, "
             "model.attention.temperature above 1; of a dot score, scaled_dot",

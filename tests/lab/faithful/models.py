@@ -15,7 +15,7 @@ from regard.config import (
     TokeniserConfig,
 )
 from regard.data import Tokeniser
-from regard.records import END, SPECIALS, START
+from regard.records.text import END, SPECIALS, START
 from regard.translator import Translator
 
 LETTERS = "a b c d e"
@@ -25,7 +25,7 @@ _SIZE = len(SPECIALS) + len(LETTERS.split())
 def counter(score: str = "general", sharpness: float = 8.0) -> Translator:
     """After a it writes b, after b c, as far as its weights let it: the context alone says what is written.
 
-    Encoder states are the pieces themselves, whatever stands beside them. The query is made of the last piece: it
+    Encoder states are the tokens themselves, whatever stands beside them. The query is made of the last token: it
     scores the next letter highest, the one after it a little lower, and so on round, the end lowest.
     """
     config = ModelConfig(

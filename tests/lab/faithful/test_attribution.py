@@ -10,14 +10,15 @@ from torch.nn import functional as F
 from regard.lab.faithful import attribution
 from regard.lab.faithful.attribution import gradient_times_input, leave_one_out, pair_batch
 from regard.model import Seq2Seq
-from regard.records import END, Batch
+from regard.records.tensors import Batch
+from regard.records.text import END
 from tests.small import ATTENTIVE, random_batch, small_way
 
 SOURCE, TARGET = (5, 6, 7, 8, 9, END), (4, 9, 6, END)
 
 
 def forced(model: Seq2Seq, source: tuple[int, ...]) -> list[float]:
-    """The log-probability of each piece of TARGET, step by step."""
+    """The log-probability of each token of TARGET, step by step."""
     batch = pair_batch([source], [TARGET])
     state = model.decoder.start(memory := model.encode(batch.source, batch.source_valid))
     found = []
@@ -47,7 +48,7 @@ def test_the_variants_may_be_forced_in_parts(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("way", ATTENTIVE)
-def test_the_gradient_says_what_a_little_more_of_a_piece_does(way: str) -> None:
+def test_the_gradient_says_what_a_little_more_of_a_token_does(way: str) -> None:
     model = small_way(way, "general").double().eval()
     batch = random_batch((5, 3), (2, 4))
     found = gradient_times_input(model, batch)

@@ -59,7 +59,7 @@ def test_padding_is_never_looked_at() -> None:
     whole, padded = disturb(model, batch), disturb(model, pad_further(batch))
     for name in ("uniform_distance", "uniform_change", "uniform_log_probability", "log_probability"):
         torch.testing.assert_close(getattr(padded, name)[:, :3], getattr(whole, name))
-    # of two pieces, one the end, there is but one other order: padding must not add a third
+    # of two tokens, one the end, there is but one other order: padding must not add a third
     pair = random_batch((2,), (2,))
     found = disturb(model, pad_further(pair, source=5), num_permutations=51)
     twisted = disturb(model, pair, num_permutations=51)

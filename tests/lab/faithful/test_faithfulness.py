@@ -14,7 +14,7 @@ from regard.lab.evaluation import evaluate
 from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
 from regard.lab.faithful.measures import diagonal_weights, is_punctuation, sized
 from regard.lab.faithful.verdict import NO, YES
-from regard.records import Pair
+from regard.records.text import Pair
 from tests.lab.faithful.models import LETTERS, counter
 from tests.trained import Trained, unseen_pairs
 
@@ -66,7 +66,7 @@ def test_uniform_attention_explains_nothing() -> None:
     found = faithfulness(counter("uniform"), [TURNED, Pair("a b", "a b")], bootstrap=20)
     own = values(found)
     assert own["tau_erased"] == own["tau_gradient"] == 0
-    assert own["top_erased"] == pytest.approx((5 * 1 / 5 + 2 * 1 / 2) / 7)  # chance, over seven pieces
+    assert own["top_erased"] == pytest.approx((5 * 1 / 5 + 2 * 1 / 2) / 7)  # chance, over seven tokens
     assert own["entropy"] == pytest.approx((5 * math.log(6) + 2 * math.log(3)) / 7)
     assert own["at_word"] == pytest.approx((5 * 5 / 6 + 2 * 2 / 3) / 7)
     for column in ("permuted", "uniform"):
@@ -114,7 +114,7 @@ def test_a_sample_is_drawn_by_its_seed_and_every_sentence_heard_of(models: Train
     ]
     whole = faithfulness(models.attention, pairs, bootstrap=0)
     assert (len(whole.probes), whole.num_left_out) == (30, 2)
-    assert whole.num_pieces == sum(len(pair.target.split()) for pair in pairs[:30])
+    assert whole.num_tokens == sum(len(pair.target.split()) for pair in pairs[:30])
 
 
 def test_the_worst_differ_most_often(models: Trained) -> None:

@@ -14,7 +14,7 @@ from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
 from regard.lab.faithful.sections import COLUMNS, SECTIONS, Figure, sections_of
 from regard.lab.faithful.terminal import show_faithfulness
 from regard.metrics import Mean
-from regard.records import Pair
+from regard.records.text import Pair
 from tests.explain.screen import screen
 from tests.lab.faithful.models import counter
 from tests.lab.test_report import EVIL, Page, seen
@@ -79,7 +79,7 @@ def test_the_page_says_the_same_and_needs_nothing_beside_itself(found: Faithfuln
     worst = found.worst(3)
     assert len(page.articles) == len(worst)
     for article, probe in zip(page.articles, worst, strict=True):
-        differ = f"{len(remarks(probe))} of {len(probe.weights)} pieces"
+        differ = f"{len(remarks(probe))} of {len(probe.weights)} tokens"
         assert article.startswith(f"Sentence {probe.number}{differ}")
     assert all(remarks(probe) for probe in found.worst(3))
 

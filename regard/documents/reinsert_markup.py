@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby, pairwise
 
 from regard.data.markup import CLOSING, OPENING, Mark, Marked
-from regard.documents.units import Attended, Span, attended
-from regard.records import Translation
+from regard.documents.alignment_spans import Attended, Span, attended
+from regard.records.text import Translation
 
 _LETTER = "a"  # any neighbour that is no punctuation
 _Placed = tuple[int, Mark]  # before which character of the target

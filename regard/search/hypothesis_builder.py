@@ -6,21 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from regard.records import END, Hypothesis, Run
+from regard.records.text import END, Hypothesis, Run
 from regard.search.ranking import Ranking
 
 
 @dataclass
-class Writer:
-    """Pieces written, the log-probability of each, and the weights of the steps, in blocks (k, S)."""
+class HypothesisBuilder:
+    """Tokens written, the log-probability of each, and the weights of the steps, in blocks (k, S)."""
 
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
     looks: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, piece: int, log_probability: float, look: np.ndarray | None) -> None:
-        """Write one more piece."""
-        self.ids.append(piece)
+    def add(self, token: int, log_probability: float, look: np.ndarray | None) -> None:
+        """Write one more token."""
+        self.ids.append(token)
         self.log_probabilities.append(log_probability)
         if look is not None:
             self.looks.append(look[np.newaxis])
@@ -36,10 +36,10 @@ class Writer:
         """Whether there is nothing more to write."""
         return len(self.ids) >= max_length or self.ids[-1:] == [END]
 
-    def turned_round(self) -> Writer:
+    def turned_round(self) -> HypothesisBuilder:
         """What was written backwards, the right way round."""
         looks = [block[::-1] for block in reversed(self.looks)]
-        return Writer(self.ids[::-1], self.log_probabilities[::-1], looks)
+        return HypothesisBuilder(self.ids[::-1], self.log_probabilities[::-1], looks)
 
     def hypothesis(self, ranking: Ranking, sentence: int) -> Hypothesis:
         """The finished record; `sentence` is its place among those that `ranking` knows."""

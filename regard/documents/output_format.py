@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from regard.records import Translation
+from regard.records.text import Translation
 
 Form = Literal["text", "jsonl"]
 
@@ -29,12 +29,12 @@ def _record(one: Translation) -> dict[str, Any]:
         "log_probability": one.log_probability,
         "log_probabilities": one.log_probabilities,
         "score": one.score,
-        "source_pieces": one.source_pieces,
-        "pieces": one.pieces,
+        "source_tokens": one.source_tokens,
+        "tokens": one.tokens,
         "attention": attention,
     }
-    if one.unmet:
-        record["unmet"] = one.unmet
+    if one.missing_terms:
+        record["missing_terms"] = one.missing_terms
     for key, others in (("sentences", one.sentences), ("alternatives", one.alternatives)):
         if others:
             record[key] = [_record(each) for each in others]

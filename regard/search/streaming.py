@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from regard.records import DecoderState, Hypothesis, Prediction
+from regard.records.tensors import DecoderState, Prediction
+from regard.records.text import Hypothesis
 from regard.search.stepper import Stepper
 
-Tell = Callable[[int, float, np.ndarray | None], None]  # a piece's id, its log-probability, its weights (S,)
+Tell = Callable[[int, float, np.ndarray | None], None]  # a token's id, its log-probability, its weights (S,)
 
 _WRITTEN, _GAINS, _LOOKS = "followed.written", "followed.gains", "followed.looks"
 _NEXT_GAINS, _NEXT_LOOKS, _TOLD = "followed.next_gains", "followed.next_looks", "followed.told"
@@ -22,20 +23,20 @@ _NEXT_GAINS, _NEXT_LOOKS, _TOLD = "followed.next_gains", "followed.next_looks", 
 def follow_search(
     search: Callable[[Stepper], list[list[Hypothesis]]], stepper: Stepper, tell: Tell
 ) -> list[list[Hypothesis]]:
-    """Run a search for one sentence, and tell each piece of the best hypothesis in order, as early as it is certain.
+    """Run a search for one sentence, and tell each token of the best hypothesis in order, as early as it is certain.
 
-    Greedy search is certain at once; a beam as soon as every hypothesis in it has the same piece in that place, so
+    Greedy search is certain at once; a beam as soon as every hypothesis in it has the same token in that place, so
     nothing told is ever taken back. What was not certain before the end is told then. The search must be one whose
     answer continues what is in its rows, as greedy and beam search are.
     """
     number = 0
 
-    def count(piece: int, log_probability: float, look: np.ndarray | None) -> None:
+    def count(token: int, log_probability: float, look: np.ndarray | None) -> None:
         nonlocal number
         number += 1
-        tell(piece, log_probability, look)
+        tell(token, log_probability, look)
 
-    found = search(Followed(stepper, count))
+    found = search(Streaming(stepper, count))
     best = found[0][0]
     for step in range(number, len(best.ids)):
         look = None if best.attention is None else best.attention[step]
@@ -44,11 +45,11 @@ def follow_search(
 
 
 @dataclass(frozen=True)
-class Followed:
+class Streaming:
     """A stepper for one sentence that tells what all its rows have in common, once.
 
     Each row carries what it has written (R, t), with log-probabilities and weights (R, t, S), and what the last step
-    foresaw for the piece that the search chooses next.
+    foresaw for the token that the search chooses next.
     """
 
     stepper: Stepper
@@ -68,7 +69,7 @@ class Followed:
         return DecoderState({**state.tensors, _WRITTEN: written, _GAINS: written.float(), _TOLD: told})
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One piece further, after telling what has become certain by the choice of these tokens."""
+        """One token further, after telling what has become certain by the choice of these tokens."""
         own = self._write(tokens, state) if _NEXT_GAINS in state else _group(state)
         told = self._tell(own)
         prediction = self.stepper.step(tokens, state)
@@ -77,9 +78,9 @@ class Followed:
             own[_NEXT_LOOKS] = prediction.attention.weights[:, 0]
         return replace(prediction, state=DecoderState({**prediction.state.tensors, **own}))
 
-    def select(self, sentences: Tensor) -> Followed:
+    def select(self, sentences: Tensor) -> Streaming:
         """The same for the one sentence, or none."""
-        return Followed(self.stepper.select(sentences), self.tell)
+        return Streaming(self.stepper.select(sentences), self.tell)
 
     def _write(self, tokens: Tensor, state: DecoderState) -> dict[str, Tensor]:
         own, last = _group(state), tokens.unsqueeze(1)
@@ -91,7 +92,7 @@ class Followed:
         return own
 
     def _tell(self, own: dict[str, Tensor]) -> int:
-        """Tell the pieces that all rows have in the same places and that were not told; how many are told now."""
+        """Tell the tokens that all rows have in the same places and that were not told; how many are told now."""
         written, told = own[_WRITTEN], int(own[_TOLD][0])
         common = int((written == written[:1]).all(dim=0).long().cumprod(dim=0).sum())
         for step in range(told, common):

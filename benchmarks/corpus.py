@@ -1,4 +1,4 @@
-"""Pieces for the benchmarks: Multi30k German to English where it is, else the embedded grammar; one joint BPE."""
+"""Token ids for the benchmarks: Multi30k German to English where it is, else the embedded grammar; one joint BPE."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """Ids of training and test pairs, every side ended by END, and the pieces they stand for."""
+class BenchmarkCorpus:
+    """Ids of training and test pairs, every side ended by END, and the tokens they stand for."""
 
     origin: str
     vocabulary: list[str]
@@ -78,8 +78,8 @@ def multi30k(part: str) -> list[Path]:
     return [data_folder() / "multi30k" / f"{part}.{language}.gz" for language in ("de", "en")]
 
 
-def load_pieces(size: int = SIZE) -> Pieces:
-    """Lower-cased text as pieces of one vocabulary, learnt on both sides of the training pairs."""
+def load_corpus(size: int = SIZE) -> BenchmarkCorpus:
+    """Lower-cased text as tokens of one vocabulary, learnt on both sides of the training pairs."""
     if all(file.is_file() for file in multi30k("train")):
         origin = "Multi30k German to English"
         training, test = (_texts(read_lines(file) for file in multi30k(part)) for part in ("train", "val"))
@@ -91,9 +91,9 @@ def load_pieces(size: int = SIZE) -> Pieces:
     tokeniser = Tokeniser.train(
         [text for pair in training for text in pair], TokeniserConfig(kind="bpe", size=size, lowercase=True)
     )
-    vocabulary = tokeniser.pieces(range(len(tokeniser)))
-    return Pieces(
-        f"{origin}, lower-cased, one joint BPE of {len(vocabulary):,} pieces",
+    vocabulary = tokeniser.tokens(range(len(tokeniser)))
+    return BenchmarkCorpus(
+        f"{origin}, lower-cased, one joint BPE of {len(vocabulary):,} tokens",
         vocabulary,
         _encoded(training, tokeniser),
         _encoded(test, tokeniser),

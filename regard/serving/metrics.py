@@ -20,7 +20,7 @@ class Meter:
             "regard_batch_seconds", "Seconds the model worked on a batch", ["work"], registry=kept
         )
         self.sentences = Counter("regard_sentences", "Texts done", ["work"], registry=kept)
-        self.source_pieces = Counter(
-            "regard_source_pieces", "Pieces of the texts done", ["work"], registry=kept
+        self.source_tokens = Counter(
+            "regard_source_tokens", "Tokens of the texts done", ["work"], registry=kept
         )
         self.refused = Counter("regard_refused", "Requests refused", ["status"], registry=kept)

@@ -6,34 +6,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.records import END, PAD, START, BeamNode, BeamTree, Hypothesis
-from regard.search import Considered, Ranking, beam_search, greedy_search
+from regard.records.text import END, PAD, START, BeamNode, BeamTree, Hypothesis
+from regard.search import BeamRecorder, Ranking, beam_search, greedy_search
 from tests.search.tables import Table, random_table, total_of, with_looks
 
 LIMIT = 6
 
 
 def searched(table: Table, beam: int, number: int, ranking: Ranking) -> tuple[Hypothesis, BeamTree]:
-    considered = Considered(ranking, number)
+    considered = BeamRecorder(ranking, number)
     ((best,),) = beam_search(table, [LIMIT], beam, ranking, observe=considered)
-    return best, considered.tree(best.ids, lambda ids: [str(piece) for piece in ids])
+    return best, considered.tree(best.ids, lambda ids: [str(token) for token in ids])
 
 
 def paths(tree: BeamTree) -> dict[int, tuple[int, ...]]:
-    """The pieces from the start to each node; -1 is the start."""
+    """The tokens from the start to each node; -1 is the start."""
     found: dict[int, tuple[int, ...]] = {-1: ()}
     for node in tree.nodes:
-        found[node.id] = (*found[node.parent], int(node.piece))
+        found[node.id] = (*found[node.parent], int(node.token))
     return found
 
 
 def possible(table: Table, ids: tuple[int, ...]) -> list[int]:
     """What may come next, the most probable first."""
     size = table.log_probabilities.shape[-1]
-    pieces = [
-        piece for piece in range(size) if piece not in (PAD, START) and table.gain(0, ids, piece) > -1e30
+    tokens = [
+        token for token in range(size) if token not in (PAD, START) and table.gain(0, ids, token) > -1e30
     ]
-    return sorted(pieces, key=lambda piece: table.gain(0, ids, piece), reverse=True)
+    return sorted(tokens, key=lambda token: table.gain(0, ids, token), reverse=True)
 
 
 def steps_of(tree: BeamTree) -> list[list[BeamNode]]:
@@ -69,7 +69,7 @@ def test_the_tree_is_what_the_search_did(seed: int, beam: int, number: int, forb
             children = {written[node.id][-1] for node in nodes if node.parent == parent}
             kept = {written[node.id][-1] for node in nodes if node.parent == parent and node.kept}
             assert children == {*possible(table, written[parent])[:number], *kept}
-        longer = [(*written[parent], piece) for parent in going for piece in possible(table, written[parent])]
+        longer = [(*written[parent], token) for parent in going for token in possible(table, written[parent])]
         longer.sort(key=lambda ids: total_of(table, 0, ids), reverse=True)
         assert {written[node.id] for node in nodes if node.kept} == set(longer[: beam - finished])
         assert {node.parent for node in nodes} <= set(going)

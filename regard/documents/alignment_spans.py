@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.alignment import fold_pieces
+from regard.alignment import fold_tokens
 from regard.data.scripts import is_unspaced
-from regard.records import Translation, Words
+from regard.records.text import Translation, Words
 
 Span = tuple[int, int]  # first character and the one behind the last
 _WORD = re.compile(r"\S+")
@@ -22,7 +22,7 @@ _WORD = re.compile(r"\S+")
 class Attended:
     """Words of source and target as spans of their texts, and what looked at what.
 
-    A word of a script without spaces counts as its pieces. `source_of` has the source word that each target word
+    A word of a script without spaces counts as its tokens. `source_of` has the source word that each target word
     attended to most, `target_of` the target word that attended most to each source word, with the weight
     (`strength`); -1 for none. `breaks` maps where a part of the line begins or ends, in source words, to the same in
     target words.
@@ -58,8 +58,8 @@ def attended(line: Translation) -> Attended:
     read, written = 0, 0  # characters
     for part in line.sentences or (line,):
         read, written = line.source.find(part.source, read), line.text.find(part.text, written)
-        units, places = _units(part.source, part.source_words, part.source_pieces)
-        new_units, new_places = _units(part.text, part.words, part.pieces)
+        units, places = _units(part.source, part.source_words, part.source_tokens)
+        new_units, new_places = _units(part.text, part.words, part.tokens)
         weights = _between_units(part, new_places, places, (len(new_units), len(units)))
         source_of.append(_most(weights, len(source)))
         target_of.append(_most(weights.T, len(target)))
@@ -72,25 +72,25 @@ def attended(line: Translation) -> Attended:
     return Attended(source, target, joined[0], joined[1], joined[2], breaks)
 
 
-def _units(text: str, words: Words, pieces: Sequence[str]) -> tuple[list[Span], list[int]]:
-    """The spans of a text's units, and for each piece the place of its unit; -1 for none."""
+def _units(text: str, words: Words, tokens: Sequence[str]) -> tuple[list[Span], list[int]]:
+    """The spans of a text's units, and for each token the place of its unit; -1 for none."""
     spans = [found.span() for found in _WORD.finditer(text)]
     inside: list[list[int]] = [[] for _ in spans]
-    for piece, place in enumerate(words.places):
+    for token, place in enumerate(words.places):
         if place >= 0 and spans:
-            inside[min(place, len(spans) - 1)].append(piece)
+            inside[min(place, len(spans) - 1)].append(token)
     units: list[Span] = []
-    places = [-1] * len(pieces)
+    places = [-1] * len(tokens)
     for (first, last), members in zip(spans, inside, strict=True):
-        shown = [pieces[piece].replace("▁", "") for piece in members]
+        shown = [tokens[token].replace("▁", "") for token in members]
         fine = "".join(shown) == text[first:last] and any(map(is_unspaced, text[first:last]))
         if not fine:
             units.append((first, last))
-        for piece, characters in zip(members, shown, strict=True):
+        for token, characters in zip(members, shown, strict=True):
             if fine:
                 units.append((first, first + len(characters)))
                 first += len(characters)
-            places[piece] = len(units) - 1
+            places[token] = len(units) - 1
     return units, places
 
 
@@ -100,7 +100,7 @@ def _between_units(
     """The attention between the units of a sentence, of this shape: (target units, source units)."""
     weights = np.zeros(shape)
     if part.attention is not None:
-        folded = fold_pieces(part.attention, sources, targets)
+        folded = fold_tokens(part.attention, sources, targets)
         weights[: folded.shape[0], : folded.shape[1]] = folded
     return weights
 

@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 import numpy as np
 
 from regard.data.scripts import is_unspaced
-from regard.records import Translation, Words
+from regard.records.text import Translation, Words
 
 MOST_WEIGHTS = 1 << 22  # of the matrix of a whole line; where it would be larger only the parts have theirs
 _LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")  # where str.splitlines cuts
@@ -49,7 +49,7 @@ class Cut:
 def join(cut: Cut, parts: Sequence[Translation], ranked: bool = True) -> Translation:
     """The translation of a line from those of its parts, with the white space that stood between them.
 
-    Pieces, log-probabilities and words are those of the parts one after another, each with its `</s>`; attention has
+    Tokens, log-probabilities and words are those of the parts one after another, each with its `</s>`; attention has
     theirs as blocks on its diagonal, and is None for a matrix of more than `MOST_WEIGHTS`. The score is the sum of
     theirs; the `alternatives` are the choices of one candidate for each part whose sums follow or, where candidates
     are not `ranked`, the first of each part, the second, and so on. `sentences` are the parts, if there are several.
@@ -84,14 +84,14 @@ def _joined(cut: Cut, parts: Sequence[Translation]) -> Translation:
         text=_text(cut, [part.text for part in parts]),
         log_probability=sum(part.log_probability for part in parts),
         score=sum(part.score for part in parts),
-        pieces=tuple(chain.from_iterable(part.pieces for part in parts)),
+        tokens=tuple(chain.from_iterable(part.tokens for part in parts)),
         attention=_diagonal(parts),
         source=cut.line,
-        source_pieces=tuple(chain.from_iterable(part.source_pieces for part in parts)),
+        source_tokens=tuple(chain.from_iterable(part.source_tokens for part in parts)),
         words=_words([part.words for part in parts]),
         source_words=_words([part.source_words for part in parts]),
         log_probabilities=tuple(chain.from_iterable(part.log_probabilities for part in parts)),
-        unmet=tuple(chain.from_iterable(part.unmet for part in parts)),
+        missing_terms=tuple(chain.from_iterable(part.missing_terms for part in parts)),
         sentences=tuple(parts) if len(parts) > 1 else (),
     )
 
@@ -115,13 +115,13 @@ def _need_a_space(source: str, next_source: str, text: str, next_text: str) -> b
 
 def _diagonal(parts: Sequence[Translation]) -> np.ndarray | None:
     """The attention of each part as a block, zeros between them."""
-    height, width = sum(len(part.pieces) for part in parts), sum(len(part.source_pieces) for part in parts)
+    height, width = sum(len(part.tokens) for part in parts), sum(len(part.source_tokens) for part in parts)
     if height * width > MOST_WEIGHTS or all(part.attention is None for part in parts):
         return None
     weights = np.zeros((height, width), np.float32)
     row, column = 0, 0
     for part in parts:
-        below, right = row + len(part.pieces), column + len(part.source_pieces)
+        below, right = row + len(part.tokens), column + len(part.source_tokens)
         if part.attention is not None:
             weights[row:below, column:right] = part.attention
         row, column = below, right

@@ -7,18 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from regard import config as module
-from regard.config import (
-    Config,
-    DecoderConfig,
-    ModelConfig,
-    dump,
-    find_recipe,
-    load,
-    packaged_recipes,
-    parser,
-)
+from regard import recipe_file as module
+from regard.config import Config, DecoderConfig, ModelConfig
 from regard.errors import ConfigError
+from regard.recipe_file import dump, find_recipe, load, packaged_recipes, parser
 
 
 def write(folder: Path, text: str) -> Path:

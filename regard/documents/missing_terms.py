@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from regard.records import Translation
+from regard.records.text import Translation
 
 Warn = Callable[[str], None]
 _LINES = 10  # that are told of one by one
@@ -19,7 +19,7 @@ class Unmet:
     def watching(self, lines: Iterator[Translation], first_line: int) -> Iterator[Translation]:
         """The same lines, counted from `first_line`; each that lacks something is told of when it comes."""
         for number, line in enumerate(lines, start=first_line):
-            if line.unmet:
+            if line.missing_terms:
                 self._tell(number, line)
             yield line
 
@@ -32,5 +32,5 @@ class Unmet:
     def _tell(self, number: int, line: Translation) -> None:
         self._lines += 1
         if self._warn is not None and self._lines <= _LINES:
-            terms = ", ".join(repr(term) for term in dict.fromkeys(line.unmet))
+            terms = ", ".join(repr(term) for term in dict.fromkeys(line.missing_terms))
             self._warn(f"line {number}: the glossary asks for {terms}, and the translation does not have it")

@@ -1,4 +1,4 @@
-"""Somebody intervenes in a model: other weights, other pieces, and what follows from them."""
+"""Somebody intervenes in a model: other weights, other tokens, and what follows from them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from regard.attention import SCORES
 from regard.model import ModelStepper, Seq2Seq
-from regard.records import END, DecoderState, Hypothesis, Memory
-from regard.search import Changes, Intervened, Prefixed, beam_search, forced_decode, greedy_search
+from regard.records.tensors import DecoderState, Memory
+from regard.records.text import END, Hypothesis
+from regard.search import Changes, Overridden, Prefixed, beam_search, forced_decode, greedy_search
 from tests.attention.sequential import RepellingScore
 from tests.search.tables import random_table
 from tests.small import ATTENTIVE, COMBINATIONS, random_batch, small_way
@@ -39,13 +40,13 @@ def setting(way: str, score: str) -> tuple[Seq2Seq, ModelStepper]:
 def changed(
     stepper: ModelStepper,
     rows: Mapping[int, np.ndarray] | None = None,
-    pieces: Mapping[int, int] | None = None,
+    tokens: Mapping[int, int] | None = None,
     written: tuple[int, ...] = (),
-) -> Intervened:
-    rows, pieces = rows or {}, pieces or {}
+) -> Overridden:
+    rows, tokens = rows or {}, tokens or {}
     given = {step: tuple(row.tolist()) for step, row in rows.items()}
-    kinds = {**dict.fromkeys(rows, "weights"), **dict.fromkeys(pieces, "force")}
-    return Intervened.of(stepper, Changes(given, pieces, kinds), written, S, LIMIT, "cpu")
+    kinds = {**dict.fromkeys(rows, "weights"), **dict.fromkeys(tokens, "force")}
+    return Overridden.of(stepper, Changes(given, tokens, kinds), written, S, LIMIT, "cpu")
 
 
 def own_rows(found: Hypothesis) -> dict[int, np.ndarray]:
@@ -130,14 +131,14 @@ def test_only_the_rows_that_are_given_are_overridden() -> None:
 
 
 @pytest.mark.parametrize("way", ["plain", *ATTENTIVE])
-def test_a_forced_piece_appears_and_the_model_goes_on(way: str) -> None:
+def test_a_forced_token_appears_and_the_model_goes_on(way: str) -> None:
     _, stepper = setting(way, "additive")
     (free,) = greedy_search(stepper, [LIMIT])
-    piece = next(piece for piece in (5, 6) if piece != free.ids[0])
-    (found,) = greedy_search(changed(stepper, pieces={0: piece}), [LIMIT])
-    (begun,) = greedy_search(Prefixed.of(stepper, [(piece,)], "cpu"), [LIMIT])
+    token = next(token for token in (5, 6) if token != free.ids[0])
+    (found,) = greedy_search(changed(stepper, tokens={0: token}), [LIMIT])
+    (begun,) = greedy_search(Prefixed.of(stepper, [(token,)], "cpu"), [LIMIT])
     assert found.ids == begun.ids
-    assert found.ids[0] == piece
+    assert found.ids[0] == token
     assert found.log_probabilities == pytest.approx(
         forced_decode(stepper, [found.ids])[0].log_probabilities, abs=1e-5
     )
@@ -145,22 +146,22 @@ def test_a_forced_piece_appears_and_the_model_goes_on(way: str) -> None:
 
 @given(
     seed=st.integers(0, 10_000),
-    pieces=st.dictionaries(st.integers(0, 4), st.sampled_from([1, 4, 5]), min_size=1, max_size=3),
+    tokens=st.dictionaries(st.integers(0, 4), st.sampled_from([1, 4, 5]), min_size=1, max_size=3),
     beam=st.sampled_from([1, 3]),
 )
 @settings(max_examples=40, deadline=None)
 def test_what_is_written_before_and_at_the_changes_is_as_told(
-    seed: int, pieces: dict[int, int], beam: int
+    seed: int, tokens: dict[int, int], beam: int
 ) -> None:
     table = random_table(seed)
     written = (4, 1, 5, 5)
-    changes = Changes({}, pieces, dict.fromkeys(pieces, "force"))
-    (found,) = beam_search(Intervened.of(table, changes, written, 2, 6, "cpu"), [6], beam)
-    first = min(pieces)
+    changes = Changes({}, tokens, dict.fromkeys(tokens, "force"))
+    (found,) = beam_search(Overridden.of(table, changes, written, 2, 6, "cpu"), [6], beam)
+    first = min(tokens)
     assert found[0].ids[:first] == written[:first]
-    for step, piece in pieces.items():
+    for step, token in tokens.items():
         if step < len(found[0].ids):
-            assert found[0].ids[step] == piece
+            assert found[0].ids[step] == token
 
 
 def test_sentences_that_have_ended_leave_the_others_as_they_are() -> None:

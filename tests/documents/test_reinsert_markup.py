@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regard.data.markup import take_out
-from regard.documents.placing import place_marks
-from regard.records import Translation, Words
+from regard.documents.reinsert_markup import place_marks
+from regard.records.text import Translation, Words
 from tests.documents.copying import attended, moved
 
 _TAG = re.compile(r"</?\w+>")
@@ -99,7 +99,7 @@ def test_without_words_marks_stand_in_their_order() -> None:
     assert place_marks(marked, attended("a", "", np.ones((1, 2), np.float32))) == "<b></b> {0}"
 
 
-def test_scripts_without_spaces_are_placed_by_pieces() -> None:
+def test_scripts_without_spaces_are_placed_by_tokens() -> None:
     marked = take_out("she <b>laughs</b>")
     weights = np.eye(3, dtype=np.float32)
     one = Translation(

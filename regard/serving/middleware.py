@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from regard.serving.errors import RefusedError
 from regard.serving.limits import Limits
-from regard.serving.meter import Meter
-from regard.serving.refusals import RefusedError
+from regard.serving.metrics import Meter
 
 NO_CONTENT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 HEADERS = {

@@ -14,7 +14,7 @@ from regard.config import Config, ModelConfig, TokeniserConfig, TrainingConfig
 from regard.data import Tokeniser
 from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
-from regard.training.beginning import begin_with_model, begin_with_vectors, check_beginning
+from regard.training.initial_weights import begin_with_model, begin_with_vectors, check_beginning
 from tests.small import small_config
 
 WORDS = TokeniserConfig(kind="words")
@@ -82,7 +82,7 @@ def test_weights_that_do_not_fit_are_named(saved: tuple[Path, Seq2Seq], config: 
         begin_with_model(built(config, vocabularies(10)), folder)
 
 
-def test_word_vectors_fill_the_rows_of_their_pieces(tmp_path: Path) -> None:
+def test_word_vectors_fill_the_rows_of_their_tokens(tmp_path: Path) -> None:
     file = tmp_path / "vectors.txt"
     file.write_text("2 3\ns00 1 2 3\ns03 4 5 6\n</s> 7 8 9\n")
     tokeniser = vocabularies(5).source
@@ -94,7 +94,7 @@ def test_word_vectors_fill_the_rows_of_their_pieces(tmp_path: Path) -> None:
         assert weights == rows.get(row, before[row].tolist())
 
 
-def test_a_piece_that_begins_a_word_is_looked_up_without_its_space_too(tmp_path: Path) -> None:
+def test_a_token_that_begins_a_word_is_looked_up_without_its_space_too(tmp_path: Path) -> None:
     tokeniser = Tokeniser.train(["haus baum"] * 9, TokeniserConfig(kind="bpe", size=400))
     (house,), (tree,) = tokeniser.encode("haus"), tokeniser.encode("baum")
     file = tmp_path / "vectors.txt"

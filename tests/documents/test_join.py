@@ -1,4 +1,4 @@
-"""Parts of a line become one translation: text, pieces, attention and n-best, worked out by hand."""
+"""Parts of a line become one translation: text, tokens, attention and n-best, worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.documents import joining
-from regard.documents.joining import Cut, join
-from regard.records import Translation
+from regard.documents import join as joining
+from regard.documents.join import Cut, join
+from regard.records.text import Translation
 from tests.documents.copying import attended, moved
 
 TWO = Cut.of(" a b. c", [" a b. ", "c"])
@@ -47,12 +47,12 @@ def test_two_sentences_are_one_after_the_other() -> None:
     first, second = moved("a b.", [1, 0]), moved("c", [0])
     one = join(TWO, [first, second])
     assert (one.text, one.source) == (" B. A C", " a b. c")
-    assert one.pieces == ("B.", "A", "</s>", "C", "</s>")
-    assert one.source_pieces == ("a", "b.", "</s>", "c", "</s>")
+    assert one.tokens == ("B.", "A", "</s>", "C", "</s>")
+    assert one.source_tokens == ("a", "b.", "</s>", "c", "</s>")
     assert (one.words.texts, one.words.places) == (("B.", "A", "C"), (0, 1, -1, 2, -1))
     assert (one.source_words.texts, one.source_words.places) == (("a", "b.", "c"), (0, 1, -1, 2, -1))
     assert one.log_probability == sum(one.log_probabilities) == -3
-    assert len(one.log_probabilities) == len(one.pieces)
+    assert len(one.log_probabilities) == len(one.tokens)
     assert one.score == first.score + second.score
     assert one.attention is not None
     assert one.attention.tolist() == [
@@ -76,7 +76,7 @@ def test_one_sentence_alone_is_itself() -> None:
 
 def test_nothing_joined_is_white_space() -> None:
     one = join(Cut.of(" \t", [" \t"]), [])
-    assert (one.text, one.pieces, one.attention, one.log_probability) == (" \t", (), None, 0)
+    assert (one.text, one.tokens, one.attention, one.log_probability) == (" \t", (), None, 0)
 
 
 def test_white_space_that_ends_lines_elsewhere_becomes_a_space() -> None:

@@ -13,10 +13,10 @@ from regard.data.tokeniser import Tokeniser
 from regard.data.word_vectors import read_word_vectors, vector_size
 from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
-from regard.records import SPECIALS
+from regard.records.text import SPECIALS
 from regard.training.pairs import Tell
 
-_ROWS_ARE_PIECES = ("embedding.weight", "decoder.embedding.weight", "head.weight", "head.bias")
+_ROWS_ARE_TOKENS = ("embedding.weight", "decoder.embedding.weight", "head.weight", "head.bias")
 _OUTPUT_SPREAD = 0.01
 
 
@@ -49,7 +49,7 @@ def begin(model: Seq2Seq, config: TrainingConfig, tokenisers: Tokenisers, tell: 
     if config.init:
         added = {side: f"{number:,}" for side, number in _added(tokenisers, config.init).items()}
         begin_with_model(model, Path(config.init))
-        more = f", {added['source']} source and {added['target']} target pieces added"
+        more = f", {added['source']} source and {added['target']} target tokens added"
         tell(f"weights: those of {config.init}{more if config.grow_vocabulary else ''}")
     for side, file, embedding, tokeniser in (
         ("source", config.source_embeddings, model.embedding, tokenisers.source),
@@ -57,7 +57,7 @@ def begin(model: Seq2Seq, config: TrainingConfig, tokenisers: Tokenisers, tell: 
     ):
         if file:
             found = begin_with_vectors(embedding, tokeniser, Path(file))
-            tell(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} pieces")
+            tell(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} tokens")
 
 
 @torch.no_grad()
@@ -65,7 +65,7 @@ def begin_with_model(model: Seq2Seq, folder: Path) -> None:
     """Give a model the weights of a trained one; where its vocabulary has grown, the new rows are drawn.
 
     New rows of an embedding have the mean and the spread of the old ones. New rows of the output lie close to
-    their mean, so that no new piece takes much from the others before it is learnt (Hewitt 2021, "Initializing
+    their mean, so that no new token takes much from the others before it is learnt (Hewitt 2021, "Initializing
     New Word Embeddings for Pretrained Language Models"). Raises ModelError as `check_weights_fit` does.
     """
     check_weights_fit(model, folder)
@@ -96,16 +96,16 @@ def check_weights_fit(model: Seq2Seq, folder: Path) -> None:
 
 @torch.no_grad()
 def begin_with_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path) -> int:
-    """Fill the rows of the pieces that a file of word vectors has, and count them.
+    """Fill the rows of the tokens that a file of word vectors has, and count them.
 
-    A piece is looked up as it is shown, with "▁" for a space, and then without the space that begins a word.
+    A token is looked up as it is shown, with "▁" for a space, and then without the space that begins a word.
     Raises DataError for a broken file; `check_beginning` has made sure that its vectors are as wide.
     """
-    pieces = tokeniser.pieces(range(len(SPECIALS), len(tokeniser)))
-    found = read_word_vectors(file, {form for piece in pieces for form in _forms(piece)})
+    tokens = tokeniser.tokens(range(len(SPECIALS), len(tokeniser)))
+    found = read_word_vectors(file, {form for token in tokens for form in _forms(token)})
     count = 0
-    for row, piece in enumerate(pieces, start=len(SPECIALS)):
-        vector = next((found[form] for form in _forms(piece) if form in found), None)
+    for row, token in enumerate(tokens, start=len(SPECIALS)):
+        vector = next((found[form] for form in _forms(token) if form in found), None)
         if vector is not None:
             embedding.weight[row] = torch.from_numpy(vector)
             count += 1
@@ -113,28 +113,28 @@ def begin_with_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path
 
 
 def _added(tokenisers: Tokenisers, init: str) -> dict[str, int]:
-    """How many pieces the vocabularies of a side have more than those of the model, which come first."""
-    known = load_tokenisers(init).pieces()
+    """How many tokens the vocabularies of a side have more than those of the model, which come first."""
+    known = load_tokenisers(init).tokens()
     added = {}
-    for side, pieces in tokenisers.pieces().items():
-        if pieces[: len(known[side])] != known[side]:
+    for side, tokens in tokenisers.tokens().items():
+        if tokens[: len(known[side])] != known[side]:
             raise ConfigError(
                 f"training.init: the data was prepared with another {side} vocabulary than that of {init}; "
                 "prepare it with the model's tokenisers"
             )
-        added[side] = len(pieces) - len(known[side])
+        added[side] = len(tokens) - len(known[side])
     return added
 
 
-def _forms(piece: str) -> tuple[str, ...]:
-    return (piece, piece.removeprefix("▁")) if len(piece) > 1 and piece.startswith("▁") else (piece,)
+def _forms(token: str) -> tuple[str, ...]:
+    return (token, token.removeprefix("▁")) if len(token) > 1 and token.startswith("▁") else (token,)
 
 
 def _misfit(name: str, old: Tensor | None, new: Tensor | None) -> str | None:
     """How a weight of the trained model differs from ours in shape, or None."""
     if old is None or new is None:
         return f"{name} ({'not in the recipe' if new is None else 'not in the model'})"
-    if old.shape == new.shape or (name in _ROWS_ARE_PIECES and _is_grown(old, new)):
+    if old.shape == new.shape or (name in _ROWS_ARE_TOKENS and _is_grown(old, new)):
         return None
     return f"{name} {tuple(old.shape)}, expected {tuple(new.shape)}"
 
