@@ -194,7 +194,7 @@ def main() -> None:
     device, peak = torch.device("cuda:0"), peak_operations()
     print(f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}, {machine()}")
     print(
-        f"kernels: {kernels.choose_kernels('auto', device)}; one large product: {peak / 1e12:,.0f} TFLOP/s\n"
+        f"kernels: {kernels.choose_backend('auto', device)}; one large product: {peak / 1e12:,.0f} TFLOP/s\n"
     )
     corpus = load_corpus()
     tried = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from regard.kernels import cpu_bfloat16_units
+from regard.kernels.dtypes import cpu_bfloat16_units
 
 TOO_HIGH = 0.05  # of all cores, taken by others: from here on a figure is not to be trusted
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")

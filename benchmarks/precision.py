@@ -15,7 +15,7 @@ from machine import machine
 
 from regard.build import build_model
 from regard.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
-from regard.kernels import cpu_bfloat16_units
+from regard.kernels.dtypes import cpu_bfloat16_units
 from regard.model import Seq2Seq
 from regard.records.tensors import Batch
 from regard.records.text import END

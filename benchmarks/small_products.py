@@ -16,8 +16,8 @@ from machine import ForeignCpu, machine
 from torch.nn import functional as F
 
 from regard.kernels import blocks
-from regard.kernels.compiled import array, match_threads
-from regard.kernels.layouts import PackedWeight
+from regard.kernels.compile import array, match_threads
+from regard.kernels.gemm.packed import PackedWeight
 
 ROWS = (5, 16, 64, 320)
 SHAPES = (

@@ -21,7 +21,7 @@ from corpus import BenchmarkCorpus, load_corpus
 from machine import machine
 from task import BEAM, GREEDY, TRAIN, Shape, Task
 
-from regard.kernels import cpu_bfloat16_units
+from regard.kernels.dtypes import cpu_bfloat16_units
 
 HERE = Path(__file__).resolve().parent
 OURS, TEXTBOOK = "regard", "textbook"

@@ -1,44 +1,26 @@
 """Fused operations, each beside its plain form, and what decides which of the two runs."""
 
-from regard.kernels.additive import additive
-from regard.kernels.cells import gru, lstm
-from regard.kernels.dropout import dropout
-from regard.kernels.look import attend
-from regard.kernels.loops import (
-    AttentionInputs,
-    Recurrence,
-    bahdanau_unroll,
-    luong_unroll,
-    recur,
-    recur_packed,
-)
-from regard.kernels.loss import NO_LABEL, cross_entropy
-from regard.kernels.norm import total_norm
-from regard.kernels.packing import Packing, packing, remove_padding
-from regard.kernels.policy import (
-    BACKENDS,
-    Backend,
-    Kernels,
-    by_numba,
-    choose_kernels,
-    cpu_bfloat16_units,
-    forced,
-    fused,
-    use,
-)
-from regard.kernels.precision import PRECISIONS, check_precision, inference_precision
-from regard.kernels.products import (
-    Linear,
-    at_least_float32,
-    autocast_dtype,
-    deferred_weight_grads,
-    dot_scores,
-    int8,
-    weighted_sum,
-)
-from regard.kernels.quick import Best, Layer, Parts, Quick, Rows, Written
-from regard.kernels.reading import FEW_ROWS
-from regard.kernels.vocabulary import best, log_softmax, top
+from regard.kernels.decode.inputs import Best, Layer, Parts, Rows, Written
+from regard.kernels.decode.precision import PRECISIONS, check_precision, inference_precision
+from regard.kernels.decode.step import Quick
+from regard.kernels.dispatch import BACKENDS, Backend, Choice, by_numba, choose_backend, forced, fused, use
+from regard.kernels.dtypes import at_least_float32, autocast_dtype, cpu_bfloat16_units
+from regard.kernels.gemm.deferred import deferred_weight_grads, dot_scores, weighted_sum
+from regard.kernels.gemm.int8 import int8
+from regard.kernels.gemm.linear import Linear
+from regard.kernels.ops.additive import additive
+from regard.kernels.ops.attention import AttentionInputs, attend
+from regard.kernels.ops.cross_entropy import NO_LABEL, cross_entropy
+from regard.kernels.ops.dropout import dropout
+from regard.kernels.ops.gru import gru
+from regard.kernels.ops.lstm import lstm
+from regard.kernels.ops.norm import total_norm
+from regard.kernels.ops.topk import best, log_softmax, top
+from regard.kernels.unroll.bahdanau import bahdanau_unroll
+from regard.kernels.unroll.inference import FEW_ROWS
+from regard.kernels.unroll.luong import luong_unroll
+from regard.kernels.unroll.packing import Packing, packing, remove_padding
+from regard.kernels.unroll.recurrent import Recurrence, recur, recur_packed
 
 __all__ = [
     "BACKENDS",
@@ -48,7 +30,7 @@ __all__ = [
     "AttentionInputs",
     "Backend",
     "Best",
-    "Kernels",
+    "Choice",
     "Layer",
     "Linear",
     "Packing",
@@ -65,7 +47,7 @@ __all__ = [
     "best",
     "by_numba",
     "check_precision",
-    "choose_kernels",
+    "choose_backend",
     "cpu_bfloat16_units",
     "cross_entropy",
     "deferred_weight_grads",

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from regard.checkpoint import load_model
-from regard.kernels import choose_kernels
+from regard.kernels import choose_backend
 from regard.training import choose_device, choose_precision
 
 _PARTS = ("regard", "torch", "numba", "tokenizers", "sacrebleu")
@@ -29,7 +29,7 @@ def machine_facts() -> dict[str, str]:
         "GPUs": ", ".join(gpus) or "none that torch can use",
         "device": str(device),
         "precision": str(choose_precision("auto", device, _WIDE)).split(", kernels")[0],
-        "kernels": str(choose_kernels("auto", device)),
+        "kernels": str(choose_backend("auto", device)),
     }
 
 

@@ -20,7 +20,7 @@ from torch import nn
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
-from regard.kernels import Kernels, forced
+from regard.kernels import Choice, forced
 from regard.metrics import MEASURES
 from regard.training.averaging import MovingAverage, check_decay, exchanged, mean_weights
 from regard.training.batch_budget import batch_budget
@@ -95,7 +95,7 @@ def _as_before(saved: SavedState, config: TrainingConfig, now: Precision) -> Pre
     if config.precision == "auto":
         now = Precision(saved.precision, before, now.kernels)
     if config.kernels == "auto" and saved.kernels is not None:
-        now = replace(now, kernels=Kernels(saved.kernels, before))
+        now = replace(now, kernels=Choice(saved.kernels, before))
     return now
 
 

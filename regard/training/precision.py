@@ -10,7 +10,7 @@ import torch
 
 from regard.config import TrainingConfig
 from regard.errors import ConfigError
-from regard.kernels import Backend, Kernels, choose_kernels, cpu_bfloat16_units
+from regard.kernels import Backend, Choice, choose_backend, cpu_bfloat16_units
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -29,7 +29,7 @@ class Precision:
 
     dtype: Dtype
     reason: str
-    kernels: Kernels | None = None
+    kernels: Choice | None = None
 
     def __str__(self) -> str:
         return f"{self.dtype} ({self.reason})" + (f", kernels {self.kernels}" if self.kernels else "")
@@ -37,7 +37,7 @@ class Precision:
     @property
     def form(self) -> Backend | None:
         """The form of the kernels."""
-        return self.kernels.form if self.kernels else None
+        return self.kernels.backend if self.kernels else None
 
 
 def choose_device(name: str) -> torch.device:
@@ -62,7 +62,7 @@ def choose_device(name: str) -> torch.device:
 
 def choose_precision(wanted: str, device: torch.device, width: int, kernels: str = "auto") -> Precision:
     """The precision and kernels for a device and a model; `kernels` as `training.kernels` says."""
-    return replace(_choose_dtype(wanted, device, width), kernels=choose_kernels(kernels, device))
+    return replace(_choose_dtype(wanted, device, width), kernels=choose_backend(kernels, device))
 
 
 def _choose_dtype(wanted: str, device: torch.device, width: int) -> Precision:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from regard.kernels import policy
+from regard.kernels import dispatch
 from tests.kernels.agreement import DEVICE, INTERPRETED
 
 
@@ -20,7 +20,7 @@ from tests.kernels.agreement import DEVICE, INTERPRETED
 def _where_kernels_run(_same_beginning: None) -> Iterator[None]:
     if INTERPRETED:
         pytest.importorskip("triton")
-        with policy.interpreted():
+        with dispatch.interpreted():
             yield
     elif DEVICE != "cpu":
         with torch.device(DEVICE):

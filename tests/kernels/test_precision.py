@@ -5,8 +5,8 @@ import torch
 
 from regard import kernels
 from regard.errors import SearchError
-from regard.kernels import precision as chosen
-from regard.kernels.products import _loops
+from regard.kernels.decode import precision as chosen
+from regard.kernels.gemm.deferred import _loops
 from tests.kernels.agreement import of_numba
 
 CPU = torch.device("cpu")
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(
     ("name", "width", "units", "in_bfloat16", "int8_rows"),
     [
-        ("auto", 512, "AMX-BF16", True, chosen.FEW_ROWS),
+        ("auto", 512, "AMX-BF16", True, chosen.MAX_INT8_ROWS),
         ("auto", 64, "AMX-BF16", False, 0),
         ("auto", 512, None, False, 0),
         ("float32", 512, "AMX-BF16", False, 0),

@@ -1,0 +1,1 @@
+"""Fused operations: the plain form first, then the compiled forward beside its backward."""

@@ -1,0 +1,1 @@
+"""Whole loops over time as one operation, forward and backward, put together from stages."""
