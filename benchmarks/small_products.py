@@ -35,7 +35,7 @@ def ways(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> list[Calla
     packed = torch.ops.mkldnn._reorder_linear_weight(low, rows)
     pointwise, entering = torch.ops.mkldnn._linear_pointwise.default, array(given)
     return [
-        lambda: laid.forwards_into(entering, made),
+        lambda: laid.forward_into(entering, made),
         lambda: array(pointwise(given, packed, low_bias, "none", [], "")),
         lambda: array(F.linear(given, low, low_bias)),
     ]

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard import kernels
-from regard.decoders import Decoder, QuickDecoder
+from regard.decoders import Decoder
 from regard.encoders import Encoder
 from regard.records.tensors import Batch, Candidates, DecoderState, Loss, Memory, Prediction, Unrolled
 from regard.records.text import UNWRITABLE, Run
@@ -79,7 +79,7 @@ class Seq2Seq(nn.Module):
     def stepper(self, memory: Memory) -> ModelStepper:
         """What a search drives to translate the sentences of this memory."""
         sentences = torch.arange(len(memory.valid), device=memory.valid.device)
-        return ModelStepper(self, memory, sentences, self.decoder.quick(memory, self.head))
+        return ModelStepper(self, memory, sentences, self.decoder.fused_step(memory, self.head))
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class ModelStepper:
     model: Seq2Seq
     whole: Memory
     sentences: Int[Tensor, " B"]
-    quick: QuickDecoder | None
+    fused: kernels.FusedStep | None
 
     @cached_property
     def memory(self) -> Memory:
@@ -111,18 +111,18 @@ class ModelStepper:
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
         """One token further for every row."""
-        quickly = None if self.quick is None else self.quick(tokens, state, self.sentences)
-        if quickly is not None:
-            return quickly
+        prediction = None if self.fused is None else self.fused.step(tokens, state, self.sentences)
+        if prediction is not None:
+            return prediction
         step = self.model.decoder.step(tokens, state, self.memory)
         log_probabilities = self.model.log_probabilities(step.combined.squeeze(1))
         return Prediction(log_probabilities, step.state, step.attention)
 
     def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
         """One token further for every row, of which only the best are asked for."""
-        quickly = None if self.quick is None else self.quick.best(tokens, state, self.sentences, number)
-        if quickly is not None:
-            return quickly
+        candidates = None if self.fused is None else self.fused.best(tokens, state, self.sentences, number)
+        if candidates is not None:
+            return candidates
         step = self.model.decoder.step(tokens, state, self.memory)
         best = kernels.best(self.model.head(step.combined.squeeze(1)), number, UNWRITABLE)
         return Candidates(*best, step.state, step.attention)
@@ -131,9 +131,9 @@ class ModelStepper:
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[Run] | None:
         """The rest of a greedy search in one go; None where it must be taken step by step."""
-        if self.quick is None:
+        if self.fused is None:
             return None
-        return self.quick.greedily(tokens, state, self.sentences, limits)
+        return self.fused.greedy(tokens, state, self.sentences, limits)
 
     def select(self, sentences: Tensor) -> ModelStepper:
         """The same for some of the sentences."""

@@ -59,9 +59,9 @@ class Attention(nn.Module):
 
         A row (R, S) of `override` in the state that is not NaN takes the place of the weights, for this step alone.
         """
-        looking = self._looking_once(query, memory, state)
-        if looking is not None:
-            return self._look(query, looking)
+        inputs = self._fused_inputs(query, memory, state)
+        if inputs is not None:
+            return self._attend(query, inputs)
         rows, steps, _ = query.shape
         sentences, positions = memory.valid.shape
         folded = query.reshape(sentences, -1, query.shape[-1])  # (B, R / B * T, Q)
@@ -77,7 +77,7 @@ class Attention(nn.Module):
             state=self._after(weights.reshape(rows, steps, positions), state),
         )
 
-    def looking(self, memory: Memory) -> kernels.AttentionInputs | None:
+    def kernel_inputs(self, memory: Memory) -> kernels.AttentionInputs | None:
         """The same look as the kernels take it at every step of a loop; None where they cannot."""
         known = self.score.in_loops()
         if known is None or type(self.normalise) is not Softmax or memory.keys is None:
@@ -88,17 +88,17 @@ class Attention(nn.Module):
             memory.keys, values, memory.valid, project, v, scale / self.normalise.temperature
         )
 
-    def _looking_once(
+    def _fused_inputs(
         self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]
     ) -> kernels.AttentionInputs | None:
         """The look as the kernels take it in one pass: in a search, where nobody meddles."""
         if torch.is_grad_enabled() or query.shape[1] != 1 or state:
             return None
-        looking = self.looking(memory)
-        return looking if looking is not None and kernels.by_numba(query, looking.keys) else None
+        inputs = self.kernel_inputs(memory)
+        return inputs if inputs is not None and kernels.by_numba(query, inputs.keys) else None
 
-    def _look(self, query: Tensor, looking: kernels.AttentionInputs) -> AttentionStep:
-        scores, weights, context = (part.unsqueeze(1) for part in kernels.attend(looking, query.squeeze(1)))
+    def _attend(self, query: Tensor, inputs: kernels.AttentionInputs) -> AttentionStep:
+        scores, weights, context = (part.unsqueeze(1) for part in kernels.attend(inputs, query.squeeze(1)))
         if self.temperature != 1:
             scores = scores * self.temperature
         return AttentionStep(scores, weights, context, {})

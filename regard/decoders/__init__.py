@@ -6,7 +6,6 @@ from regard.decoders.bridges import BRIDGES, Bridge, CopyBridge, DenseBridge, Me
 from regard.decoders.gnmt import GNMTDecoder
 from regard.decoders.luong import LuongDecoder
 from regard.decoders.plain import PlainDecoder
-from regard.decoders.quick import QuickDecoder
 
 DECODERS: dict[str, type[Decoder]] = {
     "plain": PlainDecoder,
@@ -27,6 +26,5 @@ __all__ = [
     "LuongDecoder",
     "MeanBridge",
     "PlainDecoder",
-    "QuickDecoder",
     "ZeroBridge",
 ]

@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
+from regard.decoders.base import Decoder, fused_step, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
-from regard.decoders.quick import QuickDecoder
 from regard.decoders.readout import MaxoutReadout
 from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, Dropout
@@ -62,12 +61,12 @@ class BahdanauDecoder(Decoder):
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
         """The input's product and the output layer are taken over all steps at once."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
-        looking = self.attention.looking(memory)
-        if looking is not None and self.cell.kernel and kernels.fused(embedded):
+        inputs = self.attention.kernel_inputs(memory)
+        if inputs is not None and self.cell.kernel and kernels.fused(embedded):
             start = read_layers(self.start(memory), 1, self.cell.parts)[0]
             projected = self.cell.project(embedded.transpose(0, 1))
             made = kernels.bahdanau_unroll(
-                self.cell.recurrence, looking, self.context_gates.weight, projected, start
+                self.cell.recurrence, inputs, self.context_gates.weight, projected, start
             )
             states, contexts, weights = (part.transpose(0, 1) for part in made)
             return Unrolled(self.readout(states, embedded, contexts), weights)
@@ -81,11 +80,17 @@ class BahdanauDecoder(Decoder):
         combined = self.readout(torch.stack(hidden, dim=1), embedded, contexts)
         return Unrolled(combined, torch.cat([look.weights for look in looks], dim=1))
 
-    def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder:
-        """The same steps, and the vocabulary, as one kernel."""
-        feed, combine = self.context_gates, [self.readout.U, self.readout.V, self.readout.C]
-        return QuickDecoder(
-            self.embedding, [self.cell], self.attention, memory, feed, combine, head, after=False
+    def fused_step(self, memory: Memory, head: nn.Linear) -> kernels.FusedStep | None:
+        """Steps and output layer as one operation; None where the score or the cell has no kernels."""
+        return fused_step(
+            self.embedding,
+            [self.cell],
+            self.attention,
+            memory,
+            feed=self.context_gates,
+            combine=[self.readout.U, self.readout.V, self.readout.C],
+            head=head,
+            attend_first=True,
         )
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:

@@ -8,11 +8,11 @@ from typing import ClassVar
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from regard import kernels
 from regard.attention import Attention
 from regard.decoders.bridges import Bridge
-from regard.decoders.quick import QuickDecoder
 from regard.records.tensors import DecoderState, DecoderStep, Memory, Unrolled
-from regard.recurrent import CellState, Dropout
+from regard.recurrent import Cell, CellState, Dropout
 
 
 class Decoder(nn.Module):
@@ -54,13 +54,32 @@ class Decoder(nn.Module):
         """All steps with the tokens before each known: `previous` (B, T) begins with the start symbol."""
         raise TypeError(f"{type(self).__name__} promises to unroll but does not")
 
-    def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder | None:
-        """The same steps with the vocabulary's product for a search of few rows; None if there is no such kernel."""
+    def fused_step(self, memory: Memory, head: nn.Linear) -> kernels.FusedStep | None:
+        """Steps together with the output layer `head`, by kernels; None where there are none for this decoder."""
         return None
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Float[Tensor, "R Q"]:
         """The query of a step, given the states before and after it: for traces."""
         raise TypeError(f"{type(self).__name__} has no query")
+
+
+def fused_step(
+    embedding: nn.Embedding,
+    cells: Sequence[Cell],
+    attention: Attention,
+    memory: Memory,
+    feed: nn.Linear | None,
+    combine: Sequence[nn.Linear],
+    head: nn.Linear,
+    attend_first: bool,
+) -> kernels.FusedStep | None:
+    """A decoder's fused step over a memory, as `kernels.DecoderWeights` says; None where a part has no kernels."""
+    inputs = attention.kernel_inputs(memory)
+    if inputs is None or not cells[0].kernel:
+        return None
+    layers = [kernels.LayerWeights(cell.kernel, cell.project, cell.recur) for cell in cells]
+    weights = kernels.DecoderWeights(embedding, layers, inputs, feed, combine, head, attend_first)
+    return kernels.FusedStep(weights, attention.temperature)
 
 
 def name_layers(states: Sequence[CellState], parts: Sequence[str]) -> dict[str, Tensor]:

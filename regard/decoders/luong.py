@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
+from regard.decoders.base import Decoder, fused_step, name_attention, name_layers, read_layers
 from regard.decoders.bridges import Bridge
-from regard.decoders.quick import QuickDecoder
 from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
 from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
 
@@ -66,7 +65,7 @@ class LuongDecoder(Decoder):
         """Move, attend, combine."""
         projected = self.stack.cells[0].project(self.embedding(token))
         layers = self._move(projected, state, None)
-        combined, attention = self._look(layers[-1][0], state, memory)
+        combined, attention = self._attend(layers[-1][0], state, memory)
         return DecoderStep(combined.unsqueeze(1), self._state(layers, combined, attention), attention)
 
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
@@ -74,25 +73,31 @@ class LuongDecoder(Decoder):
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
         if self.feed is None and not self.attention.sequential:
             return self._unroll_parallel(embedded, memory)
-        looking = self.attention.looking(memory)
-        if looking is not None and self.cell.kernel and kernels.fused(embedded):
-            return self._unroll_fused(embedded, memory, looking)
+        inputs = self.attention.kernel_inputs(memory)
+        if inputs is not None and self.cell.kernel and kernels.fused(embedded):
+            return self._unroll_fused(embedded, memory, inputs)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
         with kernels.deferred_weight_grads():
             for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
                 layers = self._move(projected, state, mask)
-                said, attention = self._look(layers[-1][0], state, memory)
+                said, attention = self._attend(layers[-1][0], state, memory)
                 state = self._state(layers, said, attention)
                 combined.append(said)
                 weights.append(attention.weights)
         return Unrolled(torch.stack(combined, dim=1), torch.cat(weights, dim=1))
 
-    def quick(self, memory: Memory, head: nn.Linear) -> QuickDecoder:
-        """The same steps, and the vocabulary, as one kernel."""
-        cells, combine = list(self.stack.cells), [self.combine]
-        return QuickDecoder(
-            self.embedding, cells, self.attention, memory, self.feed, combine, head, after=True
+    def fused_step(self, memory: Memory, head: nn.Linear) -> kernels.FusedStep | None:
+        """Steps and output layer as one operation; None where the score or the cell has no kernels."""
+        return fused_step(
+            self.embedding,
+            list(self.stack.cells),
+            self.attention,
+            memory,
+            feed=self.feed,
+            combine=[self.combine],
+            head=head,
+            attend_first=False,
         )
 
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
@@ -104,14 +109,14 @@ class LuongDecoder(Decoder):
         attention = self.attention.step(hidden, memory, {})
         return Unrolled(self._combine(attention.context, hidden), attention.weights)
 
-    def _unroll_fused(self, embedded: Tensor, memory: Memory, looking: kernels.AttentionInputs) -> Unrolled:
+    def _unroll_fused(self, embedded: Tensor, memory: Memory, inputs: kernels.AttentionInputs) -> Unrolled:
         assert self.feed is not None
         cells = self.stack.cells
         combined, weights = kernels.luong_unroll(
             [cell.recurrence for cell in cells],
             [(cell.project.weight, cell.project.bias) for cell in list(cells)[1:]],
             self.stack.mask_blocks(len(embedded), embedded.shape[1], embedded),
-            looking,
+            inputs,
             self.feed.weight,
             self.combine.weight,
             cells[0].project(embedded.transpose(0, 1)),
@@ -124,7 +129,7 @@ class LuongDecoder(Decoder):
             projected = projected + self.feed(state["combined"])
         return self.stack(projected, read_layers(state, len(self.stack.cells), self.parts), mask)  # type: ignore[no-any-return]
 
-    def _look(self, hidden: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, AttentionStep]:
+    def _attend(self, hidden: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, AttentionStep]:
         attention = self.attention.step(hidden.unsqueeze(1), memory, state.group("attention"))
         return self._combine(attention.context.squeeze(1), hidden), attention
 

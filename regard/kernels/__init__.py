@@ -1,8 +1,8 @@
 """Fused operations, each beside its plain form, and what decides which of the two runs."""
 
-from regard.kernels.decode.inputs import Best, Layer, Parts, Rows, Written
+from regard.kernels.decode.inputs import DecoderWeights, LayerWeights
 from regard.kernels.decode.precision import PRECISIONS, check_precision, inference_precision
-from regard.kernels.decode.step import Quick
+from regard.kernels.decode.step import FusedStep
 from regard.kernels.dispatch import BACKENDS, Backend, Choice, by_numba, choose_backend, forced, fused, use
 from regard.kernels.dtypes import at_least_float32, autocast_dtype, cpu_bfloat16_units
 from regard.kernels.gemm.deferred import deferred_weight_grads, dot_scores, weighted_sum
@@ -17,28 +17,23 @@ from regard.kernels.ops.lstm import lstm
 from regard.kernels.ops.norm import total_norm
 from regard.kernels.ops.topk import best, log_softmax, top
 from regard.kernels.unroll.bahdanau import bahdanau_unroll
-from regard.kernels.unroll.inference import FEW_ROWS
 from regard.kernels.unroll.luong import luong_unroll
 from regard.kernels.unroll.packing import Packing, packing, remove_padding
 from regard.kernels.unroll.recurrent import Recurrence, recur, recur_packed
 
 __all__ = [
     "BACKENDS",
-    "FEW_ROWS",
     "NO_LABEL",
     "PRECISIONS",
     "AttentionInputs",
     "Backend",
-    "Best",
     "Choice",
-    "Layer",
+    "DecoderWeights",
+    "FusedStep",
+    "LayerWeights",
     "Linear",
     "Packing",
-    "Parts",
-    "Quick",
     "Recurrence",
-    "Rows",
-    "Written",
     "additive",
     "at_least_float32",
     "attend",

@@ -1,20 +1,20 @@
-"""What compiled CPU kernels are written with: numba, and float32 functions that vectorise.
+"""How CPU kernels are compiled by numba, and how they see tensors.
 
-numba compiles a kernel when it is first used (a second or two) and keeps it beside this file, or in its own cache
-where that cannot be written. Where numba or its OpenMP layer is missing, `AVAILABLE` is False, `kernel` leaves
-functions as they are, and nobody may call them; `MISSING` says what is.
+numba compiles a kernel when it is first called, for the dtypes it is called with, and keeps the machine code in a
+cache: beside this file, or in its own folder (NUMBA_CACHE_DIR) where that cannot be written. Where numba is missing,
+`AVAILABLE` is False, `MISSING` says why, `kernel` leaves functions as they are, and nobody may call them.
 
-`exp`, `tanh` and `sigmoid` are written without branches, calls or 64-bit numbers, so that LLVM turns a loop over
-them into vector instructions. The rounding of an exponent must not be reordered, so the helpers allow less than
-`fastmath` does; the kernels around them may add up in any order. Kernels walk over slices from 0 on: an index that
-might be negative, or arrays that might overlap, keep a loop from vectorising. Errors against float64: exp 1,
-tanh 5 units in the last place (tests/kernels/test_compiled.py).
+Kernels are compiled serially and shared among threads by `threads.parallel_range`: numba's own `parallel=True`
+compiles every loop three times over and takes three to eight times as long.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,58 +27,89 @@ try:
     import numba
 except ImportError:
     MISSING = "numba is not installed"
-else:
-    try:
-        from numba.np.ufunc import omppool  # type: ignore[attr-defined]  # noqa: F401  beside torch's threads
-    except ImportError as error:
-        remedy = "; on Debian and Ubuntu the package is libgomp1" if "libgomp" in str(error) else ""
-        MISSING = f"numba's OpenMP layer does not load: {error}{remedy}"
 AVAILABLE = MISSING is None
 
-Kernel = Callable[..., Any]
-prange: Any = numba.prange if AVAILABLE else range
+Function = Callable[..., Any]
 f32: Any = np.float32
+_OPTIONS = {"fastmath": True, "cache": True, "error_model": "numpy"}
 
 
-def kernel(function: Kernel) -> Kernel:
-    """Compile a loop over arrays; its `prange` is shared among the threads."""
+def kernel(function: Function) -> Function:
+    """Compile a function over arrays that writes its results into them.
+
+    Its last statement is a loop over a `parallel_range`, which the threads share. Nothing may stand after it.
+    """
     if not AVAILABLE:
         return function
-    return numba.njit(parallel=True, fastmath=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return numba.njit(no_cfunc_wrapper=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
 
 
-def inner(function: Kernel) -> Kernel:
-    """Compile what kernels call for a part of their work."""
+def inner(function: Function) -> Function:
+    """Compile a function that kernels call for a part of their work; Python cannot call it."""
     if not AVAILABLE:
         return function
-    return numba.njit(fastmath=True, cache=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return numba.njit(no_cfunc_wrapper=True, no_cpython_wrapper=True, **_OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 def array(tensor: Tensor) -> NDArray[Any]:
-    """A tensor's memory as numpy sees it; of bfloat16 the bits, which `to_float32` and `cast_like` read and write."""
+    """A view of a tensor's memory as an array; of bfloat16 its bits, for `to_float32` and `cast_like`."""
     if tensor.requires_grad:
         tensor = tensor.detach()
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def tensor(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
-    """The way back: the same memory as a tensor of this type."""
-    made = torch.from_numpy(array)
-    return made.view(dtype) if dtype == torch.bfloat16 else made
+    """A view of an array's memory as a tensor of this dtype: the inverse of `array`."""
+    view = torch.from_numpy(array)
+    return view.view(dtype) if dtype == torch.bfloat16 else view
 
 
-class _Matched(threading.local):
-    threads = 0
+@contextmanager
+def announced(after_s: float = 1.0) -> Iterator[None]:
+    """Say once on standard error that kernels are being compiled, if that takes longer than `after_s` seconds."""
+    if not AVAILABLE:
+        yield
+        return
+    from numba.core import event
+
+    listener = _Announcer(after_s)
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)
+        listener.close()
 
 
-_matched = _Matched()
+class _Announcer(numba.core.event.Listener if AVAILABLE else object):  # type: ignore[misc]
+    """Adds up the time that compilation takes; a timer speaks while a long one is still running."""
 
+    def __init__(self, after_s: float) -> None:
+        self._left_s, self._depth, self._started_s = after_s, 0, 0.0
+        self._timer: threading.Timer | None = None
 
-def match_threads() -> None:
-    """Let kernels use as many threads as torch does, in the thread that asks."""
-    wanted = torch.get_num_threads()
-    if wanted != _matched.threads:
-        numba.config.THREADING_LAYER = "omp"
-        numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
-        torch.set_num_threads(wanted)  # starting, numba set it: they share their threads
-        _matched.threads = wanted
+    def on_start(self, event: object) -> None:
+        """Start the timer at the outermost compilation: compiling a kernel compiles what it calls."""
+        self._depth += 1
+        if self._depth == 1 and self._left_s > 0:
+            self._started_s = time.perf_counter()
+            self._timer = threading.Timer(self._left_s, self._announce)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def on_end(self, event: object) -> None:
+        """Stop the timer, and remember what is left of it."""
+        self._depth -= 1
+        if self._depth == 0 and self._timer is not None:
+            self.close()
+            self._left_s -= time.perf_counter() - self._started_s
+
+    def close(self) -> None:
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _announce(self) -> None:
+        self._left_s = 0.0
+        print("compiling kernels for this CPU; this happens once", file=sys.stderr, flush=True)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from regard.errors import ConfigError
-from regard.kernels.compile import MISSING, array, match_threads
+from regard.kernels.compile import MISSING, array
 from regard.kernels.gemm import brgemm
 
 Backend = Literal["fused", "plain"]
@@ -130,7 +130,7 @@ def fused(*tensors: Tensor) -> bool:
             return not tensor.is_cpu and why_plain(*tensors) is None
     if MISSING:
         return _interpreted
-    match_threads()
+    torch.get_num_threads()  # sets how many threads OpenMP starts from this one, when first asked
     return True
 
 

@@ -90,10 +90,10 @@ MODELS = {
 @torch.inference_mode()
 def test_it_is_the_same_step(name: str, sentences: int, rows: int) -> None:
     stepper = stepper_of(model_of(**MODELS[name]), sentences)  # type: ignore[arg-type]
-    quick = stepper.quick
-    assert quick is not None
+    fused = stepper.fused
+    assert fused is not None
     tokens, state = torch.full((sentences,), START), stepper.start()
-    assert quick(tokens, state, stepper.sentences) is not None
+    assert fused.step(tokens, state, stepper.sentences) is not None
     ours = steps(stepper, rows)
     with kernels.forced("plain"):
         plain = steps(stepper, rows)

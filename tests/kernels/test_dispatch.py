@@ -3,13 +3,16 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from regard import kernels
 from regard.errors import ConfigError
 from regard.kernels import dispatch
+from regard.kernels.compile import kernel
 from regard.kernels.gemm import brgemm
+from regard.kernels.threads import parallel_range
 from tests.kernels.agreement import of_numba
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -72,7 +75,6 @@ print(compile.MISSING)
     [
         ("numba", "numba is not installed"),
         ("llvmlite", "numba is not installed"),
-        ("numba.np.ufunc.omppool", "numba's OpenMP layer does not load: "),
     ],
 )
 def test_without_a_part_of_numba_it_is_named_and_the_plain_form_runs(module: str, expected: str) -> None:
@@ -108,15 +110,32 @@ def test_an_unknown_name_is_refused() -> None:
         kernels.choose_backend("quick", CPU)
 
 
-def test_kernels_leave_the_number_of_threads_alone() -> None:
+@kernel
+def count_threads(indices, threads):  # type: ignore[no-untyped-def]
+    """What each iteration's share of the loop begins with, and how many iterations there were in all."""
+    for r in parallel_range(len(indices)):
+        indices[r] = r
+        threads[r] += 1
+
+
+@of_numba
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("size", [0, 1, 2, 7])
+def test_every_iteration_runs_once_whatever_the_threads(threads: int, size: int) -> None:
+    indices, counts = np.full(size, -1), np.zeros(size, np.int64)
+    torch.set_num_threads(threads)
+    count_threads(indices, counts)
+    assert indices.tolist() == list(range(size))
+    assert counts.tolist() == [1] * size
+
+
+def test_kernels_run_on_the_threads_of_torch() -> None:
     script = (
-        "import torch; torch.set_num_threads(1); from regard import kernels; x = torch.zeros(2, 4);"
-        "kernels.lstm(x, x, x[:, :1], x[:, :1]); y = torch.rand(400, 400); y @ y;"
-        "import os; print(len(os.listdir('/proc/self/task')))"
+        "import os, torch; torch.set_num_threads({threads}); from regard import kernels; x = torch.zeros(64, 64);"
+        "y = torch.rand(400, 400); y @ y; before = len(os.listdir('/proc/self/task'));"
+        "kernels.lstm(x, x, x[:, :16], x[:, :16]); print(len(os.listdir('/proc/self/task')) - before)"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    before = (
-        "import torch; torch.set_num_threads(1); import numba, os; print(len(os.listdir('/proc/self/task')))"
-    )
-    alone = subprocess.run([sys.executable, "-c", before], capture_output=True, text=True, check=True)
-    assert run.stdout == alone.stdout
+    for threads in (1, 2):
+        command = [sys.executable, "-c", script.format(threads=threads)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == "0"

@@ -25,7 +25,7 @@ def check_products(*weights: torch.Tensor, rows: int = 16, dtype: torch.dtype = 
     matrix = torch.cat(weights, dim=1).detach().to(dtype)
     given, grads = (torch.randn(rows, size).to(dtype) for size in matrix.shape[::-1])
     laid = packed.PackedWeight(weights, None, dtype)
-    made, expected = (laid.forwards(given), laid.backwards(grads)), (given @ matrix.t(), grads @ matrix)
+    made, expected = (laid.forward(given), laid.backward(grads)), (given @ matrix.t(), grads @ matrix)
     close = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.1, "rtol": 0.02}
     torch.testing.assert_close(made, expected, **close)
 
@@ -55,7 +55,7 @@ def test_a_product_with_all_that_may_be_added_goes_into_the_first_columns(dtype:
     given, plus, made = torch.randn(9, 44), torch.randn(9, 96), torch.full((9, 100), 7.0)
     given, plus, made = (part.to(dtype) for part in (given, plus, made))
     arrays = [array(part) for part in (given, made, plus)]
-    packed.PackedWeight([weight], bias, dtype).forwards_into(*arrays, then="tanh")
+    packed.PackedWeight([weight], bias, dtype).forward_into(*arrays, activation="tanh")
     expected = torch.tanh(given[:, :40].float() @ weight.to(dtype).float().t() + bias + plus.float())
     torch.testing.assert_close(made[:, :96].float(), expected, atol=0.05, rtol=0.02)
     assert (made[:, 96:] == 7).all()
@@ -105,7 +105,7 @@ def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
     given = torch.randn(16, 128).bfloat16()
     for made, beside in zip(laid, (one, other), strict=True):
         expected = given @ torch.cat([weight, beside], dim=1).bfloat16().t()
-        torch.testing.assert_close(made.forwards(given), expected, atol=0.1, rtol=0.02)
+        torch.testing.assert_close(made.forward(given), expected, atol=0.1, rtol=0.02)
 
 
 @needs_units

@@ -53,7 +53,7 @@ def test_every_loop_has_a_twin_with_the_same_arguments() -> None:
     assert set(TWINS) == set(NUMBAS)
     for name, twin in TWINS.items():
         assert len(_arguments(twin)) == len(_arguments(getattr(NUMBAS[name], "py_func", NUMBAS[name]))), name
-    for name in ("forwards_into", "backwards_into"):
+    for name in ("forward_into", "backward_into"):
         assert _arguments(getattr(TWINS["PackedWeight"], name)) == _arguments(getattr(PackedWeight, name))
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from regard import kernels
-from regard.kernels.unroll.inference import FEW_ROWS
+from regard.kernels.decode.single import MAX_ROWS
 from tests.kernels.agreement import DEVICE, check_agreement, leaves, of_numba
 
 GATES = {"lstm": 4, "gru": 3}
@@ -53,7 +53,7 @@ def test_a_cell_over_a_sentence(cell: str, padded: bool, reverse: bool) -> None:
 @CELL
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 3])
+@pytest.mark.parametrize("rows", [1, MAX_ROWS, MAX_ROWS + 3])
 def test_a_cell_over_sentences_that_are_only_read(rows: int, reverse: bool, cell: str, padded: bool) -> None:
     width, found = GATES[cell] * SIZE, []
     live = torch.rand(STEPS, rows) > 0.3 if padded else None
@@ -70,7 +70,7 @@ def test_a_cell_over_sentences_that_are_only_read(rows: int, reverse: bool, cell
 
 @of_numba
 @CELL
-@pytest.mark.parametrize("rows", [FEW_ROWS, FEW_ROWS + 3])
+@pytest.mark.parametrize("rows", [MAX_ROWS, MAX_ROWS + 3])
 def test_sentences_may_be_read_in_low_precision(rows: int, cell: str) -> None:
     width, found = GATES[cell] * SIZE, []
     projected, *weights = small((STEPS, rows, width), (width, SIZE), (width,))

@@ -1,4 +1,4 @@
-"""What a quick step is made of, and what it makes."""
+"""What a fused decoding step is made of, what it takes and what it gives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Best = tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]  # log-probabilities and 
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A recurrent layer: lstm or gru, the product with its input and the one with its hidden state."""
+class LayerWeights:
+    """A recurrent layer, lstm or gru: the products with its input and with its hidden state."""
 
     cell: str
     project: nn.Linear
@@ -24,11 +24,11 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Where a search stands: the last tokens, states of all layers in a row, and what is fed of what was combined.
+class StepInput:
+    """The rows of a search before a step: last tokens, states of all layers in one list, and the last `combined`.
 
-    `sentences` are the places in the memory of those that are still written, for each of which as many rows stand
-    together.
+    `fed` is None without input feeding. `sentences` are the indices in the memory of those still being decoded;
+    the rows of a sentence are consecutive, and each sentence has equally many.
     """
 
     tokens: Int[Tensor, " R"]
@@ -38,8 +38,8 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Written:
-    """A step's results: log-probabilities, states of all layers in a row, combined vectors, and the look.
+class StepOutput:
+    """The results of a step: log-probabilities, new states of all layers in one list, combined vectors, attention.
 
     V is 0 where only the best tokens were asked for.
     """
@@ -53,47 +53,48 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """A decoder with its vocabulary over the memory of some sentences.
+class DecoderWeights:
+    """A decoder with its output layer, and the memory of some sentences that it attends to.
 
-    `after`: it looks with the new state, as `loops.luong_unroll`, and `feed` is what it feeds; `combine` has one
-    weight. Otherwise it looks with the old one, as `loops.bahdanau_unroll`; `feed` is the context's way into the
-    cell, and `combine` the three of a maxout layer: of state, word and context.
+    With `attend_first` it attends with the old state, as `unroll.bahdanau`: `feed` takes the context into the cell,
+    and `combine` has the three products of a maxout layer, with state, word and context. Otherwise it attends with
+    the new state, as `unroll.luong`: `feed` takes the last combined vector into the lowest cell, if there is input
+    feeding, and `combine` has one product, with context and state.
     """
 
     embedding: nn.Embedding
-    layers: Sequence[Layer]
-    looking: AttentionInputs
+    layers: Sequence[LayerWeights]
+    attention: AttentionInputs
     feed: nn.Linear | None
     combine: Sequence[nn.Linear]
     head: nn.Linear
-    after: bool
+    attend_first: bool
 
     @property
-    def gru(self) -> bool:
+    def is_gru(self) -> bool:
         """Whether the cells are gated recurrent units."""
         return self.layers[0].cell == "gru"
 
     @property
-    def of_state(self) -> int:
-        """How many tensors a layer's state has."""
-        return 1 if self.gru else 2
+    def num_parts(self) -> int:
+        """The number of tensors in a layer's state."""
+        return 1 if self.is_gru else 2
 
     @property
     def products(self) -> list[nn.Linear]:
-        """All of them but the look's."""
-        cells = [part for layer in self.layers for part in (layer.project, layer.recur)]
+        """All linear layers but the attention's."""
+        cells = [product for layer in self.layers for product in (layer.project, layer.recur)]
         return [self.head, *self.combine, *cells, *([] if self.feed is None else [self.feed])]
 
-    def room(self, states: Sequence[Tensor], vocabulary: int = 0) -> Written:
-        """For what a step of these rows makes; log-probabilities only for so many tokens."""
-        rows, places, width = len(states[0]), self.looking.valid.shape[1], self.looking.values.shape[-1]
-        combined = len(self.combine[0].weight) // (1 if self.after else 2)
-        return Written(
-            torch.empty(rows, vocabulary),
+    def output_buffers(self, states: Sequence[Tensor], num_tokens: int = 0) -> StepOutput:
+        """Buffers for the results of a step of these rows, with log-probabilities of `num_tokens` tokens."""
+        rows, positions = len(states[0]), self.attention.valid.shape[1]
+        combined_size = len(self.combine[0].weight) // (2 if self.attend_first else 1)
+        return StepOutput(
+            torch.empty(rows, num_tokens),
             [torch.empty(state.shape) for state in states],
-            torch.empty(rows, combined),
-            torch.full((rows, places), -torch.inf),
-            torch.empty(rows, places),
-            torch.empty(rows, width),
+            torch.empty(rows, combined_size),
+            torch.full((rows, positions), -torch.inf),
+            torch.empty(rows, positions),
+            torch.empty(rows, self.attention.values.shape[-1]),
         )

@@ -1,284 +1,369 @@
-"""A whole step of a search, or a whole greedy search, as one kernel: for the few rows of a single sentence.
+"""A whole step of a search, or a whole greedy search, as one call: for the few rows of a single sentence.
 
 With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as all
-products: so one kernel embeds, moves, looks, combines and takes the logarithm of the softmax. Weights may be in 8
-bits, every row by a scale of its own; what they are multiplied by stays float32.
+products. So one compiled function embeds, moves the cells, attends, combines and takes the logarithm of the softmax,
+by kernels that it calls by address (`pointers`). Weights may be in 8 bits with a scale for every row; what they are
+multiplied by stays float32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from regard.kernels.compile import array, f32, inner, kernel, prange
-from regard.kernels.decode.inputs import Best, Parts, Rows, Written
-from regard.kernels.decode.output import Pages, Run, note
-from regard.kernels.gemm.int8 import by_rows, in_few_bits, wide_enough
+from regard.kernels.compile import array, f32, inner, kernel
+from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
+from regard.kernels.decode.output import OutputBuffer, Written, append
+from regard.kernels.gemm.int8 import in_few_bits, rows_with_scales, wide_enough
 from regard.kernels.intrinsics import maximum, tanh, to_float32
 from regard.kernels.ops.attention import additive_attention_rows, dot_attention_rows
 from regard.kernels.ops.gru import gru_forward
 from regard.kernels.ops.lstm import lstm_forward
-from regard.kernels.ops.topk import log_softmax_kernel, top, top_kernel
+from regard.kernels.ops.topk import argmax, log_softmax_kernel, top
+from regard.kernels.pointers import KernelPointer, call
+from regard.kernels.threads import parallel_range
+
+MAX_ROWS = 4  # of a small batch: more are faster by larger products
 
 
-class Few:
-    """The steps of a decoder with so few rows."""
+class Weight(NamedTuple):
+    """A linear layer as `multiply_rows` takes it: rows as float32 or in 8 bits, their scales, a bias."""
 
-    def __init__(self, parts: Parts) -> None:
-        def laid(product: nn.Linear) -> tuple[Any, ...]:
-            bias = torch.zeros(len(product.weight)) if product.bias is None else product.bias
-            return *by_rows(product.weight, low), array(bias)
+    rows: NDArray[Any]
+    scales: NDArray[np.float32]
+    bias: NDArray[np.float32]
 
-        products, looking = parts.products, parts.looking
-        low = in_few_bits(1) and all(wide_enough(product.weight) for product in products)
-        self._parts, self._gru = parts, parts.gru or None
-        self._model = (
-            array(parts.embedding.weight),
-            tuple(laid(layer.project) for layer in parts.layers),
-            tuple(laid(layer.recur) for layer in parts.layers),
-            None if parts.feed is None else laid(parts.feed),
+
+class Kernels(NamedTuple):
+    """Pointers to the kernels of a step."""
+
+    multiply: KernelPointer
+    cell: KernelPointer
+    attend: KernelPointer
+    log_softmax: KernelPointer
+
+
+class Model(NamedTuple):
+    """The weights of a decoder. `query` and `feed` are None where there is no such product."""
+
+    embedding: NDArray[np.float32]
+    project: tuple[Weight, ...]
+    recur: tuple[Weight, ...]
+    feed: Weight | None
+    query: Weight | None
+    combine: tuple[Weight, ...]
+    head: Weight
+
+
+class Attended(NamedTuple):
+    """What is attended to, `score` being the last arguments of the kernel: v and the scale, or the scale alone."""
+
+    sentences: NDArray[np.int64]
+    memory: tuple[NDArray[Any], ...]
+    score: tuple[Any, ...]
+
+
+class Buffers(NamedTuple):
+    """Where a step writes. The first four are intermediate."""
+
+    words: NDArray[np.float32]
+    gates: NDArray[np.float32]
+    products: NDArray[np.float32]
+    query: NDArray[np.float32]
+    joined: NDArray[np.float32]
+    alive: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    context: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    log_probabilities: NDArray[np.float32]
+
+
+States = tuple[tuple[NDArray[np.float32], ...], ...]  # of each layer: hidden state, and the cell of an LSTM
+
+
+class SmallBatch:
+    """The steps of a decoder with at most `MAX_ROWS` rows."""
+
+    def __init__(self, weights: DecoderWeights) -> None:
+        self._weights = weights
+        low = in_few_bits(1) and all(wide_enough(product.weight) for product in weights.products)
+
+        def packed(product: nn.Linear) -> Weight:
+            return _packed(product.weight, product.bias, low)
+
+        attention, layers = weights.attention, weights.layers
+        query = None if attention.W is None else _packed(attention.W, None, low)
+        self._model = Model(
+            embedding=array(weights.embedding.weight),
+            project=tuple(packed(layer.project) for layer in layers),
+            recur=tuple(packed(layer.recur) for layer in layers),
+            feed=None if weights.feed is None else packed(weights.feed),
+            query=query,
+            combine=tuple(packed(product) for product in weights.combine),
+            head=packed(weights.head),
         )
-        self._look = (
-            None if looking.W is None else (*by_rows(looking.W, low), np.zeros(len(looking.W), np.float32)),
-            None if looking.v is None else array(looking.v.contiguous()),
-            looking.scale,
-            *(array(part.contiguous()) for part in (looking.keys, looking.values, looking.valid)),
+        self._memory = tuple(
+            array(part.contiguous()) for part in (attention.keys, attention.values, attention.valid)
         )
-        self._say = *(laid(product) for product in parts.combine), laid(parts.head)
+        v = () if attention.v is None else (array(attention.v.contiguous()),)
+        self._score = (*v, float(attention.scale))
+        self._kernels: Kernels | None = None
 
-    def __call__(self, rows: Rows) -> Written:
-        """One token further."""
-        made = self._parts.room(rows.states, len(self._parts.head.weight))
-        step = self._step(rows, made)
-        (_after if self._parts.after else _before)(*step)
-        return made
-
-    def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
-        """The best tokens, as `kernels.best`."""
-        made = self(rows)
-        return top(made.log_probabilities, number, banned), made
-
-    def greedily(self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int) -> list[Run]:
-        """Always the best token not banned, until a row's limit or `end`."""
-        made = self._parts.room(rows.states, len(self._parts.head.weight))
-        # all of these are written over in turn
-        fed = torch.zeros_like(made.combined) if rows.fed is None else rows.fed.float().clone()
-        own = replace(
-            rows, tokens=rows.tokens.clone(), states=[state.clone() for state in rows.states], fed=fed
+    def __call__(self, rows: StepInput) -> StepOutput:
+        """Decode one token further."""
+        output = self._weights.output_buffers(rows.states, len(self._model.head.rows))
+        (_attend_first_step if self._weights.attend_first else _attend_last_step)(
+            *self._arguments(rows, output)
         )
-        pages = Pages(limits, made.scores.shape[1], end)
-        kernel = _greedily_after if self._parts.after else _greedily_before
-        kernel(*self._step(own, made), np.array(sorted(banned), dtype=np.int64), *pages.inside)
-        return pages.runs()
+        return output
 
-    def _step(self, rows: Rows, made: Written) -> tuple[Any, ...]:
-        """All that the kernel of a step takes."""
-        fed = rows.fed
-        old, new = ([array(state.contiguous()) for state in some] for some in (rows.states, made.states))
-        number = self._parts.of_state
-        parts = (tuple(some[part::number]) for some in (old, new) for part in (0, number - 1))
-        combined = array(made.combined)
-        before = combined[:0] if fed is None else array(fed.float().contiguous())
-        return (
-            array(rows.tokens.contiguous()),
-            array(rows.sentences),
-            *self._model,
-            *self._look,
-            *self._say,
-            self._gru,
-            *parts,
-            before,
-            *(array(part) for part in (made.scores, made.weights, made.context)),
-            combined,
-            array(made.log_probabilities),
+    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[Best, StepOutput]:
+        """Decode one token further, and return the best tokens as `kernels.best` does."""
+        output = self(rows)
+        return top(output.log_probabilities, num_best, banned), output
+
+    def greedy(
+        self, rows: StepInput, limits: Sequence[int], banned: Sequence[int], end: int
+    ) -> list[Written]:
+        """Decode the best token that is not banned at every step, until a row's limit or `end`."""
+        output = self._weights.output_buffers(rows.states, len(self._model.head.rows))
+        fed = torch.zeros_like(output.combined) if rows.fed is None else rows.fed.float().clone()
+        own = StepInput(rows.tokens.clone(), [state.clone() for state in rows.states], fed, rows.sentences)
+        arguments = self._arguments(own, output)  # tokens, states and `fed` are overwritten at every step
+        buffer = OutputBuffer(limits, output.scores.shape[1], end)
+        ids, best = np.empty(len(rows.tokens), np.int64), np.empty(len(rows.tokens), np.float32)
+        added = ids, best, arguments[-1].weights, arguments[-1].alive, *buffer.arrays
+        search = _attend_first_search if self._weights.attend_first else _attend_last_search
+        search(*arguments, KernelPointer(append, added), np.array(sorted(banned), dtype=np.int64), added)
+        return buffer.written()
+
+    def _arguments(self, rows: StepInput, output: StepOutput) -> tuple[Any, ...]:
+        """The arguments of a compiled step."""
+        num_rows, model = len(rows.tokens), self._model
+        old, new = self._by_layer(rows.states), self._by_layer(output.states)
+        combined = array(output.combined)
+        fed = combined[:0] if rows.fed is None else array(rows.fed.float().contiguous())
+        attended = Attended(array(rows.sentences), self._memory, self._score)
+
+        def buffer(width: int) -> NDArray[np.float32]:
+            return np.empty((num_rows, width), np.float32)
+
+        buffers = Buffers(
+            words=buffer(model.embedding.shape[1]),
+            gates=buffer(len(model.project[0].rows)),
+            products=buffer(len(model.recur[0].rows)),
+            query=buffer(0 if model.query is None else len(model.query.rows)),
+            joined=buffer(
+                model.combine[0].rows.shape[1] if len(model.combine) == 1 else 2 * combined.shape[1]
+            ),
+            alive=np.ones(num_rows, np.bool_),
+            scores=array(output.scores),
+            weights=array(output.weights),
+            context=array(output.context),
+            logits=buffer(len(model.head.rows)),
+            log_probabilities=array(output.log_probabilities),
+        )
+        kernels = self._kernels = self._kernels or self._compiled(old, new, attended, buffers)
+        return kernels, model, attended, array(rows.tokens.contiguous()), old, new, fed, combined, buffers
+
+    def _by_layer(self, states: Sequence[Tensor]) -> States:
+        parts = self._weights.num_parts
+        arrays = [array(state.contiguous()) for state in states]
+        return tuple(tuple(arrays[i : i + parts]) for i in range(0, len(arrays), parts))
+
+    def _compiled(self, old: States, new: States, attended: Attended, buffers: Buffers) -> Kernels:
+        """Pointers to the kernels, compiled for the types of these arguments."""
+        query = old[0][0]
+        cell = (buffers.gates, buffers.products, *old[0], buffers.alive, None, *new[0], new[0][0])
+        attention = (attended.sentences, *attended.memory, *attended.score, buffers.scores, buffers.weights)
+        return Kernels(
+            multiply=KernelPointer(multiply_rows, (*self._model.head, query, False, buffers.logits)),
+            cell=KernelPointer(gru_forward if self._weights.is_gru else lstm_forward, cell),
+            attend=KernelPointer(
+                dot_attention_rows if len(attended.score) == 1 else additive_attention_rows,
+                (query, *attention, buffers.context),
+            ),
+            log_softmax=KernelPointer(log_softmax_kernel, (buffers.logits, buffers.log_probabilities)),
         )
 
 
-@inner
-def _after(  # type: ignore[no-untyped-def]
-    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head, gru,
-    hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-):  # fmt: skip
-    words = _embedded(tokens, table)
-    below = words
-    for layer in range(len(hidden)):
-        gates = _times(enter[layer], below)
-        if layer == 0 and feed is not None:
-            _add(_times(feed, fed), gates)
-        _move(gru, gates, recur[layer], hidden[layer], cell[layer], new_hidden[layer], new_cell[layer])
-        below = new_hidden[layer]
-    _look(below, which, project, v, scale, keys, values, valid, scores, weights, context)
-    said = _times(combine, _beside(context, below))
-    for r in range(len(said)):
-        out, row = combined[r], said[r]
-        for j in range(len(row)):
-            out[j] = tanh(row[j])
-    log_softmax_kernel(_times(head, combined), log_probabilities)
-
-
-@inner
-def _before(  # type: ignore[no-untyped-def]
-    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
-    head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-):  # fmt: skip
-    """`fed` is not used; it is there so that both kernels are called alike."""
-    words = _embedded(tokens, table)
-    _look(hidden[0], which, project, v, scale, keys, values, valid, scores, weights, context)
-    gates = _times(enter[0], words)
-    _add(_times(feed, context), gates)
-    _move(gru, gates, recur[0], hidden[0], cell[0], new_hidden[0], new_cell[0])
-    pairs = _times(of_state, new_hidden[0])
-    _add(_times(of_word, words), pairs)
-    _add(_times(of_context, context), pairs)
-    for r in range(len(pairs)):
-        out, row = combined[r], pairs[r]
-        for j in range(len(out)):
-            out[j] = maximum(row[2 * j], row[2 * j + 1])
-    log_softmax_kernel(_times(head, combined), log_probabilities)
-
-
-@inner
-def _greedily_after(  # type: ignore[no-untyped-def]
-    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
-    gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-    banned, pages, limits, end, ids, gains, looks, lengths,
-):  # fmt: skip
-    going = True
-    while going:
-        _after(
-            tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, combine, head,
-            gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-        )  # fmt: skip
-        going = _choose(
-            log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths
-        )
-        hidden, new_hidden, cell, new_cell = new_hidden, hidden, new_cell, cell
-        fed, combined = combined, fed
-
-
-@inner
-def _greedily_before(  # type: ignore[no-untyped-def]
-    tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word, of_context,
-    head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined, log_probabilities,
-    banned, pages, limits, end, ids, gains, looks, lengths,
-):  # fmt: skip
-    going = True
-    while going:
-        _before(
-            tokens, which, table, enter, recur, feed, project, v, scale, keys, values, valid, of_state, of_word,
-            of_context, head, gru, hidden, cell, new_hidden, new_cell, fed, scores, weights, context, combined,
-            log_probabilities,
-        )  # fmt: skip
-        going = _choose(
-            log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths
-        )
-        hidden, new_hidden, cell, new_cell = new_hidden, hidden, new_cell, cell
-
-
-@inner
-def _choose(log_probabilities, weights, banned, tokens, pages, limits, end, ids, gains, looks, lengths):  # type: ignore[no-untyped-def]
-    """Write the best token of every row that goes on; whether any still does."""
-    rows = len(tokens)
-    best, places, alive = (
-        np.empty((rows, 1), np.float32),
-        np.empty((rows, 1), np.int64),
-        np.empty(rows, np.bool_),
+def _packed(weight: Tensor, bias: Tensor | None, low: bool) -> Weight:
+    return Weight(
+        *rows_with_scales(weight, low), array(torch.zeros(len(weight)) if bias is None else bias.contiguous())
     )
-    top_kernel(log_probabilities, banned, best, places)
-    for r in range(rows):
-        tokens[r] = places[r, 0]
-    return note(tokens, best[:, 0], weights, alive, pages, limits, end, ids, gains, looks, lengths)
 
 
 @inner
-def _embedded(tokens, table):  # type: ignore[no-untyped-def]
-    words = np.empty((len(tokens), table.shape[1]), np.float32)
+def _embed(embedding, tokens, words):  # type: ignore[no-untyped-def]
     for r in range(len(tokens)):
-        _copy(table[tokens[r]], words[r])
-    return words
+        row = embedding[tokens[r]]
+        for j in range(len(row)):
+            words[r, j] = row[j]
 
 
 @inner
-def _beside(one, other):  # type: ignore[no-untyped-def]
-    width = one.shape[1]
-    both = np.empty((len(one), width + other.shape[1]), np.float32)
-    for r in range(len(one)):
-        _copy(one[r], both[r, :width])
-        _copy(other[r], both[r, width:])
-    return both
+def _multiply(pointer, layer, input, add, output):  # type: ignore[no-untyped-def]
+    call(pointer, layer.rows, layer.scales, layer.bias, input, add, output)
 
 
 @inner
-def _copy(given, made):  # type: ignore[no-untyped-def]
-    for j in range(len(made)):
-        made[j] = given[j]
+def _add_fed(pointer, layer, fed, gates):  # type: ignore[no-untyped-def]
+    if layer is not None:
+        _multiply(pointer, layer, fed, True, gates)
 
 
 @inner
-def _add(more, total):  # type: ignore[no-untyped-def]
-    for r in range(len(total)):
-        for j in range(total.shape[1]):
-            total[r, j] += more[r, j]
+def _projected(pointer, layer, state, query):  # type: ignore[no-untyped-def]
+    if layer is not None:
+        _multiply(pointer, layer, state, False, query)
+        return query
+    return state
 
 
 @inner
-def _move(gru, gates, recur, hidden, cell, new_hidden, new_cell):  # type: ignore[no-untyped-def]
-    products = _times(recur, hidden)
-    alive = np.empty(len(hidden), np.bool_)
-    for r in range(len(hidden)):
-        alive[r] = True
-    if gru is not None:  # decided while compiling
-        gru_forward(gates, products, hidden, alive, None, new_hidden, new_hidden)
-    else:
-        lstm_forward(gates, products, hidden, cell, alive, None, new_hidden, new_cell, new_hidden)
+def _move(kernels, layer, old, new, buffers):  # type: ignore[no-untyped-def]
+    """Move a cell, given the product with its input in `gates`."""
+    _multiply(kernels.multiply, layer, old[0], False, buffers.products)
+    call(kernels.cell, buffers.gates, buffers.products, *old, buffers.alive, None, *new, new[0])
 
 
 @inner
-def _look(query, which, project, v, scale, keys, values, valid, scores, weights, context):  # type: ignore[no-untyped-def]
-    if project is None:
-        dot_attention_rows(query, which, keys, values, valid, scale, scores, weights, context)
-    else:
-        additive_attention_rows(
-            _times(project, query), which, keys, values, valid, v, scale, scores, weights, context
-        )
+def _attend(kernels, model, attended, state, buffers):  # type: ignore[no-untyped-def]
+    query = _projected(kernels.multiply, model.query, state, buffers.query)
+    outputs = buffers.scores, buffers.weights, buffers.context
+    call(kernels.attend, query, attended.sentences, *attended.memory, *attended.score, *outputs)
 
 
 @inner
-def _times(weight, given):  # type: ignore[no-untyped-def]
-    made = np.empty((len(given), len(weight[0])), np.float32)
-    _multiply(weight[0], weight[1], weight[2], given, made)
-    return made
+def _attend_last(  # type: ignore[no-untyped-def]
+    kernels, model, attended, tokens, old, new, fed, combined, buffers
+):
+    _embed(model.embedding, tokens, buffers.words)
+    below = buffers.words
+    for layer in range(len(old)):
+        _multiply(kernels.multiply, model.project[layer], below, False, buffers.gates)
+        if layer == 0:
+            _add_fed(kernels.multiply, model.feed, fed, buffers.gates)
+        _move(kernels, model.recur[layer], old[layer], new[layer], buffers)
+        below = new[layer][0]
+    _attend(kernels, model, attended, below, buffers)
+    width = buffers.context.shape[1]
+    for r in range(len(below)):
+        for j in range(width):
+            buffers.joined[r, j] = buffers.context[r, j]
+        for j in range(below.shape[1]):
+            buffers.joined[r, width + j] = below[r, j]
+    _multiply(kernels.multiply, model.combine[0], buffers.joined, False, combined)
+    for r in range(len(combined)):
+        for j in range(combined.shape[1]):
+            combined[r, j] = tanh(combined[r, j])
+    _multiply(kernels.multiply, model.head, combined, False, buffers.logits)
+    call(kernels.log_softmax, buffers.logits, buffers.log_probabilities)
+
+
+@inner
+def _attend_first(  # type: ignore[no-untyped-def]
+    kernels, model, attended, tokens, old, new, fed, combined, buffers
+):
+    _embed(model.embedding, tokens, buffers.words)
+    _attend(kernels, model, attended, old[0][0], buffers)
+    _multiply(kernels.multiply, model.project[0], buffers.words, False, buffers.gates)
+    _multiply(kernels.multiply, model.feed, buffers.context, True, buffers.gates)
+    _move(kernels, model.recur[0], old[0], new[0], buffers)
+    _multiply(kernels.multiply, model.combine[0], new[0][0], False, buffers.joined)
+    _multiply(kernels.multiply, model.combine[1], buffers.words, True, buffers.joined)
+    _multiply(kernels.multiply, model.combine[2], buffers.context, True, buffers.joined)
+    for r in range(len(combined)):
+        for j in range(combined.shape[1]):
+            combined[r, j] = maximum(buffers.joined[r, 2 * j], buffers.joined[r, 2 * j + 1])
+    _multiply(kernels.multiply, model.head, combined, False, buffers.logits)
+    call(kernels.log_softmax, buffers.logits, buffers.log_probabilities)
 
 
 @kernel
-def _multiply(numbers, scales, bias, given, made):  # type: ignore[no-untyped-def]
-    rows = len(given)
-    if rows == 1:
-        x = given[0]
-        for j in prange(len(numbers)):
-            w, total = numbers[j], f32(0)
+def _attend_last_step(kernels, model, attended, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
+    _attend_last(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+
+
+@kernel
+def _attend_first_step(kernels, model, attended, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
+    _attend_first(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+
+
+@inner
+def _choose(append_pointer, log_probabilities, banned, added, tokens):  # type: ignore[no-untyped-def]
+    """Append the best token of every row that goes on, and make it the row's last; return whether any row goes on."""
+    ids, best, alive = added[0], added[1], added[3]
+    for r in range(len(tokens)):
+        ids[r] = argmax(log_probabilities[r], banned)
+        best[r] = log_probabilities[r, ids[r]]
+    call(append_pointer, *added)
+    goes_on = False
+    for r in range(len(tokens)):
+        tokens[r] = ids[r]
+        goes_on = goes_on or alive[r]
+        alive[r] = True  # rows that have ended are decoded on, and what they give is not appended
+    return goes_on
+
+
+@kernel
+def _attend_last_search(  # type: ignore[no-untyped-def]
+    kernels, model, attended, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
+):
+    goes_on = True
+    while goes_on:
+        _attend_last(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+        goes_on = _choose(append_pointer, buffers.log_probabilities, banned, added, tokens)
+        old, new, fed, combined = new, old, combined, fed
+
+
+@kernel
+def _attend_first_search(  # type: ignore[no-untyped-def]
+    kernels, model, attended, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
+):
+    goes_on = True
+    while goes_on:
+        _attend_first(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+        goes_on = _choose(append_pointer, buffers.log_probabilities, banned, added, tokens)
+        old, new = new, old
+
+
+@kernel
+def multiply_rows(weight, scales, bias, input, add, output):  # type: ignore[no-untyped-def]
+    """output (R, O) = input (R, I) · weight (O, I) transposed · scales (O,) + bias (O,), for R of 1 to `MAX_ROWS`.
+
+    `add`: onto what is there. A weight is converted once for all rows.
+    """
+    rows = len(input)
+    second, third, fourth = min(1, rows - 1), min(2, rows - 1), min(3, rows - 1)
+    x0, x1, x2, x3 = input[0], input[second], input[third], input[fourth]
+    for j in parallel_range(len(weight)):
+        w, scale, base = weight[j], scales[j], bias[j]
+        t0, t1, t2, t3 = f32(0), f32(0), f32(0), f32(0)
+        if rows == 1:
             for i in range(len(w)):
-                total += to_float32(w[i]) * x[i]
-            made[0, j] = total * scales[j] + bias[j]
-    else:  # a number is made a float32 once for all rows, of which there are four at most
-        second, third, fourth = 1, min(2, rows - 1), min(3, rows - 1)
-        x0, x1, x2, x3 = given[0], given[second], given[third], given[fourth]
-        for j in prange(len(numbers)):
-            w = numbers[j]
-            t0, t1, t2, t3 = f32(0), f32(0), f32(0), f32(0)
+                t0 += to_float32(w[i]) * x0[i]
+        else:
             for i in range(len(w)):
                 number = to_float32(w[i])
                 t0 += number * x0[i]
                 t1 += number * x1[i]
                 t2 += number * x2[i]
                 t3 += number * x3[i]
-            scale, base = scales[j], bias[j]
-            made[0, j] = t0 * scale + base
-            made[second, j] = t1 * scale + base
-            made[third, j] = t2 * scale + base
-            made[fourth, j] = t3 * scale + base
+        t0, t1, t2, t3 = t0 * scale + base, t1 * scale + base, t2 * scale + base, t3 * scale + base
+        if add:
+            t0, t1 = t0 + output[0, j], t1 + output[second, j]
+            t2, t3 = t2 + output[third, j], t3 + output[fourth, j]
+        output[0, j] = t0
+        if rows > 1:
+            output[second, j] = t1
+        if rows > 2:
+            output[third, j] = t2
+        if rows > 3:
+            output[fourth, j] = t3

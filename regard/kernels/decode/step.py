@@ -1,7 +1,7 @@
-"""A decoder's step in a search, with the vocabulary: in one kernel for few rows, in few operations for many.
+"""Decoding steps by fused kernels: in one call for the rows of a single sentence, in few operations for many.
 
-Step by step, a decoder's own form reads like the paper and starts some thirty operations; here nobody will ask for
-gradients or meddle, and what was made of the weights is kept from one step to the next.
+Step by step, a decoder's own form reads like the paper and starts some thirty operations. A search neither asks for
+gradients nor, as a rule, intervenes, and what was packed of the weights is kept from one step to the next.
 """
 
 from __future__ import annotations
@@ -11,74 +11,119 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from regard.kernels import dispatch
-from regard.kernels.decode.batched import Many
-from regard.kernels.decode.inputs import Best, Layer, Parts, Rows, Written
-from regard.kernels.decode.output import Pages, Run
-from regard.kernels.decode.single import Few
+from regard.kernels.decode.batched import LargeBatch
+from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
+from regard.kernels.decode.output import OutputBuffer, Written
+from regard.kernels.decode.single import MAX_ROWS, SmallBatch
 from regard.kernels.gemm.int8 import in_few_bits
-from regard.kernels.unroll.inference import FEW_ROWS
+from regard.records.tensors import AttentionStep, Candidates, DecoderState, Prediction
+from regard.records.text import END, UNWRITABLE, Run
 
-__all__ = ["Best", "Layer", "Parts", "Quick", "Rows", "Written"]
+_LAYER, _COMBINED = "layer", "combined"  # how the names of a decoder's recurrent states begin; what is fed
 
 
-class Quick:
-    """Takes a decoder's steps; whoever calls it has asked whether it `fits`."""
+class FusedStep:
+    """Takes the same steps as the decoder whose weights it was given, where it can.
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    `temperature` divides scores before the softmax. Each method returns None where the decoder's own step has to be
+    taken: with gradients, with a state that holds more than a decoder's own, or where nothing fused is faster.
+    `sentences` are the indices in the memory of those still being decoded.
+    """
 
-    def fits(self, given: Rows) -> bool:
-        """Whether a step of these rows can be taken so."""
-        rows = len(given.tokens)
-        if (
-            not rows
-            or torch.is_grad_enabled()
-            or not dispatch.by_numba(self._parts.looking.keys, *given.states)
-        ):
-            return False
-        if rows <= FEW_ROWS:
-            return _few_pay()
-        return _low() or not in_few_bits(rows)  # for many rows in 8 bits there is nothing quicker
+    def __init__(self, weights: DecoderWeights, temperature: float = 1.0) -> None:
+        self._weights, self._temperature = weights, temperature
+        self._available = dispatch.by_numba(weights.attention.keys)
 
-    def __call__(self, rows: Rows) -> Written:
-        """One token further."""
-        return self._for(rows)(rows)
+    def step(self, tokens: Tensor, state: DecoderState, sentences: Tensor) -> Prediction | None:
+        """Decode one token further for every row."""
+        rows = self._rows(tokens, state, sentences)
+        if rows is None:
+            return None
+        output = self._batch(rows)(rows)
+        return Prediction(output.log_probabilities, *self._results(state, rows, output))
 
-    def best(self, rows: Rows, number: int, banned: Sequence[int]) -> tuple[Best, Written]:
-        """One token further, of which only the best are asked for: as `kernels.best`."""
-        return self._for(rows).best(rows, number, banned)
+    def best(
+        self, tokens: Tensor, state: DecoderState, sentences: Tensor, num_best: int
+    ) -> Candidates | None:
+        """Decode one token further for every row, and return only the best tokens that may be written."""
+        rows = self._rows(tokens, state, sentences)
+        if rows is None:
+            return None
+        best: Best
+        best, output = self._batch(rows).best(rows, num_best, UNWRITABLE)
+        return Candidates(*best, *self._results(state, rows, output))
 
-    def greedily(self, rows: Rows, limits: Sequence[int], banned: Sequence[int], end: int) -> list[Run]:
-        """A whole greedy search: always the best token not banned, until a row's limit or `end`."""
-        pages = Pages(limits, self._parts.looking.valid.shape[1], end)
-        least = FEW_ROWS if _few_pay() else 0
-        rest = self._many.greedily(rows, pages, banned, least) if len(rows.tokens) > least else rows
-        runs = pages.runs()
+    def greedy(
+        self, tokens: Tensor, state: DecoderState, sentences: Tensor, limits: Sequence[int]
+    ) -> list[Run] | None:
+        """Run a whole greedy search, each row at most its limit long."""
+        rows = self._rows(tokens, state, sentences)
+        if rows is None:
+            return None
+        buffer = OutputBuffer(limits, self._weights.attention.valid.shape[1], END)
+        small = MAX_ROWS if _small_pays() else 0
+        rest = self._large.greedy(rows, buffer, UNWRITABLE, small) if len(rows.tokens) > small else rows
+        written = buffer.written()
         if len(rest.tokens):
-            more = self._few.greedily(rest, pages.left(), banned, end)
-            for row, (ids, gains, looks) in zip(pages.rows, more, strict=True):
-                before = runs[row]
-                runs[row] = before[0] + ids, before[1] + gains, np.concatenate([before[2], looks])
-        return runs
+            more = self._small.greedy(rest, buffer.remaining(), UNWRITABLE, END)
+            for row, continuation in zip(buffer.rows, more, strict=True):
+                written[row] = _joined(written[row], continuation)
+        return [Run(*row) for row in written]
 
-    def _for(self, rows: Rows) -> Few | Many:
-        return self._few if len(rows.tokens) <= FEW_ROWS else self._many
+    def _rows(self, tokens: Tensor, state: DecoderState, sentences: Tensor) -> StepInput | None:
+        """The rows of a search as kernels take them; None where the decoder's own step has to be taken."""
+        if not self._available or torch.is_grad_enabled() or not len(tokens):
+            return None
+        layers = [name for name in state if name.startswith(_LAYER)]
+        others = [name for name in state if not name.startswith(_LAYER)]
+        if others not in ([], [_COMBINED]):  # an intervention, or a sequential attention
+            return None
+        states = [state[name] for name in layers]
+        if not dispatch.by_numba(self._weights.attention.keys, *states) or not _fused_pays(len(tokens)):
+            return None
+        return StepInput(tokens, states, state[_COMBINED] if others else None, sentences)
+
+    def _results(
+        self, state: DecoderState, rows: StepInput, output: StepOutput
+    ) -> tuple[DecoderState, AttentionStep]:
+        """State and attention after a step, under the names of the state before it."""
+        layers = [name for name in state if name.startswith(_LAYER)]
+        fed = {} if rows.fed is None else {_COMBINED: output.combined}
+        scores = output.scores if self._temperature == 1 else output.scores * self._temperature
+        attention = AttentionStep(
+            scores.unsqueeze(1), output.weights.unsqueeze(1), output.context.unsqueeze(1)
+        )
+        return DecoderState(dict(zip(layers, output.states, strict=True)) | fed), attention
+
+    def _batch(self, rows: StepInput) -> SmallBatch | LargeBatch:
+        return self._small if len(rows.tokens) <= MAX_ROWS else self._large
 
     @cached_property
-    def _few(self) -> Few:
-        return Few(self._parts)
+    def _small(self) -> SmallBatch:
+        return SmallBatch(self._weights)
 
     @cached_property
-    def _many(self) -> Many:
-        return Many(self._parts)
+    def _large(self) -> LargeBatch:
+        return LargeBatch(self._weights)
 
 
-def _low() -> bool:
-    return torch.is_autocast_enabled("cpu")
+def _joined(beginning: Written, continuation: Written) -> Written:
+    weights = np.concatenate([beginning[2], continuation[2]])
+    return beginning[0] + continuation[0], beginning[1] + continuation[1], weights
 
 
-def _few_pay() -> bool:
-    """Whether few rows are multiplied as `Few` does it: in 8 bits, or in float32."""
-    return in_few_bits(FEW_ROWS) or not _low()
+def _fused_pays(num_rows: int) -> bool:
+    """Whether a fused step of so many rows is faster than the decoder's own."""
+    if num_rows <= MAX_ROWS:
+        return _small_pays()
+    return torch.is_autocast_enabled("cpu") or not in_few_bits(
+        num_rows
+    )  # in 8 bits torch is faster for many rows
+
+
+def _small_pays() -> bool:
+    """Whether `SmallBatch` is faster for few rows: in 8 bits or in float32, as it multiplies."""
+    return in_few_bits(MAX_ROWS) or not torch.is_autocast_enabled("cpu")

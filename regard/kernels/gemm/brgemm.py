@@ -9,18 +9,18 @@ bfloat16 inputs stand two by two, as the instructions for it read them.
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regard.kernels.compile import AVAILABLE, kernel, prange
+from regard.kernels.compile import AVAILABLE, kernel
 from regard.kernels.intrinsics import cast_like, tanh, to_float32
+from regard.kernels.threads import parallel_range
+from regard.kernels.torch_library import address
 
 COLUMNS = 64  # of a block: whole tiles of AMX, whole vectors of AVX-512
 ROWS = 64  # that a block is multiplied by at a time
@@ -33,19 +33,15 @@ _NAMES = {  # as C++ names them: of six numbers, whether to add, two matrices, t
 }
 
 
-def _found() -> dict[str, int]:
-    """Where torch has them; nothing on other systems, or where a torch does not name them so."""
-    if not AVAILABLE or sys.platform != "linux":
+def _addresses() -> dict[str, int]:
+    """Where torch has them; nothing on other systems, or where a torch names them differently."""
+    found = {name: address(symbol) for name, symbol in _NAMES.items()}
+    if not AVAILABLE or sys.platform != "linux" or None in found.values():
         return {}
-    try:
-        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-        found = {name: getattr(library, symbol) for name, symbol in _NAMES.items()}
-    except (OSError, AttributeError):
-        return {}
-    return {name: ctypes.cast(function, ctypes.c_void_p).value or 0 for name, function in found.items()}
+    return {name: function for name, function in found.items() if function is not None}
 
 
-_FOUND = _found()
+_FOUND = _addresses()
 
 
 def available(dtype: torch.dtype) -> bool:
@@ -134,10 +130,10 @@ def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-unty
     rows, size = len(made), len(bias)
     inputs = blocks.shape[1] * (2 if given.itemsize == 2 else 1)
     bands = (rows + ROWS - 1) // ROWS
-    for task in prange(bands * len(blocks)):
+    product = np.empty((min(rows, ROWS), COLUMNS), np.float32)
+    for task in parallel_range(bands * len(blocks)):
         a, band = task // bands, task % bands
         begin, end = band * rows // bands, (band + 1) * rows // bands
-        product = np.empty((end - begin, COLUMNS), np.float32)
         some = given[begin:end]
         _multiply(end - begin, inputs, given.strides[0] // given.itemsize, some, blocks[a], product)
         start, stop = a * COLUMNS, min((a + 1) * COLUMNS, size)
@@ -161,12 +157,12 @@ def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-unty
 def _write(weight, blocks, first, numbers):  # type: ignore[no-untyped-def]
     """`numbers`, an array, are those that a weight is rounded to; as many as fit stand in one of a block's."""
     outputs, inputs = weight.shape
-    for a in prange(len(blocks)):
+    # were its rows whole lines of the cache, a column would fall into one set of it
+    low = np.empty((COLUMNS, WIDE + 2), numbers.dtype)
+    lines = low.view(blocks.dtype)
+    together = low.shape[1] // lines.shape[1]
+    for a in parallel_range(len(blocks)):
         size = min(COLUMNS, outputs - a * COLUMNS)
-        # were its rows whole lines of the cache, a column would fall into one set of it
-        low = np.empty((COLUMNS, WIDE + 2), numbers.dtype)
-        lines = low.view(blocks.dtype)
-        together = low.shape[1] // lines.shape[1]
         for start in range(0, inputs, WIDE):
             stop = min(start + WIDE, inputs)
             for i in range(size):
@@ -182,7 +178,7 @@ def _write(weight, blocks, first, numbers):  # type: ignore[no-untyped-def]
 @kernel
 def _write_turned(weight, blocks, first):  # type: ignore[no-untyped-def]
     outputs, inputs = weight.shape
-    for o in prange(outputs):
+    for o in parallel_range(outputs):
         for a in range(first // COLUMNS, (first + inputs - 1) // COLUMNS + 1):
             begin, end = max(a * COLUMNS, first), min((a + 1) * COLUMNS, first + inputs)
             row, line = (
@@ -197,7 +193,7 @@ def _write_turned(weight, blocks, first):  # type: ignore[no-untyped-def]
 def _write_turned_pairs(weight, blocks, first):  # type: ignore[no-untyped-def]
     outputs, inputs = weight.shape
     low = np.empty(0, np.uint16)
-    for o in prange(outputs // 2):
+    for o in parallel_range(outputs // 2):
         for a in range(first // COLUMNS, (first + inputs - 1) // COLUMNS + 1):
             begin, end = max(a * COLUMNS, first), min((a + 1) * COLUMNS, first + inputs)
             one, other = (

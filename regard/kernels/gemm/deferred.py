@@ -13,11 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import dispatch
-from regard.kernels.dispatch import launcher
 from regard.kernels.dtypes import at_least_float32
 from regard.kernels.gemm.packed import PackedWeight
 from regard.kernels.ops.double_backward import is_double_backward
-from regard.kernels.ops.reduce import add_columns
+from regard.kernels.ops.reduce import column_sums
 
 
 def dot_scores(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
@@ -133,13 +132,7 @@ def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
 
 def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
     grad = torch.cat(grads)
-    return (grad.t() @ torch.cat(inputs)).float(), _of_bias(grad)
-
-
-def _of_bias(grad: Tensor) -> Tensor:
-    d_bias = torch.zeros(grad.shape[1], device=grad.device)
-    launcher(grad)(add_columns, grad.contiguous(), d_bias)
-    return d_bias
+    return (grad.t() @ torch.cat(inputs)).float(), column_sums(grad)
 
 
 def _of_keys(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
@@ -194,7 +187,7 @@ class _LinearStep(torch.autograd.Function):
         return (
             _product_on_gpu(rows, slots, weight, bias)
             if dispatch.on_gpu(rows)
-            else PackedWeight([weight], bias, rows.dtype).forwards(rows)
+            else PackedWeight([weight], bias, rows.dtype).forward(rows)
         )
 
     @staticmethod
@@ -212,7 +205,7 @@ class _LinearStep(torch.autograd.Function):
             if dispatch.on_gpu(grad):
                 back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
             else:
-                back = PackedWeight([weight], None, grad.dtype).backwards(grad)
+                back = PackedWeight([weight], None, grad.dtype).backward(grad)
             back = back.to(given.dtype)
         return back, None, None, *([None] * (1 + ctx.biased))
 

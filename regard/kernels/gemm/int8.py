@@ -35,7 +35,7 @@ def in_8_bits(weight: Tensor) -> Any:
     return kept.layouts[key]
 
 
-def by_rows(weight: Tensor, low: bool) -> tuple[NDArray[Any], NDArray[np.float32]]:
+def rows_with_scales(weight: Tensor, low: bool) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """The numbers of a weight and what each row of them must be multiplied by: as they are, or `low`, in 8 bits."""
     kept, key = _kept(weight), (False, torch.int8 if low else torch.float32, "rows")
     if key not in kept.layouts:

@@ -19,10 +19,11 @@ from torch.nn import functional as F
 
 from regard.kernels import dispatch
 from regard.kernels.dtypes import autocast_dtype
-from regard.kernels.gemm.deferred import _loops, _of_bias
+from regard.kernels.gemm.deferred import _loops
 from regard.kernels.gemm.int8 import in_8_bits, in_few_bits, wide_enough
 from regard.kernels.gemm.packed import PackedWeight
 from regard.kernels.ops.double_backward import is_double_backward
+from regard.kernels.ops.reduce import column_sums
 
 CHUNK_ROWS = 320  # of a product that is cut
 
@@ -82,7 +83,7 @@ class _Linear(torch.autograd.Function):
             multiply_into(back, grad, ctx.matrix)
             back = back.to(given.dtype)
         d_weight = (grad.t() @ ctx.rows).float() if wanted else None
-        return back, None, d_weight, _of_bias(grad) if wanted and ctx.biased else None
+        return back, None, d_weight, column_sums(grad) if wanted and ctx.biased else None
 
 
 def multiply_into(made: Tensor, one: Tensor, other: Tensor, bias: Tensor | None = None) -> None:
@@ -110,5 +111,5 @@ def _searching(rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | 
         made: Tensor = torch.ops.quantized.linear_dynamic(given, in_8_bits(weight), True)
         return made if bias is None else made.add_(bias)
     if dtype != weight.dtype or len(rows) <= MOST_ROWS_IN_BLOCKS:
-        return PackedWeight([weight], bias, dtype).forwards(rows.to(dtype))
+        return PackedWeight([weight], bias, dtype).forward(rows.to(dtype))
     return F.linear(rows, weight, bias)

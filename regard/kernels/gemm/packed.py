@@ -49,30 +49,30 @@ class PackedWeight:
         self._biases = array(self._bias), np.zeros(sum(self._widths), np.float32)  # forwards and back
         self._in_blocks = brgemm.available(dtype) and brgemm.fits(self._widths, self.width, dtype)
 
-    def forwards(self, rows: Tensor, then: str = "none") -> Tensor:
+    def forward(self, rows: Tensor, activation: str = "none") -> Tensor:
         """`W x + b`, and then nothing or its tanh."""
         made = rows.new_empty(len(rows), self.width)
-        self.forwards_into(array(rows.contiguous()), array(made), then=then)
+        self.forward_into(array(rows.contiguous()), array(made), activation=activation)
         return made
 
-    def backwards(self, grads: Tensor) -> Tensor:
+    def backward(self, grads: Tensor) -> Tensor:
         """`Wᵀ g`."""
         made = grads.new_empty(len(grads), sum(self._widths))
-        self.backwards_into(array(grads.contiguous()), array(made))
+        self.backward_into(array(grads.contiguous()), array(made))
         return made
 
-    def forwards_into(self, given: Any, made: Any, plus: Any = None, then: str = "none") -> None:
+    def forward_into(self, given: Any, made: Any, plus: Any = None, activation: str = "none") -> None:
         """`W x + b`, plus something, and then nothing or its tanh, into the first columns of an array."""
         if self._in_blocks:
             more = made[:0] if plus is None else plus
-            brgemm.multiply(given, self._forth, self._biases[0], more, then == "tanh", made)
+            brgemm.multiply(given, self._forth, self._biases[0], more, activation == "tanh", made)
             return
         rows = tensor(given, self._dtype)[:, : sum(self._widths)] @ self._forth.t()
         rows += self._bias.to(self._dtype)
         rows = rows if plus is None else rows.add_(tensor(plus, self._dtype))
-        tensor(made, self._dtype)[:, : self.width] = rows.tanh_() if then == "tanh" else rows
+        tensor(made, self._dtype)[:, : self.width] = rows.tanh_() if activation == "tanh" else rows
 
-    def backwards_into(self, grads: Any, made: Any) -> None:
+    def backward_into(self, grads: Any, made: Any) -> None:
         """`Wᵀ g`, into the first columns of an array."""
         if self._in_blocks:
             brgemm.multiply(grads, self._back, self._biases[1], made[:0], False, made)

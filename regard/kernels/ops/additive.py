@@ -10,12 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.kernels import dispatch
-from regard.kernels.compile import f32, inner, kernel, prange
+from regard.kernels.compile import f32, inner, kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.dtypes import at_least_float32
 from regard.kernels.gemm.deferred import backward_pass, current_loop
 from regard.kernels.intrinsics import tanh, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
+from regard.kernels.threads import parallel_range
 
 
 def additive(
@@ -86,7 +87,7 @@ class _Additive(torch.autograd.Function):
 @kernel
 def _additive_forward(query, keys, v, scores):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
-    for b in prange(sentences):
+    for b in parallel_range(sentences):
         for t in range(query.shape[1]):
             q = query[b, t]
             for s in range(places):
@@ -114,7 +115,7 @@ def add_gradients(q, k, v, d, y, dq, dk, dv):  # type: ignore[no-untyped-def]
 @kernel
 def _additive_backward(query, keys, v, grad, d_query, d_keys, d_v):  # type: ignore[no-untyped-def]
     sentences, places, size = keys.shape
-    for b in prange(sentences):
+    for b in parallel_range(sentences):
         dv, y = d_v[b], np.empty(size, np.float32)
         for t in range(query.shape[1]):
             q, dq = query[b, t], d_query[b, t]

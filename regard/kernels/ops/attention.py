@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from regard.kernels.compile import array, f32, inner, kernel, prange
+from regard.kernels.compile import array, f32, inner, kernel
 from regard.kernels.gemm.linear import linear
 from regard.kernels.intrinsics import cast_like, exp, tanh, to_float32
 from regard.kernels.ops.additive import add_gradients
+from regard.kernels.threads import parallel_range
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def attend(
 def additive_attention_rows(query, which, keys, values, valid, v, scale, scores, weights, context):  # type: ignore[no-untyped-def]
     """`which` sentence of the memory every so many rows look at."""
     rows = len(query) // max(len(which), 1)
-    for r in prange(len(query)):
+    for r in parallel_range(len(query)):
         b = which[r // rows]
         additive_scores(query[r], keys[b], valid[b], v, scale, weights[r])
         _keep(weights[r], valid[b], scores[r])
@@ -64,7 +65,7 @@ def additive_attention_rows(query, which, keys, values, valid, v, scale, scores,
 def dot_attention_rows(query, which, keys, values, valid, scale, scores, weights, context):  # type: ignore[no-untyped-def]
     """As `additive_attention_rows`."""
     rows = len(query) // max(len(which), 1)
-    for r in prange(len(query)):
+    for r in parallel_range(len(query)):
         b = which[r // rows]
         dot_scores_kernel(query[r], keys[b], valid[b], scale, weights[r])
         _keep(weights[r], valid[b], scores[r])
@@ -86,14 +87,14 @@ NEGLIGIBLE = f32(-50)
 
 @kernel
 def additive_attention_forward(query, keys, values, valid, v, scale, weights, context):  # type: ignore[no-untyped-def]
-    for b in prange(len(keys)):
+    for b in parallel_range(len(keys)):
         additive_scores(query[b], keys[b], valid[b], v, scale, weights[b])
         softmax_and_sum(weights[b], valid[b], values[b], context[b, : values.shape[2]])
 
 
 @kernel
 def dot_attention_forward(query, keys, values, valid, scale, weights, context):  # type: ignore[no-untyped-def]
-    for b in prange(len(keys)):
+    for b in parallel_range(len(keys)):
         dot_scores_kernel(query[b], keys[b], valid[b], scale, weights[b])
         softmax_and_sum(weights[b], valid[b], values[b], context[b, : values.shape[2]])
 
@@ -104,20 +105,17 @@ def additive_attention_backward(  # type: ignore[no-untyped-def]
 ):
     """`kept` takes the gradient of the context, from which that of the values is made in the end."""
     places, size = keys.shape[1], keys.shape[2]
-    for b in prange(len(keys)):
-        d_scores = np.empty(places, np.float32)
+    d_scores, q = np.empty(places, np.float32), np.empty(size, np.float32)
+    dq, y = np.empty(size, np.float32), np.empty(size, np.float32)
+    for b in parallel_range(len(keys)):
         _softmax_and_sum_back(
             weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, kept[b]
         )
-        q, dq, y, dv = (
-            np.empty(size, np.float32),
-            np.zeros(size, np.float32),
-            np.empty(size, np.float32),
-            d_v[b],
-        )
-        given = query[b]
+        dv, given = d_v[b], query[b]
         for a in range(size):
             q[a] = to_float32(given[a])
+        for a in range(size):
+            dq[a] = f32(0)
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if valid[b, s]:
@@ -132,12 +130,14 @@ def dot_attention_backward(  # type: ignore[no-untyped-def]
     query, keys, values, valid, weights, d_context, d_weights, scale, kept, d_query, d_keys
 ):
     places, size = keys.shape[1], keys.shape[2]
-    for b in prange(len(keys)):
-        d_scores = np.empty(places, np.float32)
+    d_scores, dq = np.empty(places, np.float32), np.empty(size, np.float32)
+    for b in parallel_range(len(keys)):
         _softmax_and_sum_back(
             weights[b], values[b], d_context[b, : values.shape[2]], d_weights[b], d_scores, kept[b]
         )
-        q, dq, out = query[b], np.zeros(size, np.float32), d_query[b]
+        q, out = query[b], d_query[b]
+        for a in range(size):
+            dq[a] = f32(0)
         for s in range(places):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if d != f32(0):
@@ -186,7 +186,9 @@ def softmax_and_sum(scores, valid, values, context):  # type: ignore[no-untyped-
         scores[s] = exp(below) if valid[s] and not below < NEGLIGIBLE else f32(0)
         total += scores[s]
     scale = f32(1) / total if total > f32(0) else f32(0)
-    summed = np.zeros(values.shape[1], np.float32)
+    summed = np.empty(values.shape[1], np.float32)
+    for m in range(len(summed)):
+        summed[m] = f32(0)
     for s in range(len(scores)):
         scores[s] *= scale
         w, value = scores[s], values[s]
@@ -223,7 +225,7 @@ def _softmax_and_sum_back(weights, values, d_context, d_weights, d_scores, kept)
 def add_value_gradients(weights, d_contexts, d_values):  # type: ignore[no-untyped-def]
     """Add what all steps' contexts (T, B, M) want of the values (B, S, M) that they are sums of, by their weights."""
     steps, sentences, places = weights.shape
-    for b in prange(sentences):
+    for b in parallel_range(sentences):
         for s in range(places):
             d_value = d_values[b, s]
             for t in range(steps):

@@ -13,14 +13,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import dispatch
-from regard.kernels.compile import f32, kernel, prange
+from regard.kernels.compile import f32, kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.dtypes import autocast_dtype
 from regard.kernels.gemm.linear import multiply_into
 from regard.kernels.gemm.packed import round_up
 from regard.kernels.intrinsics import cast_like, exp, maximum, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
-from regard.kernels.ops.reduce import add_columns, transpose
+from regard.kernels.ops.reduce import column_sums, transpose
+from regard.kernels.threads import parallel_range
 
 LOGIT_BYTES = (
     32_000_000  # in a chunk: rows enough for the matrix kernels, little memory whatever the vocabulary
@@ -87,7 +88,7 @@ class _CrossEntropy(torch.autograd.Function):
             if wanted:
                 multiply_into(d_rows[part], logits, matrix)
                 d_weight = _plus_product(d_weight, columns[:, part], logits)
-                on(add_columns, logits, d_bias)
+                d_bias += column_sums(logits)
         ctx.smoothing = smoothing
         ctx.save_for_backward(combined, weight, bias, labels, d_rows[: len(combined)], d_weight, d_bias)
         total, nll = losses.double().sum(dim=0).float()
@@ -157,7 +158,7 @@ def _number(scale: Tensor) -> Any:
 
 @kernel
 def _scale(given, scale, made):  # type: ignore[no-untyped-def]
-    for r in prange(len(given)):
+    for r in parallel_range(len(given)):
         row, out = given[r], made[r]
         for j in range(len(row)):
             out[j] = to_float32(row[j]) * f32(scale)
@@ -168,8 +169,9 @@ def _softmax_minus_target(logits, bias, labels, smoothing, losses):  # type: ign
     """Losses with and without smoothing of every row; the logits become their gradient."""
     rows, size = logits.shape
     even = f32(smoothing) / f32(size)
-    for r in prange(rows):
-        row, e = logits[r], np.empty(size, np.float32)
+    e = np.empty(size, np.float32)
+    for r in parallel_range(rows):
+        row = logits[r]
         if labels[r] < 0:
             for v in range(size):
                 row[v] = cast_like(row, f32(0))

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import dispatch
-from regard.kernels.compile import array, f32, kernel, prange
+from regard.kernels.compile import array, f32, kernel
 from regard.kernels.intrinsics import cast_like, dropout_scale, to_float32
 from regard.kernels.ops.double_backward import is_double_backward
+from regard.kernels.threads import parallel_range
 
 BLOCK = 4096  # numbers that a thread takes at a time
 
@@ -73,7 +74,7 @@ def _halves(seed: int) -> tuple[int, int]:
 @kernel
 def _drop(states, made, threshold, scale, low, high):  # type: ignore[no-untyped-def]
     size, up = len(states), f32(scale)
-    for block in prange((size + BLOCK - 1) // BLOCK):
+    for block in parallel_range((size + BLOCK - 1) // BLOCK):
         first = block * BLOCK
         given, out = states[first : first + BLOCK], made[first : first + BLOCK]
         for j in range(len(given)):

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import dispatch
-from regard.kernels.compile import f32, kernel, prange
+from regard.kernels.compile import f32, kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, sigmoid, tanh, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
@@ -24,6 +24,7 @@ from regard.kernels.ops.gates import (
     promote,
     save_gates,
 )
+from regard.kernels.threads import parallel_range
 
 
 def gru(
@@ -87,7 +88,8 @@ def _gru(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> tu
 def gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type: ignore[no-untyped-def]
     """As `lstm_forward`."""
     rows, size = hidden.shape
-    for r in prange(rows):
+    acts = np.empty(3 * size, np.float32)
+    for r in parallel_range(rows):
         h, old, low = new[r], hidden[r], read[r]
         if not alive[r]:
             for j in range(size):
@@ -96,7 +98,6 @@ def gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type:
                 low[j] = cast_like(low, h[j])
             continue
         x, u = projected[r], recurrent[r]
-        acts = np.empty(3 * size, np.float32)
         reset, keep = acts[:size], acts[size : 2 * size]
         for j in range(size):
             reset[j] = sigmoid(to_float32(x[j]) + to_float32(u[j]))
@@ -118,7 +119,8 @@ def gru_forward(projected, recurrent, hidden, alive, gates, new, read):  # type:
 @kernel
 def gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, d_old):  # type: ignore[no-untyped-def]
     rows, size = old.shape
-    for r in prange(rows):
+    acts = np.empty(3 * size, np.float32)
+    for r in parallel_range(rows):
         dx, du, dh = d_projected[r], d_recurrent[r], d_old[r]
         before, d = old[r], d_new[r]
         if not alive[r]:
@@ -129,7 +131,6 @@ def gru_backward(gates, products, old, alive, d_new, d_projected, d_recurrent, d
             for j in range(size):
                 dh[j] = d[j]
             continue
-        acts = np.empty(3 * size, np.float32)
         reset, keep, candidate = acts[:size], acts[size : 2 * size], acts[2 * size :]
         load_gates(gates[r, : 2 * size], acts[: 2 * size], f32(0))
         load_gates(gates[r, 2 * size :], candidate, f32(-1))

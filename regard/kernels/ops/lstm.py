@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.kernels import dispatch
-from regard.kernels.compile import f32, kernel, prange
+from regard.kernels.compile import f32, kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, sigmoid, tanh, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
@@ -24,6 +24,7 @@ from regard.kernels.ops.gates import (
     promote,
     save_gates,
 )
+from regard.kernels.threads import parallel_range
 
 
 def lstm(
@@ -93,10 +94,10 @@ def lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, n
     Without `gates` nobody will go back; they may be kept in 16 bits.
     """
     rows, size = cell.shape
-    for r in prange(rows):
+    acts = np.empty(4 * size, np.float32)
+    for r in parallel_range(rows):
         c, h, old, before, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
         x, u = projected[r], recurrent[r]
-        acts = np.empty(4 * size, np.float32)
         if not alive[r]:
             for j in range(size):
                 c[j] = old[j]
@@ -133,7 +134,8 @@ def lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, n
 @kernel
 def lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_old):  # type: ignore[no-untyped-def]
     rows, size = old.shape
-    for r in prange(rows):
+    acts = np.empty(4 * size, np.float32)
+    for r in parallel_range(rows):
         dg, dc, dk = d_gates[r], d_old[r], d_kept[r]
         dh, d_after, before, after = d_hidden[r], d_cell[r], old[r], new[r]
         if not alive[r]:
@@ -144,7 +146,7 @@ def lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_o
             for j in range(size):
                 dk[j] = dh[j]
             continue
-        kept, acts = gates[r], np.empty(4 * size, np.float32)
+        kept = gates[r]
         enter, forget = acts[:size], acts[size : 2 * size]
         candidate, leave = acts[2 * size : 3 * size], acts[3 * size :]
         load_gates(kept[: 2 * size], acts[: 2 * size], f32(0))

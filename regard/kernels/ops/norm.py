@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, linalg, nn
 
 from regard.kernels import dispatch
-from regard.kernels.compile import array, f32, kernel, prange
+from regard.kernels.compile import array, f32, kernel
 from regard.kernels.intrinsics import to_float32
+from regard.kernels.threads import parallel_range
 
 BLOCK = 16384  # numbers whose squares are added up in float32; the sums of blocks in float64
 
@@ -22,7 +23,7 @@ def total_norm(tensors: Sequence[Tensor]) -> float:
         return 0.0
     if not dispatch.by_numba(*tensors):
         return _total_norm_plain(tensors)
-    return math.sqrt(sum(_squares(array(tensor.contiguous().view(-1))).sum() for tensor in tensors))
+    return math.sqrt(sum(_squares_of(tensor) for tensor in tensors))
 
 
 def _total_norm_plain(tensors: Sequence[Tensor]) -> float:
@@ -32,14 +33,19 @@ def _total_norm_plain(tensors: Sequence[Tensor]) -> float:
     return math.hypot(*(float(linalg.vector_norm(tensor, dtype=torch.float64)) for tensor in tensors))
 
 
+def _squares_of(tensor: Tensor) -> float:
+    values = array(tensor.contiguous().view(-1))
+    sums = np.empty(-(-len(values) // BLOCK), np.float64)
+    _squares(values, sums)
+    return float(sums.sum())
+
+
 @kernel
-def _squares(numbers):  # type: ignore[no-untyped-def]
-    blocks = (len(numbers) + BLOCK - 1) // BLOCK
-    sums = np.empty(blocks, np.float64)
-    for block in prange(blocks):
-        part, total = numbers[block * BLOCK : min((block + 1) * BLOCK, len(numbers))], f32(0)
+def _squares(values, sums):  # type: ignore[no-untyped-def]
+    """sums[i] = the sum of the squares of block i of the values (N,)."""
+    for block in parallel_range(len(sums)):
+        part, total = values[block * BLOCK : min((block + 1) * BLOCK, len(values))], f32(0)
         for j in range(len(part)):
             x = to_float32(part[j])
             total += x * x
         sums[block] = total
-    return sums

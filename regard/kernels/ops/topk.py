@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from regard.kernels import dispatch
-from regard.kernels.compile import array, f32, inner, kernel, prange
+from regard.kernels.compile import array, f32, inner, kernel
 from regard.kernels.intrinsics import exp, maximum, to_float32
+from regard.kernels.threads import parallel_range
 
 BLOCK = 64  # log-probabilities of which first the largest is looked at
 
@@ -74,7 +75,7 @@ def _top_plain(log_probabilities: Tensor, number: int, banned: Sequence[int] = (
 @kernel
 def log_softmax_kernel(logits, made):  # type: ignore[no-untyped-def]
     size = logits.shape[1]
-    for r in prange(len(logits)):
+    for r in parallel_range(len(logits)):
         row, out = logits[r], made[r]
         most, total = f32(-3.0e38), f32(0)
         for v in range(size):
@@ -91,11 +92,11 @@ def log_softmax_kernel(logits, made):  # type: ignore[no-untyped-def]
 @kernel
 def _best(logits, banned, gains, places):  # type: ignore[no-untyped-def]
     size, number = logits.shape[1], gains.shape[1]
-    for r in prange(len(logits)):
+    numbers, tops = np.empty(size, np.float32), np.empty((size + BLOCK - 1) // BLOCK, np.float32)
+    for r in parallel_range(len(logits)):
         row, found, where = logits[r], gains[r], places[r]
         found[:], where[:] = f32(-np.inf), 0
-        numbers, most = np.empty(size, np.float32), f32(-3.0e38)
-        tops = np.empty((size + BLOCK - 1) // BLOCK, np.float32)
+        most = f32(-3.0e38)
         for block in range(len(tops)):
             given, wider = (
                 row[block * BLOCK : (block + 1) * BLOCK],
@@ -132,7 +133,7 @@ def _best(logits, banned, gains, places):  # type: ignore[no-untyped-def]
 @kernel
 def top_kernel(log_probabilities, banned, best, places):  # type: ignore[no-untyped-def]
     size, number = log_probabilities.shape[1], best.shape[1]
-    for r in prange(len(log_probabilities)):
+    for r in parallel_range(len(log_probabilities)):
         row, found, where = log_probabilities[r], best[r], places[r]
         found[:], where[:] = f32(-np.inf), 0
         for start in range(0, size, BLOCK):
@@ -141,6 +142,24 @@ def top_kernel(log_probabilities, banned, best, places):  # type: ignore[no-unty
                 most = maximum(most, block[v])
             if most > found[number - 1]:
                 _insert(block, start, banned, found, where)
+
+
+@inner
+def argmax(row, banned):  # type: ignore[no-untyped-def]
+    """The index of the largest of a row (V,) that is not banned; the first of equals."""
+    best, index = f32(-np.inf), 0
+    for start in range(0, len(row), BLOCK):
+        block, largest = row[start : start + BLOCK], f32(-3.0e38)
+        for v in range(len(block)):
+            largest = maximum(largest, block[v])
+        if largest > best:
+            for v in range(len(block)):
+                allowed = block[v] > best
+                for b in banned:
+                    allowed = allowed and b != start + v
+                if allowed:
+                    best, index = block[v], start + v
+    return index
 
 
 @inner

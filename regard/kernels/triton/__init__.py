@@ -17,7 +17,7 @@ from regard.kernels.triton.look import (
 )
 from regard.kernels.triton.loss import softmax_minus_target
 from regard.kernels.triton.products import Weight
-from regard.kernels.triton.sums import add_columns, add_parts, masked, scale, tanh_back, transpose
+from regard.kernels.triton.sums import add_parts, masked, scale, sum_bands, tanh_back, transpose
 
 TWINS = {
     "PackedWeight": Weight,
@@ -35,7 +35,7 @@ TWINS = {
     "lstm_forward": lstm_forward,
     "_scale": scale,
     "_softmax_minus_target": softmax_minus_target,
-    "add_columns": add_columns,
+    "sum_bands": sum_bands,
     "masked": masked,
     "tanh_back": tanh_back,
     "transpose": transpose,

@@ -22,8 +22,8 @@ class Weight:
         self._matrix = side_by_side(weights, dtype)
         self._bias = None if bias is None else bias.detach().to(dtype)
 
-    def forwards_into(
-        self, given: Tensor, made: Tensor, plus: Tensor | None = None, then: str = "none"
+    def forward_into(
+        self, given: Tensor, made: Tensor, plus: Tensor | None = None, activation: str = "none"
     ) -> None:
         """`W x + b`, plus something, and then nothing or its tanh, into the first columns of a tensor."""
         rows, out = given[:, : self._matrix.shape[1]], made[:, : self.width]
@@ -34,9 +34,9 @@ class Weight:
             torch.addmm(first, rows, self._matrix.t(), out=out)
         if plus is not None and self._bias is not None:
             out.add_(self._bias)
-        if then == "tanh":
+        if activation == "tanh":
             out.tanh_()
 
-    def backwards_into(self, grads: Tensor, made: Tensor) -> None:
+    def backward_into(self, grads: Tensor, made: Tensor) -> None:
         """`Wᵀ g`, into the first columns of a tensor."""
         torch.mm(grads, self._matrix, out=made[:, : self._matrix.shape[1]])

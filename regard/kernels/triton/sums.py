@@ -8,9 +8,9 @@ from torch import Tensor
 from regard.kernels.triton.functions import OPTIONS, block
 
 
-def add_columns(matrix: Tensor, sums: Tensor) -> None:
-    """The twin of numba's."""
-    sums.add_(matrix.sum(dim=0, dtype=torch.float32))
+def sum_bands(matrix: Tensor, sums: Tensor) -> None:
+    """The twin of numba's, all in one band."""
+    sums[0].add_(matrix.sum(dim=0, dtype=torch.float32))
 
 
 def add_parts(

@@ -1,26 +1,28 @@
-"""A cell over whole sentences that are only read: nobody will go back, so nothing is kept for it.
+"""A cell over whole sentences in inference: nothing is kept for a backward pass.
 
-The few rows of a search that translates one sentence at a time make products so small that starting an operation
-costs more than the work: for them all steps are one kernel.
+For the few rows of a search that translates one sentence at a time, starting an operation costs more than the small
+product it makes: for them all steps are one call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from regard.kernels.compile import array, f32, inner, kernel, prange
+from regard.kernels.compile import array, kernel
+from regard.kernels.decode.single import MAX_ROWS, multiply_rows
 from regard.kernels.gemm.packed import PackedWeight
 from regard.kernels.ops.gru import gru_forward
 from regard.kernels.ops.lstm import lstm_forward
+from regard.kernels.pointers import KernelPointer, call
 
-FEW_ROWS = 4
+_CELLS = {"lstm": lstm_forward, "gru": gru_forward}
 
 
-def read(
+def recur_inference(
     cell: str,
     live: Tensor | None,
     reverse: bool,
@@ -30,80 +32,89 @@ def read(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """As `loops.recur`, products of many rows in this type: hidden states (T, R, H) and the last state."""
+    """Hidden states (T, R, H) and the last state, as `recurrent.recur`; products of many rows in this dtype."""
     steps, rows, _ = projected.shape
-    alive = torch.ones(steps, rows, dtype=torch.bool) if live is None else live.contiguous()
-    begun = [first.contiguous() for first in start]
-    reading = _Reading(cell, alive, reverse, projected, weight, bias, begun)
-    return reading.of_few() if rows <= FEW_ROWS else reading.of_many(dtype)
+    live = torch.ones(steps, rows, dtype=torch.bool) if live is None else live.contiguous()
+    states = [first.contiguous() for first in start]
+    if rows <= MAX_ROWS:
+        return _few_rows(cell, live, reverse, projected, weight, bias, states)
+    return _many_rows(cell, live, reverse, dtype, projected, weight, bias, states)
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """What `read` was given."""
-
-    cell: str
-    alive: Tensor
-    reverse: bool
-    projected: Tensor
-    weight: Tensor
-    bias: Tensor
-    start: Sequence[Tensor]
-
-    def of_few(self) -> tuple[Tensor, ...]:
-        """In float32 whatever the type: what counts here is how often a weight is read."""
-        projected, alive = self.projected, self.alive
-        if self.reverse:
-            projected, alive = projected.flip(0), alive.flip(0)
-        steps, rows, width = projected.shape
-        blocks = [torch.empty(steps + 1, *first.shape) for first in self.start]
-        for block, first in zip(blocks, self.start, strict=True):
-            block[0] = first
-        given = projected.contiguous(), self.weight, self.bias, alive, torch.empty(rows, width)
-        (_lstm if self.cell == "lstm" else _gru)(*map(array, given), *map(array, blocks))
-        hidden = blocks[0][1:]
-        return hidden.flip(0) if self.reverse else hidden, *(block[-1] for block in blocks)
-
-    def of_many(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
-        """A product and a kernel a step."""
-        first, *others = self.start
-        steps, (rows, size) = len(self.projected), first.shape
-        product = PackedWeight([self.weight], self.bias, dtype)
-        move = lstm_forward if self.cell == "lstm" else gru_forward
-        hidden, low = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `low`: as products read it
-        kept, room = [other.clone() for other in others], [torch.empty_like(other) for other in others]
-        given, mask = array(self.projected.to(dtype).contiguous()), array(self.alive)
-        made, lows, last = list(array(hidden)), array(low), array(first)
-        products = array(low.new_empty(rows, product.width))
-        for t in range(steps)[:: -1 if self.reverse else 1]:
-            product.forwards_into(lows, products)
-            old, new = map(array, kept), map(array, room)
-            move(given[t], products, last, *old, mask[t], None, made[t], *new, lows)
-            last, kept, room = made[t], room, kept
-        return hidden, torch.from_numpy(last).clone(), *kept
+def _few_rows(
+    cell: str,
+    live: Tensor,
+    reverse: bool,
+    projected: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    start: Sequence[Tensor],
+) -> tuple[Tensor, ...]:
+    """In float32 whatever the dtype: what counts here is how often a weight is read."""
+    if reverse:
+        projected, live = projected.flip(0), live.flip(0)
+    steps, rows, width = projected.shape
+    states = [torch.empty(steps + 1, *first.shape) for first in start]
+    for block, first in zip(states, start, strict=True):
+        block[0] = first
+    inputs, alive = array(projected.contiguous()), array(live)
+    layer = array(weight), np.ones(len(weight), np.float32), array(bias)
+    blocks, products = tuple(map(array, states)), np.empty((rows, width), np.float32)
+    before = tuple(block[0] for block in blocks)
+    multiply = KernelPointer(multiply_rows, (*layer, before[0], False, products))
+    move = KernelPointer(_CELLS[cell], (inputs[0], products, *before, alive[0], None, *before, before[0]))
+    (_lstm_steps if cell == "lstm" else _gru_steps)(multiply, move, layer, inputs, alive, products, *blocks)
+    output = states[0][1:]
+    return output.flip(0) if reverse else output, *(block[-1] for block in states)
 
 
-@inner
-def _lstm(projected, weight, bias, alive, products, hidden, cell):  # type: ignore[no-untyped-def]
-    for t in range(len(projected)):
-        _multiply(weight, bias, hidden[t], products)
-        new = hidden[t + 1]
-        lstm_forward(projected[t], products, hidden[t], cell[t], alive[t], None, new, cell[t + 1], new)
-
-
-@inner
-def _gru(projected, weight, bias, alive, products, hidden):  # type: ignore[no-untyped-def]
-    for t in range(len(projected)):
-        _multiply(weight, bias, hidden[t], products)
-        gru_forward(projected[t], products, hidden[t], alive[t], None, hidden[t + 1], hidden[t + 1])
+def _many_rows(
+    cell: str,
+    live: Tensor,
+    reverse: bool,
+    dtype: torch.dtype,
+    projected: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    start: Sequence[Tensor],
+) -> tuple[Tensor, ...]:
+    """A product and a kernel a step."""
+    first, *others = start
+    steps, (rows, size) = len(projected), first.shape
+    product, move = PackedWeight([weight], bias, dtype), _CELLS[cell]
+    hidden, cast = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `cast`: as products take it
+    old, new = [other.clone() for other in others], [torch.empty_like(other) for other in others]
+    inputs, alive = array(projected.to(dtype).contiguous()), array(live)
+    outputs, cast_state, last = list(array(hidden)), array(cast), array(first)
+    products = array(cast.new_empty(rows, product.width))
+    for t in range(steps)[:: -1 if reverse else 1]:
+        product.forward_into(cast_state, products)
+        move(
+            inputs[t],
+            products,
+            last,
+            *map(array, old),
+            alive[t],
+            None,
+            outputs[t],
+            *map(array, new),
+            cast_state,
+        )
+        last, old, new = outputs[t], new, old
+    return hidden, torch.from_numpy(last).clone(), *old
 
 
 @kernel
-def _multiply(weight, bias, given, made):  # type: ignore[no-untyped-def]
-    for j in prange(len(weight)):
-        w = weight[j]
-        for r in range(len(given)):
-            x, total = given[r], f32(0)
-            for i in range(len(w)):
-                total += w[i] * x[i]
-            made[r, j] = total + bias[j]
+def _lstm_steps(multiply, move, layer, inputs, alive, products, hidden, cell):  # type: ignore[no-untyped-def]
+    for t in range(len(inputs)):
+        old, new = hidden[t], hidden[t + 1]
+        call(multiply, *layer, old, False, products)
+        call(move, inputs[t], products, old, cell[t], alive[t], None, new, cell[t + 1], new)
+
+
+@kernel
+def _gru_steps(multiply, move, layer, inputs, alive, products, hidden):  # type: ignore[no-untyped-def]
+    for t in range(len(inputs)):
+        old, new = hidden[t], hidden[t + 1]
+        call(multiply, *layer, old, False, products)
+        call(move, inputs[t], products, old, alive[t], None, new, new)

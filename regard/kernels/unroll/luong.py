@@ -16,8 +16,9 @@ from regard.kernels import dispatch
 from regard.kernels.dispatch import launcher
 from regard.kernels.ops.attention import AttentionInputs
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
+from regard.kernels.ops.reduce import column_sums
 from regard.kernels.unroll.loop import _Loop, _loop, _Query
-from regard.kernels.unroll.product import Product, column_sums, tanh_back
+from regard.kernels.unroll.product import Product, tanh_back
 from regard.kernels.unroll.recurrent import Recurrence
 from regard.kernels.unroll.stages import LayerInput
 
@@ -74,7 +75,7 @@ class _LuongUnroll(torch.autograd.Function):
                 cell(t)
             states[t].copy_(read[t])
             query(t, contexts[t])
-            joined(t, fed[t], then="tanh")
+            joined(t, fed[t], activation="tanh")
         ctx.loop, ctx.parts = loop, (cells, rises, query, joined)
         ctx.save_for_backward(feed, combine, projected, *more)
         ctx.set_materialize_grads(False)

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regard.kernels import dispatch
-from regard.kernels.compile import array, f32, kernel, prange
+from regard.kernels.compile import array, f32, kernel
 from regard.kernels.gemm.packed import round_up
 from regard.kernels.intrinsics import cast_like, to_float32
+from regard.kernels.threads import parallel_range
 
 NOWHERE = -1
 
@@ -139,7 +140,7 @@ class _Taken(torch.autograd.Function):
 
 @kernel
 def _take(given, places, made):  # type: ignore[no-untyped-def]
-    for r in prange(len(places)):
+    for r in parallel_range(len(places)):
         out = made[r]
         if places[r] < 0:
             for j in range(len(out)):

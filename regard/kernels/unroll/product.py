@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regard.kernels.compile import f32, kernel, prange
+from regard.kernels.compile import f32, kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.gemm.packed import PackedWeight
 from regard.kernels.intrinsics import cast_like, to_float32
-from regard.kernels.ops.reduce import add_columns
+from regard.kernels.ops.reduce import column_sums
+from regard.kernels.threads import parallel_range
 from regard.kernels.unroll.layout import PackedSteps, PaddedSteps
 
 
@@ -42,16 +43,16 @@ class Product:
         self.grads: Tensor = torch.empty(0)
         self._wanted: Sequence[Any] = ()
 
-    def __call__(self, t: int, made: Any = None, plus: Any = None, then: str = "none") -> Any:
+    def __call__(self, t: int, made: Any = None, plus: Any = None, activation: str = "none") -> Any:
         """The product at a step, plus something, and then nothing or its tanh, in the first columns of `made`."""
         made = self._steps.first_rows(t, self._made) if made is None else made
-        self.layouts.forwards_into(self._given[t], made, plus, then)
+        self.layouts.forward_into(self._given[t], made, plus, activation)
         return made
 
     def back(self, t: int) -> Any:
         """The gradient of the input at a step."""
         made = self._steps.first_rows(t, self._back)
-        self.layouts.backwards_into(self._wanted[t], made)
+        self.layouts.backward_into(self._wanted[t], made)
         return made
 
     def room(self) -> Tensor:
@@ -75,17 +76,10 @@ class Product:
         return weights, column_sums(self.grads) if self._biased else None
 
 
-def column_sums(grads: Tensor) -> Tensor:
-    """The gradient of a bias, from those of all steps (…, outputs)."""
-    sums = torch.zeros(grads.shape[-1], device=grads.device)
-    launcher(grads)(add_columns, grads.reshape(-1, grads.shape[-1]), sums)
-    return sums
-
-
 @kernel
 def tanh_back(d_made, more, made, d_given):  # type: ignore[no-untyped-def]
     """The gradient of what tanh was given, from two parts of the gradient of what it made, in their first columns."""
-    for r in prange(len(d_given)):
+    for r in parallel_range(len(d_given)):
         d, m, y, out = d_made[r], more[r], made[r], d_given[r]
         for j in range(len(out)):
             out[j] = cast_like(

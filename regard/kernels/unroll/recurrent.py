@@ -21,7 +21,7 @@ from regard.kernels.dtypes import autocast_dtype
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
 from regard.kernels.ops.gru import gru_plain
 from regard.kernels.ops.lstm import lstm_plain
-from regard.kernels.unroll.inference import read
+from regard.kernels.unroll.inference import recur_inference
 from regard.kernels.unroll.layout import PackedSteps, PaddedSteps
 from regard.kernels.unroll.packing import Packing
 from regard.kernels.unroll.stages import CELLS, Cell
@@ -50,7 +50,7 @@ def recur(
     fused = dispatch.fused(projected, *start, *weights)
     if fused and not torch.is_grad_enabled() and not dispatch.on_gpu(projected):
         dtype = autocast_dtype(weights[0])
-        hidden, *last = read(recurrence.cell, live, reverse, dtype, projected, *weights, start)
+        hidden, *last = recur_inference(recurrence.cell, live, reverse, dtype, projected, *weights, start)
         return hidden, tuple(last)
     steps = PaddedSteps(len(projected), projected.shape[1], reverse)
     return _recur((recurrence.cell, live, steps), projected, weights, start)

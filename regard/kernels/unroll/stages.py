@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from regard.kernels.compile import kernel, prange
+from regard.kernels.compile import kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, to_float32
 from regard.kernels.ops.gru import gru_backward, gru_forward
 from regard.kernels.ops.lstm import lstm_backward, lstm_forward
+from regard.kernels.threads import parallel_range
 from regard.kernels.unroll.layout import PackedSteps, PaddedSteps
 from regard.kernels.unroll.product import Product
 
@@ -275,7 +276,7 @@ class LayerInput:
 @kernel
 def masked(given, mask, made):  # type: ignore[no-untyped-def]
     """The product with a mask, in as many first columns as that has."""
-    for r in prange(len(mask)):
+    for r in parallel_range(len(mask)):
         one, m, out = given[r], mask[r], made[r]
         for j in range(len(m)):
             out[j] = cast_like(out, to_float32(one[j]) * to_float32(m[j]))
@@ -286,7 +287,7 @@ def add_parts(kept, back, start, more, one, first, other, second, total):  # typ
     """The sum of what is always there, of `back`, which may have fewer rows, and of the first `more` (at most two) of
     the others' columns.
     """
-    for r in prange(len(total)):
+    for r in parallel_range(len(total)):
         out, size, a = total[r], total.shape[1], kept[r]
         if r < len(back):
             b = back[r, start : start + size]

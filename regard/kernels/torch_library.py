@@ -1,0 +1,30 @@
+"""Functions of the libraries inside torch that compiled kernels call."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from pathlib import Path
+
+import torch
+
+
+def address(symbol: str) -> int | None:
+    """The address of a function in torch's CPU library or in one that it loads; None where there is none."""
+    try:
+        function = getattr(_library(), symbol)
+    except AttributeError:
+        return None
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    if sys.platform == "win32":  # a library there gives out its own functions only
+        return None
+    name = "libtorch_cpu.dylib" if sys.platform == "darwin" else "libtorch_cpu.so"
+    try:
+        return ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / name))
+    except OSError:
+        return None
