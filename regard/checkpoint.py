@@ -9,18 +9,15 @@
         README.md                  the model card
         last/                      the training state that a resumed run reads (regard.training.state)
 
-Nothing is ever unpickled. A save is prepared in `.draft/`, flushed to disk, and takes effect by one rename to
-`.ready/`; from there the files move into place. Whoever reads looks into `.ready/` first, so a process killed
-at any instant leaves either the old files or the new ones, never a mixture.
+Nothing is ever unpickled. A save is one `atomic_update`: a process killed at any instant leaves either the old files
+or the new ones, never a mixture.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +29,7 @@ from safetensors.torch import save_model as save_weights
 from torch import nn
 
 from regard import recipe_file
+from regard.atomic_writes import atomic_update, committed_file
 from regard.build import build_model
 from regard.config import Config
 from regard.data.tokeniser import Tokeniser
@@ -96,17 +94,14 @@ def save_model(
 
     One that is not `trained` yet holds all that resuming needs, but `load_model` refuses it.
     """
-
-    def write(draft: Path) -> None:
+    with atomic_update(folder) as draft:
         save_weights(model, str(draft / WEIGHTS))
         (draft / CONFIG).write_text(recipe_file.dump(config), encoding="utf-8")
         tokenisers.source.save(draft / SOURCE_TOKENISER)
         tokenisers.target.save(draft / TARGET_TOKENISER)
         (draft / CARD).write_text(render_card(card, folder), encoding="utf-8")
-        said = {"format": FORMAT_VERSION, "trained": trained}
-        (draft / FORMAT).write_text(json.dumps(said) + "\n", encoding="utf-8")
-
-    write_whole(folder, write)
+        content = {"format": FORMAT_VERSION, "trained": trained}
+        (draft / FORMAT).write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
 def load_model(folder: Path | str, device: torch.device | str = "cpu") -> SavedModel:
@@ -157,7 +152,7 @@ def check_format(folder: Path) -> bool:
     """Whether the model in the folder is trained; ModelError unless it is one of the version that we read."""
     if not folder.is_dir():
         raise ModelError(f"{folder}: no such model folder; train one with `regard train` or check the path")
-    file = whole_file(folder, FORMAT)
+    file = committed_file(folder, FORMAT)
     if not file.is_file():
         raise ModelError(
             f"{folder}: not a model folder, it has no {FORMAT}; give the folder that training wrote"
@@ -191,37 +186,6 @@ def read_weights(model: nn.Module, file: Path) -> None:
         ) from None
 
 
-def write_whole(folder: Path, write: Callable[[Path], None]) -> None:
-    """Replace the files that `write` puts into the folder it is given: all of them take effect, or none.
-
-    Files of `folder` that `write` does not write stay as they are.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    _move_into_place(folder)
-    draft = folder / ".draft"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    write(draft)
-    for file in draft.iterdir():
-        file.chmod(_usual_mode())  # safetensors lets only the owner read
-        _flush(file)
-    _flush(draft)
-    os.replace(draft, folder / ".ready")  # from here on the new files count, moved or not
-    _flush(folder)
-    _move_into_place(folder)
-
-
-def holds_files(folder: Path) -> bool:
-    """Whether a folder holds more than what a first save that was killed may have left."""
-    return folder.is_dir() and any(file.name not in (".draft", ".ready") for file in folder.iterdir())
-
-
-def whole_file(folder: Path, name: str) -> Path:
-    """Where the newest whole version of a file written by `write_whole` lies."""
-    waiting = folder / ".ready" / name
-    return waiting if waiting.is_file() else folder / name
-
-
 def render_card(card: ModelCard, folder: Path) -> str:
     """The model card as Markdown: what it is, how to use it, what it was made from and with."""
     used = {"regard": version("regard"), "torch": torch.__version__, "python": platform.python_version()}
@@ -250,36 +214,7 @@ def table(title: str, lines: Mapping[str, object]) -> str:
 
 
 def _existing(folder: Path, name: str) -> Path:
-    file = whole_file(folder, name)
+    file = committed_file(folder, name)
     if not file.is_file():
         raise ModelError(f"{folder}: {name} is missing from the model folder; copy the folder again, whole")
     return file
-
-
-def _move_into_place(folder: Path) -> None:
-    """Finish a save that has taken effect: move what waits in `.ready/` over the old files."""
-    ready = folder / ".ready"
-    if not ready.is_dir():
-        return
-    for file in sorted(ready.iterdir()):
-        os.replace(file, folder / file.name)
-    _flush(folder)
-    ready.rmdir()
-
-
-def _usual_mode() -> int:
-    """The permissions that a new file gets from the user's umask."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _flush(path: Path) -> None:
-    """Have a file, or the entries of a folder, written to the disk now."""
-    if path.is_dir() and os.name != "posix":  # only POSIX systems can open a folder
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, TextIO
 
 import torch
 
+from regard.atomic_writes import Write, atomic_text
 from regard.data.text import open_text
 from regard.documents.lines import DEFAULT, TextOptions, Watch, translate_lines
 from regard.documents.missing_terms import Unmet, Warn
@@ -20,7 +21,6 @@ from regard.documents.output_format import Form, written
 from regard.documents.shards import ShardedFile, Shards
 from regard.documents.streams import read_chunks
 from regard.errors import ConfigError, DataError, SearchError
-from regard.output import Write, whole_output
 from regard.records.text import Translation
 from regard.translator import Translator, load
 
@@ -95,7 +95,7 @@ def translate_file(
     with ExitStack() as stack:
         lines = stack.enter_context(open_text(source)) if isinstance(source, str | Path) else source
         if isinstance(target, str | Path):
-            translate(lines, 1, stack.enter_context(whole_output(Path(target))))
+            translate(lines, 1, stack.enter_context(atomic_text(Path(target))))
         else:
             translate(lines, 1, target.write, target.flush)
     unknown.tell_all()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from regard.atomic_writes import Write, atomic_text, check_writable
 from regard.data.text import open_text
 from regard.errors import ConfigError, DataError
-from regard.output import Write, check_place, whole_output
 
 Translate = Callable[[Iterable[bytes], int, Write], None]  # lines, the number of the first, where they go
 _BLOCK_SIZE = 1 << 20
@@ -57,7 +56,7 @@ class ShardedFile:
 
         Raises DataError where there are shards of something else, or of the same without `resume`.
         """
-        check_place(target)
+        check_writable(target)
         self.source, self.target, self.only = source, target, shards.only
         self.num_lines, digest = _measured(source)
         self.number = shards.number or max(1, -(-self.num_lines // shards.size))
@@ -76,7 +75,7 @@ class ShardedFile:
                 first, last = (self.num_lines * place // self.number for place in (number, number + 1))
                 shard, file = islice(lines, last - first), self._file(number)
                 if self.only in (None, number + 1) and not file.exists():
-                    with whole_output(file, self._draft(file.name)) as write:
+                    with atomic_text(file) as write:
                         translate(shard, first + 1, write)
                 else:
                     number_left = sum(1 for _ in shard)
@@ -90,10 +89,6 @@ class ShardedFile:
     def _file(self, number: int) -> Path:
         return self.folder / f"{number + 1:05}-of-{self.number:05}.{self._hash}"
 
-    def _draft(self, name: str) -> Path:
-        """Another process may be writing the same."""
-        return self.folder / f"{name}.{os.getpid()}.draft"
-
     def _enter(self, plan: str, may_go_on: bool) -> None:
         file = self.folder / "plan.json"
         if file.is_file():
@@ -103,7 +98,7 @@ class ShardedFile:
                     f"{self.folder}: an earlier run left shards there; go on with --resume, or remove the folder"
                 )
         self.folder.mkdir(exist_ok=True)
-        with whole_output(file, self._draft(file.name)) as write:
+        with atomic_text(file) as write:
             write(plan)
 
     def _compare(self, found: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
@@ -117,7 +112,7 @@ class ShardedFile:
     def _join(self) -> None:
         """All shards become the output, and their folder goes; another process may be doing the same."""
         try:
-            with whole_output(self.target, self._draft("joined")) as write:
+            with atomic_text(self.target, self.folder) as write:
                 for number in range(self.number):
                     with self._file(number).open(encoding="utf-8", newline="\n") as shard:
                         while block := shard.read(_BLOCK_SIZE):

@@ -19,7 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import regard.data
-from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, whole_file
+from regard.atomic_writes import committed_file, leftover_target
+from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER
 from regard.config import Config
 from regard.data.sources import file_checksum
 from regard.training.pairs import Sources
@@ -28,7 +29,6 @@ from regard.training.prepared import is_intact
 _DAY_S = 24 * 3600
 _KEEP_S = 30 * _DAY_S
 _ENTRY = re.compile("[0-9a-f]{32}")
-_LEFTOVER = re.compile(r"\.[0-9a-f]{32}\.[0-9a-f]+\.(draft|old)")  # as `whole_folder` names them
 _NOT_CONTENT = ("train", "validation", "cache")  # keys of data that do not change what is prepared
 
 
@@ -54,7 +54,7 @@ def cache_entry(config: Config, sources: Sources) -> Path:
         tokeniser[side] = file_checksum(tokeniser[side]) if tokeniser[side] and not init else ""
     kinds = [type(source).__name__ for source in sources.training + sources.validation]
     begun = (
-        [file_checksum(whole_file(Path(init), name)) for name in (SOURCE_TOKENISER, TARGET_TOKENISER)]
+        [file_checksum(committed_file(Path(init), name)) for name in (SOURCE_TOKENISER, TARGET_TOKENISER)]
         if init
         else []
     )
@@ -90,7 +90,7 @@ def clear_old() -> None:
     with suppress(OSError):
         for entry in cache_folder().iterdir():
             keep_s = _KEEP_S if _ENTRY.fullmatch(entry.name) else _DAY_S
-            ours = _ENTRY.fullmatch(entry.name) or _LEFTOVER.fullmatch(entry.name)
+            ours = _ENTRY.fullmatch(leftover_target(entry.name) or entry.name)
             if ours and now - entry.stat().st_mtime > keep_s:
                 shutil.rmtree(entry, ignore_errors=True)
 

@@ -14,7 +14,8 @@ from tempfile import mkdtemp
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.checkpoint import Tokenisers, holds_files, load_tokenisers
+from regard.atomic_writes import atomic_folder, list_entries
+from regard.checkpoint import Tokenisers, load_tokenisers
 from regard.config import Config, TokeniserConfig, TrainingConfig
 from regard.data import Corpus, Tokeniser
 from regard.data.cleaning import STRIPPED
@@ -42,7 +43,6 @@ from regard.training.prepared import (
     is_prepared,
     load_prepared,
     save_prepared,
-    whole_folder,
     write_rest,
 )
 from regard.training.recipe import resolve, with_tokenisers_of_init
@@ -94,7 +94,7 @@ def _check_out(folder: Path, overwrite: bool) -> None:
             raise ConfigError(
                 f"{folder} already holds prepared data: --overwrite replaces it, --out FOLDER writes elsewhere"
             )
-    elif folder.is_file() or holds_files(folder):
+    elif folder.is_file() or list_entries(folder):
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
 
 
@@ -126,7 +126,7 @@ def _cached(config: Config, sources: Sources, tell: Tell, progress: Progress) ->
         tell(f"cache: the same data was prepared before, reusing {entry} (--data.cache false prepares anew)")
     else:
         clear_old()
-        with whole_folder(entry, stays=is_intact) as draft:
+        with atomic_folder(entry, keep=is_intact) as draft:
             made = _make(config, sources, draft, tell, progress)
             write_rest(draft, replace(made, origin=_origin(config, sources)))
     return load_prepared(entry, "prepare it with --data.cache false")

@@ -15,16 +15,13 @@ The folder appears when it is whole.
 from __future__ import annotations
 
 import json
-import os
-import secrets
-import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from regard import recipe_file
+from regard.atomic_writes import atomic_folder
 from regard.checkpoint import SOURCE_TOKENISER, TARGET_TOKENISER, Tokenisers, table
 from regard.config import Config
 from regard.data import Corpus, Tokeniser
@@ -80,7 +77,7 @@ class Prepared:
 
 def save_prepared(folder: Path, prepared: Prepared) -> None:
     """Write the folder, whole; what lies there is replaced."""
-    with whole_folder(folder) as draft:
+    with atomic_folder(folder) as draft:
         prepared.corpus.save(draft / CORPUS)
         write_rest(draft, prepared)
 
@@ -137,39 +134,6 @@ def is_intact(folder: Path) -> bool:
         return all(file_checksum(folder / name) == digest for name, digest in files.items())
     except (OSError, ValueError, KeyError, TypeError, ModelError):
         return False
-
-
-@contextmanager
-def whole_folder(folder: Path, stays: Callable[[Path], bool] = lambda old: False) -> Iterator[Path]:
-    """A folder to fill that takes its name when it is full, and leaves nothing if that fails.
-
-    What lies there by then is replaced, unless `stays` says of it that it is as good; then the new one goes.
-    """
-    place = folder.absolute()
-    draft = place.parent / f".{place.name}.{secrets.token_hex(8)}.draft"
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-        if not stays(place):
-            _put(draft, place, stays)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _put(draft: Path, place: Path, stays: Callable[[Path], bool]) -> None:
-    """Give the draft its name; other processes may do the same at any instant."""
-    aside = draft.with_suffix(".old")
-    if place.is_dir():
-        with suppress(FileNotFoundError):
-            os.replace(place, aside)
-    try:
-        os.replace(draft, place)
-    except OSError:
-        if not stays(place):
-            if aside.is_dir() and not place.exists():
-                os.replace(aside, place)
-            raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def render_report(prepared: Prepared) -> str:
