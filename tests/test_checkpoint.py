@@ -124,7 +124,7 @@ def test_a_folder_that_is_no_model_folder(tmp_path):
 @pytest.mark.parametrize("name", ["config.yaml", "model.safetensors", "target.tokeniser.json"])
 def test_a_missing_file(saved, name):
     (saved / name).unlink()
-    with pytest.raises(ModelError, match=f"demo: {name} is missing .*; copy the folder again"):
+    with pytest.raises(ModelError, match=f"demo: {name} is missing .*; copy the whole folder again"):
         load_model(saved)
 
 
