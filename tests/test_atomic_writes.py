@@ -67,7 +67,7 @@ def test_what_is_no_plain_file_is_written_directly() -> None:
     assert not Path(os.devnull).is_file()
 
 
-def test_a_place_there_must_be(tmp_path: Path) -> None:
+def test_a_path_must_be_in_a_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a folder; name a file in it"), atomic_text(tmp_path):
         pass
     with (
@@ -77,16 +77,14 @@ def test_a_place_there_must_be(tmp_path: Path) -> None:
         pass
 
 
-def test_a_folder_one_may_not_write_into_is_told_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "access", lambda *asked: False)
+def test_a_read_only_folder_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *arguments: False)
     with pytest.raises(DataError, match=r"out\.txt: no permission to write into .*; choose another folder"):
         check_writable(tmp_path / "out.txt")
     check_writable(Path(os.devnull))
 
 
-def test_what_cannot_be_written_is_told_in_its_own_name(tmp_path: Path) -> None:
+def test_an_error_names_the_file_and_not_the_draft(tmp_path: Path) -> None:
     long = tmp_path / ("x" * 250)
     with pytest.raises(DataError, match=r"x: cannot be written \(File name too long\)"), atomic_text(long):
         pass
@@ -286,5 +284,5 @@ def test_the_old_folder_is_there_until_the_new_one_is_complete(tmp_path: Path) -
         ("out", None),
     ],
 )
-def test_leftovers_are_told_by_their_names(name: str, target: str | None) -> None:
+def test_leftovers_are_recognised_by_their_names(name: str, target: str | None) -> None:
     assert leftover_target(name) == target

@@ -148,9 +148,9 @@ def test_broken_weights(saved):
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(
         ModelError, match=r"model.safetensors: broken weights .*; copy the folder again"
-    ) as told:
+    ) as caught:
         load_model(saved)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_weights_that_do_not_fit(saved):
@@ -160,9 +160,9 @@ def test_weights_that_do_not_fit(saved):
     save_file(tensors | {name: torch.zeros(3, 3)}, file)
     with pytest.raises(
         ModelError, match=r"do not fit the recipe .*\[3, 3\].*; restore the config.yaml"
-    ) as told:
+    ) as caught:
         load_model(saved)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_process_killed_while_it_saves_models_leaves_a_whole_one(saved, tokenisers):
