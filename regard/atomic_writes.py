@@ -10,7 +10,9 @@ killed at any instant leaves the old content or the new, never a mixture, and at
 the permissions of the user's umask.
 
 An update takes effect by renaming its draft to `.ready/`; from there the files move into place. Whoever reads
-files that `atomic_update` writes asks `committed_file` where they are.
+files that `atomic_update` writes asks `committed_file` where they are. A folder that is replaced is first renamed
+out of the way, since no system call exchanges two folders on every platform: a process killed between the two renames
+leaves nothing under the name, and the old folder beside it, `.NAME.….old`.
 """
 
 from __future__ import annotations
