@@ -12,7 +12,7 @@ the permissions of the user's umask.
 An update takes effect by renaming its draft to `.ready/`; from there the files move into place. Whoever reads
 files that `atomic_update` writes asks `committed_file` where they are. A folder that is replaced is first renamed
 out of the way, since no system call exchanges two folders on every platform: a process killed between the two renames
-leaves nothing under the name, and the old folder beside it, `.NAME.….old`.
+leaves nothing under the name, and the old folder next to it, `.NAME.….old`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def atomic_update(folder: Path) -> Iterator[Path]:
     Other files of `folder` stay. One process at a time may update a folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _move_into_place(folder)
+    _finish_update(folder)
     draft = folder / _DRAFT
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
@@ -112,7 +112,7 @@ def atomic_update(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     _sync_folder(folder)
-    _move_into_place(folder)
+    _finish_update(folder)
 
 
 def committed_file(folder: Path, name: str) -> Path:
@@ -186,7 +186,7 @@ def _swap_folders(draft: Path, target: Path, keep: Callable[[Path], bool]) -> No
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _move_into_place(folder: Path) -> None:
+def _finish_update(folder: Path) -> None:
     """Finish an update that has taken effect: move what waits in `.ready/` over the old files."""
     ready = folder / _READY
     if not ready.is_dir():

@@ -17,7 +17,7 @@ class MarkupElement:
 
     `opening` and `closing` are indices of marks, `closing` is -1 for a single mark. It encloses the source words
     `source_start` up to `source_end` and, when projected, the target words `target_start` up to `target_end`; none
-    where start and end are equal. The two flags tell of a mark inside the punctuation of a word: after what opens
+    where start and end are equal. The two flags are for a mark inside the punctuation of a word: after what opens
     the word, or before what closes it.
     """
 

@@ -27,7 +27,7 @@ def _project_children(parent: MarkupElement, alignment: AlignedSpans) -> None:
     for child in sorted(parent.children, key=lambda child: _extent(attending[id(child)])):
         span = _free_span(attending[id(child)], taken) or _single_word(child, parent, taken, alignment)
         if span is None:
-            gap = _outside_taken(_gap_beside_neighbour(child, parent, alignment), taken)
+            gap = _outside_taken(_gap_next_to_neighbour(child, parent, alignment), taken)
             child.target_start = child.target_end = gap
         else:
             child.target_start, child.target_end = span
@@ -73,7 +73,7 @@ def _single_word(
     return None
 
 
-def _gap_beside_neighbour(element: MarkupElement, parent: MarkupElement, alignment: AlignedSpans) -> int:
+def _gap_next_to_neighbour(element: MarkupElement, parent: MarkupElement, alignment: AlignedSpans) -> int:
     """The target word that an element without words precedes.
 
     It goes after the target of its left neighbour or before that of its right one, whichever has the larger weight;

@@ -1,4 +1,4 @@
-"""Projected markup written into a text, with white space beside marks where they had it."""
+"""Projected markup written into a text, with white space next to marks where they had it."""
 
 from __future__ import annotations
 

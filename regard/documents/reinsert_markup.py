@@ -1,6 +1,6 @@
-"""Markup reinserted into a translation, where attention aligns the words that it enclosed or was beside.
+"""Markup reinserted into a translation, where attention aligns the words that it enclosed or was next to.
 
-Tags that enclose words enclose the target words that attended to them; any other mark goes beside the target word
+Tags that enclose words enclose the target words that attended to them; any other mark goes next to the target word
 that attended most to one of its neighbours. Tags stay nested as they were, and each mark comes out once.
 """
 

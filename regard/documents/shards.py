@@ -1,6 +1,6 @@
 """A large file translated in shards: finished ones survive an interruption, and processes can share the work.
 
-OUTPUT.shards/                    beside the output, until all shards are there and are concatenated
+OUTPUT.shards/                    next to the output, until all shards are there and are concatenated
     plan.json                     what determines the translation: hashes of model and input, options
     00002-of-00008.3fa94c01d2ab   one shard, written atomically; the suffix is a hash of the plan
 """
@@ -115,8 +115,8 @@ class ShardedFile:
         differing = sorted(key for key in found.keys() | plan.keys() if found.get(key) != plan.get(key))
         if differing:
             raise DataError(
-                f"{self.folder}: its shards were made with another {', '.join(differing)}; "
-                "remove the folder to begin anew, or ask for the same as before"
+                f"{self.folder}: its shards were translated with another {', '.join(differing)}; "
+                "remove the folder to start again, or use the same as before"
             )
 
     def _concatenate(self) -> None:

@@ -37,7 +37,7 @@ def cache_folder() -> Path:
     """Return the folder of the cache, whether or not it exists."""
     regard_cache = os.environ.get("REGARD_CACHE")
     if regard_cache:
-        return Path(regard_cache) / "regard-prepared"  # the user's own files may be beside it
+        return Path(regard_cache) / "regard-prepared"  # the user's own files may be in REGARD_CACHE too
     user_cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(user_cache) if user_cache else Path.home() / ".cache") / "regard" / "prepared"
 

@@ -175,7 +175,7 @@ def test_shards_of_something_else_are_refused(
         case "version":
             monkeypatch.setattr(files, "version", lambda _: "99")
     with pytest.raises(
-        DataError, match=rf"out.txt.shards: its shards were made with another {what};.*remove"
+        DataError, match=rf"out.txt.shards: its shards were translated with another {what};.*remove"
     ):
         translate_file(translator, *paths, options, shards=shards, **search_options)
     assert not paths[1].exists()
