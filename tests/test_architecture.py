@@ -15,7 +15,7 @@ import regard
 PACKAGE = Path(regard.__file__).parent
 FLOORS = {
     0: ["errors"],
-    1: ["records", "config", "output"],
+    1: ["records", "config", "atomic_writes", "markdown"],
     2: ["kernels", "data", "metrics", "alignment", "recipe_file"],
     3: ["attention", "recurrent"],
     4: ["encoders", "decoders"],

@@ -13,14 +13,14 @@ from regard.cli.options import (
     add_machine_options,
     add_search_options,
     add_table_options,
-    check_place,
+    atomic_text,
+    check_writable,
     figure_options,
     open_system,
     progress,
     search_options,
     table_options,
     warn_of_long,
-    whole_output,
 )
 
 _DESCRIPTION = """\
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
         check_report(options.report, options.worst)
     for place in (options.save, options.report):
         if place:
-            check_place(place)
+            check_writable(place)
     test_set = read_test_set(
         options.files,
         options.links,
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         Console(highlight=False).print(show_evaluation(found), crop=False)
     if options.save:
-        with whole_output(options.save) as write:
+        with atomic_text(options.save) as write:
             write("".join(text + "\n" for text in found.translations))
     if options.plot:
         plot_bleu_by_length({Path(options.system).name: found.by_length}, options.plot)

@@ -160,18 +160,18 @@ def _example(page: Path | None, film: Path | None, step: int | None) -> int:
 
 
 def _check_places(*files: Path | None) -> None:
-    from regard.output import check_place
+    from regard.atomic_writes import check_writable
 
     for file in files:
         if file:
-            check_place(file)
+            check_writable(file)
 
 
 def _write(file: Path | None, make: Callable[[], str]) -> None:
-    from regard.output import whole_output
+    from regard.atomic_writes import atomic_text
 
     if file:
-        with whole_output(file) as write:
+        with atomic_text(file) as write:
             write(make())
         print(f"written: {file}", file=sys.stderr)
 

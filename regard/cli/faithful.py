@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from regard.cli import Parser
-from regard.cli.options import add_table_options, check_place, load_model, progress, table_options
+from regard.cli.options import add_table_options, check_writable, load_model, progress, table_options
 
 EXAMPLES = """\
   regard explain runs/demo --faithful test.de
@@ -65,7 +65,7 @@ def show_faithfulness_of(parser: Parser, options: Namespace) -> int:
 
     if options.report:
         check_report(options.report, options.worst)
-        check_place(options.report)
+        check_writable(options.report)
     files = options.faithful
     alone = is_source_alone(files) and not options.columns
     if alone and options.links:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regard.atomic_writes import atomic_text as atomic_text
+from regard.atomic_writes import check_writable as check_writable
 from regard.cli import Parser
 from regard.errors import ConfigError, DataError
-from regard.output import check_place as check_place
-from regard.output import whole_output as whole_output
 from regard.recipe_file import packaged_recipes
 
 if TYPE_CHECKING:

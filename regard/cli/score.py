@@ -16,11 +16,11 @@ from regard.cli.options import (
     add_ensemble_option,
     add_machine_options,
     add_table_options,
+    atomic_text,
     lines_of,
     load_model,
     progress,
     table_options,
-    whole_output,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     total, tokens, lines = 0.0, 0, 0
     with ExitStack() as stack:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
-        write = stack.enter_context(whole_output(options.output)) if options.output else sys.stdout.write
+        write = stack.enter_context(atomic_text(options.output)) if options.output else sys.stdout.write
         watch = stack.enter_context(progress("pairs", _number(options.files)))
         for chunk in _chunks(pairs):
             sources, targets = [pair.source for pair in chunk], [pair.target for pair in chunk]

@@ -94,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
             options.input or sys.stdin.buffer,
             target,
             text,
-            form=options.format,
+            output_format=options.format,
             shards=shards,
             warn=_warn,
             watch=watch,
@@ -175,11 +175,11 @@ def _shards(options: Namespace) -> Shards | None:
         )
     if options.shard is not None:
         only, number = _part(options.shard)
-        return Shards(number=number, only=only, resume=options.resume)
+        return Shards(num_shards=number, only=only, resume=options.resume)
     if options.shards is not None:
-        return Shards(number=options.shards, resume=options.resume)
-    size = Shards.size if options.shard_size is None else options.shard_size
-    return Shards(size=size, resume=options.resume)
+        return Shards(num_shards=options.shards, resume=options.resume)
+    size = Shards.shard_size if options.shard_size is None else options.shard_size
+    return Shards(shard_size=size, resume=options.resume)
 
 
 def _part(text: str) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from regard.atomic_writes import atomic_file
 from regard.data.tokeniser import Tokeniser
 from regard.errors import DataError
 from regard.records.tensors import Batch
@@ -141,10 +141,8 @@ class Corpus:
 
     def save(self, path: str | Path) -> None:
         """Write the corpus as one Arrow IPC file, which appears when it is whole."""
-        draft = f"{path}.draft"
-        with pa.ipc.new_file(draft, self._table.schema) as file:
-            file.write_batch(self._table)
-        os.replace(draft, path)  # another corpus may have the old file mapped
+        with atomic_file(Path(path)) as sink, pa.ipc.new_file(sink, self._table.schema) as file:
+            file.write_batch(self._table)  # another corpus may have the old file mapped
 
     @classmethod
     def load(cls, path: str | Path) -> Corpus:

@@ -1,4 +1,4 @@
-"""Lines of any length and content, translated sentence by sentence; a line in is a line out."""
+"""Lines of any length and content, translated sentence by sentence: one line of output for each line of input."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from typing import Any, Literal
 from regard.data import Tokeniser
 from regard.data.markup import Marked, take_out
 from regard.data.sentences import cut_long, cut_sentences
-from regard.documents.join import Cut, join
-from regard.documents.missing_terms import Unmet, Warn
-from regard.documents.reinsert_markup import place_marks
+from regard.documents.join import SegmentedLine, join_segments
+from regard.documents.missing_terms import MissingTermsWarner, WarningCallback
+from regard.documents.reinsert_markup import reinsert_markup
 from regard.errors import ConfigError, DataError, SearchError
 from regard.records.text import Translation
 from regard.translator import Translator, load
 
-Watch = Callable[[int], None]  # called with the number of lines just done
+ProgressCallback = Callable[[int], None]  # called with the number of lines just translated
 _LINE_END = re.compile(r"(\r?\n)")
 
 
 @dataclass(frozen=True)
 class TextOptions:
-    """How lines are read before they are translated.
+    """How lines are split and cleaned before they are translated.
 
     Args:
-        split: a line of several sentences is translated sentence by sentence: always; never; or auto, for a model
-            that reads words or parts of words, not single characters
-        language: the source's language for the splitting, such as de; empty: rules that fit most
-        max_length: longer sentences, in source tokens, are translated in parts; 0: as long as in training
-        markup: tags, placeholders and entities are carried over, not translated
-        addresses: URLs and e-mail addresses are carried over too
+        split: translate a line of several sentences sentence by sentence: always; never; or auto, for a model of
+            words or subwords, but not of characters
+        language: the source language for sentence splitting, such as de; empty: rules that fit most languages
+        max_length: translate longer sentences, in source tokens, in parts; 0: the limit of training
+        markup: carry over tags, placeholders and entities instead of translating them
+        addresses: carry over URLs and e-mail addresses too
     """
 
     split: Literal["auto", "always", "never"] = "auto"
@@ -49,9 +49,9 @@ class TextOptions:
             raise ConfigError(f"split: expected auto, always or never, got {self.split!r}")
         if self.max_length < 0:
             raise ConfigError(
-                f"max_length: expected a number from 1 on, or 0 for the model's, got {self.max_length}"
+                f"max_length: expected 1 or more, or 0 for the model's limit, got {self.max_length}"
             )
-        cut_sentences("", self.language)
+        cut_sentences("", self.language)  # raises for an unknown language
 
 
 DEFAULT = TextOptions()
@@ -70,19 +70,23 @@ def translate_document(
     text: str,
     options: TextOptions = DEFAULT,
     *,
-    warn: Warn | None = None,
-    watch: Watch | None = None,
-    **how: Any,
+    warn: WarningCallback | None = None,
+    watch: ProgressCallback | None = None,
+    **search_options: Any,
 ) -> Document:
-    """Translate a text of any number of lines and sentences, keeping its line ends, empty lines and indentation.
+    """Translate a text of any number of lines and sentences, keeping line ends, empty lines and indentation.
 
-    `model` may be the folder of one; all else as in `translate_lines`.
+    `model` is a translator or a model folder; all other arguments are as in `translate_lines`.
     """
     translator = load(model) if isinstance(model, str | Path) else model
-    lines = _LINE_END.split(text)  # every second is a line end
-    found = tuple(translate_lines(translator, lines[::2], options, warn=warn, watch=watch, **how))
-    ends = [*lines[1::2], ""]
-    return Document("".join(one.text + end for one, end in zip(found, ends, strict=True)), found)
+    lines = _LINE_END.split(text)  # lines and line ends alternate
+    translations = tuple(
+        translate_lines(translator, lines[::2], options, warn=warn, watch=watch, **search_options)
+    )
+    line_ends = [*lines[1::2], ""]
+    return Document(
+        "".join(line.text + end for line, end in zip(translations, line_ends, strict=True)), translations
+    )
 
 
 def translate_lines(
@@ -91,78 +95,91 @@ def translate_lines(
     options: TextOptions = DEFAULT,
     *,
     first_line: int = 1,
-    warn: Warn | None = None,
-    watch: Watch | None = None,
+    warn: WarningCallback | None = None,
+    watch: ProgressCallback | None = None,
     unknown: Counter[str] | None = None,
-    missing_terms: Unmet | None = None,
-    **how: Any,
+    missing_terms: MissingTermsWarner | None = None,
+    **search_options: Any,
 ) -> Iterator[Translation]:
     """Translate each line, whatever it holds: nothing, a sentence, a paragraph, a book.
 
-    Sentences are translated together and joined again as `join` says; white space around and between them is kept.
-    A line for a model that reads features is not cut. `warn` is told of each sentence too long for the model, with
-    its line counted from `first_line`, and of glossary terms that were not written, if there is no `missing_terms` to
-    be told; words the model does not know are added to `unknown`; `how` are the keywords of `Translator.translate`.
-    Where markup is carried over, `text` has it, while tokens, words and attention are those of the line without it.
+    Sentences are translated in batches and joined again (see `join_segments`), with the white space around and
+    between them. A line for a model that reads features is not split. `search_options` are keyword arguments of
+    `Translator.translate`. Where markup is carried over, `text` has it, while tokens, words and attention are those
+    of the line without it.
+
+    `warn` is called with a message for each sentence too long for the model, its line numbered from `first_line`,
+    and for glossary terms that a translation lacks, unless `missing_terms` is there for these; `watch` with numbers
+    of lines just translated. Words that the model does not know are counted in `unknown`.
+
     Raises SearchError for markup with a model that has no attention, DataError for a line that lacks features.
     """
-    without = options.markup or options.addresses
-    marked = [take_out(line, options.addresses) if without else Marked(line) for line in lines]
-    cuts = _cut(translator, [each.text for each in marked], options, first_line, warn)
-    texts = [text for cut in cuts for text in cut.texts]
+    has_marks = options.markup or options.addresses
+    marked = [take_out(line, options.addresses) if has_marks else Marked(line) for line in lines]
+    segmented = _segment(translator, [each.text for each in marked], options, first_line, warn)
+    segments = [segment for line in segmented for segment in line.segments]
     if unknown is not None:
-        unknown.update(translator.unknown_words(texts))
-    if "prefix" in how:
-        how["prefix"] = _prefixes(how["prefix"], cuts)
-    by_line = _LineWatch(watch, len(lines), len(texts))
-    parts = iter(translator.translate(texts, watch=by_line.done, **how))
-    by_line.done(0)
-    found = (
-        _with_marks(line, each, join(cut, list(islice(parts, len(cut.texts))), ranked=not how.get("sample")))
-        for line, each, cut in zip(lines, marked, cuts, strict=True)
+        unknown.update(translator.unknown_words(segments))
+    if "prefix" in search_options:
+        search_options["prefix"] = _segment_prefixes(search_options["prefix"], segmented)
+    progress = _LineProgress(watch, len(lines), len(segments))
+    translations = iter(translator.translate(segments, watch=progress.advance, **search_options))
+    progress.advance(0)
+    ranked = not search_options.get("sample")
+    joined = (
+        _with_markup(
+            line, marks, join_segments(parts, list(islice(translations, len(parts.segments))), ranked)
+        )
+        for line, marks, parts in zip(lines, marked, segmented, strict=True)
     )
-    return (
-        _telling(found, first_line, Unmet(warn))
-        if missing_terms is None
-        else missing_terms.watching(found, first_line)
-    )
+    if missing_terms is not None:
+        return missing_terms.check(joined, first_line)
+    return _warn_of_missing_terms(joined, first_line, warn)
 
 
-def _telling(lines: Iterator[Translation], first_line: int, missing_terms: Unmet) -> Iterator[Translation]:
-    """The lines; what they lack is told, and how many there were in the end."""
-    yield from missing_terms.watching(lines, first_line)
-    missing_terms.tell_rest()
+def _warn_of_missing_terms(
+    lines: Iterator[Translation], first_line: int, warn: WarningCallback | None
+) -> Iterator[Translation]:
+    """Yield the same lines, with warnings for glossary terms that they lack."""
+    warner = MissingTermsWarner(warn)
+    yield from warner.check(lines, first_line)
+    warner.warn_of_rest()
 
 
-def _cut(
-    translator: Translator, texts: Sequence[str], options: TextOptions, first_line: int, warn: Warn | None
-) -> list[Cut]:
-    """Each line in sentences if they are wanted, and those in parts that are not too long; features stay whole."""
+def _segment(
+    translator: Translator,
+    texts: Sequence[str],
+    options: TextOptions,
+    first_line: int,
+    warn: WarningCallback | None,
+) -> list[SegmentedLine]:
+    """Split lines into sentences if the options say so, and long sentences into parts; lines with features stay."""
     tokeniser = translator.tokenisers.source
     if tokeniser.reads_features:
         _check_features(tokeniser, texts, first_line)
-        return [Cut.whole(text) for text in texts]
+        return [SegmentedLine.unsplit(text) for text in texts]
     limit = options.max_length or translator.max_tokens
     split = options.split == "always" or (options.split == "auto" and tokeniser.config.kind != "characters")
-    sentences = [cut_sentences(text, options.language) if split else [text] for text in texts]
-    windows = iter(cut_long([one for line in sentences for one in line], limit, partial(_sizes, tokeniser)))
-    cuts = []
-    for number, (text, line) in enumerate(zip(texts, sentences, strict=True), start=first_line):
-        parts = []
-        for sentence in line:
-            inside = next(windows)
-            parts += inside
-            if warn is not None and len(inside) > 1:
+    lines = [cut_sentences(text, options.language) if split else [text] for text in texts]
+    all_sentences = [sentence for line in lines for sentence in line]
+    parts_of_sentences = iter(cut_long(all_sentences, limit, partial(_num_tokens, tokeniser)))
+    segmented = []
+    for number, (text, sentences) in enumerate(zip(texts, lines, strict=True), start=first_line):
+        segments = []
+        for sentence in sentences:
+            parts = next(parts_of_sentences)
+            segments += parts
+            if warn is not None and len(parts) > 1:
                 warn(
                     f"line {number}: a sentence of {len(tokeniser.encode(sentence))} tokens, longer than the {limit} "
-                    f"that the model takes at once, was translated in {len(inside)} parts"
+                    f"that the model takes at once, was translated in {len(parts)} parts"
                 )
-        cuts.append(Cut.of(text, parts))
-    return cuts
+        segmented.append(SegmentedLine.from_parts(text, segments))
+    return segmented
 
 
 def _check_features(tokeniser: Tokeniser, lines: Sequence[str], first_line: int) -> None:
-    """Raise DataError, naming the line, for one that lacks the features which the model reads."""
+    """Raise DataError, with the line's number, for a line that lacks the features that the model reads."""
     for number, line in enumerate(lines, start=first_line):
         try:
             tokeniser.check(line)
@@ -170,50 +187,57 @@ def _check_features(tokeniser: Tokeniser, lines: Sequence[str], first_line: int)
             raise DataError(f"line {number}: {error}") from None
 
 
-def _prefixes(prefix: str | Sequence[str], cuts: Sequence[Cut]) -> list[str]:
-    """What the first sentence of each line must begin with."""
-    lines = [prefix] * len(cuts) if isinstance(prefix, str) else prefix
-    if len(lines) != len(cuts):
+def _segment_prefixes(prefix: str | Sequence[str], lines: Sequence[SegmentedLine]) -> list[str]:
+    """Return a prefix for each segment: that of its line for the first segment of a line, none for the others."""
+    prefixes = [prefix] * len(lines) if isinstance(prefix, str) else prefix
+    if len(prefixes) != len(lines):
         raise SearchError(
-            f"search: expected one prefix for each line, got {len(lines)} for {len(cuts)}; or give one text for all"
+            f"search: expected one prefix for each line, got {len(prefixes)} for {len(lines)}; "
+            "or give one text for all"
         )
     return [
-        begin if place == 0 else ""
-        for begin, cut in zip(lines, cuts, strict=True)
-        for place in range(len(cut.texts))
+        line_prefix if index == 0 else ""
+        for line_prefix, line in zip(prefixes, lines, strict=True)
+        for index in range(len(line.segments))
     ]
 
 
-def _sizes(tokeniser: Tokeniser, texts: list[str]) -> list[int]:
+def _num_tokens(tokeniser: Tokeniser, texts: list[str]) -> list[int]:
     return [len(ids) for ids in tokeniser.encode_batch(texts)]
 
 
-def _with_marks(line: str, marked: Marked, found: Translation) -> Translation:
-    """The translation of a line with its markup back in place."""
+def _with_markup(line: str, marked: Marked, translation: Translation) -> Translation:
+    """Reinsert the markup of a line into its translation and all alternatives."""
     if not marked.marks and not marked.escaped:
-        return found
+        return translation
     if not marked.text.strip():
-        return replace(found, text=line, source=line)
-    if found.attention is None and not any(part.attention is not None for part in found.sentences):
+        return replace(translation, text=line, source=line)
+    parts = (translation, *translation.sentences)
+    if all(part.attention is None for part in parts):
         raise SearchError(
             "markup is carried over by attention, and this model has none; "
             "do without, or choose a model with a score function"
         )
-    others = (replace(other, text=place_marks(marked, other), source=line) for other in found.alternatives)
-    return replace(found, text=place_marks(marked, found), source=line, alternatives=tuple(others))
+    best, *others = (
+        replace(each, text=reinsert_markup(marked, each), source=line)
+        for each in (translation, *translation.alternatives)
+    )
+    return replace(best, alternatives=tuple(others))
 
 
-class _LineWatch:
-    """Turns numbers of sentences just done into numbers of lines."""
+class _LineProgress:
+    """Reports progress in lines, from numbers of segments just translated."""
 
-    def __init__(self, watch: Watch | None, lines: int, sentences: int) -> None:
-        self._watch, self._lines, self._sentences = watch, lines, sentences
-        self._done = self._told = 0
+    def __init__(self, watch: ProgressCallback | None, num_lines: int, num_segments: int) -> None:
+        self._watch, self._num_lines, self._num_segments = watch, num_lines, num_segments
+        self._segments_done = self._lines_reported = 0
 
-    def done(self, number: int) -> None:
-        """So many more sentences are translated."""
-        self._done += number
-        lines = self._lines * self._done // self._sentences if self._sentences else self._lines
-        if self._watch is not None and lines > self._told:
-            self._watch(lines - self._told)
-        self._told = lines
+    def advance(self, num_segments: int) -> None:
+        """Report the lines that are done once `num_segments` more segments are translated."""
+        self._segments_done += num_segments
+        lines_done = self._num_lines
+        if self._num_segments:
+            lines_done = self._num_lines * self._segments_done // self._num_segments
+        if self._watch is not None and lines_done > self._lines_reported:
+            self._watch(lines_done - self._lines_reported)
+        self._lines_reported = lines_done

@@ -1,4 +1,4 @@
-"""A translated line as it is written: text, or one JSON object with everything that is known of it."""
+"""A translated line as output: its text, or a JSON object with everything known about it."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from typing import Any, Literal
 
 from regard.records.text import Translation
 
-Form = Literal["text", "jsonl"]
+OutputFormat = Literal["text", "jsonl"]
 
 
-def written(one: Translation, form: Form) -> str:
-    """One line without its line end. Text has the n-best between tabs, and no tab or line feed within one."""
-    if form == "jsonl":
-        return json.dumps(_record(one), ensure_ascii=False)
-    if not one.alternatives:
-        return one.text.replace("\n", " ")
-    return "\t".join(each.text.replace("\n", " ").replace("\t", " ") for each in (one, *one.alternatives))
+def format_translation(translation: Translation, output_format: OutputFormat) -> str:
+    """Format a translation as one line, without its newline.
+
+    Text separates the n-best translations by tabs; tabs and newlines within one become spaces.
+    """
+    if output_format == "jsonl":
+        return json.dumps(_to_json(translation), ensure_ascii=False)
+    if not translation.alternatives:
+        return translation.text.replace("\n", " ")
+    n_best = (translation, *translation.alternatives)
+    return "\t".join(each.text.replace("\n", " ").replace("\t", " ") for each in n_best)
 
 
-def _record(one: Translation) -> dict[str, Any]:
-    attention = (
-        None if one.attention is None else [[round(w, 6) for w in row] for row in one.attention.tolist()]
-    )
-    record: dict[str, Any] = {
-        "source": one.source,
-        "text": one.text,
-        "log_probability": one.log_probability,
-        "log_probabilities": one.log_probabilities,
-        "score": one.score,
-        "source_tokens": one.source_tokens,
-        "tokens": one.tokens,
-        "attention": attention,
+def _to_json(translation: Translation) -> dict[str, Any]:
+    attention = translation.attention
+    content: dict[str, Any] = {
+        "source": translation.source,
+        "text": translation.text,
+        "log_probability": translation.log_probability,
+        "log_probabilities": translation.log_probabilities,
+        "score": translation.score,
+        "source_tokens": translation.source_tokens,
+        "tokens": translation.tokens,
+        "attention": None
+        if attention is None
+        else [[round(w, 6) for w in row] for row in attention.tolist()],
     }
-    if one.missing_terms:
-        record["missing_terms"] = one.missing_terms
-    for key, others in (("sentences", one.sentences), ("alternatives", one.alternatives)):
-        if others:
-            record[key] = [_record(each) for each in others]
-    return record
+    if translation.missing_terms:
+        content["missing_terms"] = translation.missing_terms
+    for key, parts in (("sentences", translation.sentences), ("alternatives", translation.alternatives)):
+        if parts:
+            content[key] = [_to_json(part) for part in parts]
+    return content

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regard.atomic_writes import atomic_file
 from regard.errors import ConfigError
 from regard.explain.attention_page import asset, drawing_script
 from regard.explain.colours import with_colours
@@ -77,9 +78,11 @@ def animate(
         "step": None if step is None else step - 1,
     }
     if path.suffix.lower() == ".svg":
-        path.write_text(drawing.call("animatedSvg", options), encoding="utf-8")
+        content = drawing.call("animatedSvg", options).encode()
     else:
-        path.write_bytes(_gif(drawing, options))
+        content = _gif(drawing, options)
+    with atomic_file(path) as file:
+        file.write(content)
 
 
 def _gif(drawing: Drawing, options: Mapping[str, Any]) -> bytes:

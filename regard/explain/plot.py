@@ -6,8 +6,6 @@ right-to-left and joined scripts itself; here we only see to it that fonts with 
 
 from __future__ import annotations
 
-import os
-import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.cells import cell_len
 
+from regard.atomic_writes import atomic_file
 from regard.errors import ConfigError, DataError, ShapeError
 from regard.explain.words import visible
 from regard.metrics import LengthBin
@@ -262,9 +261,7 @@ def _write(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-            half = Path(folder) / path.name
-            figure.savefig(half, format=path.suffix.lower()[1:], bbox_inches="tight", pad_inches=0.1)
-            os.replace(half, path)
+        with atomic_file(path) as file:
+            figure.savefig(file, format=path.suffix.lower()[1:], bbox_inches="tight", pad_inches=0.1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); choose another place") from None

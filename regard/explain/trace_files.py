@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from regard.alignment import format_links, links_from_attention
+from regard.atomic_writes import atomic_file, check_writable
 from regard.errors import ConfigError, DataError
 from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
-from regard.output import check_place, whole_file
 from regard.records.text import Trace, TraceStep
 
 _PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress}
@@ -39,7 +39,7 @@ def write_trace(trace: Trace, path: str | Path) -> None:
             f"{path}: there is no attention to write as {form}; a file ending in .json takes all there is"
         )
     content = _FORMS[form](trace)
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(content if isinstance(content, bytes) else content.encode())
 
 
@@ -67,7 +67,7 @@ def check_trace_file(path: str | Path) -> Path:
             f"{path}: expected a trace file ending in {', '.join(_FORMS)} (packed: .json.gz), "
             f"got {path.suffix!r}; rename it"
         )
-    check_place(path)
+    check_writable(path)
     return path
 
 

@@ -14,7 +14,8 @@ from rich.rule import Rule
 from rich.text import Text
 
 from regard import recipe_file
-from regard.checkpoint import holds_files, load_config
+from regard.atomic_writes import atomic_text, list_entries
+from regard.checkpoint import load_config
 from regard.config import Config
 from regard.data.grammar import generate
 from regard.errors import ConfigError, ModelError
@@ -91,7 +92,7 @@ def test_pairs() -> list[Pair]:
 
 def _check_folder(folder: Path, config: Config) -> None:
     """Refuse to write over anything but an earlier demo: a model of the same build, trained on the grammar."""
-    if not folder.exists() or (folder.is_dir() and not holds_files(folder)):
+    if not folder.exists() or (folder.is_dir() and not list_entries(folder)):
         return
     with suppress(ModelError):
         found = load_config(folder)
@@ -185,7 +186,8 @@ def _show_figures(console: Console, figures: dict[str, Evaluation], out: Path) -
         console.print("Nobody told attention which word is which. Compared with the grammar's own links:")
         console.print(alignment_table(attended.aer, attended.diagonal_aer))
     content = {name: found.figures() for name, found in figures.items()}
-    (out / "demo.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with atomic_text(out / "demo.json") as write:
+        write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     chart = out / "bleu_by_length.png"
     plot_bleu_by_length({name: found.by_length for name, found in figures.items()}, chart)
     return chart

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from regard.alignment import format_links
+from regard.atomic_writes import atomic_update, list_entries
 from regard.data.grammar import HELD_OUT, LONGEST, SHORTEST, generate
 from regard.errors import DataError
 from regard.records.text import Links, Pair
@@ -49,17 +48,14 @@ def write_grammar(
     }
     for name in HELD_OUT:
         sets[f"test.{name}"] = generate(NUM_HELD_BACK, seed, split="test", construction=name)
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".draft.", dir=folder) as draft:
-        numbers = {name: _write(Path(draft) / name, pairs, watch) for name, pairs in sets.items()}
-        for file in sorted(Path(draft).iterdir()):
-            os.replace(file, folder / file.name)
+    with atomic_update(folder) as draft:
+        numbers = {name: _write(draft / name, pairs, watch) for name, pairs in sets.items()}
     for name, number in numbers.items():
         tell(f"{folder / name}: {number:,} pair{'' if number == 1 else 's'}")
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
-    there = list(folder.iterdir()) if folder.is_dir() else []
+    there = list_entries(folder)
     if folder.is_file() or any(file.suffix not in _SUFFIXES for file in there):
         raise DataError(f"{folder}: is a file or holds other files already; give an empty or new folder")
     if there and not overwrite:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from regard.atomic_writes import atomic_text
 from regard.errors import ConfigError
 from regard.lab.cases import report_of, title_of
 from regard.lab.evaluation import Evaluation
@@ -13,7 +14,6 @@ from regard.lab.faithful.markdown import markdown_faithfulness
 from regard.lab.faithful.page import html_faithfulness
 from regard.lab.markdown import markdown_report
 from regard.lab.page import html_report
-from regard.output import whole_output
 
 NUM_WORST = 10
 SUFFIXES = (".html", ".htm", ".md")
@@ -39,7 +39,7 @@ def write_report(
         text = (markdown_faithfulness if is_markdown else html_faithfulness)(found, title, worst)
     else:
         text = (markdown_report if is_markdown else html_report)(report_of(found, str(system), names, worst))
-    with whole_output(path) as write:
+    with atomic_text(path) as write:
         write(text)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from regard.checkpoint import WEIGHTS, ModelCard, SavedModel, load_model, read_weights, save_model, whole_file
+from regard.atomic_writes import committed_file
+from regard.checkpoint import WEIGHTS, ModelCard, SavedModel, load_model, read_weights, save_model
 from regard.errors import ConfigError
 
 Weights = dict[str, Tensor]
@@ -57,7 +58,7 @@ def mean_weights(model: nn.Module, folders: Sequence[Path]) -> Weights:
     reader = copy.deepcopy(model)
     sums = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in reader.named_parameters()}
     for folder in folders:
-        read_weights(reader, whole_file(folder, WEIGHTS))
+        read_weights(reader, committed_file(folder, WEIGHTS))
         for name, parameter in reader.named_parameters():
             sums[name] += parameter.detach()
     parameters = dict(model.named_parameters())

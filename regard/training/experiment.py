@@ -13,16 +13,15 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from regard.atomic_writes import committed_file, list_entries
 from regard.build import build_model
 from regard.checkpoint import (
     CONFIG,
     FORMAT,
     ModelCard,
     check_format,
-    holds_files,
     load_config,
     save_model,
-    whole_file,
 )
 from regard.config import Config
 from regard.errors import ConfigError
@@ -112,7 +111,7 @@ def train(
     tell = tell or (partial(console.print, markup=False, soft_wrap=True) if shown else lambda line: None)
     if recipe is None and resume:
         check_format(folder)
-        recipe = whole_file(folder, CONFIG)
+        recipe = committed_file(folder, CONFIG)
     config, prepared = _with_prepared(resolve(recipe, data, overrides, init), data, overrides, prepared)
     config = as_begun(config, load_config(folder)) if resume else with_tokenisers_of_init(config)
     _check_out(folder, config, resume, overwrite)
@@ -218,7 +217,7 @@ def _with_budget_found(
 
 def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> None:
     """Refuse to write over a run, and to resume another one."""
-    begun = whole_file(folder, FORMAT).is_file()
+    begun = committed_file(folder, FORMAT).is_file()
     if resume:
         saved = load_config(folder)
         for section in ("data", "tokeniser", "model"):
@@ -234,9 +233,9 @@ def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> N
             f"{folder} already holds a run: --resume goes on with it, --overwrite starts anew, "
             "--out FOLDER writes elsewhere"
         )
-    elif folder.is_file() or (not begun and holds_files(folder)):
+    elif folder.is_file() or (not begun and list_entries(folder)):
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
-    elif holds_files(folder / DATA) and not is_prepared(folder / DATA, also=(COMMANDS,)):
+    elif list_entries(folder / DATA) and not is_prepared(folder / DATA, also=(COMMANDS,)):
         raise ConfigError(f"{folder / DATA} holds something else, which would be lost: choose another --out")
 
 

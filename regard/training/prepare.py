@@ -14,14 +14,15 @@ from tempfile import mkdtemp
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.checkpoint import Tokenisers, holds_files, load_tokenisers
+from regard.atomic_writes import atomic_folder, list_entries
+from regard.checkpoint import Tokenisers, load_tokenisers
 from regard.config import Config, TokeniserConfig, TrainingConfig
 from regard.data import Corpus, Tokeniser
 from regard.data.cleaning import STRIPPED
 from regard.data.sources import file_checksum
 from regard.data.tokeniser import split_features, target_config
 from regard.errors import ConfigError
-from regard.training.cache import cache_entry, clear_old, find_entry
+from regard.training.cache import cache_entry, find_entry, remove_old_entries
 from regard.training.pairs import (
     Gathered,
     Progress,
@@ -34,16 +35,15 @@ from regard.training.pairs import (
     plural,
     silent,
 )
+from regard.training.preparation_report import PreparationReport
 from regard.training.prepared import (
     CORPUS,
     Prepared,
-    Report,
     is_intact,
     is_prepared,
     load_prepared,
     save_prepared,
-    whole_folder,
-    write_rest,
+    write_all_but_corpus,
 )
 from regard.training.recipe import resolve, with_tokenisers_of_init
 
@@ -94,7 +94,7 @@ def _check_out(folder: Path, overwrite: bool) -> None:
             raise ConfigError(
                 f"{folder} already holds prepared data: --overwrite replaces it, --out FOLDER writes elsewhere"
             )
-    elif folder.is_file() or holds_files(folder):
+    elif folder.is_file() or list_entries(folder):
         raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
 
 
@@ -125,10 +125,10 @@ def _cached(config: Config, sources: Sources, tell: Tell, progress: Progress) ->
     if find_entry(entry, tell):
         tell(f"cache: the same data was prepared before, reusing {entry} (--data.cache false prepares anew)")
     else:
-        clear_old()
-        with whole_folder(entry, stays=is_intact) as draft:
+        remove_old_entries()
+        with atomic_folder(entry, keep=is_intact) as draft:
             made = _make(config, sources, draft, tell, progress)
-            write_rest(draft, replace(made, origin=_origin(config, sources)))
+            write_all_but_corpus(draft, replace(made, origin=_origin(config, sources)))
     return load_prepared(entry, "prepare it with --data.cache false")
 
 
@@ -224,7 +224,9 @@ def _features(gathered: Gathered) -> list[str]:
     return sorted(counts, key=lambda feature: (-counts[feature], feature))
 
 
-def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training: TrainingConfig) -> Report:
+def _report(
+    gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training: TrainingConfig
+) -> PreparationReport:
     remedy = "raise tokeniser.size or lower min_frequency, or use bpe, which knows every text"
     if training.init:
         remedy = f"{training.init} does not know them; training.grow_vocabulary true adds them"
@@ -247,7 +249,7 @@ def _report(gathered: Gathered, tokenisers: Tokenisers, corpus: Corpus, training
                 else ""
             )
         )
-    return Report(
+    return PreparationReport(
         num_read=gathered.num_read,
         left_out=dict(left_out),
         changed=changed,
@@ -273,7 +275,7 @@ def _spread(lengths: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _told(report: Report, config: Config) -> list[str]:
+def _told(report: PreparationReport, config: Config) -> list[str]:
     """The report in a few lines."""
     kinds = " and ".join(dict.fromkeys(report.kinds.values()))
     sizes = report.num_tokens

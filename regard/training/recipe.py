@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from regard import recipe_file
+from regard.atomic_writes import committed_file
 from regard.build import build_model
-from regard.checkpoint import CONFIG, check_format, load_config, load_tokenisers, whole_file
+from regard.checkpoint import CONFIG, check_format, load_config, load_tokenisers
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.training.averaging import check_decay
@@ -50,7 +51,7 @@ def resolve(
         if recipe is None and config.training.init:
             check_format(Path(config.training.init))
             config = recipe_file.load(
-                whole_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides]
+                committed_file(Path(config.training.init), CONFIG), [*_NEW_DATA, *overrides]
             )
     if config.training.init:
         check_not_settled(overrides, ("--tokeniser.",), "training.init, whose tokenisers are used")

@@ -5,7 +5,7 @@
         model.safetensors          the last weights
         optimiser.safetensors      the moments and moving averages by parameter, the states of the random generators
 
-Written whole or not at all (`regard.checkpoint.write_whole`), and without pickle.
+Written by one `atomic_update`, and without pickle.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from safetensors.torch import load_file, save_file
 from safetensors.torch import save_model as save_weights
 from torch import Tensor, nn, optim
 
-from regard.checkpoint import WEIGHTS, read_weights, whole_file, write_whole
+from regard.atomic_writes import atomic_update, committed_file
+from regard.checkpoint import WEIGHTS, read_weights
 from regard.errors import ConfigError, ModelError
 from regard.kernels import Backend
 from regard.training.precision import Dtype
@@ -92,19 +93,16 @@ def save_state(
 ) -> None:
     """Write the training state, whole or not at all; `average` are moving averages of the weights by name."""
     averages = {f"{_AVERAGE}/{name}": tensor for name, tensor in (average or {}).items()}
-
-    def write(draft: Path) -> None:
+    with atomic_update(folder) as draft:
         save_weights(model, str(draft / WEIGHTS))
         save_file(_moments(model, optimiser) | averages | _random_states(), draft / OPTIMISER)
         content = {"version": STATE_VERSION, **asdict(state)}
         (draft / STATE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    write_whole(folder, write)
-
 
 def read_state(folder: Path) -> SavedState:
     """What `state.json` says. Raises ModelError where there is none, or one of another version."""
-    file = whole_file(folder, STATE)
+    file = committed_file(folder, STATE)
     if not file.is_file():
         raise ModelError(f"{folder}: nothing to resume, there is no {STATE}; start anew with --overwrite")
     try:
@@ -136,8 +134,8 @@ def restore(
 
     `average` is filled with the saved moving averages, or with the weights where none were saved.
     """
-    read_weights(model, whole_file(folder, WEIGHTS))
-    tensors = _load_tensors(whole_file(folder, OPTIMISER))
+    read_weights(model, committed_file(folder, WEIGHTS))
+    tensors = _load_tensors(committed_file(folder, OPTIMISER))
     _put_back_random_states(tensors)
     names = {name: index for index, (name, _) in enumerate(model.named_parameters())}
     state: dict[int, dict[str, Tensor]] = {}

@@ -55,7 +55,7 @@ def test_lines_end_at_line_feeds_only(run: Shell, models: Trained, stdin: bytes,
 def test_several_chunks_are_one_text(run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = "".join(f"{line}\n" for line in SENTENCES).encode()
     whole = run("translate", models.attention, stdin=stdin).out
-    monkeypatch.setattr(streams, "CHUNK", 2)
+    monkeypatch.setattr(streams, "MAX_CHUNK_LINES", 2)
     assert run("translate", models.attention, stdin=stdin).out == whole
 
 
@@ -131,13 +131,13 @@ def test_an_output_that_fails_leaves_the_old_one(run: Shell, models: Trained, tm
         (["--output", "{folder}"], ["is a folder; name a file in it"]),
         (["--output", "{folder}/no/out.txt"], ["there is no folder", "make it first"]),
         (["--language", "german"], ["expected a code of two or three letters", "'german'"]),
-        (["--max-length", "-1"], ["max_length: expected a number from 1 on"]),
+        (["--max-length", "-1"], ["max_length: expected 1 or more"]),
         (["--split-sentences", "no"], ["--split-sentences", "never"]),
         (["--resume"], ["expected --input FILE and --output FILE"]),
         (["--input", "a", "--output", "b", "--shards", "2", "--shard-size", "9"], ["one of --shards N"]),
         (["--input", "a", "--output", "b", "--shard", "two"], ["expected K/N such as 2/8, got 'two'"]),
-        (["--input", "a", "--output", "b", "--shard", "3/2"], ["expected one from 1 to 2, got 3"]),
-        (["--input", "a", "--output", "b", "--shards", "0"], ["a number of shards from 1 on, got 0"]),
+        (["--input", "a", "--output", "b", "--shard", "3/2"], ["expected a shard from 1 to 2, got 3"]),
+        (["--input", "a", "--output", "b", "--shards", "0"], ["expected 1 shard or more, got 0"]),
         (["--input", "{model}/format.json", "--output", "{folder}/no/out", "--resume"], ["make it first"]),
         (["--beam", "0"], ["beam 0", "expected"]),
         (["--beam", "x"], ["--beam: invalid int value: 'x'", "--help"]),
@@ -249,7 +249,7 @@ def test_a_reader_who_leaves_early_is_no_error(models: Trained, tmp_path: Path, 
 
 
 def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CHUNK", 2)
+    monkeypatch.setattr(streams, "MAX_CHUNK_LINES", 2)
     stdin = b"die Frau lacht.\n" + f"{SENTENCES[0]}\n".encode() * 3
     told = run("translate", models.attention, stdin=stdin).err
     assert "2 source words unknown to the model, such as 'Frau', 'lacht.'" in told

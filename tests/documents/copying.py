@@ -18,9 +18,9 @@ Order = Callable[[int], Sequence[int]]
 
 
 class Copying:
-    """Writes word `order(n)[j]` of the n source words, in capitals, as word j, looking only at it.
+    """Writes word `order(n)[j]` of the n source words, in capitals, as word j, attending only to it.
 
-    A glossary's terms are all unmet.
+    All terms of a glossary are missing.
     """
 
     def __init__(
@@ -34,34 +34,34 @@ class Copying:
         tokeniser = Tokeniser.train(["a b c"], TokeniserConfig(kind=kind), features)
         self.tokenisers = Tokenisers(tokeniser, tokeniser)
         self.max_tokens = max_tokens
-        self.asked: list[list[str]] = []
-        self.how: dict[str, Any] = {}
+        self.requests: list[list[str]] = []
+        self.search_options: dict[str, Any] = {}
         self._order, self._attends = order, attends
 
     def translate(
-        self, texts: Sequence[str], watch: Callable[[int], None] | None = None, **how: Any
+        self, texts: Sequence[str], watch: Callable[[int], None] | None = None, **search_options: Any
     ) -> list[Translation]:
-        self.asked.append(list(texts))
-        self.how = how
+        self.requests.append(list(texts))
+        self.search_options = search_options
         for _ in texts:
             if watch is not None:
                 watch(1)
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> Translation:
-        found = moved(text, self._order(len(text.split())), self._attends)
+        found = reordered(text, self._order(len(text.split())), self._attends)
         missing_terms = tuple(
-            term for word, term in self.how.get("glossary", {}).items() if word in text.split()
+            term for word, term in self.search_options.get("glossary", {}).items() if word in text.split()
         )
         return replace(found, missing_terms=missing_terms)
 
 
 def copying(*arguments: Any, **options: Any) -> Translator:
-    """`Copying` in the place of a translator."""
+    """`Copying`, typed as a translator."""
     return cast("Translator", Copying(*arguments, **options))
 
 
-def moved(text: str, order: Sequence[int], attends: bool = True) -> Translation:
+def reordered(text: str, order: Sequence[int], attends: bool = True) -> Translation:
     """The words of a text in another order, in capitals, as a translation with its attention."""
     words = text.split()
     if not words:
@@ -69,10 +69,12 @@ def moved(text: str, order: Sequence[int], attends: bool = True) -> Translation:
     weights = np.zeros((len(order) + 1, len(words) + 1), np.float32)
     weights[range(len(order)), list(order)] = 1
     weights[-1, -1] = 1
-    return attended(text, " ".join(words[place].upper() for place in order), weights if attends else None)
+    return translation_of(
+        text, " ".join(words[index].upper() for index in order), weights if attends else None
+    )
 
 
-def attended(text: str, written: str, weights: np.ndarray | None) -> Translation:
+def translation_of(text: str, written: str, weights: np.ndarray | None) -> Translation:
     """A translation with weights (target words and `</s>`, source words and `</s>`)."""
     words, target = text.split(), written.split()
     return Translation(
@@ -89,5 +91,5 @@ def attended(text: str, written: str, weights: np.ndarray | None) -> Translation
     )
 
 
-def backwards(number: int) -> Sequence[int]:
+def in_reverse(number: int) -> Sequence[int]:
     return range(number)[::-1]

@@ -1,4 +1,4 @@
-"""Any line through a translator: as many lines as came, each in its sentences, none too long, markup in place."""
+"""Any line through a translator: as many lines out as in, in sentences, none too long, markup carried over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from regard.documents import TextOptions, translate_document, translate_lines
 from regard.errors import ConfigError, DataError, SearchError
-from tests.documents.copying import Copying, backwards, copying
+from tests.documents.copying import Copying, copying, in_reverse
 
 ANY_TEXT = st.text(
     st.characters(codec="utf-8") | st.sampled_from("a b.!\n\r\t<b></b>{0}&nbsp;\u2028\x85\x00你。"),
@@ -38,12 +38,12 @@ def test_line_ends_and_words_of_a_document_are_kept(text: str) -> None:
 
 
 def test_sentences_are_translated_together() -> None:
-    fake = Copying(backwards)
+    fake = Copying(in_reverse)
     lines = ["Eins zwei. Drei vier!", "", "  Fünf  sechs?  "]
-    found = list(translate_lines(copying(backwards), lines))
+    found = list(translate_lines(copying(in_reverse), lines))
     assert [one.text for one in found] == ["ZWEI. EINS VIER! DREI", "", "  SECHS? FÜNF  "]
     list(translate_lines(fake, lines))  # type: ignore[arg-type]
-    assert fake.asked == [["Eins zwei.", "Drei vier!", "Fünf  sechs?"]]
+    assert fake.requests == [["Eins zwei.", "Drei vier!", "Fünf  sechs?"]]
     assert [len(one.sentences) for one in found] == [2, 0, 0]
 
 
@@ -58,7 +58,7 @@ def test_sentences_are_translated_together() -> None:
     ],
 )
 def test_who_reads_characters_reads_no_sentences(split: Literal["auto"], kind: str, splits: bool) -> None:
-    found = translate_document(copying(backwards, kind=kind), "aa bb. Cc dd.", TextOptions(split=split))
+    found = translate_document(copying(in_reverse, kind=kind), "aa bb. Cc dd.", TextOptions(split=split))
     assert found.text == ("BB. AA DD. CC" if splits else "DD. CC BB. AA")
 
 
@@ -71,14 +71,14 @@ def test_a_document_keeps_its_lines() -> None:
 
 
 def test_long_sentences_are_cut_and_named() -> None:
-    said: list[str] = []
+    messages: list[str] = []
     lines = ["kurz", "eins zwei drei, vier fünf sechs", "a b c"]
-    found = list(translate_lines(copying(max_tokens=3), lines, first_line=7, warn=said.append))
+    found = list(translate_lines(copying(max_tokens=3), lines, first_line=7, warn=messages.append))
     assert [one.text for one in found] == [line.upper() for line in lines]
     assert [part.source for part in found[1].sentences] == ["eins zwei drei,", "vier fünf sechs"]
-    assert len(said) == 1
-    assert said[0].startswith("line 8: a sentence of 6 tokens, longer than the 3")
-    assert "in 2 parts" in said[0]
+    assert len(messages) == 1
+    assert messages[0].startswith("line 8: a sentence of 6 tokens, longer than the 3")
+    assert "in 2 parts" in messages[0]
 
 
 def test_the_limit_can_be_chosen() -> None:
@@ -105,7 +105,7 @@ def test_a_line_of_a_hundred_thousand_words() -> None:
 def test_markup_goes_where_attention_went() -> None:
     options = TextOptions(markup=True)
     text = "  <p>Sag <b>ja</b>. Und {0} nein!</p>  "
-    one = translate_document(copying(backwards), text, options).lines[0]
+    one = translate_document(copying(in_reverse), text, options).lines[0]
     assert one.text == "  <p><b>JA</b>. SAG NEIN! UND {0}</p>  "
     assert one.source == text
     assert one.words.texts == ("JA.", "SAG", "NEIN!", "UND")
@@ -115,7 +115,7 @@ def test_markup_goes_where_attention_went() -> None:
 def test_a_line_of_nothing_but_markup_stays() -> None:
     fake = Copying()
     assert translate_document(fake, " <br/> {0} ", TextOptions(markup=True)).text == " <br/> {0} "  # type: ignore[arg-type]
-    assert fake.asked == [[]]
+    assert fake.requests == [[]]
 
 
 def test_addresses_are_carried_over_on_request() -> None:
@@ -146,9 +146,9 @@ def test_a_prefix_begins_the_line_and_not_each_sentence() -> None:
     fake = Copying()
     lines = ["Eins. Zwei.", "", "Drei."]
     list(translate_lines(fake, lines, prefix="so", beam=2))  # type: ignore[arg-type]
-    assert fake.how == {"prefix": ["so", "", "so"], "beam": 2}
+    assert fake.search_options == {"prefix": ["so", "", "so"], "beam": 2}
     list(translate_lines(fake, lines, prefix=["x", "y", "z"]))  # type: ignore[arg-type]
-    assert fake.how == {"prefix": ["x", "", "z"]}
+    assert fake.search_options == {"prefix": ["x", "", "z"]}
 
 
 @pytest.mark.parametrize("prefix", [["x"], ["x"] * 4, []])
@@ -163,7 +163,7 @@ def test_white_space_around_a_line_is_kept_and_not_read(kind: str, split: Litera
     fake = Copying(kind=kind)
     lines = ["  eins zwei ", "\tdrei\u3000", "   ", ""]
     found = list(translate_lines(fake, lines, TextOptions(split=split)))  # type: ignore[arg-type]
-    assert fake.asked == [["eins zwei", "drei"]]
+    assert fake.requests == [["eins zwei", "drei"]]
     assert [one.text for one in found] == ["  EINS ZWEI ", "\tDREI\u3000", "   ", ""]
 
 
@@ -173,41 +173,41 @@ def test_a_line_with_features_stays_whole(kind: str, split: Literal["auto"]) -> 
     fake = Copying(kind=kind, features=["V", "PST"], max_tokens=2)
     lines = ["  walk\tV;PST ", "give up. Now\tV", "stay\t", " "]
     found = list(translate_lines(fake, lines, TextOptions(split=split)))  # type: ignore[arg-type]
-    assert fake.asked == [["walk\tV;PST", "give up. Now\tV", "stay\t"]]
+    assert fake.requests == [["walk\tV;PST", "give up. Now\tV", "stay\t"]]
     assert found[0].text == "  WALK V;PST "
     assert [one.source for one in found] == lines
 
 
 def test_a_line_without_its_features_is_named() -> None:
-    with pytest.raises(DataError, match=r"^line 8: expected a source, a tab and its features .* came 'walk'"):
+    with pytest.raises(DataError, match=r"^line 8: expected a source, a tab and its features .* 'walk'"):
         translate_lines(copying(features=["V"]), ["walk\tV", "walk"], first_line=7)
 
 
-def test_terms_that_were_not_written_are_told_line_by_line() -> None:
-    said: list[str] = []
+def test_missing_terms_are_warned_of_line_by_line() -> None:
+    messages: list[str] = []
     lines = ["das Haus. Das Haus", "nichts", "das Haus und das Tor"]
     glossary = {"Haus": "house", "Haus.": "house", "Tor": "gate"}
-    list(translate_lines(copying(), lines, first_line=4, warn=said.append, glossary=glossary))
-    assert len(said) == 2
-    assert said[0].startswith("line 4: the glossary asks for 'house', and")
-    assert said[1].startswith("line 6: the glossary asks for 'house', 'gate', and")
+    list(translate_lines(copying(), lines, first_line=4, warn=messages.append, glossary=glossary))
+    assert len(messages) == 2
+    assert messages[0].startswith("line 4: the glossary asks for 'house', but")
+    assert messages[1].startswith("line 6: the glossary asks for 'house', 'gate', but")
 
 
 @pytest.mark.parametrize(
     ("number", "last"), [(10, "line 10: "), (11, "1 more line "), (30, "20 more lines ")]
 )
-def test_of_many_lines_without_their_terms_only_the_first_are_told(number: int, last: str) -> None:
-    said: list[str] = []
-    list(translate_lines(copying(), ["Haus"] * number, warn=said.append, glossary={"Haus": "house"}))
-    assert len(said) == min(number, 11)
-    assert said[-1].startswith(last)
+def test_of_many_lines_with_missing_terms_only_the_first_have_a_warning(number: int, last: str) -> None:
+    messages: list[str] = []
+    list(translate_lines(copying(), ["Haus"] * number, warn=messages.append, glossary={"Haus": "house"}))
+    assert len(messages) == min(number, 11)
+    assert messages[-1].startswith(last)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"split": "perhaps"}, "expected auto, always or never, got 'perhaps'"),
-        ({"max_length": -1}, "max_length: expected a number from 1 on"),
+        ({"max_length": -1}, "max_length: expected 1 or more"),
         ({"language": "german"}, "expected a code of two or three letters"),
     ],
 )

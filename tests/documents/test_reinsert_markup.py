@@ -1,4 +1,4 @@
-"""Markup back in its place: by hand, and by the promises that every tag comes out once and nested as before."""
+"""Markup reinserted: by hand, and by the promises that every tag comes out once and nested as before."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regard.data.markup import take_out
-from regard.documents.reinsert_markup import place_marks
+from regard.documents.reinsert_markup import reinsert_markup
 from regard.records.text import Translation, Words
-from tests.documents.copying import attended, moved
+from tests.documents.copying import reordered, translation_of
 
 _TAG = re.compile(r"</?\w+>")
 
 
-def placed(text: str, order: Sequence[int] | None = None) -> str:
+def reinserted(text: str, order: Sequence[int] | None = None) -> str:
     marked = take_out(text)
     number = len(marked.text.split())
-    return place_marks(marked, moved(marked.text, range(number) if order is None else order))
+    return reinsert_markup(marked, reordered(marked.text, range(number) if order is None else order))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def placed(text: str, order: Sequence[int] | None = None) -> str:
     ],
 )
 def test_a_copy_keeps_everything_in_place(text: str) -> None:
-    assert placed(text) == text
+    assert reinserted(text) == text
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_copy_keeps_everything_in_place(text: str) -> None:
             "a <b>b c</b> d",
             [0, 2, 3, 1],
             "A <b>C D B</b>",
-        ),  # from the first to the last word that looked inside
+        ),  # from the first to the last word that attended to it
         ("a <b>b <i>c</i></b> d", [3, 2, 1, 0], "D <b><i>C</i> B</b> A"),
         ("a <b>b</b>. c d.", [2, 3, 0, 1], "C D. A <b>B</b>."),
         ("a {0} b c", [2, 0, 1], "C A {0} B"),
@@ -79,24 +79,27 @@ def test_a_copy_keeps_everything_in_place(text: str) -> None:
     ],
 )
 def test_marks_follow_attention(text: str, order: list[int], expected: str) -> None:
-    assert placed(text, order) == expected
+    assert reinserted(text, order) == expected
 
 
-def test_words_that_nobody_looked_at_most_lend_their_tag_to_who_looked_at_all() -> None:
+def test_a_tag_without_attending_words_encloses_the_word_with_the_largest_weight() -> None:
     marked = take_out("a <b>b</b> c")
     weights = np.array([[0.9, 0.1, 0.0, 0.0], [0.0, 0.4, 0.6, 0.0], [0.0, 0.0, 0.0, 1.0]], np.float32)
-    assert place_marks(marked, attended("a b c", "X Y", weights)) == "X <b>Y</b>"
+    assert reinsert_markup(marked, translation_of("a b c", "X Y", weights)) == "X <b>Y</b>"
 
 
-def test_a_placeholder_follows_the_neighbour_that_was_looked_at_more() -> None:
+def test_a_placeholder_follows_the_neighbour_with_more_attention() -> None:
     marked = take_out("a {0} b c")
-    looks = [[0.0, 0.9, 0.1, 0.0], [0.0, 0.0, 0.9, 0.1], [0.4, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0]]
-    assert place_marks(marked, attended("a b c", "X Y Z", np.array(looks, np.float32))) == "{0} X Y Z"
+    weights = [[0.0, 0.9, 0.1, 0.0], [0.0, 0.0, 0.9, 0.1], [0.4, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0]]
+    assert (
+        reinsert_markup(marked, translation_of("a b c", "X Y Z", np.array(weights, np.float32)))
+        == "{0} X Y Z"
+    )
 
 
 def test_without_words_marks_stand_in_their_order() -> None:
     marked = take_out("<b>a</b> {0}")
-    assert place_marks(marked, attended("a", "", np.ones((1, 2), np.float32))) == "<b></b> {0}"
+    assert reinsert_markup(marked, translation_of("a", "", np.ones((1, 2), np.float32))) == "<b></b> {0}"
 
 
 def test_scripts_without_spaces_are_placed_by_tokens() -> None:
@@ -106,7 +109,7 @@ def test_scripts_without_spaces_are_placed_by_tokens() -> None:
         "她笑", 0.0, 0.0, ("▁她", "笑", "</s>"), weights, "she laughs", ("she", "laughs", "</s>"),
         words=Words(("她笑",), (0, 0, -1)), source_words=Words(("she", "laughs"), (0, 1, -1)),
     )  # fmt: skip
-    assert place_marks(marked, one) == "她<b>笑</b>"
+    assert reinsert_markup(marked, one) == "她<b>笑</b>"
 
 
 @st.composite
@@ -134,8 +137,8 @@ def test_every_mark_comes_out_once_and_nested_as_before(text: str) -> None:
     marked = take_out(text)
     number = len(marked.text.split())
     weights = np.random.default_rng(number).dirichlet([0.2] * (number + 1), number + 2).astype(np.float32)
-    written = " ".join(f"W{place}" for place in range(number + 1))
-    found = place_marks(marked, attended(marked.text, written, weights))
+    written = " ".join(f"W{index}" for index in range(number + 1))
+    found = reinsert_markup(marked, translation_of(marked.text, written, weights))
     assert Counter(mark.text for mark in take_out(found).marks) == Counter(mark.text for mark in marked.marks)
     assert take_out(found).text.split() == written.split()
     assert _nesting(found) == _nesting(text)

@@ -56,8 +56,8 @@ def test_as_many_lines_as_line_feeds(lines: list[str]) -> None:
 
 
 def test_chunks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CHUNK", 2)
-    monkeypatch.setattr(streams, "CHUNK_BYTES", 8)
+    monkeypatch.setattr(streams, "MAX_CHUNK_LINES", 2)
+    monkeypatch.setattr(streams, "MAX_CHUNK_BYTES", 8)
     content = b"a\nb\nc\nlonger line\nd\ne\n"
     expected = [["a", "b"], ["c", "longer line"], ["d", "e"]]
     assert list(read_chunks(io.BytesIO(content), "here")) == expected
@@ -87,7 +87,7 @@ def test_what_comes_without_a_pause_is_one_chunk() -> None:
         chunks = list(read_chunks(stream, "here"))
         writer.join()
     assert sum(map(len, chunks)) == number
-    assert max(map(len, chunks)) == streams.CHUNK
+    assert max(map(len, chunks)) == streams.MAX_CHUNK_LINES
 
 
 def test_a_person_is_answered_line_by_line() -> None:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from regard.checkpoint import write_whole
+from regard.atomic_writes import atomic_update
 from regard.config import TrainingConfig
 from regard.errors import ConfigError, ModelError
 from regard.records.tensors import Loss
@@ -308,7 +308,8 @@ def keeping(model: nn.Module):
     """What saves the weights the model has when it is to be kept, as a model folder's are."""
 
     def keep(folder, report):
-        write_whole(folder, lambda draft: save_file(model.state_dict(), draft / "model.safetensors"))
+        with atomic_update(folder) as draft:
+            save_file(model.state_dict(), draft / "model.safetensors")
 
     return keep
 

@@ -22,7 +22,7 @@ from regard.records.text import Pair
 from regard.training import pairs
 from regard.training.cache import cache_folder
 from regard.training.prepare import prepare
-from regard.training.prepared import Prepared, load_prepared, save_prepared, whole_folder
+from regard.training.prepared import Prepared, load_prepared, save_prepared
 
 WORDS = TokeniserConfig(kind="words")
 
@@ -432,30 +432,6 @@ def test_of_two_who_prepare_the_same_the_first_to_end_is_kept(
     monkeypatch.setattr(Corpus, "encode", meanwhile)
     assert len(trained_on(made(files))) == 18
     assert [entry.stat().st_ino for entry in entries()] == seen
-
-
-def test_a_folder_that_another_put_there_at_the_last_instant_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = tmp_path / "place"
-    answers = iter([False, True])  # not there yet; there
-
-    with whole_folder(place, stays=lambda old: next(answers)) as draft:
-        (draft / "mine").touch()
-        monkeypatch.setattr(Path, "is_dir", lambda path: False)  # the other comes after this look
-        place.mkdir()
-        (place / "theirs").touch()
-    monkeypatch.undo()
-    assert [file.name for file in tmp_path.rglob("*")] == ["place", "theirs"]
-
-
-def test_the_old_folder_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    place = tmp_path / "place"
-    for name in ("old", "new"):
-        with whole_folder(place) as draft:
-            (draft / name).touch()
-            assert [file.name for file in place.glob("*")] == ([] if name == "old" else ["old"])
-    assert [file.name for file in tmp_path.rglob("*")] == ["place", "new"]
 
 
 @pytest.mark.parametrize("cache", [False, True])

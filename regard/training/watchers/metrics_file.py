@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from regard.atomic_writes import atomic_text
 from regard.training.reports import RunFacts, StepReport, TrainingResult, ValidationReport
 from regard.training.watchers.base import Watcher
 
@@ -28,9 +28,8 @@ class MetricsFile(Watcher):
         """Keep the lines up to the first step, then append."""
         kept = _lines_until(self.path, facts.first_step) if facts.first_step else []
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(self.path.name + ".draft")
-        fresh.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        os.replace(fresh, self.path)
+        with atomic_text(self.path) as write:
+            write("".join(line + "\n" for line in kept))
         self._file = self.path.open("a", encoding="utf-8")
         self._write("start", facts.first_step, asdict(facts))
 
