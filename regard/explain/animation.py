@@ -36,7 +36,7 @@ class Drawing:
         except ImportError:
             raise ConfigError(_missing("quickjs")) from None
         self._engine = quickjs.Context()
-        self._engine.eval(drawing_script() + asset("animate.js"))
+        self._engine.eval(drawing_script() + asset("drawing/film.js"))
         self._engine.set("given", json.dumps(trace))
         self._engine.eval("const trace = unpackTrace(JSON.parse(given))")
 
@@ -73,7 +73,7 @@ def animate(
     options = {
         "width": width,
         "height": _HEIGHT,
-        "style": with_colours(asset("draw.css"), dark=dark),
+        "style": with_colours(asset("drawing.css"), dark=dark),
         "step": None if step is None else step - 1,
     }
     if path.suffix.lower() == ".svg":

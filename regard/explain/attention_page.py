@@ -27,8 +27,44 @@ from regard.explain.trace_json import SCHEMA, side_to_json, trace_to_json
 from regard.explain.words import visible
 from regard.records.text import Trace, Translation
 
-DRAWING = ("numbers.js", "draw.js", "diagrams.js", "words.js")  # pure; `animation` runs them too
-PAGE = ("tree.js", "page.js", "player.js", "matrix.js", "beam.js", "example.js", "live.js", "start.js")
+DRAWING = (  # pure functions from a trace to text; `animation` runs them too
+    "text",
+    "numbers",
+    "packed_trace",
+    "phases",
+    "shapes",
+    "arrows",
+    "vectors",
+    "layout",
+    "encoder",
+    "scores",
+    "weights",
+    "context",
+    "candidates",
+    "decoder",
+    "architectures",
+    "sentence_vector",
+    "attention_step",
+    "beam_tree",
+    "descriptions",
+    "captions",
+)
+PAGE = (  # what moves these drawings about in a browser
+    "elements",
+    "appearance",
+    "card",
+    "keyboard",
+    "player",
+    "matrix",
+    "beam",
+    "model",
+    "example",
+    "server",
+    "live",
+    "changes",
+    "changed_weights",
+    "changed_words",
+)
 _SAME = 1e-4  # a context nearer than this to the sum of the weighted states need not be in the page
 
 
@@ -201,18 +237,24 @@ def _hash(text: str) -> str:
 
 @cache
 def _style() -> str:
-    return "\n".join([colour_rules(), asset("draw.css"), asset("page.css")])
+    return "\n".join([colour_rules(), asset("drawing.css"), asset("page.css")])
 
 
 @cache
 def _script() -> str:
-    return '(() => {\n"use strict";\n' + drawing_script() + "\n".join(map(asset, PAGE)) + "})();\n"
+    return '(() => {\n"use strict";\n' + drawing_script() + page_script() + asset("page/start.js") + "})();\n"
 
 
 @cache
 def drawing_script() -> str:
     """The pure part of the script: a trace and a moment in, SVG text out."""
-    return "\n".join(map(asset, DRAWING))
+    return "\n".join(asset(f"drawing/{name}.js") for name in DRAWING)
+
+
+@cache
+def page_script() -> str:
+    """All that the page runs beside the drawings, but for the call that starts it."""
+    return "\n".join(asset(f"page/{name}.js") for name in PAGE)
 
 
 def asset(name: str) -> str:

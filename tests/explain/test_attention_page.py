@@ -7,12 +7,13 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from regard.explain import Live, attention_page, example_page, trace_from_json
-from regard.explain.attention_page import asset
+from regard.explain.attention_page import DRAWING, PAGE, asset
 from regard.explain.colours import COLOURS, colour_rules, with_colours
 from tests.traces import HOSTILE, toy_trace
 
@@ -134,10 +135,16 @@ def test_the_worked_example_is_a_page() -> None:
     assert chosen["trace"]["steps"][0]["context"] == pytest.approx([5, 0, 1], abs=1e-9)
 
 
+def test_every_script_is_part_of_the_page() -> None:
+    assets = files("regard.explain") / "assets"
+    for folder, names, apart in (("drawing", DRAWING, {"film.js"}), ("page", PAGE, {"start.js"})):
+        assert {file.name for file in (assets / folder).iterdir()} - apart == {f"{name}.js" for name in names}
+
+
 def test_every_colour_has_a_name_and_enough_contrast() -> None:
-    used = set(re.findall(r"var\(--([\w-]+)[,)]", asset("draw.css") + asset("page.css"))) - {"w"}
+    used = set(re.findall(r"var\(--([\w-]+)[,)]", asset("drawing.css") + asset("page.css"))) - {"w"}
     assert used == set(COLOURS)
-    assert "var(" not in with_colours(asset("draw.css"))
+    assert "var(" not in with_colours(asset("drawing.css"))
     assert colour_rules().count("--ink:") == 3
     for theme in (0, 1):
         colour = {name: pair[theme] for name, pair in COLOURS.items()}
@@ -150,7 +157,7 @@ def test_every_colour_has_a_name_and_enough_contrast() -> None:
 
 @pytest.mark.parametrize("theme", [0, 1])
 def test_numbers_can_be_read_on_every_cell_of_the_matrix(theme: int) -> None:
-    strong = int(re.findall(r"const STRONG = (\d+)", asset("matrix.js"))[0])
+    strong = int(re.findall(r"const STRONG = (\d+)", asset("page/matrix.js"))[0])
     heat, track = (COLOURS[name][theme] for name in ("heat", "track"))
     for share in range(101):
         text = COLOURS["on-heat" if share >= strong else "on-weak"][theme]

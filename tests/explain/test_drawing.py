@@ -10,7 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from regard.explain.attention_page import PAGE, asset, drawing_script, example_trace, packed_trace
+from regard.explain.attention_page import (
+    asset,
+    drawing_script,
+    example_trace,
+    packed_trace,
+    page_script,
+)
 from regard.explain.example import softer_example, worked_example
 from tests.traces import HOSTILE, MODELS, toy_trace
 
@@ -25,11 +31,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.context = quickjs.Context()
-        scripts = [
-            drawing_script(),
-            asset("animate.js"),
-            *(asset(name) for name in PAGE if name != "start.js"),
-        ]
+        scripts = [drawing_script(), asset("drawing/film.js"), page_script()]
         self.context.eval("\n".join(scripts))
 
     def call(self, expression: str, **given: object) -> Any:

@@ -1,4 +1,4 @@
-// What is said about a drawing: the sentence under it, and what a part is when one points at it.
+// What is said about a part of the drawing when one points at it: its name, a sentence, formulas, the vector.
 
 const BRIDGES = {
   dense: "tanh(W h + b), where h is the encoder's last state and W, b are learnt",
@@ -9,6 +9,7 @@ const BRIDGES = {
 
 const rowOf = (part) => Number(part.split(":")[1]);
 const tokenOf = (trace, part) => shownToken(trace.source.tokens[rowOf(part)]);
+
 /** In quotation marks, keeping its own direction among words of another. */
 const quoted = (text) => `“\u2068${text}\u2069”`;
 
@@ -175,51 +176,3 @@ function tellContext(trace, step) {
 }
 
 const sentenceCase = (text) => (text ? `It ${lowered(text)}` : "It goes on into the decoder");
-
-/** One sentence about the moment: what is happening, with the numbers that matter. */
-function captionOf(trace, step, time) {
-  const phase = phasesOf(trace)[phaseAt(time)];
-  return CAPTIONS[phase](trace, step, trace.steps[step]);
-}
-
-const CAPTIONS = {
-  Prepare: (trace, step) => `${firstWords(trace, step)} ${asksWords(trace, step)}`,
-  Score: (trace, step, now) => {
-    const best = largestPlace(now.scores.map((value) => value ?? -Infinity));
-    return `The query meets every encoder state, and each gets a score: ${trace.model.formula || trace.model.score}. The highest is ${shortNumber(now.scores[best])}, for ${quoted(shownToken(trace.source.tokens[best]))}.`;
-  },
-  Softmax: (trace, step, now) => {
-    const best = largestPlace(now.weights);
-    return `Softmax turns the scores into weights that sum to 1. ${quoted(shownToken(trace.source.tokens[best]))} gets the most, ${shareNumber(now.weights[best])}.`;
-  },
-  Multiply: () => "Every encoder state is multiplied by its weight. What has little weight fades.",
-  Sum: (trace, step) => `The weighted states flow together: their sum is the context ${symbolsOf(trace, step).context}.`,
-  Feed: (trace, step, now) => `${FEEDS[trace.model.decoder] || FEEDS.bahdanau} ${writtenWords(now)}`,
-  Squeeze: (trace, step) => step === 0
-    ? `Without attention, all ${trace.source.tokens.length} encoder states must fit into one vector of fixed size, and the decoder starts from it.`
-    : "The encoder's states are out of reach: all that is left of the sentence is in the decoder's state.",
-  Write: (trace, step, now) => `The decoder steps on with the word before. ${writtenWords(now)}`,
-};
-
-const FEEDS = {
-  bahdanau: "The context enters the decoder cell with the word before, and the output layer.",
-  luong: "Context and decoder state join in h̃, which chooses the word.",
-  gnmt: "The context enters the layers of the decoder, and the top layer chooses the word.",
-};
-
-function firstWords(trace, step) {
-  if (step > 0) return `The decoder has just written ${quoted(shownToken(trace.steps[step - 1].token))}.`;
-  return trace.model.bridge ? `The encoder has made a state of every word. The decoder starts from ${BRIDGES[trace.model.bridge] || "its first state"}.` : "The encoder has made a state of every word.";
-}
-
-function asksWords(trace, step) {
-  const sign = symbolsOf(trace, step);
-  return asksNow(trace) ? `It steps, and its new state ${sign.query} is the query.` : `Its state ${sign.query} is the query: what should I look at now?`;
-}
-
-function writtenWords(now) {
-  if (!now.candidates || !now.candidates.length) return "Then the next word is chosen.";
-  const share = percent(Math.exp(now.log_probability));
-  const forced = /force/.test(now.intervention) ? ", forced by hand" : "";
-  return `Written: ${quoted(shownToken(now.token))} (${share}${forced}).`;
-}

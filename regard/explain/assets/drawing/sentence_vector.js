@@ -1,0 +1,34 @@
+// Without attention: every encoder state squeezed through one vector of fixed size.
+
+function sentenceNode(view) {
+  const { place } = view;
+  const at = place.wide
+    ? { x: place.state.x + place.state.width + 165, y: place.decoder.y + place.decoder.height * 0.47 }
+    : { x: place.width / 2, y: place.bottom + 62 };
+  return { ...at, kind: "final", width: 132, height: 34, size: 13, text: "sentence vector", part: "sentence", lit: view.step > 0 ? 0 : 0.35 };
+}
+
+/** Every state squeezed through one: the funnel of the fixed vector. */
+function funnel(view) {
+  const { place, time, step } = view;
+  const node = sentenceNode(view);
+  const seen = step > 0 ? 0.45 : 0.25 + 0.75 * span(time, 0.1, 0.4);
+  const d = place.wide
+    ? funnelAcross(place.state.x + place.state.width + 12, place.top, place.bottom, node)
+    : funnelDown(place.state.x - 4, place.state.x + place.state.width + 4, place.bottom + 4, node);
+  return [outline("funnel", d, { class: "funnel", opacity: seen })];
+}
+
+function funnelAcross(x, top, bottom, node) {
+  const end = node.x - node.width / 2 + 2;
+  const middle = short((x + end) / 2);
+  const [y1, y2] = [node.y - 9, node.y + 9].map(short);
+  return `M${short(x)} ${short(top)}C${middle} ${short(top)} ${middle} ${y1} ${short(end)} ${y1}V${y2}C${middle} ${y2} ${middle} ${short(bottom)} ${short(x)} ${short(bottom)}Z`;
+}
+
+function funnelDown(left, right, y, node) {
+  const end = node.y - node.height / 2 + 2;
+  const middle = short((y + end) / 2);
+  const [x1, x2] = [node.x - 12, node.x + 12].map(short);
+  return `M${short(left)} ${short(y)}C${short(left)} ${middle} ${x1} ${middle} ${x1} ${short(end)}H${x2}C${x2} ${middle} ${short(right)} ${middle} ${short(right)} ${short(y)}Z`;
+}

@@ -1,0 +1,90 @@
+// The card that explains the part of a drawing that one points at.
+
+const card = { element: null, of: null, pinned: false };
+
+function addCard() {
+  card.element = make("div", { id: "card", class: "pop", role: "note", hidden: true });
+  document.body.append(card.element);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeCard(); });
+  document.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("[data-part], [data-node], #card")) closeCard();
+  });
+}
+
+function closeCard() {
+  card.element.hidden = true;
+  card.pinned = false;
+  card.of = null;
+}
+
+/** Shows `told` (title, text, formulas, vector) beside the box of what is meant. */
+function showCard(told, box, pinned = false) {
+  const parts = [make("p", { class: "pop-title" }, told.title)];
+  if (told.text) parts.push(make("p", {}, told.text));
+  for (const formula of told.formulas || []) parts.push(make("p", { class: "formula" }, formula));
+  if (told.vector) parts.push(...vectorParts(told.vector, pinned));
+  if (pinned) parts.push(make("button", { type: "button", class: "close", "aria-label": "Close", onclick: closeCard }, "✕"));
+  card.element.replaceChildren(...parts);
+  card.element.hidden = false;
+  card.pinned = pinned;
+  placeCard(box);
+}
+
+function vectorParts(vector, pinned) {
+  const holder = make("div", { class: "strip" });
+  holder.innerHTML = stripSvg(vector);
+  const most = pinned ? vector.length : 8;
+  const text = vector.slice(0, most).map(shortNumber).join("  ");
+  const rest = vector.length > most ? ` … ${vector.length} numbers; click to see all` : "";
+  return [holder, make("p", { class: "numbers", tabindex: pinned ? 0 : false }, text + rest)];
+}
+
+/** All numbers of a vector as small coloured cells. */
+function stripSvg(vector) {
+  const across = Math.min(vector.length, 32);
+  const size = vector.length <= 8 ? 18 : 9;
+  const largest = Math.max(1e-9, ...vector.map(Math.abs));
+  const cells = vector.map((value, place) => shapeText(rect("", (place % across) * size, Math.floor(place / across) * size, size - 1, size - 1, {
+    class: value < 0 ? "below" : "above", "fill-opacity": Math.abs(value) / largest,
+  })));
+  const [width, height] = [across * size, Math.ceil(vector.length / across) * size];
+  return `<svg class="drawing" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" aria-hidden="true">${cells.join("")}</svg>`;
+}
+
+function placeCard(box) {
+  const { element } = card;
+  const narrow = window.innerWidth < 640;
+  element.classList.toggle("sheet", narrow);
+  if (narrow) {
+    element.style.left = element.style.top = "";
+    return;
+  }
+  const { width, height } = element.getBoundingClientRect();
+  const left = Math.min(Math.max(8, box.left + box.width / 2 - width / 2), document.documentElement.clientWidth - width - 8);
+  const above = box.top > height + 12;
+  element.style.left = `${left + window.scrollX}px`;
+  element.style.top = `${(above ? box.top - height - 8 : box.bottom + 8) + window.scrollY}px`;
+}
+
+/** Hovering, touching and focusing the parts of a drawing; `describe(part)` says what is shown. */
+function explainParts(holder, attribute, describe) {
+  const at = (event) => event.target.closest && event.target.closest(`[data-${attribute}]`);
+  const show = (element, pinned) => {
+    card.of = element.dataset[attribute];
+    showCard(describe(card.of), element.getBoundingClientRect(), pinned);
+  };
+  holder.addEventListener("pointerover", (event) => {
+    const element = at(event);
+    if (element && !card.pinned && event.pointerType === "mouse") show(element, false);
+  });
+  holder.addEventListener("pointerleave", () => { if (!card.pinned) closeCard(); });
+  holder.addEventListener("click", (event) => { if (at(event)) show(at(event), true); });
+  holder.addEventListener("focusin", (event) => { if (at(event) && at(event).matches(":focus-visible")) show(at(event), false); });
+  holder.addEventListener("focusout", () => { if (!card.pinned) closeCard(); });
+  holder.addEventListener("keydown", (event) => {
+    if (at(event) && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      show(at(event), true);
+    }
+  });
+}

@@ -1,0 +1,44 @@
+// What every part of the page uses: its state, elements and controls, and events between its parts.
+
+const app = { trace: null, live: null, zoom: 1, listeners: {} };
+const byId = (id) => document.getElementById(id);
+const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** An element with attributes (`on…` are listeners) and children; all text stays text. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function listen(event, listener) {
+  (app.listeners[event] = app.listeners[event] || []).push(listener);
+}
+
+function tell(event, detail) {
+  for (const listener of app.listeners[event] || []) listener(detail);
+}
+
+/** Shows another trace everywhere; `keep` stays at the same place of the time line. */
+function showTrace(trace, { keep = false } = {}) {
+  app.trace = trace;
+  tell("trace", { keep });
+}
+
+const directionOf = (texts) => (isRightToLeft(texts.join(" ")) ? "rtl" : "ltr");
+
+/** A control with its name beside it. */
+function labelled(text, control) {
+  return make("label", { class: "labelled" }, make("span", {}, text), control);
+}
+
+function pick(options, chosen, onchange, name) {
+  const select = make("select", { "aria-label": name, onchange: () => onchange(select.value) });
+  for (const [value, text] of options) select.append(make("option", { value, selected: value === chosen }, text));
+  return select;
+}

@@ -1,0 +1,32 @@
+// The model in words, and what colours and shapes mean.
+
+function addModel() {
+  listen("trace", () => {
+    const { model, source, log_probability: logProbability } = app.trace;
+    const rows = [
+      ["Encoder", model.encoder_description || model.encoder],
+      ["Decoder", model.decoder],
+      ["Cells", model.cell && `${model.num_layers} × ${model.cell}`],
+      ["First state", model.bridge && `${model.bridge}: ${BRIDGES[model.bridge] || ""}`],
+      ["Score function", model.formula ? `${model.score}: ${model.formula}${model.score_source ? ` (${model.score_source})` : ""}` : model.score],
+      ["Query", model.query && lowered(model.query)],
+      ["Context", model.context && lowered(model.context)],
+      ["Log-probability", logProbability === null ? null : `${shortNumber(logProbability)} nats for ${app.trace.steps.length} tokens, from ${source.tokens.length}`],
+    ];
+    const list = make("dl", { class: "facts" });
+    for (const [name, value] of rows) if (value) list.append(make("div", {}, make("dt", {}, name), make("dd", {}, value)));
+    byId("model").replaceChildren(make("h2", {}, "The model"), list, legend());
+  });
+}
+
+function legend() {
+  const words = [
+    ["encoder", "round, green: encoder states, one for each token of the sentence"],
+    ["decoder", "six corners, orange: decoder states; the one that asks is the query"],
+    ["context", "square, blue: weights, and the context they bring back"],
+  ];
+  const list = make("ul", { class: "legend" });
+  for (const [name, text] of words) list.append(make("li", { class: `of-${name}` }, text));
+  list.append(make("li", { class: "of-cells" }, "small cells: the numbers of a vector, green above zero, orange below, as strong as they are large"));
+  return list;
+}
