@@ -36,7 +36,7 @@ class Drawing:
         except ImportError:
             raise ConfigError(_missing("quickjs")) from None
         self._engine = quickjs.Context()
-        self._engine.eval(drawing_script() + asset("drawing/film.js"))
+        self._engine.eval(drawing_script() + asset("film.js"))
         self._engine.set("given", json.dumps(trace))
         self._engine.eval("const trace = unpackTrace(JSON.parse(given))")
 

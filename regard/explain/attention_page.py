@@ -27,44 +27,7 @@ from regard.explain.trace_json import SCHEMA, side_to_json, trace_to_json
 from regard.explain.words import visible
 from regard.records.text import Trace, Translation
 
-DRAWING = (  # pure functions from a trace to text; `animation` runs them too
-    "text",
-    "numbers",
-    "packed_trace",
-    "phases",
-    "shapes",
-    "arrows",
-    "vectors",
-    "layout",
-    "encoder",
-    "scores",
-    "weights",
-    "context",
-    "candidates",
-    "decoder",
-    "architectures",
-    "sentence_vector",
-    "attention_step",
-    "beam_tree",
-    "descriptions",
-    "captions",
-)
-PAGE = (  # what moves these drawings about in a browser
-    "elements",
-    "appearance",
-    "card",
-    "keyboard",
-    "player",
-    "matrix",
-    "beam",
-    "model",
-    "example",
-    "server",
-    "live",
-    "changes",
-    "changed_weights",
-    "changed_words",
-)
+_ASSETS = files("regard.explain") / "assets"
 _SAME = 1e-4  # a context nearer than this to the sum of the weighted states need not be in the page
 
 
@@ -242,21 +205,27 @@ def _style() -> str:
 
 @cache
 def _script() -> str:
-    return '(() => {\n"use strict";\n' + drawing_script() + page_script() + asset("page/start.js") + "})();\n"
+    return '(() => {\n"use strict";\n' + drawing_script() + page_script() + asset("start.js") + "})();\n"
 
 
 @cache
 def drawing_script() -> str:
-    """The pure part of the script: a trace and a moment in, SVG text out."""
-    return "\n".join(asset(f"drawing/{name}.js") for name in DRAWING)
+    """The pure functions of the page's script, from a trace and a moment to SVG text; `animation` runs them too."""
+    return _joined("drawing")
 
 
 @cache
 def page_script() -> str:
-    """All that the page runs beside the drawings, but for the call that starts it."""
-    return "\n".join(asset(f"page/{name}.js") for name in PAGE)
+    """The part of the script that needs a browser, without the call that starts the page."""
+    return _joined("page")
+
+
+def _joined(folder: str) -> str:
+    """All scripts of a folder; their order does not matter, as none runs anything of another when it is loaded."""
+    scripts = sorted((_ASSETS / folder).iterdir(), key=lambda file: file.name)
+    return "\n".join(script.read_text(encoding="utf-8") for script in scripts)
 
 
 def asset(name: str) -> str:
-    """A file of the page's parts: script, style or frame."""
-    return (files("regard.explain") / "assets" / name).read_text(encoding="utf-8")
+    """Return the text of a file in `assets`: a script, a style sheet or the page's frame."""
+    return (_ASSETS / name).read_text(encoding="utf-8")

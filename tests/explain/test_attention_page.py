@@ -7,13 +7,12 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
-from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from regard.explain import Live, attention_page, example_page, trace_from_json
-from regard.explain.attention_page import DRAWING, PAGE, asset
+from regard.explain.attention_page import asset
 from regard.explain.colours import COLOURS, colour_rules, with_colours
 from tests.traces import HOSTILE, toy_trace
 
@@ -133,12 +132,6 @@ def test_the_worked_example_is_a_page() -> None:
     assert chosen["score"] == "dot"
     assert chosen["trace"]["steps"][0]["scores"] == [15, 60, 15, 35]
     assert chosen["trace"]["steps"][0]["context"] == pytest.approx([5, 0, 1], abs=1e-9)
-
-
-def test_every_script_is_part_of_the_page() -> None:
-    assets = files("regard.explain") / "assets"
-    for folder, names, apart in (("drawing", DRAWING, {"film.js"}), ("page", PAGE, {"start.js"})):
-        assert {file.name for file in (assets / folder).iterdir()} - apart == {f"{name}.js" for name in names}
 
 
 def test_every_colour_has_a_name_and_enough_contrast() -> None:

@@ -31,7 +31,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.context = quickjs.Context()
-        scripts = [drawing_script(), asset("drawing/film.js"), page_script()]
+        scripts = [drawing_script(), asset("film.js"), page_script()]
         self.context.eval("\n".join(scripts))
 
     def call(self, expression: str, **given: object) -> Any:
@@ -286,7 +286,7 @@ def test_a_context_that_is_no_sum_is_kept(engine: Engine) -> None:
         ("percent(0.9996)", ">99.9 %"),
         ("percent(0.996)", "99.6 %"),
         ("percent(0.0004)", "<0.1 %"),
-        ("lowered('s_{i-1}, h̃_t')", "sᵢ₋₁, h̃ₜ"),
+        ("withSubscripts('s_{i-1}, h̃_t')", "sᵢ₋₁, h̃ₜ"),
         ("shownToken('</s>')", "end of sentence"),
         ("subscript('s', 12)", "s₁₂"),
     ],
@@ -321,7 +321,7 @@ def test_entropy_is_in_bits(engine: Engine) -> None:
 
 def test_the_beam_shows_what_was_kept_and_dropped(engine: Engine) -> None:
     beam = toy_trace()["beam"]
-    drawing = ElementTree.fromstring(engine.call("drawTree(beam, {dropped: 1})", beam=beam))
+    drawing = ElementTree.fromstring(engine.call("drawBeamTree(beam, {dropped: 1})", beam=beam))
     names = [rect.get("aria-label", "") for rect in drawing.iter(f"{SVG}rect") if rect.get("data-node")]
     assert len(names) == 6 * 3
     assert names[0] == "the: 63 %, returned"

@@ -1,18 +1,18 @@
-// Lines that grow as time passes, and arrows from the side of one node to the side of another.
+// Lines that grow with time, and arrows (wires) between the sides of two nodes.
 
-/** A line drawn only as far as it has grown. */
+/** Draw the first part of a line, up to `progress` of its length. */
 function grown(key, line, progress, rest) {
   const drawn = line.length * progress;
   const dashes = `${short(drawn)} ${short(line.length + 8)}`;
   return outline(key, line.d, { ...rest, "stroke-dasharray": dashes, opacity: progress > 0 ? (rest.opacity ?? 1) : 0 });
 }
 
-/** Straight lines with rounded corners through the points, with their length. */
+/** A polyline through the points with rounded corners, and its length. */
 function rounded(points, radius = 14) {
   let d = `M${short(points[0].x)} ${short(points[0].y)}`;
   let length = 0;
-  for (let place = 1; place < points.length; place++) {
-    const [a, b, c] = [points[place - 1], points[place], points[place + 1]];
+  for (let index = 1; index < points.length; index++) {
+    const [a, b, c] = [points[index - 1], points[index], points[index + 1]];
     const reach = Math.hypot(b.x - a.x, b.y - a.y);
     length += reach;
     if (!c) {
@@ -28,7 +28,7 @@ function rounded(points, radius = 14) {
   return { d, length };
 }
 
-/** A cubic curve leaving and arriving in the given directions, with its length. */
+/** A cubic Bézier curve that leaves and arrives along (dx, dy) of its ends, and its length. */
 function curve(from, to) {
   const reach = 0.5 * Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y));
   const a = { x: from.x + (from.dx || 0) * reach, y: from.y + (from.dy || 0) * reach };
@@ -53,14 +53,16 @@ function cubicLength(p, a, b, q) {
 
 const SIDES = { l: [-0.5, 0, -1, 0], r: [0.5, 0, 1, 0], t: [0, -0.5, 0, -1], b: [0, 0.5, 0, 1] };
 
-/** A wire from the side of one node to the side of another, through which something flows at some time. */
+/** A wire from a side of one node to a side of another (`"cell.r"`), filled between the two times of `at`. */
 const wire = (from, to, at, rest = {}) => ({ from: from.split("."), to: to.split("."), at, ...rest });
 
+/** The point at the middle of a node's side, moved along it by `shift`, and the direction outwards. */
 function portOf(node, side, shift = 0) {
   const [x, y, dx, dy] = SIDES[side];
   return { x: node.x + x * node.width + (y ? shift : 0), y: node.y + y * node.height + (x ? shift : 0), dx, dy };
 }
 
+/** A wire as its line, the part through which something has flowed, and its tip. */
 function wireShapes(view, diagram, wire, number) {
   const from = portOf(diagram.nodes[wire.from[0]], wire.from[1], wire.leave);
   const end = portOf(diagram.nodes[wire.to[0]], wire.to[1], wire.arrive);
@@ -76,7 +78,7 @@ function wireShapes(view, diagram, wire, number) {
   ];
 }
 
-/** Up from one node to a height, across, and into the other: from above, or from the side at that height. */
+/** A path by way of height y: vertically to it, across, and into the other node from above or from the side. */
 function overPoints(from, to, y) {
   const corner = { x: from.x, y };
   return to.dy ? [from, corner, { x: to.x, y }, to] : [from, corner, to];

@@ -1,6 +1,6 @@
-// One moment of attention as a drawing. Pure: (trace, step, time, options) -> shapes -> SVG text.
+// One moment of an attention step as a drawing: (trace, step, time, options) -> shapes -> SVG text.
 
-/** The drawing as SVG text, `options.width` units wide; `interactive` adds what can be pointed at. */
+/** Draw a moment as SVG text, `options.width` units wide; `options.interactive` adds parts that can be pointed at. */
 function drawStep(trace, step, time, options) {
   const scene = sceneOf(trace, step, time, options);
   const shapes = scene.shapes.map(shapeText).join("");
@@ -8,45 +8,46 @@ function drawStep(trace, step, time, options) {
   return svgText(scene.width, scene.height, shapes + hits, options);
 }
 
-/** All shapes of one moment, and the places that can be pointed at. */
+/** The shapes of a moment, and the boxes of the parts that can be pointed at. */
 function sceneOf(trace, step, time, options) {
   const view = viewOf(trace, step, time, options);
   const layers = attends(trace)
-    ? [headings, summary, bus, gather, encoderRows, scoreColumn, weightColumn, weightedColumn, ribbons, contextNode, panel, queryNode]
-    : [headings, funnel, encoderRows, panel];
+    ? [headings, weightSum, queryLine, bridgeInputs, encoderRows, scoreColumn, weightColumn, weightedColumn, ribbons, contextNode, decoderDiagram, queryNode]
+    : [headings, funnel, encoderRows, decoderDiagram];
   const parts = layers.map((layer) => layer(view));
   return {
-    width: view.place.width,
-    height: view.place.height,
+    width: view.layout.width,
+    height: view.layout.height,
     shapes: parts.flatMap((part) => part.shapes || part),
     hits: parts.flatMap((part) => part.hits || []),
   };
 }
 
+/** Everything that the layers of the drawing need. */
 function viewOf(trace, step, time, options) {
   const rows = rowsAt(trace, step, time, options);
-  const place = placesOf(trace, rows, options);
-  for (const row of rows) row.y += place.top;
-  return { trace, step, time, rows, place, now: trace.steps[step] };
+  const layout = layoutOf(trace, rows, options);
+  for (const row of rows) row.y += layout.top;
+  return { trace, step, time, rows, layout, current: trace.steps[step] };
 }
 
 function headings(view) {
-  const { place, time } = view;
+  const { layout, time } = view;
   const phase = phaseAt(time);
-  const y = place.top - 12;
+  const y = layout.top - 12;
   const names = attends(view.trace)
     ? [["state", 0, "encoder states", "states"], ["score", 1, "scores", "scores"], ["weight", 2, "weights", "weights"],
        ["weighted", 3, "weighted states", "weighted"]]
     : [["state", 0, "encoder states", "encoder states"]];
-  const shown = names.map(([column, number, long, brief]) => {
-    const text = place.wide ? long : brief;
-    const at = place[column];
-    const lit = phase === number && attends(view.trace) ? " lit" : "";
+  const shown = names.map(([column, phaseIndex, long, brief]) => {
+    const text = layout.wide ? long : brief;
+    const at = layout[column];
+    const lit = phase === phaseIndex && attends(view.trace) ? " lit" : "";
     const middle = column === "weight" ? at.x : at.x + at.width / 2;
     return label(`head.${column}${lit}`, middle, y, text, {
       class: `head${lit}`, "text-anchor": column === "weight" ? "start" : "middle",
     });
   });
-  const rule = outline("head.rule", `M${place.word.x} ${place.top - 4}H${short(place.weighted.x + (attends(view.trace) ? place.weighted.width : -90))}`, { class: "rule" });
+  const rule = outline("head.rule", `M${layout.word.x} ${layout.top - 4}H${short(layout.weighted.x + (attends(view.trace) ? layout.weighted.width : -90))}`, { class: "rule" });
   return attends(view.trace) ? [...shown, rule] : shown;
 }

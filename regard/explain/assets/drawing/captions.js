@@ -7,22 +7,22 @@ function captionOf(trace, step, time) {
 }
 
 const CAPTIONS = {
-  Prepare: (trace, step) => `${firstWords(trace, step)} ${asksWords(trace, step)}`,
-  Score: (trace, step, now) => {
-    const best = largestPlace(now.scores.map((value) => value ?? -Infinity));
-    return `The query meets every encoder state, and each gets a score: ${trace.model.formula || trace.model.score}. The highest is ${shortNumber(now.scores[best])}, for ${quoted(shownToken(trace.source.tokens[best]))}.`;
+  Prepare: (trace, step) => `${startText(trace, step)} ${queryText(trace, step)}`,
+  Score: (trace, step, current) => {
+    const best = indexOfLargest(current.scores.map((value) => value ?? -Infinity));
+    return `The query meets every encoder state, and each gets a score: ${trace.model.formula || trace.model.score}. The highest is ${shortNumber(current.scores[best])}, for ${quoted(shownToken(trace.source.tokens[best]))}.`;
   },
-  Softmax: (trace, step, now) => {
-    const best = largestPlace(now.weights);
-    return `Softmax turns the scores into weights that sum to 1. ${quoted(shownToken(trace.source.tokens[best]))} gets the most, ${shareNumber(now.weights[best])}.`;
+  Softmax: (trace, step, current) => {
+    const best = indexOfLargest(current.weights);
+    return `Softmax turns the scores into weights that sum to 1. ${quoted(shownToken(trace.source.tokens[best]))} gets the most, ${shareNumber(current.weights[best])}.`;
   },
   Multiply: () => "Every encoder state is multiplied by its weight. What has little weight fades.",
   Sum: (trace, step) => `The weighted states flow together: their sum is the context ${symbolsOf(trace, step).context}.`,
-  Feed: (trace, step, now) => `${FEEDS[trace.model.decoder] || FEEDS.bahdanau} ${writtenWords(now)}`,
+  Feed: (trace, step, current) => `${FEEDS[trace.model.decoder] || FEEDS.bahdanau} ${outputText(current)}`,
   Squeeze: (trace, step) => step === 0
     ? `Without attention, all ${trace.source.tokens.length} encoder states must fit into one vector of fixed size, and the decoder starts from it.`
     : "The encoder's states are out of reach: all that is left of the sentence is in the decoder's state.",
-  Write: (trace, step, now) => `The decoder steps on with the word before. ${writtenWords(now)}`,
+  Write: (trace, step, current) => `The decoder steps on with the word before. ${outputText(current)}`,
 };
 
 const FEEDS = {
@@ -31,19 +31,19 @@ const FEEDS = {
   gnmt: "The context enters the layers of the decoder, and the top layer chooses the word.",
 };
 
-function firstWords(trace, step) {
+function startText(trace, step) {
   if (step > 0) return `The decoder has just written ${quoted(shownToken(trace.steps[step - 1].token))}.`;
   return trace.model.bridge ? `The encoder has made a state of every word. The decoder starts from ${BRIDGES[trace.model.bridge] || "its first state"}.` : "The encoder has made a state of every word.";
 }
 
-function asksWords(trace, step) {
-  const sign = symbolsOf(trace, step);
-  return asksNow(trace) ? `It steps, and its new state ${sign.query} is the query.` : `Its state ${sign.query} is the query: what should I look at now?`;
+function queryText(trace, step) {
+  const symbols = symbolsOf(trace, step);
+  return queriesNewState(trace) ? `It steps, and its new state ${symbols.query} is the query.` : `Its state ${symbols.query} is the query: what should I look at now?`;
 }
 
-function writtenWords(now) {
-  if (!now.candidates || !now.candidates.length) return "Then the next word is chosen.";
-  const share = percent(Math.exp(now.log_probability));
-  const forced = /force/.test(now.intervention) ? ", forced by hand" : "";
-  return `Written: ${quoted(shownToken(now.token))} (${share}${forced}).`;
+function outputText(current) {
+  if (!current.candidates || !current.candidates.length) return "Then the next word is chosen.";
+  const share = percent(Math.exp(current.log_probability));
+  const forced = /force/.test(current.intervention) ? ", forced by hand" : "";
+  return `Written: ${quoted(shownToken(current.token))} (${share}${forced}).`;
 }

@@ -7,34 +7,34 @@ const BRIDGES = {
   zero: "zeros: nothing of the sentence but what attention brings",
 };
 
-const rowOf = (part) => Number(part.split(":")[1]);
-const tokenOf = (trace, part) => shownToken(trace.source.tokens[rowOf(part)]);
+const indexOf = (part) => Number(part.split(":")[1]);
+const tokenOf = (trace, part) => shownToken(trace.source.tokens[indexOf(part)]);
 
 /** In quotation marks, keeping its own direction among words of another. */
 const quoted = (text) => `“\u2068${text}\u2069”`;
 
 /** A short name, for a screen reader and for the head of the inspector. */
 function partName(trace, step, part) {
-  const now = trace.steps[step];
-  const number = rowOf(part);
-  const sign = symbolsOf(trace, step);
+  const current = trace.steps[step];
+  const number = indexOf(part);
+  const symbols = symbolsOf(trace, step);
   switch (part.split(":")[0]) {
     case "state": return `Encoder state of ${quoted(tokenOf(trace, part))}`;
-    case "score": return `Score of ${quoted(tokenOf(trace, part))}: ${shortNumber(now.scores[number])}`;
-    case "weight": return `Weight of ${quoted(tokenOf(trace, part))}: ${shareNumber(now.weights[number])}`;
+    case "score": return `Score of ${quoted(tokenOf(trace, part))}: ${shortNumber(current.scores[number])}`;
+    case "weight": return `Weight of ${quoted(tokenOf(trace, part))}: ${shareNumber(current.weights[number])}`;
     case "aligned": return `Weighted state of ${quoted(tokenOf(trace, part))}`;
-    case "candidate": return candidateName(shownCandidates(now)[number]);
+    case "candidate": return candidateName(shownCandidates(current)[number]);
     case "layer": return `Layer ${number + 1} of the decoder`;
-    case "context": return `Context ${sign.context}`;
+    case "context": return `Context ${symbols.context}`;
     case "context-before": return `Context of the step before`;
-    case "query": return `Query ${sign.query}`;
-    case "before": return `Decoder state before this word, ${sign.before}`;
-    case "after": return `Decoder state after this word, ${sign.after}`;
+    case "query": return `Query ${symbols.query}`;
+    case "before": return `Decoder state before this word, ${symbols.before}`;
+    case "after": return `Decoder state after this word, ${symbols.after}`;
     case "cell": return `Recurrent cell, ${cellName(trace)}`;
     case "readout": return "Output layer";
-    case "combined": return `Attentional state ${sign.combined}`;
-    case "fed": return `Attentional state of the step before, ${sign.fed}`;
-    case "previous": return `Word before, ${sign.word}`;
+    case "combined": return `Attentional state ${symbols.combined}`;
+    case "fed": return `Attentional state of the step before, ${symbols.fed}`;
+    case "previous": return `Word before, ${symbols.word}`;
     case "bridge": return "Where the first decoder state comes from";
     default: return "The sentence vector";
   }
@@ -46,23 +46,23 @@ function candidateName(candidate) {
 
 /** Everything about a part: title, sentence, formulas with the numbers put in, the vector if it is known. */
 function describePart(trace, step, part) {
-  const tell = TELLERS[part.split(":")[0]];
-  const told = tell(trace, step, part);
-  return { title: partName(trace, step, part), text: "", formulas: [], vector: null, ...told };
+  const describe = DESCRIBERS[part.split(":")[0]];
+  const details = describe(trace, step, part);
+  return { title: partName(trace, step, part), text: "", formulas: [], vector: null, ...details };
 }
 
-const TELLERS = {
+const DESCRIBERS = {
   state: (trace, step, part) => ({
     text: `What the encoder made of ${quoted(tokenOf(trace, part))} where it stands in this sentence. All decoder steps look at the same states.`,
-    formulas: [`h${subscript("", rowOf(part) + 1)} = ${trace.states ? vectorText(trace.states[rowOf(part)]) : "…"}`],
-    vector: trace.states && trace.states[rowOf(part)],
+    formulas: [`h${subscript("", indexOf(part) + 1)} = ${trace.states ? vectorText(trace.states[indexOf(part)]) : "…"}`],
+    vector: trace.states && trace.states[indexOf(part)],
   }),
-  score: tellScore,
-  weight: tellWeight,
-  aligned: tellAligned,
-  context: tellContext,
+  score: describeScore,
+  weight: describeWeight,
+  aligned: describeAlignment,
+  context: describeContext,
   candidate: (trace, step, part) => {
-    const candidate = shownCandidates(trace.steps[step])[rowOf(part)];
+    const candidate = shownCandidates(trace.steps[step])[indexOf(part)];
     const written = candidate.token === trace.steps[step].token;
     return {
       text: written ? "This one was written." : "The model also thought of this one.",
@@ -70,17 +70,17 @@ const TELLERS = {
     };
   },
   query: (trace, step) => ({
-    text: `The decoder state that asks: ${lowered(trace.model.query)}.`,
+    text: `The decoder state that asks: ${withSubscripts(trace.model.query)}.`,
     formulas: [`q = ${symbolsOf(trace, step).query}`],
     vector: trace.steps[step].query,
   }),
   before: (trace, step) => ({
     text: step === 0 ? `The first decoder state, made by the bridge: ${BRIDGES[trace.model.bridge] || "given"}.` : "What the decoder has kept of everything it has written so far.",
-    vector: asksNow(trace) ? stepQuery(trace, step - 1) : stepQuery(trace, step),
+    vector: queriesNewState(trace) ? stepQuery(trace, step - 1) : stepQuery(trace, step),
   }),
   after: (trace, step) => ({
     text: "The new state. It will be the state before the next word.",
-    vector: asksNow(trace) ? stepQuery(trace, step) : stepQuery(trace, step + 1),
+    vector: queriesNewState(trace) ? stepQuery(trace, step) : stepQuery(trace, step + 1),
   }),
   cell: (trace) => ({ text: "It makes the new state of the old state and of what enters, with learnt weights." }),
   readout: () => ({ text: "State, context and the word before are put together, and the vocabulary's scores are computed from them." }),
@@ -90,7 +90,7 @@ const TELLERS = {
   }),
   fed: () => ({ text: "Input feeding: the attentional state of the last word enters this step, so that the decoder knows what it looked at." }),
   layer: (trace, step, part) => ({
-    text: rowOf(part) === 0 ? "The bottom layer reads the word before; its state is the query." : rowOf(part) >= 2 ? "It gets the context and the layer below, and adds what came from below to its output (a residual connection)." : "It gets the context and the state of the layer below.",
+    text: indexOf(part) === 0 ? "The bottom layer reads the word before; its state is the query." : indexOf(part) >= 2 ? "It gets the context and the layer below, and adds what came from below to its output (a residual connection)." : "It gets the context and the state of the layer below.",
   }),
   previous: (trace, step) => ({
     text: step > 0 ? `The decoder reads the word it has just written: ${quoted(shownToken(trace.steps[step - 1].token))}.` : trace.steps[0].token ? "Nothing has been written yet: the decoder reads the start symbol." : "The word written before this one.",
@@ -106,15 +106,15 @@ const TELLERS = {
   }),
 };
 
-const asksNow = (trace) => trace.model.decoder === "luong" || trace.model.gnmt_query === "current";
+const queriesNewState = (trace) => trace.model.decoder === "luong" || trace.model.gnmt_query === "current";
 const stepQuery = (trace, step) => (trace.steps[step] ? trace.steps[step].query : null);
 
-function tellScore(trace, step, part) {
-  const row = rowOf(part);
-  const now = trace.steps[step];
+function describeScore(trace, step, part) {
+  const row = indexOf(part);
+  const current = trace.steps[step];
   const formulas = [`score = ${trace.model.formula || trace.model.score}`];
-  const worked = scoreWorked(trace, now, row);
-  formulas.push(`${worked ? `${worked} ` : ""}= ${exactNumber(now.scores[row])}`);
+  const terms = scoreTerms(trace, current, row);
+  formulas.push(`${terms ? `${terms} ` : ""}= ${exactNumber(current.scores[row])}`);
   return {
     text: `How well the state of ${quoted(tokenOf(trace, part))} (k) answers the query (q). Letters other than q and k are learnt.`,
     formulas, vector: trace.states && trace.states[row],
@@ -122,36 +122,36 @@ function tellScore(trace, step, part) {
 }
 
 /** The products of a dot score written out; other scores have parameters that the trace does not hold. */
-function scoreWorked(trace, now, row) {
+function scoreTerms(trace, current, row) {
   const state = trace.states && trace.states[row];
-  if (!state || !now.query || !["dot", "scaled_dot"].includes(trace.model.score) || now.query.length !== state.length) return "";
-  const terms = state.slice(0, 4).map((value, place) => `${shortNumber(now.query[place])}×${shortNumber(value)}`);
+  if (!state || !current.query || !["dot", "scaled_dot"].includes(trace.model.score) || current.query.length !== state.length) return "";
+  const terms = state.slice(0, 4).map((value, index) => `${shortNumber(current.query[index])}×${shortNumber(value)}`);
   const sum = terms.join(" + ") + (state.length > 4 ? ` + … ${state.length} products` : "");
   return trace.model.score === "dot" ? `= ${sum}` : `= (${sum}) / √${state.length}`;
 }
 
-function tellWeight(trace, step, part) {
-  const now = trace.steps[step];
-  const row = rowOf(part);
-  const weight = now.weights[row];
+function describeWeight(trace, step, part) {
+  const current = trace.steps[step];
+  const row = indexOf(part);
+  const weight = current.weights[row];
   const formulas = ["weight = e^score / Σ e^score"];
-  const scores = now.scores.filter((value) => value !== null);
-  const byHand = /attend|weights/.test(now.intervention);
-  if (now.scores[row] !== null && !byHand) {
+  const scores = current.scores.filter((value) => value !== null);
+  const byHand = /attend|weights/.test(current.intervention);
+  if (current.scores[row] !== null && !byHand) {
     const largest = Math.max(...scores);
-    const power = Math.exp(now.scores[row] - largest);
+    const power = Math.exp(current.scores[row] - largest);
     const total = scores.reduce((sum, score) => sum + Math.exp(score - largest), 0);
     if (Math.abs(power / total - weight) < 1e-3) {
-      const most = shortNumber(largest);
-      formulas.push(`= e^(${shortNumber(now.scores[row])} − ${most}) / Σ e^(score − ${most})`, `= ${exactNumber(power)} / ${exactNumber(total)} = ${exactNumber(weight)}`);
+      const largestText = shortNumber(largest);
+      formulas.push(`= e^(${shortNumber(current.scores[row])} − ${largestText}) / Σ e^(score − ${largestText})`, `= ${exactNumber(power)} / ${exactNumber(total)} = ${exactNumber(weight)}`);
     }
     else formulas.push(`= ${exactNumber(weight)}`);
   } else formulas.push(`= ${exactNumber(weight)}${byHand ? ", set by hand" : ""}`);
   return { text: `The share of this look that falls on ${quoted(tokenOf(trace, part))}. The shares of all states sum to 1. Taking the largest score off first changes no weight.`, formulas };
 }
 
-function tellAligned(trace, step, part) {
-  const row = rowOf(part);
+function describeAlignment(trace, step, part) {
+  const row = indexOf(part);
   const weight = trace.steps[step].weights[row];
   const state = trace.states && trace.states[row];
   const aligned = state && state.map((value) => value * weight);
@@ -162,17 +162,17 @@ function tellAligned(trace, step, part) {
   };
 }
 
-function tellContext(trace, step) {
-  const now = trace.steps[step];
+function describeContext(trace, step) {
+  const current = trace.steps[step];
   const formulas = ["c = Σ weight × state"];
   if (trace.states) {
-    const order = now.weights.map((_, row) => row).sort((a, b) => now.weights[b] - now.weights[a]);
-    const shown = order.slice(0, 3).filter((row) => now.weights[row] > 0);
-    const terms = shown.map((row) => `${shareNumber(now.weights[row])} × ${shortNumber(trace.states[row][0])}`);
-    const rest = now.weights.filter((weight) => weight > 0).length > shown.length ? " + …" : "";
-    formulas.push(`its first number: ${terms.join(" + ")}${rest} = ${exactNumber(now.context[0])}`);
+    const order = current.weights.map((_, row) => row).sort((a, b) => current.weights[b] - current.weights[a]);
+    const shown = order.slice(0, 3).filter((row) => current.weights[row] > 0);
+    const terms = shown.map((row) => `${shareNumber(current.weights[row])} × ${shortNumber(trace.states[row][0])}`);
+    const rest = current.weights.filter((weight) => weight > 0).length > shown.length ? " + …" : "";
+    formulas.push(`its first number: ${terms.join(" + ")}${rest} = ${exactNumber(current.context[0])}`);
   }
-  return { text: `What this look brought back. ${sentenceCase(trace.model.context)}.`, formulas, vector: now.context };
+  return { text: `What this look brought back. ${sentenceCase(trace.model.context)}.`, formulas, vector: current.context };
 }
 
-const sentenceCase = (text) => (text ? `It ${lowered(text)}` : "It goes on into the decoder");
+const sentenceCase = (text) => (text ? `It ${withSubscripts(text)}` : "It goes on into the decoder");

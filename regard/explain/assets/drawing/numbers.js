@@ -1,8 +1,8 @@
-// Numbers as they are written: rounded, but never hiding that something is not quite 0 or 1.
+// Numbers as text: rounded, but never hiding that a value is not quite 0 or 1.
 
 const SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉";
 
-/** Three digits, without needless zeros: 15, 0.589, -2.94. */
+/** Three digits without trailing zeros: 15, 0.589, −2.94; null stands for −∞. */
 function shortNumber(value) {
   if (value === null || value === undefined) return "−∞";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
@@ -11,7 +11,7 @@ function shortNumber(value) {
   return withMinus(trimZeros(value.toFixed(digits)));
 }
 
-/** Six digits, or as many as show that a value is not quite whole: 0.99999999998611. */
+/** Six digits, or as many as show that a value is not an integer: 0.99999999998611. */
 function exactNumber(value) {
   if (value === null || value === undefined) return "−∞";
   const size = Math.abs(value);
@@ -20,7 +20,7 @@ function exactNumber(value) {
   return withMinus(Number.isInteger(Number(six)) ? trimZeros(value.toPrecision(14)) : six);
 }
 
-/** A share of one, small ones to so many decimals. What is nearly nothing or nearly all says so. */
+/** A weight or another share of one; values that round to 0 or 1 but differ from them get a ≈. */
 function shareNumber(value, decimals = 3) {
   if (value === 0 || value === 1) return String(value);
   if (value < 0.5 * 10 ** -decimals) return "≈0";
@@ -28,7 +28,7 @@ function shareNumber(value, decimals = 3) {
   return value.toFixed(value < 0.0995 || value > 0.995 ? decimals : 2);
 }
 
-/** To so many decimals, with a true minus. */
+/** A fixed number of decimals, with a true minus sign. */
 function fixedNumber(value, decimals) {
   return value === null || !Number.isFinite(value) ? shortNumber(value) : withMinus(value.toFixed(decimals));
 }
@@ -51,27 +51,27 @@ function withMinus(text) {
   return text.replace(/^-/, "−").replace("e-", "e−");
 }
 
-/** [5, 0, 1]; a long vector shows its beginning. */
-function vectorText(values, format = shortNumber, most = 6) {
-  const shown = values.slice(0, most).map(format).join(", ");
-  return values.length > most ? `[${shown}, … ${values.length} numbers]` : `[${shown}]`;
+/** A vector as text, [5, 0, 1]; of a long one only the first components. */
+function vectorText(values, format = shortNumber, maxShown = 6) {
+  const shown = values.slice(0, maxShown).map(format).join(", ");
+  return values.length > maxShown ? `[${shown}, … ${values.length} numbers]` : `[${shown}]`;
 }
 
-/** Words of the model with their indices set low: s_{i-1} becomes sᵢ₋₁. */
-function lowered(text) {
+/** Replace the indices in a model's description by subscripts: s_{i-1} becomes sᵢ₋₁. */
+function withSubscripts(text) {
   return text.replace(/_\{i-1\}/g, "ᵢ₋₁").replace(/_i\b/g, "ᵢ").replace(/_t\b/g, "ₜ").replace(/_\{t-1\}/g, "ₜ₋₁");
 }
 
-/** s₁₂. */
+/** A symbol with a numeric subscript, s₁₂. */
 function subscript(symbol, number) {
   return symbol + Array.from(String(number), (digit) => SUBSCRIPTS[Number(digit)]).join("");
 }
 
-/** −Σ w log₂ w, in bits. */
+/** The entropy of a distribution in bits, −Σ w log₂ w. */
 function entropy(weights) {
   return weights.reduce((sum, weight) => (weight > 0 ? sum - weight * Math.log2(weight) : sum), 0);
 }
 
-function largestPlace(values) {
-  return values.reduce((best, value, place) => (value > values[best] ? place : best), 0);
+function indexOfLargest(values) {
+  return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
 }

@@ -1,22 +1,22 @@
-// Without attention: every encoder state squeezed through one vector of fixed size.
+// Without attention: all encoder states are squeezed into one vector of fixed size.
 
 function sentenceNode(view) {
-  const { place } = view;
-  const at = place.wide
-    ? { x: place.state.x + place.state.width + 165, y: place.decoder.y + place.decoder.height * 0.47 }
-    : { x: place.width / 2, y: place.bottom + 62 };
+  const { layout } = view;
+  const at = layout.wide
+    ? { x: layout.state.x + layout.state.width + 165, y: layout.decoder.y + layout.decoder.height * 0.47 }
+    : { x: layout.width / 2, y: layout.bottom + 62 };
   return { ...at, kind: "final", width: 132, height: 34, size: 13, text: "sentence vector", part: "sentence", lit: view.step > 0 ? 0 : 0.35 };
 }
 
-/** Every state squeezed through one: the funnel of the fixed vector. */
+/** The funnel from all encoder states to the sentence vector. */
 function funnel(view) {
-  const { place, time, step } = view;
+  const { layout, time, step } = view;
   const node = sentenceNode(view);
-  const seen = step > 0 ? 0.45 : 0.25 + 0.75 * span(time, 0.1, 0.4);
-  const d = place.wide
-    ? funnelAcross(place.state.x + place.state.width + 12, place.top, place.bottom, node)
-    : funnelDown(place.state.x - 4, place.state.x + place.state.width + 4, place.bottom + 4, node);
-  return [outline("funnel", d, { class: "funnel", opacity: seen })];
+  const visibility = step > 0 ? 0.45 : 0.25 + 0.75 * span(time, 0.1, 0.4);
+  const d = layout.wide
+    ? funnelAcross(layout.state.x + layout.state.width + 12, layout.top, layout.bottom, node)
+    : funnelDown(layout.state.x - 4, layout.state.x + layout.state.width + 4, layout.bottom + 4, node);
+  return [outline("funnel", d, { class: "funnel", opacity: visibility })];
 }
 
 function funnelAcross(x, top, bottom, node) {

@@ -1,14 +1,14 @@
-// Text as it may be shown: what is hidden is made visible, and what is too long is cut.
+// Text made safe to show: hidden characters become visible, long text is truncated.
 
 const END = "</s>";
 
-/** Text that stays text inside markup. */
+/** Escape text for use in markup. */
 function escapeText(text) {
-  const signs = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-  return String(text).replace(/[&<>"']/g, (sign) => signs[sign]);
+  const entities = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return String(text).replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** The text with every control and override character replaced by a sign that can be seen. */
+/** Replace every control and override character by a visible one. */
 function visible(text) {
   return Array.from(String(text), (character) => {
     const code = character.codePointAt(0);
@@ -19,24 +19,24 @@ function visible(text) {
   }).join("");
 }
 
-/** A token as it is shown: end-of-sentence in words, a space as an open box. */
+/** A token for display: end-of-sentence in words, a space as an open box. */
 function shownToken(token) {
   if (token === END) return "end of sentence";
   return token === "" ? "∅" : visible(token).replace(/ /g, "␣");
 }
 
-/** Whether the first letter that has a direction is written from right to left. */
+/** Whether the first letter of a text belongs to a right-to-left script. */
 function isRightToLeft(text) {
   const first = /[\p{L}]/u.exec(text);
   return Boolean(first) && /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]|\ud802|\ud803|\ud83a/.test(first[0]);
 }
 
-/** A word that keeps its own direction, whatever stands beside it. */
+/** Isolate a right-to-left word, so that it does not reorder its neighbours. */
 function isolated(text) {
   return isRightToLeft(text) ? `\u2067${text}\u2069` : text;
 }
 
-/** About how wide a text is, in units of its font size. */
+/** The approximate width of a text, in units of its font size. */
 function textWidth(text) {
   let width = 0;
   for (const character of text) {
@@ -52,10 +52,10 @@ function textWidth(text) {
   return 1.05 * width;
 }
 
-/** The text, cut with an ellipsis where it would be wider than `room` (in the unit of `size`). */
-function fitText(text, room, size) {
-  if (textWidth(text) * size <= room) return text;
+/** Truncate a text with an ellipsis to at most `maxWidth`, in the unit of the font's `size`. */
+function fitText(text, maxWidth, size) {
+  if (textWidth(text) * size <= maxWidth) return text;
   const characters = Array.from(text);
-  while (characters.length && (textWidth(characters.join("")) + 0.9) * size > room) characters.pop();
+  while (characters.length && (textWidth(characters.join("")) + 0.9) * size > maxWidth) characters.pop();
   return characters.join("").trimEnd() + "…";
 }

@@ -1,49 +1,49 @@
-// Step 2: the weights as bars; laid end to end they fill exactly one.
+// Step 2: the weights as bars, and their sum.
 
 function weightColumn(view) {
-  const { place, now, rows, time } = view;
-  const { weight } = place;
-  const room = weight.width - place.numbers;
-  const best = largestPlace(now.weights);
+  const { layout, current, rows, time } = view;
+  const { weight } = layout;
+  const barWidth = weight.width - layout.numberWidth;
+  const best = indexOfLargest(current.weights);
   const shapes = [];
   const hits = [];
-  rows.forEach((row, number) => {
-    const value = now.weights[number];
-    const size = span(time, 2.05, 2.6);
+  rows.forEach((row, index) => {
+    const value = current.weights[index];
+    const progress = span(time, 2.05, 2.6);
     const height = row.small ? 2.5 : 14;
-    shapes.push(rect(`weight.track.${number}`, weight.x, row.y - height / 2, room, height, { class: "track", rx: 2, opacity: span(time, 2, 2.2) }));
-    shapes.push(rect(`weight.bar.${number}`, weight.x, row.y - height / 2, Math.max(0.5, room * value * size), height, {
+    shapes.push(rect(`weight.track.${index}`, weight.x, row.y - height / 2, barWidth, height, { class: "track", rx: 2, opacity: span(time, 2, 2.2) }));
+    shapes.push(rect(`weight.bar.${index}`, weight.x, row.y - height / 2, Math.max(0.5, barWidth * value * progress), height, {
       class: "weight", rx: 2, opacity: span(time, 2, 2.1),
     }));
     if (!row.small) {
-      const text = shareNumber(value, place.wide ? 3 : 2);
-      shapes.push(label(`weight.${number}`, weight.x + room + 4, row.y + 4.5, text, {
-        class: `number${number === best && value > 0 ? " most" : ""}`, "font-size": place.wide ? 13 : 12, part: `weight:${number}`, opacity: span(time, 2.4, 2.7),
+      const text = shareNumber(value, layout.wide ? 3 : 2);
+      shapes.push(label(`weight.${index}`, weight.x + barWidth + 4, row.y + 4.5, text, {
+        class: `number${index === best && value > 0 ? " most" : ""}`, "font-size": layout.wide ? 13 : 12, part: `weight:${index}`, opacity: span(time, 2.4, 2.7),
       }));
     }
-    hits.push({ part: `weight:${number}`, x: weight.x - 2, y: row.y - row.height / 2, width: weight.width, height: row.height });
+    hits.push({ part: `weight:${index}`, x: weight.x - 2, y: row.y - row.height / 2, width: weight.width, height: row.height });
   });
   return { shapes, hits };
 }
 
-/** Under the weights: laid end to end they fill exactly one. */
-function summary(view) {
-  const { place, now, time } = view;
-  const { weight } = place;
-  const room = weight.width - place.numbers;
-  const y = place.bottom + 9;
-  const seen = span(time, 2.55, 2.8);
+/** Below the weights: their bars end to end, which add up to 1. */
+function weightSum(view) {
+  const { layout, current, time } = view;
+  const { weight } = layout;
+  const barWidth = weight.width - layout.numberWidth;
+  const y = layout.bottom + 9;
+  const visibility = span(time, 2.55, 2.8);
   let left = weight.x;
-  const parts = now.weights.map((value, number) => {
-    const part = rect(`sum.${number}`, left, y, Math.max(0, room * value * seen - 0.6), 7, { class: number % 2 ? "weight soft" : "weight", opacity: seen });
-    left += room * value * seen;
+  const parts = current.weights.map((value, index) => {
+    const part = rect(`sum.${index}`, left, y, Math.max(0, barWidth * value * visibility - 0.6), 7, { class: index % 2 ? "weight soft" : "weight", opacity: visibility });
+    left += barWidth * value * visibility;
     return part;
   });
-  const total = now.weights.reduce((sum, value) => sum + value, 0);
+  const total = current.weights.reduce((sum, value) => sum + value, 0);
   const text = `= ${shortNumber(Math.round(total * 1e4) / 1e4)}`;
   return [
-    rect("sum.track", weight.x, y, room, 7, { class: "track", opacity: span(time, 2, 2.2) }),
+    rect("sum.track", weight.x, y, barWidth, 7, { class: "track", opacity: span(time, 2, 2.2) }),
     ...parts,
-    label(`sum`, weight.x + room + 4, y + 8, text, { class: "number", "font-size": 12, opacity: seen, part: "sum" }),
+    label(`sum`, weight.x + barWidth + 4, y + 8, text, { class: "number", "font-size": 12, opacity: visibility, part: "sum" }),
   ];
 }

@@ -9,7 +9,7 @@ function addTools() {
     app.zoom = { 1: 1.25, 1.25: 1.5, 1.5: 1 }[app.zoom];
     root.style.fontSize = `${100 * app.zoom}%`;
     size.textContent = sizeName();
-    tell("size");
+    notify("size");
   } });
   const sizeName = () => (app.zoom === 1.5 ? "A Normal size" : "A Larger");
   size.textContent = sizeName();

@@ -13,7 +13,7 @@ function addBeam() {
 function buildBeam(beam) {
   const holder = make("div", { class: "scroll tree", role: "region", tabindex: 0, "aria-label": "Beam tree" });
   const draw = () => {
-    holder.innerHTML = drawTree(beam, { dropped: beamView.dropped ? Math.max(3, beam.beam) : 0 });
+    holder.innerHTML = drawBeamTree(beam, { dropped: beamView.dropped ? Math.max(3, beam.beam) : 0 });
     const svg = holder.firstChild;
     svg.style.width = `${svg.viewBox.baseVal.width * app.zoom}px`;
     const first = holder.querySelector("[data-node]");
@@ -22,15 +22,15 @@ function buildBeam(beam) {
   const dropped = make("input", { type: "checkbox", checked: beamView.dropped, onchange: () => { beamView.dropped = dropped.checked; draw(); } });
   byId("beam").replaceChildren(
     make("h2", {}, "What the search considered"),
-    make("p", { class: "lead" }, beamWords(beam)),
+    make("p", { class: "lead" }, beamSummary(beam)),
     make("div", { class: "controls" }, make("label", { class: "labelled" }, dropped, make("span", {}, "show what was dropped"))),
     holder);
   explainParts(holder, "node", (id) => describeNode(beam, beam.nodes[id]));
-  rove(holder, "[data-node]");
+  addRovingFocus(holder, "[data-node]");
   draw();
 }
 
-function beamWords(beam) {
+function beamSummary(beam) {
   const kept = beam.nodes.filter((node) => node.kept).length;
   const slots = beam.beam === 1 ? "one beginning (greedy search)" : `${beam.beam} beginnings`;
   return `At every word the search keeps ${slots}. Here it looked at ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages: how probable a token is after what stands before it.`;
@@ -38,7 +38,7 @@ function beamWords(beam) {
 
 function describeNode(beam, node) {
   return {
-    title: nodeBeginning(beam, node).join(" "),
+    title: nodePrefix(beam, node).join(" "),
     text: node.best ? "On the path that was returned." : node.kept ? "It got a slot and was continued, but did not win." : "It got no slot: better beginnings took them all.",
     formulas: [
       `p of this token = ${exactNumber(nodeProbability(beam, node))}`,

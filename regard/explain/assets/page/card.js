@@ -18,24 +18,24 @@ function closeCard() {
 }
 
 /** Shows `told` (title, text, formulas, vector) beside the box of what is meant. */
-function showCard(told, box, pinned = false) {
-  const parts = [make("p", { class: "pop-title" }, told.title)];
-  if (told.text) parts.push(make("p", {}, told.text));
-  for (const formula of told.formulas || []) parts.push(make("p", { class: "formula" }, formula));
-  if (told.vector) parts.push(...vectorParts(told.vector, pinned));
+function showCard(description, box, pinned = false) {
+  const parts = [make("p", { class: "pop-title" }, description.title)];
+  if (description.text) parts.push(make("p", {}, description.text));
+  for (const formula of description.formulas || []) parts.push(make("p", { class: "formula" }, formula));
+  if (description.vector) parts.push(...vectorParts(description.vector, pinned));
   if (pinned) parts.push(make("button", { type: "button", class: "close", "aria-label": "Close", onclick: closeCard }, "✕"));
   card.element.replaceChildren(...parts);
   card.element.hidden = false;
   card.pinned = pinned;
-  placeCard(box);
+  positionCard(box);
 }
 
 function vectorParts(vector, pinned) {
   const holder = make("div", { class: "strip" });
   holder.innerHTML = stripSvg(vector);
-  const most = pinned ? vector.length : 8;
-  const text = vector.slice(0, most).map(shortNumber).join("  ");
-  const rest = vector.length > most ? ` … ${vector.length} numbers; click to see all` : "";
+  const numShown = pinned ? vector.length : 8;
+  const text = vector.slice(0, numShown).map(shortNumber).join("  ");
+  const rest = vector.length > numShown ? ` … ${vector.length} numbers; click to see all` : "";
   return [holder, make("p", { class: "numbers", tabindex: pinned ? 0 : false }, text + rest)];
 }
 
@@ -44,14 +44,14 @@ function stripSvg(vector) {
   const across = Math.min(vector.length, 32);
   const size = vector.length <= 8 ? 18 : 9;
   const largest = Math.max(1e-9, ...vector.map(Math.abs));
-  const cells = vector.map((value, place) => shapeText(rect("", (place % across) * size, Math.floor(place / across) * size, size - 1, size - 1, {
+  const cells = vector.map((value, index) => shapeText(rect("", (index % across) * size, Math.floor(index / across) * size, size - 1, size - 1, {
     class: value < 0 ? "below" : "above", "fill-opacity": Math.abs(value) / largest,
   })));
   const [width, height] = [across * size, Math.ceil(vector.length / across) * size];
   return `<svg class="drawing" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" aria-hidden="true">${cells.join("")}</svg>`;
 }
 
-function placeCard(box) {
+function positionCard(box) {
   const { element } = card;
   const narrow = window.innerWidth < 640;
   element.classList.toggle("sheet", narrow);

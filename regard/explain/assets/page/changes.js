@@ -1,36 +1,36 @@
 // What was changed so far, and the translations before and after it.
 
 /** Lets the model decode on with one more change; what was changed at later words no longer applies. */
-function change(made) {
-  const group = (one) => (one.kind === "force" ? "force" : "look");
-  const kept = live.changes.filter((one) => one.step < made.step || (one.step === made.step && group(one) !== group(made)));
-  return decodeWith([...kept, made], made.step);
+function applyChange(added) {
+  const group = (change) => (change.kind === "force" ? "force" : "look");
+  const kept = live.changes.filter((change) => change.step < added.step || (change.step === added.step && group(change) !== group(added)));
+  return decodeWith([...kept, added], added.step);
 }
 
 function decodeWith(changes, step) {
   live.compared = null;
-  return exchange(async () => {
+  return runRequest(async () => {
     const body = { text: live.before.source.text };
     if (changes.length) body.interventions = changes;
-    const trace = unpackTrace(await (await ask("/v1/trace", body)).json());
+    const trace = unpackTrace(await (await post("/v1/trace", body)).json());
     live.changes = changes;
-    tellChanged(trace, step);
+    showChanged(trace, step);
   });
 }
 
-function tellChanged(trace, step) {
+function showChanged(trace, step) {
   app.trace = trace;
-  tell("trace", { keep: true, changed: true });
-  jump((Math.min(step, trace.steps.length - 1) + 1) * phaseCount());
+  notify("trace", { keep: true, changed: true });
+  jumpTo((Math.min(step, trace.steps.length - 1) + 1) * numPhases());
 }
 
 /** Another source sentence, compared with what came out before. */
 function changeSource(words) {
   const text = words.join(" ").trim();
   if (!text) return null;
-  return exchange(async () => {
+  return runRequest(async () => {
     const before = live.before;
-    const trace = await (await ask("/v1/trace", { text })).json();
+    const trace = await (await post("/v1/trace", { text })).json();
     showTrace(unpackTrace(trace));
     live.compared = before;
     live.parts.input.value = text;
@@ -46,24 +46,24 @@ function addChanges() {
   section.append(
     make("h2", {}, "What if …"),
     make("p", { class: "lead" }, "… the model had looked elsewhere, or written something else? Change the word that the steps above show; the model decodes on from there. Weights can also be dragged in the drawing."),
-    parts.made, parts.compare,
+    parts.changes, parts.compare,
     make("div", { class: "change-grid" },
       make("div", {}, make("h3", {}, "where it looked"), parts.weights),
       make("div", {}, make("h3", {}, "what it wrote"), parts.force, make("h3", {}, "what it read"), parts.source)));
 }
 
-function showMade() {
-  const chips = live.changes.map((one, place) => make("span", { class: "chip" }, changeWords(one),
-    make("button", { type: "button", "aria-label": `Undo: ${changeWords(one)}`, onclick: () => decodeWith(live.changes.filter((_, other) => other !== place), one.step) }, "✕")));
-  const reset = make("button", { type: "button", onclick: () => { live.compared = null; tellChanged(live.before, moment().step); forget(); showLive(); } }, "Reset");
-  live.parts.made.replaceChildren(...chips, ...(chips.length || live.compared ? [reset] : []));
+function showChanges() {
+  const chips = live.changes.map((change, index) => make("span", { class: "chip" }, changeText(change),
+    make("button", { type: "button", "aria-label": `Undo: ${changeText(change)}`, onclick: () => decodeWith(live.changes.filter((_, other) => other !== index), change.step) }, "✕")));
+  const reset = make("button", { type: "button", onclick: () => { live.compared = null; showChanged(live.before, currentMoment().step); resetChanges(); showLive(); } }, "Reset");
+  live.parts.changes.replaceChildren(...chips, ...(chips.length || live.compared ? [reset] : []));
 }
 
-function changeWords(one) {
-  const word = `word ${one.step + 1}: `;
-  if (one.kind === "force") return `${word}write ${quoted(shownToken(one.token))}`;
-  if (one.kind === "weights") return `${word}other weights`;
-  return `${word}look only at ${quoted(one.to.map((place) => shownToken(live.before.source.tokens[place])).join(" "))}`;
+function changeText(change) {
+  const word = `word ${change.step + 1}: `;
+  if (change.kind === "force") return `${word}write ${quoted(shownToken(change.token))}`;
+  if (change.kind === "weights") return `${word}other weights`;
+  return `${word}look only at ${quoted(change.to.map((index) => shownToken(live.before.source.tokens[index])).join(" "))}`;
 }
 
 function showCompare() {
@@ -75,13 +75,13 @@ function showCompare() {
   const common = commonWords(from, to);
   const same = from.length === to.length && common.length === from.length;
   return compare.replaceChildren(
-    versionOf("Before", from, new Set(common.map(([place]) => place)), old.log_probability),
-    versionOf("After", to, new Set(common.map(([, place]) => place)), app.trace.log_probability),
+    versionBox("Before", from, new Set(common.map(([index]) => index)), old.log_probability),
+    versionBox("After", to, new Set(common.map(([, index]) => index)), app.trace.log_probability),
     make("p", { class: "small" }, same ? "Nothing changed in what was written." : "Marked: what the other one does not have."));
 }
 
-function versionOf(name, words, common, logProbability) {
-  const shown = words.flatMap((word, place) => [common.has(place) ? make("span", {}, shownToken(word)) : make("mark", {}, shownToken(word)), " "]);
+function versionBox(name, words, common, logProbability) {
+  const shown = words.flatMap((word, index) => [common.has(index) ? make("span", {}, shownToken(word)) : make("mark", {}, shownToken(word)), " "]);
   return make("div", { class: "version" }, make("h3", {}, name), make("p", { dir: directionOf(words) }, ...shown),
     make("p", { class: "small" }, `log-probability ${shortNumber(logProbability)} nats`));
 }

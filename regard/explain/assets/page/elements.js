@@ -2,7 +2,7 @@
 
 const app = { trace: null, live: null, zoom: 1, listeners: {} };
 const byId = (id) => document.getElementById(id);
-const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+const prefersReducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** An element with attributes (`on…` are listeners) and children; all text stays text. */
 function make(tag, attributes = {}, ...children) {
@@ -20,14 +20,14 @@ function listen(event, listener) {
   (app.listeners[event] = app.listeners[event] || []).push(listener);
 }
 
-function tell(event, detail) {
+function notify(event, detail) {
   for (const listener of app.listeners[event] || []) listener(detail);
 }
 
 /** Shows another trace everywhere; `keep` stays at the same place of the time line. */
 function showTrace(trace, { keep = false } = {}) {
   app.trace = trace;
-  tell("trace", { keep });
+  notify("trace", { keep });
 }
 
 const directionOf = (texts) => (isRightToLeft(texts.join(" ")) ? "rtl" : "ltr");
@@ -37,7 +37,7 @@ function labelled(text, control) {
   return make("label", { class: "labelled" }, make("span", {}, text), control);
 }
 
-function pick(options, chosen, onchange, name) {
+function dropdown(options, chosen, onchange, name) {
   const select = make("select", { "aria-label": name, onchange: () => onchange(select.value) });
   for (const [value, text] of options) select.append(make("option", { value, selected: value === chosen }, text));
   return select;

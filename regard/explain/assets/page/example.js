@@ -7,22 +7,22 @@ function addExample(example) {
   const chosen = { ...variants[example.start], decoder: "bahdanau" };
   const names = [...new Set(variants.map((variant) => variant.score))];
   const sizes = [...new Set(variants.map((variant) => variant.size))];
-  const told = make("p", { class: "small" });
+  const formula = make("p", { class: "small" });
   const show = (change, keep = true) => {
     Object.assign(chosen, change);
     const variant = variants.find((one) => one.score === chosen.score && one.size === chosen.size);
     const { model } = variant.trace;
     const gnmt = chosen.decoder === "gnmt";
-    told.textContent = `${model.formula} (${model.score_source})${variant.parameters ? `. What a model would learn is chosen by hand: ${variant.parameters}.` : "."}`;
+    formula.textContent = `${model.formula} (${model.score_source})${variant.parameters ? `. What a model would learn is chosen by hand: ${variant.parameters}.` : "."}`;
     showTrace({ ...variant.trace, model: { ...model, decoder: chosen.decoder, num_layers: gnmt ? 2 : 1, gnmt_query: gnmt ? "previous" : null } }, { keep });
   };
   byId("example").hidden = false;
   byId("example").append(
     make("p", { class: "lead" }, "A sentence of four words has been read; the encoder left four states of three numbers each. A decoder state asks which of them matter now. Every number can be worked out on paper."),
     make("div", { class: "controls" },
-      labelled("score function", pick(names.map((name) => [name, name]), chosen.score, (score) => show({ score }), "Score function")),
-      labelled("numbers", pick(sizes.map((size) => [size, size]), chosen.size, (size) => show({ size }), "Size of the numbers")),
-      labelled("decoder", pick(ARCHITECTURES, chosen.decoder, (decoder) => show({ decoder }), "Decoder"))),
-    told);
+      labelled("score function", dropdown(names.map((name) => [name, name]), chosen.score, (score) => show({ score }), "Score function")),
+      labelled("numbers", dropdown(sizes.map((size) => [size, size]), chosen.size, (size) => show({ size }), "Size of the numbers")),
+      labelled("decoder", dropdown(ARCHITECTURES, chosen.decoder, (decoder) => show({ decoder }), "Decoder"))),
+    formula);
   show({}, false);
 }

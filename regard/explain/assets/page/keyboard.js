@@ -1,28 +1,28 @@
 // One stop of the tab key for many small things; the arrow keys move among them.
 
 /** One stop of the tab key for many small things: arrows move to the nearest one in their direction. */
-function rove(holder, selector) {
+function addRovingFocus(holder, selector) {
   holder.dataset.roving = "";
   holder.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const from = event.target.closest(selector);
-    if (!way || !from) return;
+    if (!direction || !from) return;
     event.preventDefault();
-    const next = nearest(from, holder.querySelectorAll(selector), way);
-    if (next) focusOnly(holder, selector, next);
+    const next = nearest(from, holder.querySelectorAll(selector), direction);
+    if (next) moveFocus(holder, selector, next);
   });
   holder.addEventListener("focusin", (event) => {
     const element = event.target.closest(selector);
-    if (element) markOnly(holder, selector, element);
+    if (element) setTabStop(holder, selector, element);
   });
 }
 
-function focusOnly(holder, selector, element) {
-  markOnly(holder, selector, element);
+function moveFocus(holder, selector, element) {
+  setTabStop(holder, selector, element);
   element.focus();
 }
 
-function markOnly(holder, selector, element) {
+function setTabStop(holder, selector, element) {
   for (const other of holder.querySelectorAll(`${selector}[tabindex="0"]`)) other.setAttribute("tabindex", "-1");
   element.setAttribute("tabindex", "0");
 }

@@ -7,13 +7,13 @@ function addLive({ base }) {
   document.body.classList.add("live");
   addSentence();
   addChanges();
-  listen("trace", ({ changed }) => { if (!changed) forget(); showLive(); });
+  listen("trace", ({ changed }) => { if (!changed) resetChanges(); showLive(); });
   listen("moment", ({ step }) => { if (live.shown !== step) showLive(); });
   dragWeights();
 }
 
 /** A new sentence: nothing has been changed yet, and what is shown is the model's own. */
-function forget() {
+function resetChanges() {
   live.before = app.trace;
   live.changes = [];
 }
@@ -34,13 +34,13 @@ function addSentence() {
 }
 
 function showLive() {
-  if (!live.parts.made) return;
-  const { step } = moment();
+  if (!live.parts.changes) return;
+  const { step } = currentMoment();
   live.shown = step;
-  live.row = app.trace.steps[step].weights && [...app.trace.steps[step].weights];
+  live.weights = app.trace.steps[step].weights && [...app.trace.steps[step].weights];
   if (document.activeElement !== live.parts.input) live.parts.input.value = app.trace.source.text;
   live.parts.stream.textContent = app.trace.target.text;
-  showMade();
+  showChanges();
   showCompare();
   showWeights(step);
   showForce(step);

@@ -18,10 +18,10 @@ function foldedGrid(trace, unit) {
 function groupsOf(side, unit) {
   if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, place) => ({ text: token, tokens: [place] }));
   const groups = [];
-  const seen = new Map();
+  const groupOfWord = new Map();
   side.places.forEach((place, token) => {
-    if (place >= 0 && seen.has(place)) return groups[seen.get(place)].tokens.push(token);
-    if (place >= 0) seen.set(place, groups.length);
+    if (place >= 0 && groupOfWord.has(place)) return groups[groupOfWord.get(place)].tokens.push(token);
+    if (place >= 0) groupOfWord.set(place, groups.length);
     return groups.push({ text: place >= 0 ? side.words[place] : side.tokens[token], tokens: [token] });
   });
   return groups;
@@ -46,27 +46,27 @@ function buildMatrix() {
   parts.source = make("p", { class: "sentence", role: "group", "aria-label": "Source words" });
   parts.target = make("p", { class: "sentence", role: "group", "aria-label": "Target words" });
   parts.table = make("table", { class: "heat" });
-  parts.told = make("p", { class: "told", role: "status" });
+  parts.summary = make("p", { class: "told", role: "status" });
   const threshold = make("input", { type: "range", min: 0, max: 0.5, step: 0.01, value: matrix.threshold, "aria-label": "Hide weights below", oninput: () => {
     matrix.threshold = Number(threshold.value);
     shown.textContent = percent(matrix.threshold);
     fillCells();
   } });
   const shown = make("output", {}, percent(matrix.threshold));
-  const unit = hasWords(app.trace) && pick([["words", "words"], ["tokens", "tokens"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or tokens");
+  const unit = hasWords(app.trace) && dropdown([["words", "words"], ["tokens", "tokens"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or tokens");
   byId("matrix").replaceChildren(
     make("h2", {}, "The whole matrix"),
     make("p", { class: "lead" }, "A row is a target word: its weights over the source. Point at a word on either side, and see where it looked, or who looked at it."),
     make("div", { class: "controls" }, unit ? labelled("between", unit) : null, labelled("hide below", threshold), shown),
     make("div", { class: "beside" },
-      make("div", { class: "linked" }, parts.source, parts.target, parts.told),
+      make("div", { class: "linked" }, parts.source, parts.target, parts.summary),
       make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table)),
     make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a token of its own, </s>, here “end”."));
-  rove(parts.source, "span");
-  rove(parts.target, "span");
+  addRovingFocus(parts.source, "span");
+  addRovingFocus(parts.target, "span");
   for (const [side, holder] of [["source", parts.source], ["target", parts.target]]) linkWords(holder, side);
-  parts.table.addEventListener("pointerover", (event) => { if (event.target.closest("td[data-row]")) light({ row: Number(event.target.closest("td").dataset.row), column: Number(event.target.closest("td").dataset.column) }); });
-  parts.table.addEventListener("pointerleave", () => light({}));
+  parts.table.addEventListener("pointerover", (event) => { if (event.target.closest("td[data-row]")) highlight({ row: Number(event.target.closest("td").dataset.row), column: Number(event.target.closest("td").dataset.column) }); });
+  parts.table.addEventListener("pointerleave", () => highlight({}));
   buildGrid();
 }
 
@@ -120,17 +120,17 @@ function fillCells() {
 function linkWords(holder, side) {
   const enter = (event) => {
     const word = event.target.closest("span[data-number]");
-    if (word) light(side === "target" ? { row: Number(word.dataset.number) } : { column: Number(word.dataset.number) });
+    if (word) highlight(side === "target" ? { row: Number(word.dataset.number) } : { column: Number(word.dataset.number) });
   };
   holder.addEventListener("pointerover", enter);
   holder.addEventListener("focusin", enter);
   holder.addEventListener("click", enter);
-  holder.addEventListener("pointerleave", () => light({}));
-  holder.addEventListener("focusout", () => light({}));
+  holder.addEventListener("pointerleave", () => highlight({}));
+  holder.addEventListener("focusout", () => highlight({}));
 }
 
 /** Lights a row, a column or one cell, and shades the words of the other side by their weights. */
-function light({ row, column }) {
+function highlight({ row, column }) {
   const { grid, parts } = matrix;
   for (const cell of parts.table.querySelectorAll("[data-column], tbody th")) {
     const cellRow = cell.closest("tr").dataset.row;
@@ -140,7 +140,7 @@ function light({ row, column }) {
   }
   shade(parts.source, (number) => (row !== undefined ? grid.weights[row][number] : number === column ? 1 : 0), column);
   shade(parts.target, (number) => (row === undefined && column !== undefined ? grid.weights[number][column] : number === row ? 1 : 0), row);
-  parts.told.textContent = toldAbout(grid, row, column);
+  parts.summary.textContent = linkText(grid, row, column);
 }
 
 function shade(holder, weightOf, chosen) {
@@ -151,15 +151,15 @@ function shade(holder, weightOf, chosen) {
   }
 }
 
-function toldAbout(grid, row, column) {
+function linkText(grid, row, column) {
   const target = row !== undefined && quoted(shownToken(grid.target[row].text));
   const source = column !== undefined && quoted(shownToken(grid.source[column].text));
   if (target && source) return `${target} looked at ${source} with ${percent(grid.weights[row][column])}.`;
-  if (target) return `${target} looked at ${strongest(grid.weights[row], grid.source)}.`;
-  return source ? `${source} was looked at by ${strongest(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
+  if (target) return `${target} looked at ${largestWeights(grid.weights[row], grid.source)}.`;
+  return source ? `${source} was looked at by ${largestWeights(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
 }
 
-function strongest(weights, groups) {
+function largestWeights(weights, groups) {
   const order = weights.map((_, place) => place).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((place) => weights[place] >= 0.01);
   return order.map((place) => `${quoted(shownToken(groups[place].text))} ${percent(weights[place])}`).join(", ") || "nothing much";
 }

@@ -9,8 +9,8 @@ function addModel() {
       ["Cells", model.cell && `${model.num_layers} × ${model.cell}`],
       ["First state", model.bridge && `${model.bridge}: ${BRIDGES[model.bridge] || ""}`],
       ["Score function", model.formula ? `${model.score}: ${model.formula}${model.score_source ? ` (${model.score_source})` : ""}` : model.score],
-      ["Query", model.query && lowered(model.query)],
-      ["Context", model.context && lowered(model.context)],
+      ["Query", model.query && withSubscripts(model.query)],
+      ["Context", model.context && withSubscripts(model.context)],
       ["Log-probability", logProbability === null ? null : `${shortNumber(logProbability)} nats for ${app.trace.steps.length} tokens, from ${source.tokens.length}`],
     ];
     const list = make("dl", { class: "facts" });

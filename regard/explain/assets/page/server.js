@@ -1,25 +1,25 @@
 // Requests to the server of a served page: a translation as it is written, and traces.
 
-async function ask(path, body) {
-  const answer = await fetch(live.base + path, {
+async function post(path, body) {
+  const response = await fetch(live.base + path, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: live.busy.signal,
   });
-  if (!answer.ok) throw new Error(await refusal(answer));
-  return answer;
+  if (!response.ok) throw new Error(await errorMessage(response));
+  return response;
 }
 
-async function refusal(answer) {
-  const again = answer.headers.get("Retry-After");
+async function errorMessage(response) {
+  const again = response.headers.get("Retry-After");
   try {
-    const { error } = await answer.json();
+    const { error } = await response.json();
     return again ? `${error.message} (try again in ${again} s)` : error.message;
   } catch {
-    return `The server answered ${answer.status} ${answer.statusText}`;
+    return `The server answered ${response.status} ${response.statusText}`;
   }
 }
 
 /** Runs one exchange with the server; a newer one ends an older one. */
-async function exchange(work) {
+async function runRequest(work) {
   if (live.busy) live.busy.abort();
   const busy = new AbortController();
   live.busy = busy;
@@ -38,28 +38,28 @@ async function exchange(work) {
 
 /** Translates a text, showing each token as it is written, then everything about it. */
 function translate(text) {
-  return exchange(async () => {
+  return runRequest(async () => {
     live.parts.stream.textContent = "";
-    await follow(await ask("/v1/translate", { text, stream: true }), (event) => {
+    await readEvents(await post("/v1/translate", { text, stream: true }), (event) => {
       if (event.error) throw new Error(event.error.message);
       if (event.token !== undefined && event.token !== END) live.parts.stream.textContent = event.text ?? `${live.parts.stream.textContent} ${shownToken(event.token)}`;
     });
-    const trace = await (await ask("/v1/trace", { text })).json();
+    const trace = await (await post("/v1/trace", { text })).json();
     showTrace(unpackTrace(trace));
   });
 }
 
 /** The events of a stream, one after another. */
-async function follow(answer, told) {
-  const reader = answer.body.getReader();
+async function readEvents(response, onEvent) {
+  const reader = response.body.getReader();
   const decoder = new TextDecoder();
-  let held = "";
+  let unread = "";
   for (;;) {
     const { value, done } = await reader.read();
-    held += decoder.decode(value || new Uint8Array(), { stream: !done });
-    const lines = held.split(/\r?\n/);
-    held = lines.pop();
-    for (const line of lines) if (line.startsWith("data:")) told(JSON.parse(line.slice(5)));
+    unread += decoder.decode(value || new Uint8Array(), { stream: !done });
+    const lines = unread.split(/\r?\n/);
+    unread = lines.pop();
+    for (const line of lines) if (line.startsWith("data:")) onEvent(JSON.parse(line.slice(5)));
     if (done) return;
   }
 }

@@ -39,18 +39,18 @@ function headShapes(trace, step, time, width) {
 }
 
 /** The end of a text that is too long. */
-function fitEnd(text, room, size) {
-  if (textWidth(text) * size <= room) return text;
+function fitEnd(text, maxWidth, size) {
+  if (textWidth(text) * size <= maxWidth) return text;
   const words = text.split(" ");
-  while (words.length > 1 && textWidth(`… ${words.join(" ")}`) * size > room) words.shift();
+  while (words.length > 1 && textWidth(`… ${words.join(" ")}`) * size > maxWidth) words.shift();
   return `… ${words.join(" ")}`;
 }
 
-function wrapText(text, room, size) {
+function wrapText(text, maxWidth, size) {
   const lines = [""];
   for (const word of text.split(" ")) {
     const longer = lines[lines.length - 1] ? `${lines[lines.length - 1]} ${word}` : word;
-    if (textWidth(longer) * size <= room) lines[lines.length - 1] = longer;
+    if (textWidth(longer) * size <= maxWidth) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines;
@@ -100,11 +100,11 @@ function tracksOf(scenes) {
 
 function trackText({ states }, times, seconds) {
   const first = states.find(Boolean);
-  const names = Object.keys(first).filter((name) => !SPECIAL.has(name) && name !== "opacity");
+  const names = Object.keys(first).filter((name) => !NOT_ATTRIBUTES.has(name) && name !== "opacity");
   const still = {};
   const moving = [];
   for (const name of names) {
-    const values = filled(states, name);
+    const values = filledIn(states, name);
     if (values.every((value) => value === values[0])) still[name] = values[0];
     else moving.push(animateText(name, values, times, seconds));
   }
@@ -119,7 +119,7 @@ function trackText({ states }, times, seconds) {
 }
 
 /** An attribute at every moment; where the shape is away, as it was last, or as it will be first. */
-function filled(states, name) {
+function filledIn(states, name) {
   let last = states.find(Boolean)[name];
   return states.map((state) => {
     if (state) last = state[name];
@@ -128,14 +128,14 @@ function filled(states, name) {
 }
 
 function animateText(name, values, times, seconds) {
-  const read = new Map(values.map((value) => [value, null]));
-  for (const value of read.keys()) read.set(value, { numbers: numbersIn(value), pattern: pattern(value) });
-  const blinks = name === "opacity" && read.size === 2 && read.has(0);
-  const first = read.get(values[0]);
-  const linear = !blinks && [...read.values()].every((one) => one.numbers && one.pattern === first.pattern);
-  const kept = linear ? turningPoints(values.map((value) => read.get(value).numbers), times) : changesOf(values);
-  const shown = kept.map((place) => attributeText(values[place]));
-  const marks = kept.map((place) => String(Math.round(times[place] * 1e4) / 1e4));
+  const parsed = new Map(values.map((value) => [value, null]));
+  for (const value of parsed.keys()) parsed.set(value, { numbers: numbersIn(value), pattern: pattern(value) });
+  const blinks = name === "opacity" && parsed.size === 2 && parsed.has(0);
+  const first = parsed.get(values[0]);
+  const linear = !blinks && [...parsed.values()].every((one) => one.numbers && one.pattern === first.pattern);
+  const kept = linear ? turningPoints(values.map((value) => parsed.get(value).numbers), times) : changesOf(values);
+  const shown = kept.map((index) => attributeText(values[index]));
+  const marks = kept.map((index) => String(Math.round(times[index] * 1e4) / 1e4));
   marks[0] = "0";
   if (linear && marks[marks.length - 1] !== "1") {
     marks.push("1");
@@ -154,7 +154,7 @@ function numbersIn(value) {
 }
 
 function changesOf(values) {
-  return values.map((_, place) => place).filter((place) => place === 0 || values[place] !== values[place - 1]);
+  return values.map((_, index) => index).filter((index) => index === 0 || values[index] !== values[index - 1]);
 }
 
 /** The moments that a line from the one before to the one after would miss; the first and the last. */
@@ -163,10 +163,10 @@ function turningPoints(numbers, times) {
   const split = (from, to) => {
     let worst = 0;
     let at = -1;
-    for (let place = from + 1; place < to; place++) {
-      const share = (times[place] - times[from]) / (times[to] - times[from]);
-      const size = missed(numbers[from], numbers[to], numbers[place], share);
-      if (size > worst) [worst, at] = [size, place];
+    for (let index = from + 1; index < to; index++) {
+      const share = (times[index] - times[from]) / (times[to] - times[from]);
+      const size = deviation(numbers[from], numbers[to], numbers[index], share);
+      if (size > worst) [worst, at] = [size, index];
     }
     if (worst <= 1) return;
     split(from, at);
@@ -179,11 +179,11 @@ function turningPoints(numbers, times) {
 }
 
 /** How far off, in units of what one may not see: small numbers are shares, large ones are units of length. */
-function missed(from, to, value, share) {
+function deviation(from, to, value, share) {
   let worst = 0;
-  for (let place = 0; place < value.length; place++) {
-    const off = Math.abs(from[place] + (to[place] - from[place]) * share - value[place]);
-    const small = Math.max(Math.abs(from[place]), Math.abs(to[place]), Math.abs(value[place])) <= 1;
+  for (let index = 0; index < value.length; index++) {
+    const off = Math.abs(from[index] + (to[index] - from[index]) * share - value[index]);
+    const small = Math.max(Math.abs(from[index]), Math.abs(to[index]), Math.abs(value[index])) <= 1;
     worst = Math.max(worst, off / (small ? 0.06 : 0.8));
   }
   return worst;
