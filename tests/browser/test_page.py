@@ -126,7 +126,7 @@ def test_words_and_matrix_are_linked(opened: Open) -> None:
     page.locator("#matrix .sentence").nth(1).locator("span").nth(1).hover()
     lit = page.locator("#matrix td.lit").evaluate_all("cells => cells.map(cell => cell.dataset.row)")
     assert lit == ["1"] * 6
-    assert "“\u2068old\u2069” looked at “\u2068alte\u2069”" in page.locator("#matrix .told").text_content()
+    assert "“\u2068old\u2069” looked at “\u2068alte\u2069”" in page.locator("#matrix .link-summary").text_content()
     page.locator("#matrix .sentence").first.locator("span").nth(2).hover()
     lit = page.locator("#matrix td[data-row].lit").evaluate_all(
         "cells => cells.map(cell => cell.dataset.column)"

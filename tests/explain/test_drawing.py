@@ -332,9 +332,9 @@ def test_the_beam_shows_what_was_kept_and_dropped(engine: Engine) -> None:
 
 
 def test_a_weight_that_is_set_leaves_the_rest_to_the_others(engine: Engine) -> None:
-    assert engine.call("withShare([0.5, 0.3, 0.2], 0, 0)") == pytest.approx([0, 0.6, 0.4])
-    assert engine.call("withShare([0.5, 0.3, 0.2], 1, 0.65)") == pytest.approx([0.25, 0.65, 0.1])
-    assert engine.call("withShare([1, 0, 0], 0, 0)") == pytest.approx([0, 0.5, 0.5])
+    assert engine.call("withWeight([0.5, 0.3, 0.2], 0, 0)") == pytest.approx([0, 0.6, 0.4])
+    assert engine.call("withWeight([0.5, 0.3, 0.2], 1, 0.65)") == pytest.approx([0.25, 0.65, 0.1])
+    assert engine.call("withWeight([1, 0, 0], 0, 0)") == pytest.approx([0, 0.5, 0.5])
 
 
 def test_what_two_translations_share(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-// What the page does when it is opened.
+// Builds the page when it is opened.
 
 function start() {
   const data = JSON.parse(byId("data").textContent);

@@ -111,7 +111,7 @@ function addCurrentQuery(view, nodes, wires, at, symbols) {
 
 /** No attention: all the decoder knows of the sentence is one vector of fixed size. */
 function plainDiagram(view) {
-  const { wide, decoder } = view.layout;
+  const { wide } = view.layout;
   const at = nodePositions(view);
   const { trace, step } = view;
   const symbols = symbolsOf(trace, step);

@@ -1,6 +1,6 @@
-// The sentence under the drawing: what is happening at this moment, with the numbers that matter.
+// The caption of the drawing: what happens at a moment, with the numbers that matter.
 
-/** One sentence about the moment: what is happening, with the numbers that matter. */
+/** Say what happens at a moment of a step. */
 function captionOf(trace, step, time) {
   const phase = phasesOf(trace)[phaseAt(time)];
   return CAPTIONS[phase](trace, step, trace.steps[step]);

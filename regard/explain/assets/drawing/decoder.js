@@ -3,7 +3,7 @@
 // A diagram is a record of nodes (with their position and the time at which they light up) and wires (with the times
 // between which they fill). Wide pages read from left to right, narrow ones from top to bottom.
 
-const MAX_LAYERS = 4; // further layers are drawn as one
+const MAX_LAYERS = 4; // of more, the top one is drawn after a dashed line
 
 /** The papers' symbols at this step: query, previous and new state, context, combined, previous word. */
 function symbolsOf(trace, step) {

@@ -1,4 +1,4 @@
-// What is said about a part of the drawing when one points at it: its name, a sentence, formulas, the vector.
+// Descriptions of the parts of the drawing: name, explanation, formulas, vector.
 
 const BRIDGES = {
   dense: "tanh(W h + b), where h is the encoder's last state and W, b are learnt",
@@ -10,10 +10,10 @@ const BRIDGES = {
 const indexOf = (part) => Number(part.split(":")[1]);
 const tokenOf = (trace, part) => shownToken(trace.source.tokens[indexOf(part)]);
 
-/** In quotation marks, keeping its own direction among words of another. */
+/** Quote a text and isolate its writing direction. */
 const quoted = (text) => `“\u2068${text}\u2069”`;
 
-/** A short name, for a screen reader and for the head of the inspector. */
+/** The name of a part with its number, for screen readers and as the title of the card. */
 function partName(trace, step, part) {
   const current = trace.steps[step];
   const number = indexOf(part);
@@ -44,7 +44,7 @@ function candidateName(candidate) {
   return `Next word ${quoted(shownToken(candidate.token))}: ${percent(candidate.probability)}`;
 }
 
-/** Everything about a part: title, sentence, formulas with the numbers put in, the vector if it is known. */
+/** Describe a part: title, text, formulas with the numbers filled in, and its vector if there is one. */
 function describePart(trace, step, part) {
   const describe = DESCRIBERS[part.split(":")[0]];
   const details = describe(trace, step, part);
@@ -121,7 +121,7 @@ function describeScore(trace, step, part) {
   };
 }
 
-/** The products of a dot score written out; other scores have parameters that the trace does not hold. */
+/** The products of a dot score written out; other scores have parameters that are not in the trace. */
 function scoreTerms(trace, current, row) {
   const state = trace.states && trace.states[row];
   if (!state || !current.query || !["dot", "scaled_dot"].includes(trace.model.score) || current.query.length !== state.length) return "";

@@ -5,7 +5,7 @@ function queryNode(view) {
   const { layout, current, time, trace, step } = view;
   if (!layout.wide) return [];
   const visibility = span(time, 0.55, 0.95);
-  const { x, y } = layout.query;
+  const { y } = layout.query;
   const width = layout.state.width + 24;
   const left = layout.score.x - 7 - 8;
   const middle = left + width / 2;

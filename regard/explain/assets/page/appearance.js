@@ -1,4 +1,4 @@
-// The buttons for the theme and for the size of the text.
+// The buttons for theme and text size.
 
 function addTools() {
   const root = document.documentElement;

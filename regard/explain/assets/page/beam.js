@@ -1,4 +1,4 @@
-// The beam tree on the page: what the search considered and what it dropped.
+// The beam tree on the page: the hypotheses that the search considered, kept and dropped.
 
 const beamView = { dropped: true };
 

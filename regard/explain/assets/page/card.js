@@ -1,4 +1,4 @@
-// The card that explains the part of a drawing that one points at.
+// The card that explains the part of a drawing under the pointer.
 
 const card = { element: null, of: null, pinned: false };
 
@@ -17,7 +17,7 @@ function closeCard() {
   card.of = null;
 }
 
-/** Shows `told` (title, text, formulas, vector) beside the box of what is meant. */
+/** Show a description (title, text, formulas, vector) next to the box of the part it describes. */
 function showCard(description, box, pinned = false) {
   const parts = [make("p", { class: "pop-title" }, description.title)];
   if (description.text) parts.push(make("p", {}, description.text));
@@ -39,7 +39,7 @@ function vectorParts(vector, pinned) {
   return [holder, make("p", { class: "numbers", tabindex: pinned ? 0 : false }, text + rest)];
 }
 
-/** All numbers of a vector as small coloured cells. */
+/** All components of a vector as small coloured cells. */
 function stripSvg(vector) {
   const across = Math.min(vector.length, 32);
   const size = vector.length <= 8 ? 18 : 9;
@@ -66,25 +66,25 @@ function positionCard(box) {
   element.style.top = `${(above ? box.top - height - 8 : box.bottom + 8) + window.scrollY}px`;
 }
 
-/** Hovering, touching and focusing the parts of a drawing; `describe(part)` says what is shown. */
+/** Show the card when a part of a drawing is hovered, touched or focused; `describe(part)` returns its content. */
 function explainParts(holder, attribute, describe) {
-  const at = (event) => event.target.closest && event.target.closest(`[data-${attribute}]`);
+  const partOf = (event) => event.target.closest && event.target.closest(`[data-${attribute}]`);
   const show = (element, pinned) => {
     card.of = element.dataset[attribute];
     showCard(describe(card.of), element.getBoundingClientRect(), pinned);
   };
   holder.addEventListener("pointerover", (event) => {
-    const element = at(event);
+    const element = partOf(event);
     if (element && !card.pinned && event.pointerType === "mouse") show(element, false);
   });
   holder.addEventListener("pointerleave", () => { if (!card.pinned) closeCard(); });
-  holder.addEventListener("click", (event) => { if (at(event)) show(at(event), true); });
-  holder.addEventListener("focusin", (event) => { if (at(event) && at(event).matches(":focus-visible")) show(at(event), false); });
+  holder.addEventListener("click", (event) => { if (partOf(event)) show(partOf(event), true); });
+  holder.addEventListener("focusin", (event) => { if (partOf(event) && partOf(event).matches(":focus-visible")) show(partOf(event), false); });
   holder.addEventListener("focusout", () => { if (!card.pinned) closeCard(); });
   holder.addEventListener("keydown", (event) => {
-    if (at(event) && (event.key === "Enter" || event.key === " ")) {
+    if (partOf(event) && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
-      show(at(event), true);
+      show(partOf(event), true);
     }
   });
 }

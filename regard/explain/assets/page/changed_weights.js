@@ -1,4 +1,4 @@
-// Weights that can be changed: with sliders, and by dragging the bars in the drawing.
+// Changing the attention weights: with sliders, and by dragging the bars in the drawing.
 
 function showWeights(step) {
   const { weights } = live.parts;
@@ -10,12 +10,12 @@ function showWeights(step) {
 function weightRow(step, token, index) {
   const name = quoted(shownToken(token));
   const slider = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": `Weight of ${name}`,
-    oninput: () => { live.weights = withShare(live.weights, index, Number(slider.value)); fillRows(); },
+    oninput: () => { live.weights = withWeight(live.weights, index, Number(slider.value)); fillRows(); },
     onchange: () => applyChange({ kind: "weights", step, row: live.weights }) });
   slider.value = live.weights[index];
   return make("div", { class: "weight-row" },
     make("bdi", { class: token === END ? "end" : "" }, shownToken(token)), slider, make("output", {}, shareNumber(live.weights[index], 2)),
-    make("button", { type: "button", "aria-label": `Weight of ${name} to zero`, onclick: () => applyChange({ kind: "weights", step, row: withShare(live.weights, index, 0) }) }, "0"),
+    make("button", { type: "button", "aria-label": `Weight of ${name} to zero`, onclick: () => applyChange({ kind: "weights", step, row: withWeight(live.weights, index, 0) }) }, "0"),
     make("button", { type: "button", "aria-label": `Look only at ${name}`, onclick: () => applyChange({ kind: "attend", step, to: tokensOfWord(index) }) }, "only"));
 }
 
@@ -26,21 +26,21 @@ function fillRows() {
   });
 }
 
-/** The row with one weight set; the others keep their proportions and the sum of 1. */
-function withShare(row, index, share) {
-  const rest = row.reduce((sum, value, other) => (other === index ? sum : sum + value), 0);
-  const weight = rest > 0 ? share : share > 0 ? 1 : 0;
-  const equalShare = row.length > 1 ? (1 - weight) / (row.length - 1) : 0;
-  return row.map((value, other) => (other === index ? weight : rest > 0 ? (value / rest) * (1 - weight) : equalShare));
+/** Set one weight; the others keep their proportions, and all sum to 1. */
+function withWeight(weights, index, value) {
+  const rest = weights.reduce((sum, weight, other) => (other === index ? sum : sum + weight), 0);
+  const changed = rest > 0 ? value : value > 0 ? 1 : 0;
+  const equal = weights.length > 1 ? (1 - changed) / (weights.length - 1) : 0;
+  return weights.map((weight, other) => (other === index ? changed : rest > 0 ? (weight / rest) * (1 - changed) : equal));
 }
 
-/** All tokens of the source word that a token belongs to. */
+/** The indices of all tokens of the source word that a token belongs to. */
 function tokensOfWord(index) {
   const { places } = app.trace.source;
   return places[index] < 0 ? [index] : places.flatMap((word, other) => (word === places[index] ? [other] : []));
 }
 
-/** Dragging a bar of the weights in the drawing. */
+/** Let the bars of the weights in the drawing be dragged. */
 function dragWeights() {
   const stage = player.parts.drawing;
   let drag = null;
@@ -57,8 +57,8 @@ function dragWeights() {
     if (!drag || (!drag.moved && Math.abs(event.clientX - drag.x) < 4)) return;
     drag.moved = true;
     closeCard();
-    const share = Math.min(1, Math.max(0, (event.clientX - drag.left) / drag.width));
-    live.weights = withShare(live.weights, drag.index, share);
+    const weight = Math.min(1, Math.max(0, (event.clientX - drag.left) / drag.width));
+    live.weights = withWeight(live.weights, drag.index, weight);
     fillRows();
     app.trace = withWeights(app.trace, drag.step, live.weights);
     render();
@@ -70,8 +70,8 @@ function dragWeights() {
   });
 }
 
-/** A trace as it would be with another row of weights at a step, before the model has decoded on. */
+/** The trace with other weights at a step, until the model has decoded again. */
 function withWeights(trace, step, weights) {
-  const steps = trace.steps.map((one, index) => (index === step ? { ...one, weights, context: trace.states ? weightedSum(weights, trace.states) : one.context, intervention: "weights" } : one));
+  const steps = trace.steps.map((other, index) => (index === step ? { ...other, weights, context: trace.states ? weightedSum(weights, trace.states) : other.context, intervention: "weights" } : other));
   return { ...trace, steps };
 }

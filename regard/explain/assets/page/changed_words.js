@@ -1,4 +1,4 @@
-// Words that can be changed: the one that was written, and those of the source.
+// Changing words: the output token of this step, and the source sentence.
 
 function showForce(step) {
   const current = app.trace.steps[step];
@@ -25,4 +25,4 @@ function showSource() {
   live.parts.source.dir = directionOf(words);
 }
 
-const withReplaced = (words, index, word) => words.map((one, other) => (other === index ? word : one));
+const withReplaced = (words, index, word) => words.map((old, other) => (other === index ? word : old));

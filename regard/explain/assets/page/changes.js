@@ -1,9 +1,9 @@
-// What was changed so far, and the translations before and after it.
+// The interventions so far, and the translations before and after them.
 
-/** Lets the model decode on with one more change; what was changed at later words no longer applies. */
+/** Decode again with one more change; changes at later words no longer apply. */
 function applyChange(added) {
-  const group = (change) => (change.kind === "force" ? "force" : "look");
-  const kept = live.changes.filter((change) => change.step < added.step || (change.step === added.step && group(change) !== group(added)));
+  const target = (change) => (change.kind === "force" ? "force" : "attention");
+  const kept = live.changes.filter((change) => change.step < added.step || (change.step === added.step && target(change) !== target(added)));
   return decodeWith([...kept, added], added.step);
 }
 
@@ -18,13 +18,14 @@ function decodeWith(changes, step) {
   });
 }
 
+/** Show the trace after a change, at the end of the step that was changed. */
 function showChanged(trace, step) {
   app.trace = trace;
   notify("trace", { keep: true, changed: true });
   jumpTo((Math.min(step, trace.steps.length - 1) + 1) * numPhases());
 }
 
-/** Another source sentence, compared with what came out before. */
+/** Translate another source sentence, and compare it with the one before. */
 function changeSource(words) {
   const text = words.join(" ").trim();
   if (!text) return null;
@@ -40,7 +41,7 @@ function changeSource(words) {
 
 function addChanges() {
   const { parts } = live;
-  for (const name of ["made", "source", "weights", "force", "compare"]) parts[name] = make("div", { class: `change-${name}` });
+  for (const name of ["changes", "source", "weights", "force", "compare"]) parts[name] = make("div", { class: `change-${name}` });
   const section = byId("intervene");
   section.hidden = false;
   section.append(
@@ -86,7 +87,7 @@ function versionBox(name, words, common, logProbability) {
     make("p", { class: "small" }, `log-probability ${shortNumber(logProbability)} nats`));
 }
 
-/** Places of the longest sequence of words that both have: [place before, place after]. */
+/** The longest common subsequence of two sentences, as pairs of indices [before, after]. */
 function commonWords(from, to) {
   const best = Array.from({ length: from.length + 1 }, () => Array(to.length + 1).fill(0));
   for (let a = from.length - 1; a >= 0; a--) {

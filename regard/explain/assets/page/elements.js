@@ -1,10 +1,10 @@
-// What every part of the page uses: its state, elements and controls, and events between its parts.
+// What every part of the page uses: the trace that is shown, events, elements and controls.
 
 const app = { trace: null, live: null, zoom: 1, listeners: {} };
 const byId = (id) => document.getElementById(id);
 const prefersReducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** An element with attributes (`on…` are listeners) and children; all text stays text. */
+/** Create an element with attributes (`on…` are listeners) and children; strings become text nodes, never markup. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -16,6 +16,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Call a listener for every `event`: "trace", "moment" or "size". */
 function listen(event, listener) {
   (app.listeners[event] = app.listeners[event] || []).push(listener);
 }
@@ -24,7 +25,7 @@ function notify(event, detail) {
   for (const listener of app.listeners[event] || []) listener(detail);
 }
 
-/** Shows another trace everywhere; `keep` stays at the same place of the time line. */
+/** Show another trace on the whole page; `keep` stays at the current position of the timeline. */
 function showTrace(trace, { keep = false } = {}) {
   app.trace = trace;
   notify("trace", { keep });
@@ -32,7 +33,7 @@ function showTrace(trace, { keep = false } = {}) {
 
 const directionOf = (texts) => (isRightToLeft(texts.join(" ")) ? "rtl" : "ltr");
 
-/** A control with its name beside it. */
+/** A control with its label. */
 function labelled(text, control) {
   return make("label", { class: "labelled" }, make("span", {}, text), control);
 }

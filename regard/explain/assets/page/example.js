@@ -1,4 +1,4 @@
-// The worked example: the same states under every score function, with large and small numbers, in each decoder.
+// The worked example: the same states under every score function, with large and small numbers, in each architecture.
 
 const ARCHITECTURES = [["bahdanau", "Bahdanau 2015"], ["luong", "Luong 2015"], ["gnmt", "GNMT, Wu 2016"]];
 
@@ -10,7 +10,7 @@ function addExample(example) {
   const formula = make("p", { class: "small" });
   const show = (change, keep = true) => {
     Object.assign(chosen, change);
-    const variant = variants.find((one) => one.score === chosen.score && one.size === chosen.size);
+    const variant = variants.find(({ score, size }) => score === chosen.score && size === chosen.size);
     const { model } = variant.trace;
     const gnmt = chosen.decoder === "gnmt";
     formula.textContent = `${model.formula} (${model.score_source})${variant.parameters ? `. What a model would learn is chosen by hand: ${variant.parameters}.` : "."}`;

@@ -1,6 +1,6 @@
-// One stop of the tab key for many small things; the arrow keys move among them.
+// Moving between the parts of a drawing or a sentence with the arrow keys.
 
-/** One stop of the tab key for many small things: arrows move to the nearest one in their direction. */
+/** Make all matching elements one tab stop (roving tabindex); arrow keys move to the nearest one in their direction. */
 function addRovingFocus(holder, selector) {
   holder.dataset.roving = "";
   holder.addEventListener("keydown", (event) => {
@@ -27,20 +27,21 @@ function setTabStop(holder, selector, element) {
   element.setAttribute("tabindex", "0");
 }
 
-function nearest(from, all, [dx, dy]) {
+/** The nearest element in a direction; distance across it counts three times. */
+function nearest(from, elements, [dx, dy]) {
   const middle = (element) => {
     const box = element.getBoundingClientRect();
     return { x: box.left + box.width / 2, y: box.top + box.height / 2 };
   };
   const start = middle(from);
   let best = null;
-  let least = Infinity;
-  for (const element of all) {
+  let bestCost = Infinity;
+  for (const element of elements) {
     const point = middle(element);
     const ahead = (point.x - start.x) * dx + (point.y - start.y) * dy;
     const aside = Math.abs((point.x - start.x) * dy) + Math.abs((point.y - start.y) * dx);
     const cost = ahead + 3 * aside;
-    if (element !== from && ahead > 1 && cost < least) [best, least] = [element, cost];
+    if (element !== from && ahead > 1 && cost < bestCost) [best, bestCost] = [element, cost];
   }
   return best;
 }

@@ -1,6 +1,6 @@
-// The served page: type a sentence, see it written word by word, change what the model looked at or wrote.
+// The served page: type a sentence, watch its translation, and change the model's attention or its output.
 
-const live = { base: "", before: null, changes: [], busy: null, parts: {}, row: null };
+const live = { base: "", before: null, changes: [], busy: null, parts: {}, weights: null };
 
 function addLive({ base }) {
   live.base = base;
@@ -12,7 +12,7 @@ function addLive({ base }) {
   dragWeights();
 }
 
-/** A new sentence: nothing has been changed yet, and what is shown is the model's own. */
+/** After a new sentence: nothing has been changed, and later versions are compared with this one. */
 function resetChanges() {
   live.before = app.trace;
   live.changes = [];

@@ -1,28 +1,28 @@
-// The whole matrix: a row for each target word, a column for each source word, linked with both sentences.
+// The attention matrix: a row for each target word, a column for each source word, linked with both sentences.
 
-const STRONG = 80; // percent; from here on the other colour of text is the more readable one
+const STRONG = 80; // percent; from here on the text needs the other colour to be readable
 const matrix = { unit: "words", threshold: 0, parts: {}, grid: null };
 
-/** Attention between words: the sum over a source word's tokens, the mean over a target word's. */
+/** Attention between words: weights are summed over a source word's tokens, averaged over a target word's. */
 function foldedGrid(trace, unit) {
   const source = groupsOf(trace.source, unit);
   const target = groupsOf(trace.target, unit);
   const weights = target.map((row) => source.map((column) => {
-    const sums = row.tokens.map((token) => column.tokens.reduce((sum, place) => sum + trace.steps[token].weights[place], 0));
+    const sums = row.tokens.map((token) => column.tokens.reduce((sum, index) => sum + trace.steps[token].weights[index], 0));
     return sums.reduce((sum, value) => sum + value, 0) / sums.length;
   }));
   return { source, target, weights };
 }
 
-/** The words of a side with the places of their tokens; what belongs to no word stands by itself. */
+/** The words of a side with the indices of their tokens; a token that belongs to no word is a group of its own. */
 function groupsOf(side, unit) {
-  if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, place) => ({ text: token, tokens: [place] }));
+  if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, index) => ({ text: token, tokens: [index] }));
   const groups = [];
   const groupOfWord = new Map();
-  side.places.forEach((place, token) => {
-    if (place >= 0 && groupOfWord.has(place)) return groups[groupOfWord.get(place)].tokens.push(token);
-    if (place >= 0) groupOfWord.set(place, groups.length);
-    return groups.push({ text: place >= 0 ? side.words[place] : side.tokens[token], tokens: [token] });
+  side.places.forEach((word, token) => {
+    if (word >= 0 && groupOfWord.has(word)) return groups[groupOfWord.get(word)].tokens.push(token);
+    if (word >= 0) groupOfWord.set(word, groups.length);
+    return groups.push({ text: word >= 0 ? side.words[word] : side.tokens[token], tokens: [token] });
   });
   return groups;
 }
@@ -46,7 +46,7 @@ function buildMatrix() {
   parts.source = make("p", { class: "sentence", role: "group", "aria-label": "Source words" });
   parts.target = make("p", { class: "sentence", role: "group", "aria-label": "Target words" });
   parts.table = make("table", { class: "heat" });
-  parts.summary = make("p", { class: "told", role: "status" });
+  parts.summary = make("p", { class: "link-summary", role: "status" });
   const threshold = make("input", { type: "range", min: 0, max: 0.5, step: 0.01, value: matrix.threshold, "aria-label": "Hide weights below", oninput: () => {
     matrix.threshold = Number(threshold.value);
     shown.textContent = percent(matrix.threshold);
@@ -104,7 +104,7 @@ function footRow(grid) {
   return make("tr", {}, make("th", { scope: "row" }, "Σ"), ...sums.map((sum, column) => make("td", { class: "sum", "data-column": column }, sum.toFixed(sum < 9.95 ? 1 : 0))), make("td"), make("td"));
 }
 
-/** Colours and numbers of the cells: weights below the threshold are left blank. */
+/** Fill the cells with colours and percentages; weights below the threshold are left blank. */
 function fillCells() {
   const { grid, parts, threshold } = matrix;
   for (const cell of parts.table.querySelectorAll("td[data-row]")) {
@@ -129,14 +129,14 @@ function linkWords(holder, side) {
   holder.addEventListener("focusout", () => highlight({}));
 }
 
-/** Lights a row, a column or one cell, and shades the words of the other side by their weights. */
+/** Highlight a row, a column or one cell, and shade the words of the other side by their weights. */
 function highlight({ row, column }) {
   const { grid, parts } = matrix;
   for (const cell of parts.table.querySelectorAll("[data-column], tbody th")) {
     const cellRow = cell.closest("tr").dataset.row;
     const inRow = row !== undefined && cellRow === String(row);
     const inColumn = column !== undefined && cell.dataset.column === String(column);
-    cell.classList.toggle("lit", row !== undefined && column !== undefined ? inRow || inColumn : inRow || inColumn);
+    cell.classList.toggle("lit", inRow || inColumn);
   }
   shade(parts.source, (number) => (row !== undefined ? grid.weights[row][number] : number === column ? 1 : 0), column);
   shade(parts.target, (number) => (row === undefined && column !== undefined ? grid.weights[number][column] : number === row ? 1 : 0), row);
@@ -160,11 +160,11 @@ function linkText(grid, row, column) {
 }
 
 function largestWeights(weights, groups) {
-  const order = weights.map((_, place) => place).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((place) => weights[place] >= 0.01);
-  return order.map((place) => `${quoted(shownToken(groups[place].text))} ${percent(weights[place])}`).join(", ") || "nothing much";
+  const order = weights.map((_, index) => index).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((index) => weights[index] >= 0.01);
+  return order.map((index) => `${quoted(shownToken(groups[index].text))} ${percent(weights[index])}`).join(", ") || "nothing much";
 }
 
-/** The row of the word that the steps show. */
+/** Mark the row of the word whose steps are shown. */
 function markRow(step) {
   if (!matrix.grid || byId("matrix").hidden) return;
   matrix.grid.target.forEach((group, row) => {

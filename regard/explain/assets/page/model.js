@@ -1,4 +1,4 @@
-// The model in words, and what colours and shapes mean.
+// The description of the model, and the legend of colours and shapes.
 
 function addModel() {
   listen("trace", () => {

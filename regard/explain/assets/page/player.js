@@ -1,4 +1,4 @@
-// The steps, moving: a time line of words and their phases, its controls, and the drawing of the moment.
+// The player: a timeline of words and their phases, its controls, and the drawing of the current moment.
 
 const PHASE_MS = 1500;
 const player = { position: 0, playing: false, speed: 1, unfolded: false, target: null, last: 0, parts: {}, caption: "" };
@@ -84,7 +84,7 @@ function pause() {
   render();
 }
 
-/** To the end of the phase before or after this one. */
+/** Go to the end of the previous or the next phase. */
 function stepPhase(direction) {
   pause();
   const from = player.target ?? player.position;
@@ -111,15 +111,15 @@ function startFrames() {
 
 function onFrame(timestamp) {
   if (!player.playing && player.target === null) return;
-  const due = ((timestamp - player.last) / PHASE_MS) * (player.playing ? player.speed : 1.6);
-  const passed = prefersReducedMotion() ? due : Math.min(0.5, due);  // a slow machine plays slowly, and skips nothing
+  const elapsed = ((timestamp - player.last) / PHASE_MS) * (player.playing ? player.speed : 1.6);
+  const progress = prefersReducedMotion() ? elapsed : Math.min(0.5, elapsed); // a slow machine plays slower but skips nothing
   if (prefersReducedMotion() && player.playing) {
-    if (passed >= 1) moveTo(Math.floor(player.position + 1), timestamp);
-  } else if (passed > 0.015) moveTo(player.position + passed, timestamp);
+    if (progress >= 1) advanceTo(Math.floor(player.position + 1), timestamp);
+  } else if (progress > 0.015) advanceTo(player.position + progress, timestamp);
   requestAnimationFrame(onFrame);
 }
 
-function moveTo(position, timestamp) {
+function advanceTo(position, timestamp) {
   const end = player.target ?? lastPosition();
   player.last = timestamp;
   player.position = Math.min(end, position);
@@ -135,14 +135,14 @@ function onKey(event) {
   const target = event.target;
   if (target.closest("input, select, textarea, [data-roving], [role=region]")) return;
   if (event.key === " " && target.closest("button, summary, a")) return;
-  const act = { " ": togglePlayback, ArrowLeft: () => stepPhase(-1), ArrowRight: () => stepPhase(1), ArrowUp: () => stepWord(-1), ArrowDown: () => stepWord(1),
+  const action = { " ": togglePlayback, ArrowLeft: () => stepPhase(-1), ArrowRight: () => stepPhase(1), ArrowUp: () => stepWord(-1), ArrowDown: () => stepWord(1),
     Home: () => { pause(); jumpTo(0); }, End: () => { pause(); jumpTo(lastPosition()); } }[event.key];
-  if (!act) return;
+  if (!action) return;
   event.preventDefault();
-  act();
+  action();
 }
 
-/** To the end of another word. */
+/** Go to the end of the previous or the next word. */
 function stepWord(direction) {
   pause();
   jumpTo((currentMoment().step + direction + 1) * numPhases());
@@ -167,7 +167,7 @@ function buildPhases() {
   player.parts.phases.replaceChildren(...buttons);
 }
 
-/** How large the drawing may be: wide screens, as projectors have, get larger letters. */
+/** The size of the drawing in its own units; wide screens, such as projectors, get larger letters. */
 function drawingSize() {
   const available = player.parts.drawing.clientWidth || 1000;
   const scale = Math.min(1.7, Math.max(app.zoom, (available / 1220) * Math.max(1, app.zoom)));

@@ -1,4 +1,4 @@
-// Requests to the server of a served page: a translation as it is written, and traces.
+// Requests of the served page to its server: translations as a stream, and traces.
 
 async function post(path, body) {
   const response = await fetch(live.base + path, {
@@ -9,34 +9,34 @@ async function post(path, body) {
 }
 
 async function errorMessage(response) {
-  const again = response.headers.get("Retry-After");
+  const retryAfter = response.headers.get("Retry-After");
   try {
     const { error } = await response.json();
-    return again ? `${error.message} (try again in ${again} s)` : error.message;
+    return retryAfter ? `${error.message} (try again in ${retryAfter} s)` : error.message;
   } catch {
     return `The server answered ${response.status} ${response.statusText}`;
   }
 }
 
-/** Runs one exchange with the server; a newer one ends an older one. */
-async function runRequest(work) {
+/** Run one request; a newer one aborts an older one. */
+async function runRequest(request) {
   if (live.busy) live.busy.abort();
-  const busy = new AbortController();
-  live.busy = busy;
+  const controller = new AbortController();
+  live.busy = controller;
   const { state } = live.parts;
   state.classList.remove("wrong");
   state.textContent = "The model is working …";
   try {
-    await work();
-    if (live.busy === busy) state.textContent = "";
+    await request();
+    if (live.busy === controller) state.textContent = "";
   } catch (error) {
-    if (error.name === "AbortError" || live.busy !== busy) return;
+    if (error.name === "AbortError" || live.busy !== controller) return;
     state.classList.add("wrong");
     state.textContent = error instanceof TypeError ? "The server does not answer. Is it still running?" : error.message;
   }
 }
 
-/** Translates a text, showing each token as it is written, then everything about it. */
+/** Translate a text: show each token as it arrives, then the whole trace. */
 function translate(text) {
   return runRequest(async () => {
     live.parts.stream.textContent = "";
@@ -49,7 +49,7 @@ function translate(text) {
   });
 }
 
-/** The events of a stream, one after another. */
+/** Call `onEvent` with each server-sent event of a response. */
 async function readEvents(response, onEvent) {
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
