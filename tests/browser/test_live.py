@@ -30,13 +30,13 @@ def test_a_sentence_is_translated(opened: Open, server: ToyServer) -> None:
 def test_attention_is_pinned_to_a_word(opened: Open, server: ToyServer, screens: Path) -> None:
     page = opened(server.address)
     page.locator(".words button").nth(2).click()
-    page.get_by_role("button", name="Look only at “\u2068lacht\u2069”").click()
+    page.get_by_role("button", name="Attend only to “\u2068lacht\u2069”").click()
     assert after(page) == "the old laughs laughs ."
     assert server.asked == [
         {"text": "die alte frau lacht .", "interventions": [{"kind": "attend", "step": 2, "to": [3]}]}
     ]
     assert page.locator(".version mark").all_text_contents() == ["woman", "laughs"]
-    assert "word 3: look only at “\u2068lacht\u2069”" in page.locator(".chip").first.text_content()
+    assert "word 3: attend only to “\u2068lacht\u2069”" in page.locator(".chip").first.text_content()
     page.screenshot(path=screens / "live.png", full_page=True)
     page.get_by_role("button", name="Reset").click()
     assert page.locator(".version").count() == 0
@@ -45,7 +45,7 @@ def test_attention_is_pinned_to_a_word(opened: Open, server: ToyServer, screens:
 
 def test_a_weight_is_set_to_zero(opened: Open, server: ToyServer) -> None:
     page = opened(server.address)
-    page.get_by_role("button", name="Weight of “\u2068die\u2069” to zero").click()
+    page.get_by_role("button", name="Set the weight of “\u2068die\u2069” to zero").click()
     page.locator(".version").first.wait_for()
     (asked,) = server.asked[0]["interventions"]
     assert (asked["kind"], asked["step"], asked["row"][0]) == ("weights", 0, 0)
@@ -79,8 +79,8 @@ def test_a_word_is_forced(opened: Open, server: ToyServer) -> None:
     assert after(page) == "the one woman laughs ."
     assert server.asked[0]["interventions"] == [{"kind": "force", "step": 1, "token": "one"}]
     page.locator(".words button").nth(3).click()
-    page.get_by_role("button", name="Look only at “\u2068die\u2069”").click()
-    page.get_by_text("word 4: look only at").wait_for()
+    page.get_by_role("button", name="Attend only to “\u2068die\u2069”").click()
+    page.get_by_text("word 4: attend only to").wait_for()
     assert after(page) == "the one woman the ."
     page.get_by_role("button", name="Undo: word 2").click()
     page.get_by_role("button", name="Undo: word 2").wait_for(state="detached")
@@ -101,7 +101,7 @@ def test_a_refusal_is_told(opened: Open, server: ToyServer) -> None:
     page = opened(server.address)
     server.refuse = "this decoder has no attention: <b>choose another</b>"
     with page.expect_event("console"):  # Chromium itself reports the status 422
-        page.get_by_role("button", name="Look only at “\u2068lacht\u2069”").click()
+        page.get_by_role("button", name="Attend only to “\u2068lacht\u2069”").click()
     page.get_by_text("<b>choose another</b>").wait_for()
 
 

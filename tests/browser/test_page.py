@@ -126,7 +126,7 @@ def test_words_and_matrix_are_linked(opened: Open) -> None:
     page.locator("#matrix .sentence").nth(1).locator("span").nth(1).hover()
     lit = page.locator("#matrix td.lit").evaluate_all("cells => cells.map(cell => cell.dataset.row)")
     assert lit == ["1"] * 6
-    assert "“\u2068old\u2069” looked at “\u2068alte\u2069”" in page.locator("#matrix .link-summary").text_content()
+    assert "“\u2068old\u2069” attended to “\u2068alte\u2069”" in page.locator("#matrix .link-summary").text_content()
     page.locator("#matrix .sentence").first.locator("span").nth(2).hover()
     lit = page.locator("#matrix td[data-row].lit").evaluate_all(
         "cells => cells.map(cell => cell.dataset.column)"
@@ -168,7 +168,7 @@ def test_less_motion_where_that_is_wished(opened: Open) -> None:
     page.get_by_label("Speed").select_option("4")
     page.get_by_role("button", name="Play").click()
     seen = {
-        page.get_by_label("Place on the time line").input_value()
+        page.get_by_label("Position on the timeline").input_value()
         for _ in range(8)
         if not page.wait_for_timeout(200)
     }
@@ -195,7 +195,7 @@ def test_a_screen_reader_finds_names(opened: Open) -> None:
     snapshot = page.locator("main").aria_snapshot()
     for words in (
         'button "Play"',
-        'slider "Place on the time line"',
+        'slider "Position on the timeline"',
         'group "Attention while word 1 of 6',
         "Weight of",
     ):

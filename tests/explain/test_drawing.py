@@ -231,7 +231,7 @@ def test_the_formula_has_the_numbers_put_in(engine: Engine) -> None:
     assert weight[1:] == ["= e^(1.4 − 2.4) / Σ e^(score − 2.4)", "= 0.367879 / 1.69848 = 0.216594"]
     context = engine.call("describePart(trace, 0, 'context')", trace=softer)
     assert context["vector"] == pytest.approx([3.04114, 1.27761, 0.902678], abs=1e-5)
-    assert context["formulas"][1] == "its first number: 0.59 × 5 + 0.22 × 0 + 0.097 × 0 + … = 3.04114"
+    assert context["formulas"][1] == "its first component: 0.59 × 5 + 0.22 × 0 + 0.097 × 0 + … = 3.04114"
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -4,7 +4,7 @@ const BRIDGES = {
   dense: "tanh(W h + b), where h is the encoder's last state and W, b are learnt",
   copy: "the encoder's last state, copied",
   mean: "tanh(W m + b), where m is the mean of all encoder states and W, b are learnt",
-  zero: "zeros: nothing of the sentence but what attention brings",
+  zero: "zeros: all it will know of the sentence comes from attention",
 };
 
 const indexOf = (part) => Number(part.split(":")[1]);
@@ -26,16 +26,16 @@ function partName(trace, step, part) {
     case "candidate": return candidateName(shownCandidates(current)[number]);
     case "layer": return `Layer ${number + 1} of the decoder`;
     case "context": return `Context ${symbols.context}`;
-    case "context-before": return `Context of the step before`;
+    case "context-before": return "Context of the previous step";
     case "query": return `Query ${symbols.query}`;
     case "before": return `Decoder state before this word, ${symbols.before}`;
     case "after": return `Decoder state after this word, ${symbols.after}`;
     case "cell": return `Recurrent cell, ${cellName(trace)}`;
     case "readout": return "Output layer";
     case "combined": return `Attentional state ${symbols.combined}`;
-    case "fed": return `Attentional state of the step before, ${symbols.fed}`;
-    case "previous": return `Word before, ${symbols.word}`;
-    case "bridge": return "Where the first decoder state comes from";
+    case "fed": return `Attentional state of the previous step, ${symbols.fed}`;
+    case "previous": return `Previous word, ${symbols.word}`;
+    case "bridge": return "Input of the bridge";
     default: return "The sentence vector";
   }
 }
@@ -53,7 +53,7 @@ function describePart(trace, step, part) {
 
 const DESCRIBERS = {
   state: (trace, step, part) => ({
-    text: `What the encoder made of ${quoted(tokenOf(trace, part))} where it stands in this sentence. All decoder steps look at the same states.`,
+    text: `How the encoder represents ${quoted(tokenOf(trace, part))} within this sentence. Every decoder step attends to the same states.`,
     formulas: [`h${subscript("", indexOf(part) + 1)} = ${trace.states ? vectorText(trace.states[indexOf(part)]) : "…"}`],
     vector: trace.states && trace.states[indexOf(part)],
   }),
@@ -63,51 +63,61 @@ const DESCRIBERS = {
   context: describeContext,
   candidate: (trace, step, part) => {
     const candidate = shownCandidates(trace.steps[step])[indexOf(part)];
-    const written = candidate.token === trace.steps[step].token;
+    const isOutput = candidate.token === trace.steps[step].token;
     return {
-      text: written ? "This one was written." : "The model also thought of this one.",
+      text: isOutput ? "This token was output." : "Another token that the model considered.",
       formulas: [`p = ${exactNumber(candidate.probability)}`, `log p = ${exactNumber(Math.log(candidate.probability))}`],
     };
   },
   query: (trace, step) => ({
-    text: `The decoder state that asks: ${withSubscripts(trace.model.query)}.`,
+    text: `The decoder state that every encoder state is scored against: ${withSubscripts(trace.model.query)}.`,
     formulas: [`q = ${symbolsOf(trace, step).query}`],
     vector: trace.steps[step].query,
   }),
   before: (trace, step) => ({
-    text: step === 0 ? `The first decoder state, made by the bridge: ${BRIDGES[trace.model.bridge] || "given"}.` : "What the decoder has kept of everything it has written so far.",
+    text: step === 0 ? firstStateText(trace) : "What the decoder remembers of everything it has written so far.",
     vector: queriesNewState(trace) ? stepQuery(trace, step - 1) : stepQuery(trace, step),
   }),
   after: (trace, step) => ({
-    text: "The new state. It will be the state before the next word.",
+    text: "The new state, from which the next step starts.",
     vector: queriesNewState(trace) ? stepQuery(trace, step) : stepQuery(trace, step + 1),
   }),
-  cell: (trace) => ({ text: "It makes the new state of the old state and of what enters, with learnt weights." }),
-  readout: () => ({ text: "State, context and the word before are put together, and the vocabulary's scores are computed from them." }),
+  cell: () => ({ text: "It computes the new state from the old state and its inputs, with learnt parameters." }),
+  readout: () => ({ text: "It combines state, context and previous word, and computes from them the probability of every word in the vocabulary." }),
   combined: (trace, step) => ({
-    text: "Context and decoder state together. It goes to the vocabulary" + (trace.model.input_feeding === false ? "." : "; with input feeding it also enters the next step."),
+    text: "Context and decoder state combined. The next word is predicted from it" + (trace.model.input_feeding === false ? "." : "; with input feeding it also enters the next step."),
     formulas: [`${symbolsOf(trace, step).combined} = tanh(W [${symbolsOf(trace, step).context}; ${symbolsOf(trace, step).after}])`],
   }),
-  fed: () => ({ text: "Input feeding: the attentional state of the last word enters this step, so that the decoder knows what it looked at." }),
+  fed: () => ({ text: "Input feeding: the attentional state of the previous step enters this one, so that the decoder knows what it has attended to." }),
   layer: (trace, step, part) => ({
-    text: indexOf(part) === 0 ? "The bottom layer reads the word before; its state is the query." : indexOf(part) >= 2 ? "It gets the context and the layer below, and adds what came from below to its output (a residual connection)." : "It gets the context and the state of the layer below.",
+    text: indexOf(part) === 0
+      ? "The bottom layer reads the previous word; its state is the query."
+      : "It receives the context and the output of the layer below" + (indexOf(part) >= 2 ? ", which is also added to its own output (a residual connection)." : "."),
   }),
   previous: (trace, step) => ({
-    text: step > 0 ? `The decoder reads the word it has just written: ${quoted(shownToken(trace.steps[step - 1].token))}.` : trace.steps[0].token ? "Nothing has been written yet: the decoder reads the start symbol." : "The word written before this one.",
+    text: step > 0
+      ? `The decoder reads the word that it has just written: ${quoted(shownToken(trace.steps[step - 1].token))}.`
+      : trace.steps[0].token ? "Nothing has been written yet: the decoder reads the start symbol." : "The word written before this one.",
   }),
   "context-before": (trace, step) => ({
-    text: "With the current query the bottom layer moves before attention, so all it knows is the context of the word before.",
+    text: "With the current query the bottom layer steps before attention, so all it knows is the context of the previous step.",
     vector: step > 0 ? trace.steps[step - 1].context : null,
   }),
-  bridge: (trace) => ({ text: `The first decoder state is ${BRIDGES[trace.model.bridge] || "given"}.` }),
+  bridge: (trace) => ({ text: firstStateText(trace) }),
   sentence: (trace) => ({
-    text: "The encoder's last state. The decoder knows nothing of the sentence but this one vector, however long the sentence is.",
+    text: "The encoder's last state. This one vector is all that the decoder knows of the sentence, however long the sentence is.",
     formulas: [`${trace.source.tokens.length} states → 1 vector`],
   }),
 };
 
+/** Whether the decoder steps first and attends with its new state. */
 const queriesNewState = (trace) => trace.model.decoder === "luong" || trace.model.gnmt_query === "current";
 const stepQuery = (trace, step) => (trace.steps[step] ? trace.steps[step].query : null);
+
+function firstStateText(trace) {
+  const { bridge } = trace.model;
+  return bridge ? `The first decoder state, computed by the bridge: ${BRIDGES[bridge] || bridge}.` : "The first decoder state.";
+}
 
 function describeScore(trace, step, part) {
   const row = indexOf(part);
@@ -116,7 +126,7 @@ function describeScore(trace, step, part) {
   const terms = scoreTerms(trace, current, row);
   formulas.push(`${terms ? `${terms} ` : ""}= ${exactNumber(current.scores[row])}`);
   return {
-    text: `How well the state of ${quoted(tokenOf(trace, part))} (k) answers the query (q). Letters other than q and k are learnt.`,
+    text: `How well the state of ${quoted(tokenOf(trace, part))} (k) matches the query (q). All other letters are learnt parameters.`,
     formulas, vector: trace.states && trace.states[row],
   };
 }
@@ -147,7 +157,7 @@ function describeWeight(trace, step, part) {
     }
     else formulas.push(`= ${exactNumber(weight)}`);
   } else formulas.push(`= ${exactNumber(weight)}${byHand ? ", set by hand" : ""}`);
-  return { text: `The share of this look that falls on ${quoted(tokenOf(trace, part))}. The shares of all states sum to 1. Taking the largest score off first changes no weight.`, formulas };
+  return { text: `The share of attention that ${quoted(tokenOf(trace, part))} gets at this step. The weights of all states sum to 1. Subtracting the largest score first changes no weight.`, formulas };
 }
 
 function describeAlignment(trace, step, part) {
@@ -156,7 +166,7 @@ function describeAlignment(trace, step, part) {
   const state = trace.states && trace.states[row];
   const aligned = state && state.map((value) => value * weight);
   return {
-    text: "The alignment vector: the state, as strong as its weight.",
+    text: "The alignment vector: the state multiplied by its weight.",
     formulas: aligned ? [`${exactNumber(weight)} × ${vectorText(state)}`, `= ${vectorText(aligned)}`] : [],
     vector: aligned,
   };
@@ -170,9 +180,9 @@ function describeContext(trace, step) {
     const shown = order.slice(0, 3).filter((row) => current.weights[row] > 0);
     const terms = shown.map((row) => `${shareNumber(current.weights[row])} × ${shortNumber(trace.states[row][0])}`);
     const rest = current.weights.filter((weight) => weight > 0).length > shown.length ? " + …" : "";
-    formulas.push(`its first number: ${terms.join(" + ")}${rest} = ${exactNumber(current.context[0])}`);
+    formulas.push(`its first component: ${terms.join(" + ")}${rest} = ${exactNumber(current.context[0])}`);
   }
-  return { text: `What this look brought back. ${sentenceCase(trace.model.context)}.`, formulas, vector: current.context };
+  return { text: `The sum of the weighted states. ${contextText(trace.model.context)}.`, formulas, vector: current.context };
 }
 
-const sentenceCase = (text) => (text ? `It ${withSubscripts(text)}` : "It goes on into the decoder");
+const contextText = (text) => (text ? `It ${withSubscripts(text)}` : "It enters the decoder");

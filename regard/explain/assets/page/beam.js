@@ -32,17 +32,17 @@ function buildBeam(beam) {
 
 function beamSummary(beam) {
   const kept = beam.nodes.filter((node) => node.kept).length;
-  const slots = beam.beam === 1 ? "one beginning (greedy search)" : `${beam.beam} beginnings`;
-  return `At every word the search keeps ${slots}. Here it looked at ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages: how probable a token is after what stands before it.`;
+  const size = beam.beam === 1 ? "one hypothesis (greedy search)" : `${beam.beam} hypotheses`;
+  return `At every step the search keeps ${size}. Here it considered ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages are the probability of a token given the tokens before it.`;
 }
 
 function describeNode(beam, node) {
   return {
     title: nodePrefix(beam, node).join(" "),
-    text: node.best ? "On the path that was returned." : node.kept ? "It got a slot and was continued, but did not win." : "It got no slot: better beginnings took them all.",
+    text: node.best ? "On the path that was returned." : node.kept ? "It was kept and continued, but another hypothesis won." : "It was dropped: the beam was full of better hypotheses.",
     formulas: [
       `p of this token = ${exactNumber(nodeProbability(beam, node))}`,
-      `log p of the whole beginning = ${exactNumber(node.log_probability)} nats`,
+      `log p of the hypothesis so far = ${exactNumber(node.log_probability)} nats`,
       `score = ${exactNumber(node.score)}`,
     ],
   };

@@ -4,7 +4,7 @@ function showWeights(step) {
   const { weights } = live.parts;
   if (!live.weights) return weights.replaceChildren(make("p", { class: "small" }, "This model has no attention to change."));
   const rows = app.trace.source.tokens.map((token, index) => weightRow(step, token, index));
-  return weights.replaceChildren(...rows, make("p", { class: "small" }, "The other weights share what is left, so that all sum to 1."));
+  return weights.replaceChildren(...rows, make("p", { class: "small" }, "The other weights are rescaled, so that all sum to 1."));
 }
 
 function weightRow(step, token, index) {
@@ -15,8 +15,8 @@ function weightRow(step, token, index) {
   slider.value = live.weights[index];
   return make("div", { class: "weight-row" },
     make("bdi", { class: token === END ? "end" : "" }, shownToken(token)), slider, make("output", {}, shareNumber(live.weights[index], 2)),
-    make("button", { type: "button", "aria-label": `Weight of ${name} to zero`, onclick: () => applyChange({ kind: "weights", step, row: withWeight(live.weights, index, 0) }) }, "0"),
-    make("button", { type: "button", "aria-label": `Look only at ${name}`, onclick: () => applyChange({ kind: "attend", step, to: tokensOfWord(index) }) }, "only"));
+    make("button", { type: "button", "aria-label": `Set the weight of ${name} to zero`, onclick: () => applyChange({ kind: "weights", step, row: withWeight(live.weights, index, 0) }) }, "0"),
+    make("button", { type: "button", "aria-label": `Attend only to ${name}`, onclick: () => applyChange({ kind: "attend", step, to: tokensOfWord(index) }) }, "only"));
 }
 
 function fillRows() {

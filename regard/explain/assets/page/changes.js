@@ -46,10 +46,10 @@ function addChanges() {
   section.hidden = false;
   section.append(
     make("h2", {}, "What if …"),
-    make("p", { class: "lead" }, "… the model had looked elsewhere, or written something else? Change the word that the steps above show; the model decodes on from there. Weights can also be dragged in the drawing."),
+    make("p", { class: "lead" }, "… the model had attended to other words, or written something else? Change the word that the steps above show; decoding continues from there. Weights can also be dragged in the drawing."),
     parts.changes, parts.compare,
     make("div", { class: "change-grid" },
-      make("div", {}, make("h3", {}, "where it looked"), parts.weights),
+      make("div", {}, make("h3", {}, "what it attended to"), parts.weights),
       make("div", {}, make("h3", {}, "what it wrote"), parts.force, make("h3", {}, "what it read"), parts.source)));
 }
 
@@ -64,7 +64,7 @@ function changeText(change) {
   const word = `word ${change.step + 1}: `;
   if (change.kind === "force") return `${word}write ${quoted(shownToken(change.token))}`;
   if (change.kind === "weights") return `${word}other weights`;
-  return `${word}look only at ${quoted(change.to.map((index) => shownToken(live.before.source.tokens[index])).join(" "))}`;
+  return `${word}attend only to ${quoted(change.to.map((index) => shownToken(live.before.source.tokens[index])).join(" "))}`;
 }
 
 function showCompare() {
@@ -78,7 +78,7 @@ function showCompare() {
   return compare.replaceChildren(
     versionBox("Before", from, new Set(common.map(([index]) => index)), old.log_probability),
     versionBox("After", to, new Set(common.map(([, index]) => index)), app.trace.log_probability),
-    make("p", { class: "small" }, same ? "Nothing changed in what was written." : "Marked: what the other one does not have."));
+    make("p", { class: "small" }, same ? "The translation did not change." : "Marked: words that the other version does not have."));
 }
 
 function versionBox(name, words, common, logProbability) {

@@ -13,12 +13,12 @@ function addExample(example) {
     const variant = variants.find(({ score, size }) => score === chosen.score && size === chosen.size);
     const { model } = variant.trace;
     const gnmt = chosen.decoder === "gnmt";
-    formula.textContent = `${model.formula} (${model.score_source})${variant.parameters ? `. What a model would learn is chosen by hand: ${variant.parameters}.` : "."}`;
+    formula.textContent = `${model.formula} (${model.score_source})${variant.parameters ? `. Learnt parameters, here chosen by hand: ${variant.parameters}.` : "."}`;
     showTrace({ ...variant.trace, model: { ...model, decoder: chosen.decoder, num_layers: gnmt ? 2 : 1, gnmt_query: gnmt ? "previous" : null } }, { keep });
   };
   byId("example").hidden = false;
   byId("example").append(
-    make("p", { class: "lead" }, "A sentence of four words has been read; the encoder left four states of three numbers each. A decoder state asks which of them matter now. Every number can be worked out on paper."),
+    make("p", { class: "lead" }, "The encoder has read a sentence of four words and computed four states of three numbers each. Which of them matter for the decoder's next word? Every number can be worked out on paper."),
     make("div", { class: "controls" },
       labelled("score function", dropdown(names.map((name) => [name, name]), chosen.score, (score) => show({ score }), "Score function")),
       labelled("numbers", dropdown(sizes.map((size) => [size, size]), chosen.size, (size) => show({ size }), "Size of the numbers")),

@@ -21,7 +21,7 @@ function resetChanges() {
 function addSentence() {
   const { parts } = live;
   parts.input = make("input", { type: "text", id: "sentence", autocomplete: "off", spellcheck: "false", dir: "auto", required: true });
-  parts.stream = make("p", { class: "stream", dir: "auto", "aria-live": "polite", "aria-label": "The translation as it is written" });
+  parts.stream = make("p", { class: "stream", dir: "auto", "aria-live": "polite", "aria-label": "The translation so far" });
   parts.state = make("p", { class: "doing", role: "status" });
   const submit = (event) => {
     event.preventDefault();

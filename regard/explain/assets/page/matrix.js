@@ -55,13 +55,13 @@ function buildMatrix() {
   const shown = make("output", {}, percent(matrix.threshold));
   const unit = hasWords(app.trace) && dropdown([["words", "words"], ["tokens", "tokens"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or tokens");
   byId("matrix").replaceChildren(
-    make("h2", {}, "The whole matrix"),
-    make("p", { class: "lead" }, "A row is a target word: its weights over the source. Point at a word on either side, and see where it looked, or who looked at it."),
+    make("h2", {}, "The attention matrix"),
+    make("p", { class: "lead" }, "Each row holds the attention weights of one target word over the source words. Point at a word of either sentence to see what it attended to, or what attended to it."),
     make("div", { class: "controls" }, unit ? labelled("between", unit) : null, labelled("hide below", threshold), shown),
     make("div", { class: "beside" },
       make("div", { class: "linked" }, parts.source, parts.target, parts.summary),
       make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table)),
-    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a token of its own, </s>, here “end”."));
+    make("p", { class: "small" }, "Σ is the sum of a row or a column: a row sums to 1; the sum of a column is the coverage of a source word, the attention it got in all. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a token of its own, </s>, shown as “end”."));
   addRovingFocus(parts.source, "span");
   addRovingFocus(parts.target, "span");
   for (const [side, holder] of [["source", parts.source], ["target", parts.target]]) linkWords(holder, side);
@@ -154,14 +154,14 @@ function shade(holder, weightOf, chosen) {
 function linkText(grid, row, column) {
   const target = row !== undefined && quoted(shownToken(grid.target[row].text));
   const source = column !== undefined && quoted(shownToken(grid.source[column].text));
-  if (target && source) return `${target} looked at ${source} with ${percent(grid.weights[row][column])}.`;
-  if (target) return `${target} looked at ${largestWeights(grid.weights[row], grid.source)}.`;
-  return source ? `${source} was looked at by ${largestWeights(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
+  if (target && source) return `${target} attended to ${source} with a weight of ${percent(grid.weights[row][column])}.`;
+  if (target) return `${target} attended to ${largestWeights(grid.weights[row], grid.source)}.`;
+  return source ? `${source} got attention from ${largestWeights(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
 }
 
 function largestWeights(weights, groups) {
   const order = weights.map((_, index) => index).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((index) => weights[index] >= 0.01);
-  return order.map((index) => `${quoted(shownToken(groups[index].text))} ${percent(weights[index])}`).join(", ") || "nothing much";
+  return order.map((index) => `${quoted(shownToken(groups[index].text))} ${percent(weights[index])}`).join(", ") || "no word in particular";
 }
 
 /** Mark the row of the word whose steps are shown. */

@@ -11,7 +11,7 @@ function addModel() {
       ["Score function", model.formula ? `${model.score}: ${model.formula}${model.score_source ? ` (${model.score_source})` : ""}` : model.score],
       ["Query", model.query && withSubscripts(model.query)],
       ["Context", model.context && withSubscripts(model.context)],
-      ["Log-probability", logProbability === null ? null : `${shortNumber(logProbability)} nats for ${app.trace.steps.length} tokens, from ${source.tokens.length}`],
+      ["Log-probability", logProbability === null ? null : `${shortNumber(logProbability)} nats for ${app.trace.steps.length} target tokens, given ${source.tokens.length} source tokens`],
     ];
     const list = make("dl", { class: "facts" });
     for (const [name, value] of rows) if (value) list.append(make("div", {}, make("dt", {}, name), make("dd", {}, value)));
@@ -21,12 +21,12 @@ function addModel() {
 
 function legend() {
   const words = [
-    ["encoder", "round, green: encoder states, one for each token of the sentence"],
-    ["decoder", "six corners, orange: decoder states; the one that asks is the query"],
-    ["context", "square, blue: weights, and the context they bring back"],
+    ["encoder", "rounded, green: encoder states, one for each source token"],
+    ["decoder", "hexagonal, orange: decoder states; one of them is the query"],
+    ["context", "rectangular, blue: weights and context"],
   ];
   const list = make("ul", { class: "legend" });
   for (const [name, text] of words) list.append(make("li", { class: `of-${name}` }, text));
-  list.append(make("li", { class: "of-cells" }, "small cells: the numbers of a vector, green above zero, orange below, as strong as they are large"));
+  list.append(make("li", { class: "of-cells" }, "small cells: the components of a vector, green above zero, orange below; the larger the number, the stronger the colour"));
   return list;
 }

@@ -5,7 +5,7 @@ const player = { position: 0, playing: false, speed: 1, unfolded: false, target:
 
 function addPlayer() {
   const { parts } = player;
-  parts.words = make("div", { class: "words", role: "group", "aria-label": "The words written; choose one" });
+  parts.words = make("div", { class: "words", role: "group", "aria-label": "The words of the translation; choose one" });
   parts.phases = make("div", { class: "phases", role: "group", "aria-label": "The phases of this word" });
   parts.drawing = make("div", { class: "stage" });
   parts.caption = make("p", { class: "caption", "aria-live": "polite", id: "caption" });
@@ -41,7 +41,7 @@ function transport() {
   const button = (text, name, onclick) => make("button", { type: "button", "aria-label": name, title: name, onclick }, text);
   parts.play = button("▶", "Play", togglePlayback);
   parts.play.classList.add("play");
-  parts.scrubber = make("input", { type: "range", min: 0, step: 0.05, "aria-label": "Place on the time line", oninput: () => { pause(); jumpTo(Number(parts.scrubber.value)); } });
+  parts.scrubber = make("input", { type: "range", min: 0, step: 0.05, "aria-label": "Position on the timeline", oninput: () => { pause(); jumpTo(Number(parts.scrubber.value)); } });
   parts.scrubber.addEventListener("keydown", (event) => {
     const direction = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: 1, ArrowDown: -1 }[event.key];
     if (!direction) return;
@@ -55,13 +55,13 @@ function transport() {
     button("◀◀", "To the beginning (Home)", () => { pause(); jumpTo(0); }),
     button("◀", "One phase back (left arrow)", () => stepPhase(-1)),
     parts.play,
-    button("▶│", "One phase on (right arrow)", () => stepPhase(1)),
+    button("▶│", "One phase forward (right arrow)", () => stepPhase(1)),
     button("▶▶", "To the end (End)", () => { pause(); jumpTo(lastPosition()); }),
     parts.scrubber, speed, parts.unfold);
 }
 
 function keysHelp() {
-  const keys = [["Space", "play, pause"], ["← →", "a phase back, on"], ["↑ ↓", "a word back, on"], ["Home End", "beginning, end"], ["Tab, then arrows", "from part to part of the drawing; Enter keeps the card open, Escape closes it"]];
+  const keys = [["Space", "play, pause"], ["← →", "one phase back, forward"], ["↑ ↓", "one word back, forward"], ["Home End", "beginning, end"], ["Tab, then arrows", "move between the parts of the drawing; Enter keeps the card open, Escape closes it"]];
   const list = make("dl", { class: "keys" });
   for (const [key, text] of keys) list.append(make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, text)));
   return make("details", {}, make("summary", {}, "Keys"), list);
@@ -192,7 +192,7 @@ function render() {
   notify("moment", { step, time });
 }
 
-const partsLabel = (step) => `Attention while word ${step + 1} of ${app.trace.steps.length} is written; the arrow keys go from part to part`;
+const partsLabel = (step) => `Attention while word ${step + 1} of ${app.trace.steps.length} is written; the arrow keys move between the parts`;
 
 function showControls(step, time) {
   const { parts } = player;
