@@ -6,7 +6,7 @@ function start() {
   if (data.matrix) {
     addMatrix();
     for (const part of ["steps", "model"]) byId(part).hidden = true;
-    showTrace(unpackTrace(data.matrix));
+    showTrace(decodeTrace(data.matrix));
     return;
   }
   addCard();
@@ -17,7 +17,7 @@ function start() {
   if (data.example) addExample(data.example);
   else {
     if (data.live) addLive(data.live);
-    showTrace(unpackTrace(data.trace));
+    showTrace(decodeTrace(data.trace));
   }
 }
 

@@ -12,7 +12,7 @@ function decodeWith(changes, step) {
   return runRequest(async () => {
     const body = { text: live.before.source.text };
     if (changes.length) body.interventions = changes;
-    const trace = unpackTrace(await (await post("/v1/trace", body)).json());
+    const trace = decodeTrace(await (await post("/v1/trace", body)).json());
     live.changes = changes;
     showChanged(trace, step);
   });
@@ -32,7 +32,7 @@ function changeSource(words) {
   return runRequest(async () => {
     const before = live.before;
     const trace = await (await post("/v1/trace", { text })).json();
-    showTrace(unpackTrace(trace));
+    showTrace(decodeTrace(trace));
     live.compared = before;
     live.parts.input.value = text;
     showLive();

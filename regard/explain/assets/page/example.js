@@ -3,7 +3,7 @@
 const ARCHITECTURES = [["bahdanau", "Bahdanau 2015"], ["luong", "Luong 2015"], ["gnmt", "GNMT, Wu 2016"]];
 
 function addExample(example) {
-  const variants = example.variants.map((variant) => ({ ...variant, trace: unpackTrace(variant.trace) }));
+  const variants = example.variants.map((variant) => ({ ...variant, trace: decodeTrace(variant.trace) }));
   const chosen = { ...variants[example.start], decoder: "bahdanau" };
   const names = [...new Set(variants.map((variant) => variant.score))];
   const sizes = [...new Set(variants.map((variant) => variant.size))];

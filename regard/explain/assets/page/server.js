@@ -45,7 +45,7 @@ function translate(text) {
       if (event.token !== undefined && event.token !== END) live.parts.stream.textContent = event.text ?? `${live.parts.stream.textContent} ${shownToken(event.token)}`;
     });
     const trace = await (await post("/v1/trace", { text })).json();
-    showTrace(unpackTrace(trace));
+    showTrace(decodeTrace(trace));
   });
 }
 

@@ -1,15 +1,15 @@
-// Unpacking the trace in the page's data, the counterpart of `packed_trace` in Python.
+// Decoding the trace that is embedded in the page, the counterpart of `page_trace` in Python.
 
 /** Decode the vectors of a trace; a context that was left out is the weighted sum of the states. */
-function unpackTrace(packed) {
-  const states = packed.states && packed.states.map(unpackVector);
-  const steps = packed.steps.map((step) => {
-    const weights = unpackVector(step.weights);
+function decodeTrace(encoded) {
+  const states = encoded.states && encoded.states.map(decodeVector);
+  const steps = encoded.steps.map((step) => {
+    const weights = decodeVector(step.weights);
     const omitted = step.context === undefined && weights && states;
-    const context = omitted ? weightedSum(weights, states) : unpackVector(step.context);
-    return { ...step, query: unpackVector(step.query), scores: step.scores, weights, context };
+    const context = omitted ? weightedSum(weights, states) : decodeVector(step.context);
+    return { ...step, query: decodeVector(step.query), scores: step.scores, weights, context };
   });
-  return { ...packed, states, steps };
+  return { ...encoded, states, steps };
 }
 
 /** Σ weight × state, component by component. */
@@ -18,9 +18,9 @@ function weightedSum(weights, states) {
 }
 
 /** Decode base64 of little-endian float32; lists and null are returned unchanged. */
-function unpackVector(packed) {
-  if (typeof packed !== "string") return packed === undefined ? null : packed;
-  const bytes = decodeBase64(packed);
+function decodeVector(encoded) {
+  if (typeof encoded !== "string") return encoded === undefined ? null : encoded;
+  const bytes = decodeBase64(encoded);
   const view = new DataView(bytes.buffer);
   return Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(4 * index, true));
 }
