@@ -1,7 +1,7 @@
 """Toy traces as JSON: the caller says which source token each output token attends to, the rest follows.
 
-The toy model translates word by word with a small dictionary: it outputs the translation of the token with the largest
-weight, so the effect of changed weights can be predicted.
+The toy model translates word by word with a small dictionary: it outputs the translation of the token with the
+largest weight, so the effect of changed weights can be predicted.
 """
 
 from __future__ import annotations
