@@ -1,7 +1,7 @@
-"""Traces made by hand, as JSON: which word looks at which is said, the rest follows from it.
+"""Toy traces as JSON: the caller says which source token each output token attends to, the rest follows.
 
-A toy translates word by word with a small dictionary: whatever it looks at most, it writes. So its translation
-changes in a way one can foresee when somebody changes where it looks.
+The toy model translates word by word with a small dictionary: it outputs the translation of the token with the
+largest weight, so the effect of changed weights can be predicted.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ HOSTILE = (
 def toy_trace(
     source: str = "die alte frau lacht .",
     target: str | None = None,
-    looks: Sequence[int] | None = None,
+    attended: Sequence[int] | None = None,
     *,
     size: int = 8,
     interventions: Sequence[Mapping[str, Any]] = (),
     **model: Any,
 ) -> dict[str, Any]:
-    """A trace in which word t looks most at source place `looks[t]`, without these at place t."""
+    """Return a trace whose token t attends most to source token `attended[t]`, by default to token t."""
     tokens = [*source.split(), "</s>"]
-    looks = list(looks) if looks is not None else list(range(len(tokens)))
-    told = None if target is None else [*target.split(), "</s>"]
+    attended = range(len(tokens)) if attended is None else attended
+    forced = None if target is None else [*target.split(), "</s>"]
     random = np.random.default_rng(len(tokens))
     states = np.float32(np.tanh(random.normal(size=(len(tokens), size))))
     described = _model(model)
     steps = []
-    for step, look in enumerate(looks):
+    for step, best in enumerate(attended):
         changes = [one for one in interventions if one["step"] == step]
-        steps.append(_step(tokens, states, look, told and told[step], changes, described, random))
+        steps.append(_step(tokens, states, best, forced and forced[step], changes, described, random))
         if steps[-1]["token"] == "</s>":
             break
-    written = [step["token"] for step in steps]
+    output = [step["token"] for step in steps]
     return {
         "schema": "regard-trace/2",
         "model": described,
         "source": _side(source, tokens),
-        "target": _side(" ".join(written[:-1]), written),
+        "target": _side(" ".join(output[:-1]), output),
         "log_probability": math.fsum(step["log_probability"] for step in steps),
         "score": -0.25,
         "states": states.tolist(),
@@ -77,7 +77,7 @@ def toy_trace(
     }
 
 
-def _model(given: Mapping[str, Any]) -> dict[str, Any]:
+def _model(changes: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "encoder": "recurrent",
         "encoder_description": "1 layer of gru cells, in both directions; 8 numbers for each source token",
@@ -92,28 +92,28 @@ def _model(given: Mapping[str, Any]) -> dict[str, Any]:
         "score_source": "Bahdanau 2015, A.1.2",
         "query": "the decoder state before the step, s_{i-1}",
         "context": "enters the recurrent cell with the last word, and the output layer",
-    } | dict(given)
+    } | dict(changes)
 
 
 def _step(
     tokens: list[str],
     states: np.ndarray,
-    look: int,
-    told: str | None,
+    best: int,
+    target: str | None,
     changes: list[Mapping[str, Any]],
     model: Mapping[str, Any],
     random: np.random.Generator,
 ) -> dict[str, Any]:
     scores = random.normal(size=len(tokens)) * 0.5
-    scores[look] += 3
+    scores[best] += 3
     weights = np.exp(scores) / np.exp(scores).sum()
     for change in changes:
         if change["kind"] == "attend":
             weights = np.isin(np.arange(len(tokens)), change["to"]) / len(change["to"])
         elif change["kind"] == "weights":
             weights = np.array(change["row"]) / sum(change["row"])
-    best = tokens[int(weights.argmax())]
-    token = told or DICTIONARY.get(best, best)
+    source = tokens[int(weights.argmax())]
+    token = target or DICTIONARY.get(source, source)
     forced = [change["token"] for change in changes if change["kind"] == "force"]
     others = [word for word in ("the", "woman", "a", "old", "one") if word != token][:4]
     shares = [0.625, 0.1875, 0.125, 0.03125, 0.015625]
@@ -141,7 +141,7 @@ def _side(text: str, tokens: list[str]) -> dict[str, Any]:
 
 
 def _beam(steps: list[dict[str, Any]]) -> dict[str, Any]:
-    """Two slots: the first follows the translation, the second the next best word, which is not continued."""
+    """A beam of two: one hypothesis is the translation, the other the next best token, which is not continued."""
     nodes: list[dict[str, Any]] = []
     parent, so_far = -1, 0.0
     for number, step in enumerate(steps):

@@ -1,6 +1,12 @@
-"""Showing what attention did: in words and numbers, in the terminal, as a picture."""
+"""Show what attention did: as text and numbers, in the terminal, as a picture, a page or a film.
+
+What needs `rich` is imported when it is first used, so that pages and files can be written without it.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from regard.explain.animation import animate, check_animation
 from regard.explain.attention_page import Live, attention_page, example_page
@@ -12,11 +18,15 @@ from regard.explain.example import (
     worked_example,
 )
 from regard.explain.grid import Grid, source_units
-from regard.explain.heat_map import HeatMap
 from regard.explain.plot import font_advice, plot_attention, plot_bleu_by_length
-from regard.explain.terminal import show_example, show_trace
 from regard.explain.trace_files import check_trace_file, read_trace, write_trace
 from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
+
+if TYPE_CHECKING:
+    from regard.explain.heat_map import HeatMap
+    from regard.explain.terminal import show_example, show_trace
+
+_LAZY = {"HeatMap": "heat_map", "show_example": "terminal", "show_trace": "terminal"}  # name: module
 
 __all__ = [
     "SCHEMA",
@@ -44,3 +54,9 @@ __all__ = [
     "worked_example",
     "write_trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'regard.explain' has no attribute {name!r}")
+    return getattr(import_module(f"regard.explain.{_LAZY[name]}"), name)

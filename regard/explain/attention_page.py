@@ -1,10 +1,10 @@
-"""One file that shows all of a trace: the steps moving, the matrix, the beam; nothing else is needed to open it.
+"""A self-contained HTML page of a trace: the steps of attention as an animation, the attention matrix, the beam tree.
 
-Style and script are inlined, and a Content-Security-Policy lets in nothing but these, by their hashes. The trace lies
-in the page as data; all of it is shown as text.
+Style and script are inlined, and a Content-Security-Policy allows nothing but these, by their hashes. The trace is
+embedded as data, and all of it is shown as text.
 
-The idea of watching the steps of attention one after another is Raimi Karim's (*Attn: Illustrated Attention*, 2019);
-that of a page which runs with a real model's numbers is the Transformer Explainer's (Cho et al. 2024).
+Watching the steps of attention one after another is an idea of Raimi Karim (*Attn: Illustrated Attention*, 2019); a
+page that runs with a real model's numbers is one of the Transformer Explainer (Cho et al. 2024).
 """
 
 from __future__ import annotations
@@ -27,32 +27,33 @@ from regard.explain.trace_json import SCHEMA, side_to_json, trace_to_json
 from regard.explain.words import visible
 from regard.records.text import Trace, Translation
 
-DRAWING = ("numbers.js", "draw.js", "diagrams.js", "words.js")  # pure; `animation` runs them too
-PAGE = ("tree.js", "page.js", "player.js", "matrix.js", "beam.js", "example.js", "live.js", "start.js")
-_SAME = 1e-4  # a context nearer than this to the sum of the weighted states need not be in the page
+_ASSETS = files("regard.explain") / "assets"
+_CONTEXT_TOLERANCE = (
+    1e-4  # a context this close to the sum of the weighted states is left to the page to compute
+)
 
 
 @dataclass(frozen=True)
 class Live:
-    """The page is served and may ask the server: `base` stands before /v1/trace, empty for the same place."""
+    """Options of a served page, which may send requests to `base` + /v1/trace; an empty `base` is its own server."""
 
     base: str = ""
 
 
 def attention_page(trace: Trace, *, title: str = "", live: Live | None = None) -> str:
-    """The whole page of a trace as HTML text. With `live`, sentences can be typed and attention changed."""
+    """Return the page of a trace as HTML. With `live`, sentences can be typed and attention can be changed."""
     title = title or _title(trace.translation)
     data = {
-        "trace": packed_trace(trace_to_json(trace)),
+        "trace": page_trace(trace_to_json(trace)),
         "live": None if live is None else {"base": live.base},
     }
     return _page(title, data, connects=live is not None)
 
 
 def matrix_page(translation: Translation) -> str:
-    """The page with the matrix alone, linked with both sentences: all that a translation without a trace has to show.
+    """Return a page with only the attention matrix and both sentences, for a translation without a trace.
 
-    Its attention must not be None.
+    The translation must have attention.
     """
     assert translation.attention is not None
     data = {
@@ -61,19 +62,19 @@ def matrix_page(translation: Translation) -> str:
         "target": side_to_json(translation.text, translation.tokens, translation.words),
         "states": None,
         "steps": [
-            {"query": None, "scores": None, "context": None, "weights": _packed(row)}
+            {"query": None, "scores": None, "context": None, "weights": _base64(row)}
             for row in translation.attention
         ],
     }
     return _page(_title(translation), {"matrix": data})
 
 
-def _title(one: Translation) -> str:
-    return f"\u2068{visible(one.source)}\u2069 → \u2068{visible(one.text)}\u2069"
+def _title(translation: Translation) -> str:
+    return f"\u2068{visible(translation.source)}\u2069 → \u2068{visible(translation.text)}\u2069"
 
 
 def example_page(title: str = "Attention by hand") -> str:
-    """The worked example as a page: every score function, large and small states, each decoder's drawing."""
+    """Return the page of the worked example: every score function, large and small states, every architecture."""
     variants = [
         {
             "score": score.name,
@@ -84,17 +85,17 @@ def example_page(title: str = "Attention by hand") -> str:
         for example in (worked_example(), softer_example())
         for score in example_scores(example.query, example.values)
     ]
-    start = next(place for place, variant in enumerate(variants) if variant["score"] == "dot")
+    start = next(index for index, variant in enumerate(variants) if variant["score"] == "dot")
     return _page(
         title, {"trace": variants[start]["trace"], "example": {"variants": variants, "start": start}}
     )
 
 
 def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> dict[str, Any]:
-    """The worked example under a score function (without one: dot) as a trace's JSON; there is no next word."""
-    score = score or next(one for one in example_scores(example.query, example.values) if one.name == "dot")
+    """Return the worked example under a score function (dot if None) as a trace's JSON without an output token."""
+    score = score or next(row for row in example_scores(example.query, example.values) if row.name == "dot")
     weights = score.weights
-    tokens = [f"word\u00a0{place}" for place in range(1, len(example.values) + 1)]
+    tokens = [f"word\u00a0{number}" for number in range(1, len(example.values) + 1)]
     step = {
         "token": "",
         "id": -1,
@@ -113,7 +114,7 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
         "formula": score.formula,
         "score_source": score.source,
         "query": "the decoder's hidden state",
-        "context": "goes on into the decoder",
+        "context": "enters the decoder",
         "bridge": None,
         "cell": None,
         "num_layers": 1,
@@ -135,38 +136,39 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
     }
 
 
-def packed_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
-    """The trace's JSON with its vectors as base64 of float32, and without what the page computes by itself.
+def page_trace(trace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a trace as it is embedded in a page: vectors as base64 of float32.
 
-    A context is left out where it is the sum of the weighted states, alignment vectors always.
+    What the page computes by itself is left out: alignment vectors, and a context that is the sum of the weighted
+    states.
     """
     states = None if trace["states"] is None else np.array(trace["states"], dtype=np.float32)
-    steps = [_packed_step(step, states) for step in trace["steps"]]
+    steps = [_page_step(step, states) for step in trace["steps"]]
     beam = trace["beam"] and {
         **trace["beam"],
-        "nodes": [_packed_node(node) for node in trace["beam"]["nodes"]],
+        "nodes": [_page_node(node) for node in trace["beam"]["nodes"]],
     }
-    packed = None if states is None else [_packed(row) for row in states]
-    return {**trace, "states": packed, "steps": steps, "beam": beam}
+    encoded = None if states is None else [_base64(row) for row in states]
+    return {**trace, "states": encoded, "steps": steps, "beam": beam}
 
 
-def _packed_step(step: Mapping[str, Any], states: np.ndarray | None) -> dict[str, Any]:
-    packed = {key: value for key, value in step.items() if key not in ("id", "alignment")}
+def _page_step(step: Mapping[str, Any], states: np.ndarray | None) -> dict[str, Any]:
+    encoded = {key: value for key, value in step.items() if key not in ("id", "alignment")}
     for key in ("query", "weights", "context"):
-        packed[key] = None if step[key] is None else _packed(step[key])
+        encoded[key] = None if step[key] is None else _base64(step[key])
     if states is not None and step["weights"] is not None:
-        summed = np.array(step["weights"], dtype=np.float64) @ states
-        if np.abs(summed - np.array(step["context"])).max(initial=0) < _SAME:
-            del packed["context"]
-    return packed
+        context = np.array(step["weights"], dtype=np.float64) @ states
+        if np.abs(context - np.array(step["context"])).max(initial=0) < _CONTEXT_TOLERANCE:
+            del encoded["context"]
+    return encoded
 
 
-def _packed_node(node: Mapping[str, Any]) -> dict[str, Any]:
+def _page_node(node: Mapping[str, Any]) -> dict[str, Any]:
     return {key: round(value, 6) if isinstance(value, float) else value for key, value in node.items()}
 
 
-def _packed(numbers: Sequence[float] | np.ndarray) -> str:
-    return base64.b64encode(np.asarray(numbers, dtype="<f4").tobytes()).decode()
+def _base64(vector: Sequence[float] | np.ndarray) -> str:
+    return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()
 
 
 def _page(title: str, data: Mapping[str, Any], *, connects: bool = False) -> str:
@@ -175,7 +177,6 @@ def _page(title: str, data: Mapping[str, Any], *, connects: bool = False) -> str
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         f"connect-src {chr(39)}{'self' if connects else 'none'}{chr(39)}; base-uri 'none'; form-action 'none'"
     )
-    shell = asset("page.html")
     parts = {
         "policy": policy,
         "title": escape(title),
@@ -183,15 +184,15 @@ def _page(title: str, data: Mapping[str, Any], *, connects: bool = False) -> str
         "data": _json_in_page(data),
         "script": script,
     }
-    head, *rest = shell.split("{{")
-    return head + "".join(parts[name] + text for name, text in (part.split("}}", 1) for part in rest))
+    head, *rest = asset("page.html").split("{{")
+    return head + "".join(parts[name] + text for name, text in (fragment.split("}}", 1) for fragment in rest))
 
 
 def _json_in_page(data: Mapping[str, Any]) -> str:
-    """JSON that cannot end the element it stands in, nor turn the text around it."""
+    """Encode JSON so that it can neither end its element nor reorder the text around it."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    for character in "<>&\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
@@ -201,20 +202,32 @@ def _hash(text: str) -> str:
 
 @cache
 def _style() -> str:
-    return "\n".join([colour_rules(), asset("draw.css"), asset("page.css")])
+    return "\n".join([colour_rules(), asset("drawing.css"), asset("page.css")])
 
 
 @cache
 def _script() -> str:
-    return '(() => {\n"use strict";\n' + drawing_script() + "\n".join(map(asset, PAGE)) + "})();\n"
+    return '(() => {\n"use strict";\n' + drawing_script() + page_script() + asset("start.js") + "})();\n"
 
 
 @cache
 def drawing_script() -> str:
-    """The pure part of the script: a trace and a moment in, SVG text out."""
-    return "\n".join(map(asset, DRAWING))
+    """Return the pure functions of the page, from a trace and a moment to SVG text, which `animation` runs too."""
+    return _joined("drawing")
+
+
+@cache
+def page_script() -> str:
+    """Return the functions of the page that need a browser, without the call that starts it."""
+    return _joined("page")
+
+
+def _joined(folder: str) -> str:
+    """Join all scripts of a folder. Their order does not matter: none uses another one while it is loaded."""
+    scripts = sorted((_ASSETS / folder).iterdir(), key=lambda file: file.name)
+    return "\n".join(script.read_text(encoding="utf-8") for script in scripts)
 
 
 def asset(name: str) -> str:
-    """A file of the page's parts: script, style or frame."""
-    return (files("regard.explain") / "assets" / name).read_text(encoding="utf-8")
+    """Return the text of a file in `assets`: a script, a style sheet or the page's frame."""
+    return (_ASSETS / name).read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The colours of the page and of the animations: light and dark, told apart by the colour-blind.
+"""The colours of the page and of the films, light and dark, safe for the colour-blind.
 
-Blues, greens and vermilions are those of Okabe & Ito (2008), darkened or lightened until text on them, and they on
-the page, have enough contrast.
+Blues, greens and vermilions are those of Okabe & Ito (2008), darkened or lightened for enough contrast with the page
+and with the text on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLOURS: dict[str, tuple[str, str]] = {  # name: (light, dark)
     "context-fill": ("#0072b2", "#1b6ea3"),
     "weight": ("#0072b2", "#4aabe6"),
     "weight-soft": ("#5aa5d1", "#2b7cae"),
-    "heat": ("#005f94", "#3e90c1"),  # so that text stays readable on every mixture with `track`
+    "heat": ("#005f94", "#3e90c1"),  # text stays readable on every mixture with `track`
     "on-weak": ("#000000", "#ffffff"),
     "on-heat": ("#ffffff", "#000000"),
     "track": ("#eef1f4", "#262c32"),
@@ -39,7 +39,7 @@ COLOURS: dict[str, tuple[str, str]] = {  # name: (light, dark)
 
 
 def colour_rules() -> str:
-    """Style rules that give every name its colour: light, dark if the reader's system is dark, or as chosen."""
+    """Return style rules that define all colours: light, dark if the reader's system is, or as chosen on the page."""
     light, dark = (";".join(f"--{name}:{pair[theme]}" for name, pair in COLOURS.items()) for theme in (0, 1))
     chosen = f':root[data-theme="dark"]{{color-scheme:dark;{dark}}}'
     system = (
@@ -49,5 +49,5 @@ def colour_rules() -> str:
 
 
 def with_colours(style: str, *, dark: bool = False) -> str:
-    """The style with every `var(--name)` replaced by its colour, for programs that know no variables."""
+    """Replace every `var(--name)` in a style by its colour, for renderers without CSS variables."""
     return re.sub(r"var\(--([\w-]+)\)", lambda found: COLOURS[found[1]][dark], style)

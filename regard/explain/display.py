@@ -1,4 +1,6 @@
-"""Translations and traces showing themselves: as a page in a notebook, as a heat map in a terminal."""
+"""The display of translations and traces: a page in a notebook, a heat map in a terminal.
+
+Importing this module registers it with the records."""
 
 from __future__ import annotations
 
@@ -11,30 +13,29 @@ from rich.text import Text
 from regard.explain.attention_page import attention_page, matrix_page
 from regard.explain.grid import Grid
 from regard.explain.heat_map import HeatMap
-from regard.explain.page import text_html
+from regard.explain.heat_table import text_html
 from regard.explain.terminal import show_trace
 from regard.explain.words import visible
 from regard.records.text import Display, Trace, Translation
 
-_ROW, _FRAME, _MOST = 32, 480, 900  # pixels: a row of the matrix, what stands around it, the tallest frame
-_TRACE_HEIGHT = 900
+_ROW_HEIGHT, _REST_HEIGHT, _MAX_HEIGHT = 32, 480, 900  # pixels: a row of the matrix, all else, the frame
 
 
 def translation_html(translation: Translation) -> str:
-    """Its matrix as an inline frame of a notebook; without attention, the two sentences."""
+    """Return an inline frame with the attention matrix for a notebook; without attention, the two sentences."""
     if translation.attention is None:
         return f"<p>{text_html(translation.source)} → {text_html(translation.text)}</p>"
-    height = min(_FRAME + _ROW * len(translation.tokens), _MOST)
+    height = min(_REST_HEIGHT + _ROW_HEIGHT * len(translation.tokens), _MAX_HEIGHT)
     return _frame(matrix_page(translation), height)
 
 
 def trace_html(trace: Trace) -> str:
-    """The whole page as an inline frame of a notebook."""
-    return _frame(attention_page(trace), _TRACE_HEIGHT)
+    """Return an inline frame with the whole page of a trace for a notebook."""
+    return _frame(attention_page(trace), _MAX_HEIGHT)
 
 
 def show_translation(translation: Translation) -> RenderableType:
-    """Both sentences, and the heat map of what was looked at."""
+    """Return both sentences and the heat map of the attention as a rich renderable."""
     return Group(*_translation_parts(translation))
 
 
@@ -42,11 +43,11 @@ def _translation_parts(translation: Translation) -> Iterator[RenderableType]:
     yield Text(f"{visible(translation.source)} → {visible(translation.text)}", "bold")
     grid = Grid.of(translation)
     if grid is not None:
-        yield HeatMap(grid.matrix, grid.source_words, grid.target_words)
+        yield HeatMap(grid.attention, grid.source_words, grid.target_words)
 
 
 def _frame(page: str, height: int) -> str:
-    """A page within a page: it runs its own script and can reach nothing of the notebook."""
+    """Embed a page so that it can run its own script but has no access to the notebook."""
     return (
         f'<iframe srcdoc="{escape(page)}" sandbox="allow-scripts" title="Attention" width="100%" height="{height}" '
         'style="border: 0"></iframe>'

@@ -1,6 +1,6 @@
-"""A worked example small enough for paper: three numbers of a decoder look at four encoder states.
+"""A worked example small enough for paper: a decoder state of three numbers attends to four encoder states.
 
-Everything is computed in float64 with NumPy from the formulas of the papers, with no part of the models: a
+Everything is computed in float64 with NumPy from the formulas of the papers, without any code of the models: a
 second, obvious implementation.
 """
 
@@ -18,13 +18,13 @@ GENERAL_W = ((1.0, 0.0, 0.0), (0.0, 3.0, 0.0), (0.0, 0.0, 1.0))
 LOCATION_W = ((0.0, 0.0, 0.0), (0.1, 0.0, 0.0), (0.0, 0.4, 0.0), (0.0, 0.0, 0.1))
 SHARPNESS = 1.0
 _ADDITIVE = "W = U = the identity, v = [1, 1, 1]"
-_LOCATION = "W = [[0, 0, 0], [0.1, 0, 0], [0, 0.4, 0], [0, 0, 0.1]], a row for each place"
+_LOCATION = "W = [[0, 0, 0], [0.1, 0, 0], [0, 0.4, 0], [0, 0, 0.1]], a row for each position"
 _GENERAL = "W = [[1, 0, 0], [0, 3, 0], [0, 0, 1]], so the middle component counts three times"
 
 NEXT_STEP: Mapping[str, str] = {
     "bahdanau": (
-        "the query was the decoder's previous state. The context is put beside the embedding of the previous "
-        "word; both enter the decoder cell, and the new state predicts the next word (Bahdanau et al. 2015)."
+        "the query was the decoder's previous state. The context is concatenated with the embedding of the "
+        "previous word; both enter the decoder cell, and the new state predicts the next word (Bahdanau et al. 2015)."
     ),
     "luong": (
         "the query was the decoder's new state. Context and state together go through tanh(W [context; state]), "
@@ -40,11 +40,10 @@ NEXT_STEP: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class WorkedExample:
-    """One query against S encoder states of width M, with the tables of steps 1 to 4.
+    """One query and S encoder states of width M, with the results of steps 1 to 4.
 
     query (M,), values (S, M); scores (S,) = values · query; weights (S,) = softmax of the scores;
-    alignment (S, M) = weight × value; context (M,) = the sum of the alignment vectors. `decimals` is how far
-    the tables round.
+    alignment (S, M) = weight × value; context (M,) = the sum of the alignment vectors. Tables round to `decimals`.
     """
 
     title: str
@@ -59,7 +58,7 @@ class WorkedExample:
 
 @dataclass(frozen=True)
 class ExampleScore:
-    """The example under one score function: its formula, its source, the parameters we chose, its result."""
+    """The example under one score function: formula, source, parameters chosen by hand, scores (S,), weights (S,)."""
 
     name: str
     formula: str
@@ -70,24 +69,24 @@ class ExampleScore:
 
 
 def worked_example() -> WorkedExample:
-    """The example with dot scores 15, 60, 15, 35: the softmax picks the second state almost alone."""
+    """Return the example with dot scores 15, 60, 15, 35: the softmax puts nearly all weight on the second state."""
     return _attend("large states, one winner", 0, DECODER_HIDDEN)
 
 
 def softer_example() -> WorkedExample:
-    """The same with a decoder state 25 times smaller, so that every encoder state keeps a share.
+    """Return the example with a decoder state 25 times smaller, so that every encoder state gets some weight.
 
-    The scores become 0.6, 2.4, 0.6, 1.4. A softmax of temperature 25 would do the same to the weights.
+    The scores become 0.6, 2.4, 0.6, 1.4. A softmax with temperature 25 would give the same weights.
     """
     return _attend("the decoder state 25 times smaller, soft weights", 4, (0.4, 0.2, 0.4))
 
 
 def example_scores(query: np.ndarray, values: np.ndarray) -> tuple[ExampleScore, ...]:
-    """Score the states of the example with every score function, parameters fixed by hand.
+    """Score the states of the example, values (4, 3), against the query (3,) with every score function.
 
-    q is the query (3,), k a state. W, U, v and the sharpness would be learnt; here they are chosen: for
-    `additive` W = U = the identity and v = ones, for `general` the identity with its middle entry 3, for
-    `location` a row for each of the four places.
+    In the formulas q is the query and k a state. W, U, v and the sharpness β would be learnt; here they are chosen by
+    hand: for `additive` W = U = the identity and v = ones, for `general` W = the identity with 3 in its middle, for
+    `location` a row of W for each of the four positions.
     """
     dot = values @ query
     cosine = dot / (np.linalg.norm(values, axis=1) * np.linalg.norm(query))
@@ -125,7 +124,7 @@ def _attend(title: str, decimals: int, hidden: tuple[float, ...]) -> WorkedExamp
 
 
 def _softmax(scores: np.ndarray) -> np.ndarray:
-    """e^score over the sum of them; the largest score is taken off first, which changes nothing but overflow."""
-    powers = np.exp(scores - scores.max())
-    weights: np.ndarray = powers / powers.sum()
+    """e^score over the sum of these; subtracting the largest score first only prevents overflow."""
+    exponentials = np.exp(scores - scores.max())
+    weights: np.ndarray = exponentials / exponentials.sum()
     return weights

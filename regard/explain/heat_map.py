@@ -1,4 +1,4 @@
-"""A heat map of attention in the terminal: a row for each target word, a column for each source word."""
+"""A heat map of attention for the terminal: a row for each target word, a column for each source word."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from regard.errors import ShapeError
-from regard.explain.words import LEFT_TO_RIGHT_MARK, fit, is_right_to_left, visible
+from regard.explain.words import cell_width, fit_to_width, isolated
 
 _EDGES = (0.05, 0.25, 0.5, 0.75)  # where one shade ends and the next begins
 _SHADES = "·░▒▓█"
@@ -22,45 +22,48 @@ _NUMBER_WIDTH = 5  # a space, a shade, a percentage of three digits
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Attention (T, S) to be printed by a rich console: `Console().print(HeatMap(...))`.
+    """Attention (T, S) as a rich renderable: `Console().print(HeatMap(attention, source_words, target_words))`.
 
-    It fits itself to the console's width. Where there is room a cell is a shade and its weight in percent
-    under its source word; then columns are numbered and a legend tells their words; in the narrowest form a
-    cell is only a shade, and every row ends in the word it looked at most. Long sentences go on in further
-    panels. Without colour nothing is lost; without Unicode the shades are . - + # @.
-    Raises ShapeError when words and matrix do not fit.
+    It adapts to the width of the console. In the widest form each cell has a shade and its weight in percent, below
+    its source word; in the next one columns are numbered and a legend lists their words; in the narrowest a cell is
+    only a shade, and each row ends with the word of its largest weight. Long sentences continue in further panels.
+    It is readable without colour; without Unicode the shades are . - + # @.
+    Raises ShapeError if the number of words differs from the shape of the attention.
     """
 
-    matrix: np.ndarray
+    attention: np.ndarray
     source_words: Sequence[str]
     target_words: Sequence[str]
 
     def __post_init__(self) -> None:
         expected = (len(self.target_words), len(self.source_words))
-        if self.matrix.shape != expected:
+        if self.attention.shape != expected:
             raise ShapeError(
-                f"heat map: expected (target words, source words) = {expected}, got {self.matrix.shape}; "
+                f"heat map: expected (target words, source words) = {expected}, got {self.attention.shape}; "
                 "give one word for each row and column"
             )
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Choose the richest of the three forms that fits, and print it."""
+        """Render the most detailed of the three forms that fits."""
         label = min(_longest(self.target_words), max(6, options.max_width // 5))
-        room = options.max_width - label - 1
+        available = options.max_width - label - 1
         shades = _ASCII_SHADES if options.ascii_only else _SHADES
-        widths = [max(_NUMBER_WIDTH, cell_len(visible(word)) + 2) for word in self.source_words]
-        if sum(widths) <= room:
+        widths = [max(_NUMBER_WIDTH, cell_width(word) + 2) for word in self.source_words]
+        if sum(widths) <= available:
             yield from self._with_words(label, widths, shades)
-        elif len(widths) * _NUMBER_WIDTH <= room:
+        elif len(widths) * _NUMBER_WIDTH <= available:
             yield from self._with_numbers(label, shades)
             yield from self._legend(options.max_width)
         else:
-            yield from self._with_shades(label, room, shades)
+            yield from self._with_shades(label, available, shades)
             yield from self._legend(options.max_width)
         yield _key(shades)
 
     def _with_words(self, label: int, widths: list[int], shades: str) -> Iterator[Text]:
-        heads = [fit(word, width, right=True) for word, width in zip(self.source_words, widths, strict=True)]
+        heads = [
+            fit_to_width(word, width, right=True)
+            for word, width in zip(self.source_words, widths, strict=True)
+        ]
         yield _line(" " * (label + 1) + "".join(heads))
         yield from self._number_rows(label, widths, shades)
 
@@ -70,17 +73,17 @@ class HeatMap:
         yield from self._number_rows(label, widths, shades)
 
     def _number_rows(self, label: int, widths: list[int], shades: str) -> Iterator[Text]:
-        for word, weights in zip(self.target_words, self.matrix, strict=True):
-            line = _line(fit(word, label, right=True) + " ")
+        for word, weights in zip(self.target_words, self.attention, strict=True):
+            line = _line(fit_to_width(word, label, right=True) + " ")
             for weight, width in zip(weights, widths, strict=True):
                 line.append(
                     f"{shades[_shade(weight)]}{_percent(weight)}".rjust(width), _style(weight, weights)
                 )
             yield line
 
-    def _with_shades(self, label: int, room: int, shades: str) -> Iterator[Text]:
+    def _with_shades(self, label: int, available: int, shades: str) -> Iterator[Text]:
         peak = min(_longest(self.source_words), 12)
-        columns = max(10, room - peak - 5)
+        columns = max(10, available - peak - 5)
         cell = 2 if 2 * len(self.source_words) <= columns else 1
         for start in range(0, len(self.source_words), columns // cell):
             numbers = range(start + 1, min(start + columns // cell, len(self.source_words)) + 1)
@@ -89,20 +92,19 @@ class HeatMap:
             yield from self._shade_rows(label, slice(start, numbers.stop - 1), cell, peak, shades)
 
     def _shade_rows(self, label: int, columns: slice, cell: int, peak: int, shades: str) -> Iterator[Text]:
-        for word, weights in zip(self.target_words, self.matrix, strict=True):
-            line = _line(fit(word, label, right=True) + " ")
+        for word, weights in zip(self.target_words, self.attention, strict=True):
+            line = _line(fit_to_width(word, label, right=True) + " ")
             for weight in weights[columns]:
                 line.append(shades[_shade(weight)] * cell, _style(weight, weights))
             best = int(weights.argmax())
-            line.append(f" {fit(self.source_words[best], peak)} {_percent(weights[best])}")
+            line.append(f" {fit_to_width(self.source_words[best], peak)} {_percent(weights[best])}")
             yield line
 
     def _legend(self, width: int) -> Iterator[Text]:
-        """The words behind the column numbers, as many to a line as fit."""
+        """The words of the numbered columns, as many per line as fit."""
         line = ""
         for number, word in enumerate(self.source_words, start=1):
-            shown = visible(word) + (LEFT_TO_RIGHT_MARK if is_right_to_left(word) else "")
-            item = f"{number} {shown}"
+            item = f"{number} {isolated(word)}"
             if line and cell_len(line) + 2 + cell_len(item) > width:
                 yield _line(line)
                 line = ""
@@ -111,16 +113,16 @@ class HeatMap:
 
 
 def _longest(words: Sequence[str]) -> int:
-    return max((cell_len(visible(word)) for word in words), default=1)
+    return max(map(cell_width, words), default=1)
 
 
 def _line(text: str) -> Text:
-    """A line that is never read as markup nor wrapped."""
+    """A line that is neither parsed as markup nor wrapped."""
     return Text(text, no_wrap=True, overflow="crop", end="\n")
 
 
 def _percent(weight: float) -> str:
-    """Three cells, empty for less than half a percent."""
+    """A percentage in three cells, empty below half a percent."""
     return f"{100 * weight:3.0f}" if weight >= 0.005 else "   "
 
 
@@ -133,10 +135,10 @@ def _style(weight: float, row: np.ndarray) -> str:
 
 
 def _column_numbers(numbers: range, cell: int) -> list[str]:
-    """Column numbers written downwards, whole at the first and at every tenth, else only their last digit."""
+    """Column numbers written vertically: in full at the first column and every tenth, else only the last digit."""
     digits = len(str(numbers[-1]))
-    written = [str(n if n % 10 == 0 or n == numbers[0] else n % 10).rjust(digits) for n in numbers]
-    return ["".join(number[place].rjust(cell) for number in written) for place in range(digits)]
+    texts = [str(n if n % 10 == 0 or n == numbers[0] else n % 10).rjust(digits) for n in numbers]
+    return ["".join(text[digit].rjust(cell) for text in texts) for digit in range(digits)]
 
 
 def _key(shades: str) -> Text:

@@ -1,4 +1,4 @@
-"""A trace as a file for other programs: JSON, NumPy, CSV, links, SoftAlignments. `docs/trace.md` describes them."""
+"""Trace files for other programs: JSON, NumPy, CSV, word links, SoftAlignments. `docs/trace.md` describes them."""
 
 from __future__ import annotations
 
@@ -20,34 +20,35 @@ from regard.errors import ConfigError, DataError
 from regard.explain.trace_json import SCHEMA, trace_from_json, trace_to_json
 from regard.records.text import Trace, TraceStep
 
-_PACKED = {".gz": gzip.decompress, ".xz": lzma.decompress}
+_DECOMPRESS = {".gz": gzip.decompress, ".xz": lzma.decompress}
 
 
 def write_trace(trace: Trace, path: str | Path) -> None:
-    """Write a trace into a file that appears when it is whole; its suffix says what as.
+    """Write a trace in the format of the path's suffix; the file appears under its name when it is complete.
 
-    .json: everything, which `read_trace` reads; .npz: the arrays, for `numpy.load`; .csv: a line for each weight;
-    .pharaoh or .align: each word's best word, `0-1 2-2`, source first; .softalign: tokens and weights, as
-    SoftAlignments and Nematus have it. All but .npz may be packed (.json.gz, .json.xz). Raises ConfigError for
-    another suffix, DataError where it cannot be written or where there is no attention, which only .json and .npz
-    can do without.
+    .json: everything, for `read_trace`; .npz: the arrays, for `numpy.load`; .csv: one line per weight; .pharaoh or
+    .align: for each target word the source word of its largest weight, `0-1 2-2`, source first; .softalign: tokens
+    and weights for SoftAlignments and Nematus. All but .npz can be compressed (.json.gz, .json.xz).
+
+    Raises ConfigError for another suffix, DataError if the file cannot be written, or if the trace has no attention,
+    which only .json and .npz do without.
     """
     path = check_trace_file(path)
-    form = _form(path)
-    if form not in (".json", ".npz") and trace.translation.attention is None:
+    suffix = _format_suffix(path)
+    if suffix not in (".json", ".npz") and trace.translation.attention is None:
         raise DataError(
-            f"{path}: there is no attention to write as {form}; a file ending in .json takes all there is"
+            f"{path}: there is no attention to write as {suffix}; a file ending in .json takes all there is"
         )
-    content = _FORMS[form](trace)
+    content = _ENCODERS[suffix](trace)
     with atomic_file(path) as file:
         file.write(content if isinstance(content, bytes) else content.encode())
 
 
 def read_trace(path: str | Path) -> Trace:
-    """The trace in a JSON file. Raises DataError, naming the file, for what cannot be read as one."""
+    """Read a trace from a JSON file, compressed or not. Raises DataError, with the path, if it cannot be read."""
     path = Path(path)
     try:
-        content = _PACKED.get(path.suffix, bytes)(path.read_bytes())
+        content = _DECOMPRESS.get(path.suffix, bytes)(path.read_bytes())
         return trace_from_json(json.loads(content.decode()))
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}; check the path") from None
@@ -60,19 +61,21 @@ def read_trace(path: str | Path) -> Trace:
 
 
 def check_trace_file(path: str | Path) -> Path:
-    """The path, if a trace can be written there; ConfigError for another suffix, DataError for another place."""
+    """Return the path if a trace can be written to it; raise ConfigError for its suffix, DataError for its folder."""
     path = Path(path)
-    if _form(path) not in _FORMS or (_form(path) == ".npz" and path.suffix != ".npz"):
+    suffix = _format_suffix(path)
+    if suffix not in _ENCODERS or (suffix == ".npz" and path.suffix != ".npz"):
         raise ConfigError(
-            f"{path}: expected a trace file ending in {', '.join(_FORMS)} (packed: .json.gz), "
+            f"{path}: expected a trace file ending in {', '.join(_ENCODERS)} (compressed: .json.gz), "
             f"got {path.suffix!r}; rename it"
         )
     check_writable(path)
     return path
 
 
-def _form(path: Path) -> str:
-    return Path(path.stem).suffix if path.suffix in _PACKED else path.suffix
+def _format_suffix(path: Path) -> str:
+    """The suffix without that of a compression."""
+    return Path(path.stem).suffix if path.suffix in _DECOMPRESS else path.suffix
 
 
 def _json(trace: Trace) -> str:
@@ -80,13 +83,13 @@ def _json(trace: Trace) -> str:
 
 
 def _npz(trace: Trace) -> bytes:
-    one = trace.translation
+    translation = trace.translation
     arrays: dict[str, Any] = {
         "schema": SCHEMA,
-        "source": one.source,
-        "target": one.text,
-        "source_tokens": np.array(one.source_tokens, dtype=str),
-        "tokens": np.array(one.tokens, dtype=str),
+        "source": translation.source,
+        "target": translation.text,
+        "source_tokens": np.array(translation.source_tokens, dtype=str),
+        "tokens": np.array(translation.tokens, dtype=str),
         "ids": np.array([step.id for step in trace.steps], dtype=np.int64),
         "log_probabilities": np.array([step.log_probability for step in trace.steps]),
         "states": trace.states,
@@ -101,61 +104,62 @@ def _npz(trace: Trace) -> bytes:
 
 
 def _stacked(steps: tuple[TraceStep, ...], name: str) -> np.ndarray | None:
-    found = [getattr(step, name) for step in steps]
-    return np.stack(found) if found and all(one is not None for one in found) else None
+    arrays = [getattr(step, name) for step in steps]
+    return np.stack(arrays) if arrays and all(array is not None for array in arrays) else None
 
 
 def _csv(trace: Trace) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["step", "token", "source_place", "source_token", "score", "weight"])
-    for number, step in enumerate(trace.steps):
+    lines.writerow(["step", "token", "source_position", "source_token", "score", "weight"])
+    for index, step in enumerate(trace.steps):
         if step.scores is not None and step.weights is not None:
             columns = zip(trace.translation.source_tokens, step.scores, step.weights, strict=True)
             lines.writerows(
-                [number, step.token, place, token, score, weight]
-                for place, (token, score, weight) in enumerate(columns)
+                [index, step.token, position, token, score, weight]
+                for position, (token, score, weight) in enumerate(columns)
             )
     return text.getvalue()
 
 
 def _pharaoh(trace: Trace) -> str:
-    one = trace.translation
-    assert one.attention is not None
-    return format_links(links_from_attention(one.attention, one.source_words.places, one.words.places)) + "\n"
+    translation = trace.translation
+    assert translation.attention is not None
+    words = translation.source_words.places, translation.words.places
+    return format_links(links_from_attention(translation.attention, *words)) + "\n"
 
 
 def _softalign(trace: Trace) -> str:
-    """The text that Nematus writes with the weights of a translation, and SoftAlignments reads.
+    """Encode a trace in the format that Nematus writes and SoftAlignments reads.
 
-    A line `number ||| target tokens ||| score ||| source tokens ||| S T`, then T lines of S weights, then an empty
-    one. End-of-sentence is not among the tokens, but has its row and column, and counts in S and T.
+    It has a line `number ||| target tokens ||| score ||| source tokens ||| S T`, then T lines of S weights, then an
+    empty one. End-of-sentence is not among the tokens, but has its row and column, and counts in S and T.
     Source: the README of SoftAlignments (Rikters, Fishel & Bojar 2017, Visualizing neural machine translation
-    attention and confidence), "Other"; the order of S and T is that of its example. White space within a token and a
-    token `|||` are spelt otherwise, as they would part what belongs together.
+    attention and confidence), "Other"; S and T are in the order of its example. White space in a token and a token
+    `|||` are escaped, as they would separate what belongs together.
     """
-    one = trace.translation
-    assert one.attention is not None
-    count, size = one.attention.shape
+    translation = trace.translation
+    assert translation.attention is not None
+    num_tokens, num_source_tokens = translation.attention.shape
     head = [
         "0",
-        _softalign_tokens(one.tokens),
-        str(one.score),
-        _softalign_tokens(one.source_tokens),
-        f"{size} {count}",
+        _softalign_tokens(translation.tokens),
+        str(translation.score),
+        _softalign_tokens(translation.source_tokens),
+        f"{num_source_tokens} {num_tokens}",
     ]
-    rows = [" ".join(map(str, row)) for row in one.attention.astype(np.float32)]
+    rows = [" ".join(map(str, row)) for row in translation.attention.astype(np.float32)]
     return "\n".join([" ||| ".join(head), *rows, "", ""])
 
 
 def _softalign_tokens(tokens: tuple[str, ...]) -> str:
-    shown = ["▁".join(token.split()) or "▁" for token in tokens]
+    escaped = ["▁".join(token.split()) or "▁" for token in tokens]
     if tokens[-1:] == ("</s>",):
-        shown.pop()
-    return " ".join("&#124;&#124;&#124;" if token == "|||" else token for token in shown)
+        escaped.pop()
+    return " ".join("&#124;&#124;&#124;" if token == "|||" else token for token in escaped)
 
 
-_FORMS: dict[str, Callable[[Trace], str | bytes]] = {
+_ENCODERS: dict[str, Callable[[Trace], str | bytes]] = {
     ".json": _json,
     ".npz": _npz,
     ".csv": _csv,

@@ -1,4 +1,4 @@
-"""A trace as JSON, for pages and other programs, and back without loss. `docs/trace.md` describes the format."""
+"""Traces to JSON, for pages and other programs, and back without loss. `docs/trace.md` describes the format."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SCHEMA = "regard-trace/2"
 
 
 def trace_to_json(trace: Trace) -> dict[str, Any]:
-    """The trace as lists and dicts that `json.dumps` takes; None stands for minus infinity."""
-    one = trace.translation
+    """Return the trace as JSON data; None stands for minus infinity. Raises DataError for NaN or infinity."""
+    translation = trace.translation
     return {
         "schema": SCHEMA,
         "model": dict(trace.description),
-        "source": side_to_json(one.source, one.source_tokens, one.source_words),
-        "target": side_to_json(one.text, one.tokens, one.words),
-        "log_probability": _number(one.log_probability),
-        "score": _number(one.score),
+        "source": side_to_json(translation.source, translation.source_tokens, translation.source_words),
+        "target": side_to_json(translation.text, translation.tokens, translation.words),
+        "log_probability": _number(translation.log_probability),
+        "score": _number(translation.score),
         "states": _numbers(trace.states),
         "steps": [_step(step) for step in trace.steps],
         "beam": None if trace.beam is None else _beam(trace.beam),
@@ -32,22 +32,22 @@ def trace_to_json(trace: Trace) -> dict[str, Any]:
 
 
 def trace_from_json(data: Mapping[str, Any]) -> Trace:
-    """The trace of `trace_to_json`. Raises DataError for anything else, such as another version of the schema."""
+    """Return the trace that `trace_to_json` encoded. Raises DataError for anything else, also for another schema."""
     found = data.get("schema") if isinstance(data, Mapping) else None
     if found != SCHEMA:
         raise DataError(
-            f"expected a trace of schema {SCHEMA!r}, got {found!r}; write it anew with this version of regard"
+            f"expected a trace of schema {SCHEMA!r}, got {found!r}; write it again with this version of regard"
         )
     try:
         return _trace(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"not a whole trace of schema {SCHEMA!r}: {type(error).__name__}: {error}; write it anew"
+            f"expected a complete trace of schema {SCHEMA!r}, got {type(error).__name__}: {error}; write it again"
         ) from None
 
 
 def side_to_json(text: str, tokens: tuple[str, ...], words: Words) -> dict[str, Any]:
-    """One side of a sentence pair."""
+    """Return one side of a sentence pair as JSON data; `places` is the index of each token's word, -1 for none."""
     return {"text": text, "tokens": list(tokens), "words": list(words.texts), "places": list(words.places)}
 
 
@@ -75,7 +75,7 @@ def _beam(tree: BeamTree) -> dict[str, Any]:
 
 
 def _numbers(values: np.ndarray | None) -> list[Any] | None:
-    """Nested lists; each number in the fewest digits that tell it from every other float32."""
+    """Convert an array to nested lists, each number with the fewest digits that distinguish it as a float32."""
     if values is None:
         return None
     if values.ndim > 1:
@@ -85,7 +85,7 @@ def _numbers(values: np.ndarray | None) -> list[Any] | None:
 
 def _number(value: float) -> float | None:
     if math.isnan(value) or value == math.inf:
-        raise DataError(f"a trace holds {value}, which no model should give; check its weights")
+        raise DataError(f"a trace holds {value}, which no model should output; check the model's parameters")
     return None if value == -math.inf else value
 
 

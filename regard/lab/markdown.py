@@ -97,5 +97,5 @@ def heat_text(grid: Grid) -> str:
     """The grid as plain text."""
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
     with console.capture() as shown:
-        console.print(HeatMap(grid.matrix, grid.source_words, grid.target_words))
+        console.print(HeatMap(grid.attention, grid.source_words, grid.target_words))
     return "\n".join(line.rstrip() for line in shown.get().rstrip("\n").split("\n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 
-from regard.explain.page import HEAT_COLOURS, HEAT_COLOURS_DARK, HEAT_STYLE, heat_html, text_html
+from regard.explain.heat_table import HEAT_COLOURS, HEAT_COLOURS_DARK, HEAT_STYLE, heat_html, text_html
 from regard.lab.cases import Case, Report, odd_words
 from regard.lab.tables import share
 from regard.metrics import MEASURES, Score

@@ -1,6 +1,6 @@
-"""A browser that fails a test for any error, any request to elsewhere and any breach of the page's own policy.
+"""A browser in which any error, any request to elsewhere and any breach of the page's policy fails the test.
 
-`make test-browser` installs what these tests need; without it they are skipped and say why.
+`make test-browser` installs what these tests need; without it they are skipped with the reason.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Opens a trace (as JSON), or HTML text, or an address: `opened(trace, width=360, color_scheme="dark")`."""
+    """Open a trace (as JSON), HTML text or an address: `opened(trace, width=360, color_scheme="dark")`."""
     contexts: list[Any] = []
     wrong: list[str] = []
 
@@ -67,10 +67,12 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.on("console", lambda told: wrong.append(told.text) if _is_wrong(told) else None)
+        page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
-        page.on("request", lambda asked: None if asked.url.startswith(address) else wrong.append(asked.url))
+        page.on(
+            "request", lambda request: None if request.url.startswith(address) else wrong.append(request.url)
+        )
         page.goto(address)
         return page
 
@@ -82,21 +84,21 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
 
 @pytest.fixture
 def server() -> Iterator[ToyServer]:
-    """A served page whose model one can foresee."""
+    """A server of the live page with a toy model."""
     with ToyServer() as toy:
         yield toy
 
 
 @pytest.fixture(scope="session")
 def screens() -> Path:
-    """Where pictures of the page are left for people to look at; ignored by git."""
+    """The folder for screenshots of the page, which git ignores."""
     SCREENS.mkdir(parents=True, exist_ok=True)
     return SCREENS
 
 
-def _is_wrong(told: Any) -> bool:
-    """Anything but the browser's own line about a refusal, which the page tells the reader."""
-    return told.type in ("error", "warning") and "status of 422" not in told.text
+def _is_wrong(message: Any) -> bool:
+    """Whether a console message is an error; the browser's own line about a refused request is none."""
+    return message.type in ("error", "warning") and "status of 422" not in message.text
 
 
 def _file(what: dict[str, Any] | str, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""A small server with the API of `regard serve` and a toy for a model, so that the page can be tested by itself."""
+"""A small server with the API of `regard serve` and a toy model, to test the live page by itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.traces import toy_trace
 
 
 class ToyServer:
-    """Serves the live page at `address` while it is entered; `asked` are the bodies of /v1/trace."""
+    """Serve the live page at `address` inside a `with` block; `requests` are the bodies sent to /v1/trace."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.refuse: str | None = None
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.address = f"http://127.0.0.1:{self._http.server_port}/"
@@ -35,7 +35,7 @@ class ToyServer:
         return attention_page(trace_from_json(toy_trace()), title="Toy", live=Live())
 
     def trace(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append(body)
+        self.requests.append(body)
         return toy_trace(body["text"], interventions=body.get("interventions", ()))
 
 
@@ -69,9 +69,9 @@ def _handler(toy: ToyServer) -> type[BaseHTTPRequestHandler]:
 
 def _events(text: str) -> str:
     steps = toy_trace(text)["steps"]
-    told = [
+    tokens = [
         {"token": step["token"], "log_probability": step["log_probability"], "weights": step["weights"]}
         for step in steps
     ]
-    written = " ".join(step["token"] for step in steps[:-1])
-    return "".join(f"data: {json.dumps(event)}\n\n" for event in [*told, {"done": {"text": written}}])
+    translation = " ".join(step["token"] for step in steps[:-1])
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in [*tokens, {"done": {"text": translation}}])

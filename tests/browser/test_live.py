@@ -1,4 +1,4 @@
-"""The served page: a sentence is typed, what the model looked at or wrote is changed, and it decodes on."""
+"""The served page: a sentence is typed, the model's attention or output is changed, and decoding continues."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def test_a_sentence_is_translated(opened: Open, server: ToyServer) -> None:
     page.get_by_role("button", name="Translate").click()
     page.locator(".words").get_by_text("often").wait_for()
     assert page.locator(".stream").text_content() == "the woman laughs often ."
-    assert server.asked == [{"text": "die frau lacht oft ."}]
+    assert server.requests == [{"text": "die frau lacht oft ."}]
 
 
-def test_attention_is_pinned_to_a_word(opened: Open, server: ToyServer, screens: Path) -> None:
+def test_attention_is_set_to_one_word(opened: Open, server: ToyServer, screens: Path) -> None:
     page = opened(server.address)
     page.locator(".words button").nth(2).click()
-    page.get_by_role("button", name="Look only at “\u2068lacht\u2069”").click()
+    page.get_by_role("button", name="Attend only to “\u2068lacht\u2069”").click()
     assert after(page) == "the old laughs laughs ."
-    assert server.asked == [
+    assert server.requests == [
         {"text": "die alte frau lacht .", "interventions": [{"kind": "attend", "step": 2, "to": [3]}]}
     ]
     assert page.locator(".version mark").all_text_contents() == ["woman", "laughs"]
-    assert "word 3: look only at “\u2068lacht\u2069”" in page.locator(".chip").first.text_content()
+    assert "word 3: attend only to “\u2068lacht\u2069”" in page.locator(".chip").first.text_content()
     page.screenshot(path=screens / "live.png", full_page=True)
     page.get_by_role("button", name="Reset").click()
     assert page.locator(".version").count() == 0
@@ -45,11 +45,11 @@ def test_attention_is_pinned_to_a_word(opened: Open, server: ToyServer, screens:
 
 def test_a_weight_is_set_to_zero(opened: Open, server: ToyServer) -> None:
     page = opened(server.address)
-    page.get_by_role("button", name="Weight of “\u2068die\u2069” to zero").click()
+    page.get_by_role("button", name="Set the weight of “\u2068die\u2069” to zero").click()
     page.locator(".version").first.wait_for()
-    (asked,) = server.asked[0]["interventions"]
-    assert (asked["kind"], asked["step"], asked["row"][0]) == ("weights", 0, 0)
-    assert sum(asked["row"]) == pytest.approx(1)
+    (intervention,) = server.requests[0]["interventions"]
+    assert (intervention["kind"], intervention["step"], intervention["row"][0]) == ("weights", 0, 0)
+    assert sum(intervention["row"]) == pytest.approx(1)
 
 
 def test_a_weight_is_dragged_in_the_drawing(opened: Open, server: ToyServer) -> None:
@@ -61,7 +61,7 @@ def test_a_weight_is_dragged_in_the_drawing(opened: Open, server: ToyServer) -> 
     page.mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2, steps=4)
     page.mouse.up()
     assert after(page) == "laughs old woman laughs ."
-    assert server.asked[0]["interventions"][0]["row"][3] == 1
+    assert server.requests[0]["interventions"][0]["row"][3] == 1
 
 
 def test_a_weight_is_moved_by_keys(opened: Open, server: ToyServer) -> None:
@@ -77,10 +77,10 @@ def test_a_word_is_forced(opened: Open, server: ToyServer) -> None:
     page.locator(".words button").nth(1).click()
     page.get_by_role("button", name="Write “\u2068one\u2069”").click()
     assert after(page) == "the one woman laughs ."
-    assert server.asked[0]["interventions"] == [{"kind": "force", "step": 1, "token": "one"}]
+    assert server.requests[0]["interventions"] == [{"kind": "force", "step": 1, "token": "one"}]
     page.locator(".words button").nth(3).click()
-    page.get_by_role("button", name="Look only at “\u2068die\u2069”").click()
-    page.get_by_text("word 4: look only at").wait_for()
+    page.get_by_role("button", name="Attend only to “\u2068die\u2069”").click()
+    page.get_by_text("word 4: attend only to").wait_for()
     assert after(page) == "the one woman the ."
     page.get_by_role("button", name="Undo: word 2").click()
     page.get_by_role("button", name="Undo: word 2").wait_for(state="detached")
@@ -97,11 +97,11 @@ def test_a_source_word_is_deleted_and_replaced(opened: Open, server: ToyServer) 
     assert after(page) == "the often laughs ."
 
 
-def test_a_refusal_is_told(opened: Open, server: ToyServer) -> None:
+def test_a_refusal_is_shown(opened: Open, server: ToyServer) -> None:
     page = opened(server.address)
     server.refuse = "this decoder has no attention: <b>choose another</b>"
     with page.expect_event("console"):  # Chromium itself reports the status 422
-        page.get_by_role("button", name="Look only at “\u2068lacht\u2069”").click()
+        page.get_by_role("button", name="Attend only to “\u2068lacht\u2069”").click()
     page.get_by_text("<b>choose another</b>").wait_for()
 
 

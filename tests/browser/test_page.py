@@ -23,8 +23,8 @@ UNNAMED = """() => [...document.querySelectorAll(
   .filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length)))
   .map(e => e.outerHTML.slice(0, 80))"""
 LISTEN = """() => {
-    window.told = [];
-    new MutationObserver(() => window.told.push(document.querySelector('#caption b').textContent))
+    window.captions = [];
+    new MutationObserver(() => window.captions.push(document.querySelector('#caption b').textContent))
         .observe(document.querySelector('#caption'), {childList: true});
 }"""
 FOUND = """axe.run().then(result => result.violations.map(
@@ -32,7 +32,7 @@ FOUND = """axe.run().then(result => result.violations.map(
 
 
 def written(page: Any, part: str) -> list[float]:
-    """The numbers on the drawing for all places of a part."""
+    """The numbers on the drawing for all indices of a part."""
     texts = page.locator(f'.stage text.number[data-of^="{part}:"]').all_text_contents()
     return [float(text.replace("−", "-").replace("≈", "").replace("%", "").strip()) for text in texts]
 
@@ -52,7 +52,7 @@ def test_it_plays_to_the_end_and_every_number_is_the_models(opened: Open) -> Non
     page.get_by_role("button", name="To the beginning").click()
     page.get_by_role("button", name="Play").click()
     page.get_by_role("button", name="Play").wait_for()
-    seen = {told.split(",")[0] for told in page.evaluate("window.told")}
+    seen = {caption.split(",")[0] for caption in page.evaluate("window.captions")}
     assert seen >= {f"Word {number} of 6" for number in range(1, 7)}
     check_numbers(page, trace["steps"][5])
     for number, step in enumerate(trace["steps"]):
@@ -126,14 +126,17 @@ def test_words_and_matrix_are_linked(opened: Open) -> None:
     page.locator("#matrix .sentence").nth(1).locator("span").nth(1).hover()
     lit = page.locator("#matrix td.lit").evaluate_all("cells => cells.map(cell => cell.dataset.row)")
     assert lit == ["1"] * 6
-    assert "“\u2068old\u2069” looked at “\u2068alte\u2069”" in page.locator("#matrix .told").text_content()
+    assert (
+        "“\u2068old\u2069” attended to “\u2068alte\u2069”"
+        in page.locator("#matrix .link-summary").text_content()
+    )
     page.locator("#matrix .sentence").first.locator("span").nth(2).hover()
     lit = page.locator("#matrix td[data-row].lit").evaluate_all(
         "cells => cells.map(cell => cell.dataset.column)"
     )
     assert lit == ["2"] * 6
     cells = page.locator("#matrix td[data-row]")
-    shown = [cells.nth(place).text_content() for place in range(6)]
+    shown = [cells.nth(column).text_content() for column in range(6)]
     assert shown == [
         str(round(100 * weight)) if weight >= 0.005 else "" for weight in trace["steps"][0]["weights"]
     ]
@@ -142,7 +145,7 @@ def test_words_and_matrix_are_linked(opened: Open) -> None:
     assert sum(bool(text) for text in cells.all_text_contents()) == 6
 
 
-def test_the_beam_tells_what_was_dropped(opened: Open) -> None:
+def test_the_beam_shows_what_was_dropped(opened: Open) -> None:
     page = opened(toy_trace())
     assert page.locator("#beam [data-node]").count() == 24
     page.get_by_text("show what was dropped").click()
@@ -168,7 +171,7 @@ def test_less_motion_where_that_is_wished(opened: Open) -> None:
     page.get_by_label("Speed").select_option("4")
     page.get_by_role("button", name="Play").click()
     seen = {
-        page.get_by_label("Place on the time line").input_value()
+        page.get_by_label("Position on the timeline").input_value()
         for _ in range(8)
         if not page.wait_for_timeout(200)
     }
@@ -195,7 +198,7 @@ def test_a_screen_reader_finds_names(opened: Open) -> None:
     snapshot = page.locator("main").aria_snapshot()
     for words in (
         'button "Play"',
-        'slider "Place on the time line"',
+        'slider "Position on the timeline"',
         'group "Attention while word 1 of 6',
         "Weight of",
     ):
@@ -240,10 +243,8 @@ def test_nothing_sticks_out_at_any_width(opened: Open, source: str, width: int) 
         ("example_phone", "example", {"width": 360, "height": 740}),
     ],
 )
-def test_pictures_to_look_at(
-    opened: Open, screens: Path, name: str, what: str, options: dict[str, Any]
-) -> None:
-    made = {
+def test_screenshots(opened: Open, screens: Path, name: str, what: str, options: dict[str, Any]) -> None:
+    pages = {
         "trace": lambda: toy_trace(**MODELS["luong"]),
         "hebrew": lambda: toy_trace("האישה הזקנה צוחקת לעתים קרובות .", "المرأة العجوز تضحك كثيرا جدا ."),
         "chinese": lambda: toy_trace("那 位 老 妇人 经常 笑 。"),
@@ -252,7 +253,7 @@ def test_pictures_to_look_at(
         "plain": lambda: toy_trace(**MODELS["plain"]),
         "example": example_page,
     }
-    page = opened(made[what](), **options)
+    page = opened(pages[what](), **options)
     page.keyboard.press("ArrowDown")
     picture = screens / f"{name}.png"
     page.screenshot(path=picture, full_page=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import regard
-from regard.explain.page import text_html
+from regard.explain.heat_table import text_html
 from regard.lab.systems import read_test_set
 from tests.cli.shell import Shell, check_refused
 from tests.trained import Trained

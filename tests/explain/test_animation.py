@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from regard.errors import ConfigError
+from regard.errors import ConfigError, DataError
 from regard.explain import animate, check_animation
 from regard.explain.animation import WIDTH
 from regard.explain.attention_page import example_trace
@@ -111,3 +111,9 @@ def test_the_name_is_checked_before_anything_is_translated() -> None:
     check_animation(Path("film.SVG"), step=3)
     with pytest.raises(ConfigError, match="from 1, got 0"):
         check_animation(Path("film.gif"), step=0)
+
+
+def test_a_film_needs_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("quickjs")
+    with pytest.raises(DataError, match="there is no folder"):
+        animate(toy_trace(), tmp_path / "none" / "film.svg", step=1)

@@ -119,7 +119,7 @@ def test_the_live_page_may_ask_its_own_server() -> None:
 
 
 def test_forty_words_stay_under_a_megabyte() -> None:
-    words = [f"wort{place}" for place in range(40)]
+    words = [f"wort{index}" for index in range(40)]
     page = attention_page(trace_from_json(toy_trace(" ".join(words), " ".join(words), size=1024)))
     assert len(page.encode()) < 1_000_000
 
@@ -135,9 +135,9 @@ def test_the_worked_example_is_a_page() -> None:
 
 
 def test_every_colour_has_a_name_and_enough_contrast() -> None:
-    used = set(re.findall(r"var\(--([\w-]+)[,)]", asset("draw.css") + asset("page.css"))) - {"w"}
+    used = set(re.findall(r"var\(--([\w-]+)[,)]", asset("drawing.css") + asset("page.css"))) - {"w"}
     assert used == set(COLOURS)
-    assert "var(" not in with_colours(asset("draw.css"))
+    assert "var(" not in with_colours(asset("drawing.css"))
     assert colour_rules().count("--ink:") == 3
     for theme in (0, 1):
         colour = {name: pair[theme] for name, pair in COLOURS.items()}
@@ -150,7 +150,7 @@ def test_every_colour_has_a_name_and_enough_contrast() -> None:
 
 @pytest.mark.parametrize("theme", [0, 1])
 def test_numbers_can_be_read_on_every_cell_of_the_matrix(theme: int) -> None:
-    strong = int(re.findall(r"const STRONG = (\d+)", asset("matrix.js"))[0])
+    strong = int(re.findall(r"const STRONG = (\d+)", asset("page/matrix.js"))[0])
     heat, track = (COLOURS[name][theme] for name in ("heat", "track"))
     for share in range(101):
         text = COLOURS["on-heat" if share >= strong else "on-weak"][theme]
@@ -158,7 +158,7 @@ def test_numbers_can_be_read_on_every_cell_of_the_matrix(theme: int) -> None:
 
 
 def mixed(one: str, other: str, share: float) -> str:
-    pairs = [(int(one[place : place + 2], 16), int(other[place : place + 2], 16)) for place in (1, 3, 5)]
+    pairs = [(int(one[start : start + 2], 16), int(other[start : start + 2], 16)) for start in (1, 3, 5)]
     return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
 
 
@@ -169,6 +169,6 @@ def contrast(one: str, other: str) -> float:
 
 
 def luminance(colour: str) -> float:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    parts = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

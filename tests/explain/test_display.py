@@ -1,4 +1,4 @@
-"""Translations and traces show themselves: in a notebook as a page within it, in a terminal as a heat map."""
+"""The display of translations and traces: in a notebook as an embedded page, in a terminal as a heat map."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import regard
-from regard.explain import display as _taught  # noqa: F401
+from regard.explain import display as _registered  # noqa: F401
 from regard.records.text import Trace, TraceStep, Translation, Words
 from tests.explain.screen import screen
 
@@ -35,7 +35,7 @@ ONE = Translation(
 
 
 class Frame(HTMLParser):
-    """The one frame that a notebook is given, and the data of the page within."""
+    """The frame for a notebook, and the data of the page in it."""
 
     def __init__(self, text: str | None) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ def test_a_terminal_shows_the_heat_map_and_obeys_nothing() -> None:
     assert "█ 75" in shown
 
 
-def test_loading_a_model_by_the_package_teaches_records_to_show_themselves() -> None:
+def test_loading_a_model_registers_the_display_of_records() -> None:
     code = """
 import regard
 from regard.records.text import Translation

@@ -1,4 +1,4 @@
-"""The drawing code of the page, run in a small JavaScript engine: its numbers are those of the trace."""
+"""The drawing scripts of the page, run in a small JavaScript engine: they show the numbers of the trace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from regard.explain.attention_page import PAGE, asset, drawing_script, example_trace, packed_trace
+from regard.explain.attention_page import (
+    asset,
+    drawing_script,
+    example_trace,
+    page_script,
+    page_trace,
+)
 from regard.explain.example import softer_example, worked_example
 from tests.traces import HOSTILE, MODELS, toy_trace
 
@@ -21,19 +27,15 @@ ATTENTIVE = [name for name in MODELS if name != "plain"]
 
 
 class Engine:
-    """All scripts of the page but the one that starts it; `call` passes JSON and brings JSON back."""
+    """All scripts of the page but the one that starts it; `call` evaluates an expression on JSON values."""
 
     def __init__(self) -> None:
         self.context = quickjs.Context()
-        scripts = [
-            drawing_script(),
-            asset("animate.js"),
-            *(asset(name) for name in PAGE if name != "start.js"),
-        ]
+        scripts = [drawing_script(), asset("film.js"), page_script()]
         self.context.eval("\n".join(scripts))
 
-    def call(self, expression: str, **given: object) -> Any:
-        for name, value in given.items():
+    def call(self, expression: str, **values: object) -> Any:
+        for name, value in values.items():
             self.context.set(f"json_{name}", json.dumps(value))
             self.context.eval(f"var {name} = JSON.parse(json_{name})")
         return json.loads(self.context.eval(f"JSON.stringify({expression})"))
@@ -43,7 +45,7 @@ class Engine:
     ) -> ElementTree.Element:
         options = {"width": width, "height": 460, **options}
         text = self.call(
-            "drawStep(unpackTrace(trace), step, time, options)",
+            "drawStep(decodeTrace(trace), step, time, options)",
             trace=trace,
             step=step,
             time=time,
@@ -58,13 +60,13 @@ def engine() -> Engine:
 
 
 def numbers(drawing: ElementTree.Element, part: str) -> dict[int, float]:
-    """The numbers written for the places of a part: ≈0 and ≈1 as 0 and 1."""
+    """The numbers shown for a part by their indices, ≈0 and ≈1 as 0 and 1."""
     found = {}
     for text in drawing.iter(f"{SVG}text"):
-        name, _, place = text.get("data-of", "").partition(":")
+        name, _, index = text.get("data-of", "").partition(":")
         if name == part and "number" in text.get("class", "").split():
-            written = (text.text or "").replace("−", "-").replace("≈", "").replace("%", "").strip(" <>")
-            found[int(place)] = float(written)
+            shown = (text.text or "").replace("−", "-").replace("≈", "").replace("%", "").strip(" <>")
+            found[int(index)] = float(shown)
     return found
 
 
@@ -79,14 +81,14 @@ def test_every_number_is_the_traces(engine: Engine, name: str, width: int) -> No
     for number, step in enumerate(trace["steps"]):
         drawing = engine.draw(trace, number, 6, width)
         weights, scores = numbers(drawing, "weight"), numbers(drawing, "score")
-        assert weights == {place: pytest.approx(w, abs=0.0051) for place, w in enumerate(step["weights"])}
-        assert scores == {place: pytest.approx(s, abs=0.0051) for place, s in enumerate(step["scores"])}
-        chances = numbers(drawing, "candidate")
-        given = {
-            place: pytest.approx(100 * one["probability"], abs=0.51)
-            for place, one in enumerate(step["candidates"])
+        assert weights == {index: pytest.approx(w, abs=0.0051) for index, w in enumerate(step["weights"])}
+        assert scores == {index: pytest.approx(s, abs=0.0051) for index, s in enumerate(step["scores"])}
+        probabilities = numbers(drawing, "candidate")
+        expected = {
+            index: pytest.approx(100 * candidate["probability"], abs=0.51)
+            for index, candidate in enumerate(step["candidates"])
         }
-        assert chances == given
+        assert probabilities == expected
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -165,8 +167,8 @@ def test_the_first_state_comes_over_the_bridge(engine: Engine, bridge: str, show
     trace = toy_trace(bridge=bridge)
     assert len(flows(engine.draw(trace, 0, 6), "bridge")) == shown
     assert not flows(engine.draw(trace, 1, 6), "bridge")
-    told = engine.call("describePart(trace, 0, 'before').text", trace=trace)
-    assert {"dense": "tanh(W h + b)", "copy": "copied", "mean": "mean", "zero": "zeros"}[bridge] in told
+    texts = engine.call("describePart(trace, 0, 'before').text", trace=trace)
+    assert {"dense": "tanh(W h + b)", "copy": "copied", "mean": "mean", "zero": "zeros"}[bridge] in texts
 
 
 def test_without_attention_all_goes_through_one_vector(engine: Engine) -> None:
@@ -198,7 +200,7 @@ def test_a_right_to_left_word_keeps_to_itself(engine: Engine) -> None:
 
 
 def test_a_long_sentence_stays_readable(engine: Engine) -> None:
-    words = [f"word{place}" for place in range(60)]
+    words = [f"word{index}" for index in range(60)]
     trace = toy_trace(" ".join(words), " ".join(words))
     rows = engine.call("rowsAt(trace, 30, 6, {width: 1200, height: 420})", trace=trace)
     assert len(rows) == 61
@@ -220,16 +222,16 @@ def test_the_worked_example_is_on_the_drawing(engine: Engine) -> None:
 
 def test_the_formula_has_the_numbers_put_in(engine: Engine) -> None:
     trace = example_trace(worked_example())
-    told = engine.call(
+    texts = engine.call(
         "['score:0', 'score:3'].map(part => describePart(trace, 0, part).formulas[1])", trace=trace
     )
-    assert told == ["= 10×0 + 5×1 + 10×1 = 15", "= 10×0 + 5×5 + 10×1 = 35"]
+    assert texts == ["= 10×0 + 5×1 + 10×1 = 15", "= 10×0 + 5×5 + 10×1 = 35"]
     softer = example_trace(softer_example())
     weight = engine.call("describePart(trace, 0, 'weight:3').formulas", trace=softer)
     assert weight[1:] == ["= e^(1.4 − 2.4) / Σ e^(score − 2.4)", "= 0.367879 / 1.69848 = 0.216594"]
     context = engine.call("describePart(trace, 0, 'context')", trace=softer)
     assert context["vector"] == pytest.approx([3.04114, 1.27761, 0.902678], abs=1e-5)
-    assert context["formulas"][1] == "its first number: 0.59 × 5 + 0.22 × 0 + 0.097 × 0 + … = 3.04114"
+    assert context["formulas"][1] == "its first component: 0.59 × 5 + 0.22 × 0 + 0.097 × 0 + … = 3.04114"
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -238,33 +240,35 @@ def test_everything_on_the_drawing_can_be_explained(engine: Engine, name: str) -
     drawing = engine.draw(trace, 1, 2 if name == "plain" else 6, interactive=True)
     parts = [hit.get("data-part") for hit in drawing.iter(f"{SVG}rect") if hit.get("data-part")]
     assert len(parts) == len(set(parts)) > 5
-    for told in engine.call("parts.map(part => describePart(trace, 1, part))", trace=trace, parts=parts):
-        assert told["title"]
-        assert told["text"]
-        assert "undefined" not in json.dumps(told)
+    for description in engine.call(
+        "parts.map(part => describePart(trace, 1, part))", trace=trace, parts=parts
+    ):
+        assert description["title"]
+        assert description["text"]
+        assert "undefined" not in json.dumps(description)
     for time in range(1, 3 if name == "plain" else 7):
         assert engine.call(f"captionOf(trace, 1, {time})", trace=trace)
 
 
-def test_packing_loses_nothing(engine: Engine) -> None:
+def test_encoding_for_the_page_loses_nothing(engine: Engine) -> None:
     trace = toy_trace()
-    packed = packed_trace(trace)
-    assert "context" not in packed["steps"][0]
-    back = engine.call("unpackTrace(trace)", trace=packed)
+    encoded = page_trace(trace)
+    assert "context" not in encoded["steps"][0]
+    back = engine.call("decodeTrace(trace)", trace=encoded)
     assert back["states"] == trace["states"]
-    for step, given in zip(back["steps"], trace["steps"], strict=True):
+    for step, original in zip(back["steps"], trace["steps"], strict=True):
         assert (step["query"], step["weights"], step["scores"]) == (
-            given["query"],
-            given["weights"],
-            given["scores"],
+            original["query"],
+            original["weights"],
+            original["scores"],
         )
-        assert step["context"] == pytest.approx(given["context"], abs=1e-5)
+        assert step["context"] == pytest.approx(original["context"], abs=1e-5)
 
 
 def test_a_context_that_is_no_sum_is_kept(engine: Engine) -> None:
     trace = toy_trace()
     trace["steps"][0]["context"] = [0.5] * 8
-    assert engine.call("unpackTrace(trace).steps[0].context", trace=packed_trace(trace)) == [0.5] * 8
+    assert engine.call("decodeTrace(trace).steps[0].context", trace=page_trace(trace)) == [0.5] * 8
 
 
 @pytest.mark.parametrize(
@@ -284,7 +288,7 @@ def test_a_context_that_is_no_sum_is_kept(engine: Engine) -> None:
         ("percent(0.9996)", ">99.9 %"),
         ("percent(0.996)", "99.6 %"),
         ("percent(0.0004)", "<0.1 %"),
-        ("lowered('s_{i-1}, h̃_t')", "sᵢ₋₁, h̃ₜ"),
+        ("withSubscripts('s_{i-1}, h̃_t')", "sᵢ₋₁, h̃ₜ"),
         ("shownToken('</s>')", "end of sentence"),
         ("subscript('s', 12)", "s₁₂"),
     ],
@@ -319,7 +323,7 @@ def test_entropy_is_in_bits(engine: Engine) -> None:
 
 def test_the_beam_shows_what_was_kept_and_dropped(engine: Engine) -> None:
     beam = toy_trace()["beam"]
-    drawing = ElementTree.fromstring(engine.call("drawTree(beam, {dropped: 1})", beam=beam))
+    drawing = ElementTree.fromstring(engine.call("drawBeamTree(beam, {dropped: 1})", beam=beam))
     names = [rect.get("aria-label", "") for rect in drawing.iter(f"{SVG}rect") if rect.get("data-node")]
     assert len(names) == 6 * 3
     assert names[0] == "the: 63 %, returned"
@@ -330,9 +334,9 @@ def test_the_beam_shows_what_was_kept_and_dropped(engine: Engine) -> None:
 
 
 def test_a_weight_that_is_set_leaves_the_rest_to_the_others(engine: Engine) -> None:
-    assert engine.call("withShare([0.5, 0.3, 0.2], 0, 0)") == pytest.approx([0, 0.6, 0.4])
-    assert engine.call("withShare([0.5, 0.3, 0.2], 1, 0.65)") == pytest.approx([0.25, 0.65, 0.1])
-    assert engine.call("withShare([1, 0, 0], 0, 0)") == pytest.approx([0, 0.5, 0.5])
+    assert engine.call("withWeight([0.5, 0.3, 0.2], 0, 0)") == pytest.approx([0, 0.6, 0.4])
+    assert engine.call("withWeight([0.5, 0.3, 0.2], 1, 0.65)") == pytest.approx([0.25, 0.65, 0.1])
+    assert engine.call("withWeight([1, 0, 0], 0, 0)") == pytest.approx([0, 0.5, 0.5])
 
 
 def test_what_two_translations_share(engine: Engine) -> None:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.explain import softer_example
-from regard.explain.numbers import even_vector, exact, plain_sum, product_sum, rounded, vector
+from regard.explain.numbers import (
+    aligned_vector_text,
+    dot_product_text,
+    exact,
+    rounded,
+    sum_text,
+    vector_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,24 +35,24 @@ def test_exact_never_hides_that_a_number_is_not_whole(value: float, text: str) -
 
 
 def test_sums_are_written_out() -> None:
-    assert product_sum([10, 5, 10], [0, 1, 1]) == "10×0 + 5×1 + 10×1 = 15"
-    assert plain_sum([1e-20, 4.99999999, 1e-20, 0], 0) == "0 + 5 + 0 + 0 = 5"
+    assert dot_product_text([10, 5, 10], [0, 1, 1]) == "10×0 + 5×1 + 10×1 = 15"
+    assert sum_text([1e-20, 4.99999999, 1e-20, 0], 0) == "0 + 5 + 0 + 0 = 5"
 
 
 def test_vectors() -> None:
-    assert vector(np.array([5, 1e-11, 1]), 0) == "[5, 0, 1]"
-    assert even_vector([15, 60]) == "[15, 60]"
-    assert even_vector([0.2, 0.263]) == "[0.20, 0.26]"
+    assert vector_text(np.array([5, 1e-11, 1]), 0) == "[5, 0, 1]"
+    assert aligned_vector_text([15, 60]) == "[15, 60]"
+    assert aligned_vector_text([0.2, 0.263]) == "[0.20, 0.26]"
 
 
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=6))
 def test_a_written_sum_adds_up(terms: list[int]) -> None:
-    left, right = plain_sum(terms, 2).split(" = ")
+    left, right = sum_text(terms, 2).split(" = ")
     assert sum(Decimal(term) for term in left.split(" + ")) == Decimal(right)
 
 
 def test_the_softer_sums_add_up_although_rounded() -> None:
     example = softer_example()
     for terms in example.alignment.T:
-        left, right = plain_sum(terms, example.decimals).split(" = ")
+        left, right = sum_text(terms, example.decimals).split(" = ")
         assert sum(Decimal(term) for term in left.split(" + ")) == Decimal(right)

@@ -64,9 +64,7 @@ def test_scripts_are_drawn_or_reported(tmp_path: Path) -> None:
     assert bool(set("".join(words)) - set(missing)) == (len(families) > 1)
 
 
-def test_fonts_installed_since_the_last_look_are_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fonts_installed_later_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fonts = matplotlib.font_manager
     new, broken = tmp_path / "new.ttf", tmp_path / "broken.ttf"
     new.write_bytes(Path(fonts.findfont("DejaVu Sans Mono")).read_bytes())
@@ -115,7 +113,7 @@ def test_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
         plot_bleu_by_length({"model": BINS}, tmp_path / "picture")
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         plot_attention(np.eye(1), ["a"], ["b"], tmp_path / "file" / "a.png")

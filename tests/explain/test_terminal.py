@@ -52,8 +52,8 @@ def test_the_worked_example_is_written_out() -> None:
         "[5, 0, 1]",
     ):
         assert shown in text
-    places = [text.index(f"Step {number}") for number in range(6)]
-    assert places == sorted(places)
+    positions = [text.index(f"Step {number}") for number in range(6)]
+    assert positions == sorted(positions)
     for name in (
         "bahdanau",
         "luong",

@@ -1,4 +1,4 @@
-"""A trace in files of every kind, read as the programs that they are for read them."""
+"""Trace files of every format, read the way their programs read them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCORES = np.array([2.0, 1.5, -np.inf], dtype=np.float32)
 
 
 def trace(attends: bool = True, tokens: tuple[str, ...] = ("woman", 'the"', "</s>")) -> Trace:
-    """Two words whose order the translation turns round."""
+    """A trace of two words whose order is reversed in the translation."""
     translation = Translation(
         text="woman the",
         log_probability=-1.5,
@@ -90,7 +90,7 @@ def test_a_table_has_a_line_for_each_weight(tmp_path: Path) -> None:
     expected = {
         "step": "1",
         "token": 'the"',
-        "source_place": "2",
+        "source_position": "2",
         "source_token": "</s>",
         "score": "-inf",
         "weight": "0.1",
@@ -151,7 +151,7 @@ def test_another_suffix_is_refused(tmp_path: Path, name: str) -> None:
         ("a.json.xz", b"no", "cannot be read"),
     ],
 )
-def test_what_is_no_trace_is_told_with_its_file(
+def test_an_unreadable_trace_is_refused_with_its_path(
     tmp_path: Path, name: str, content: bytes | None, words: str
 ) -> None:
     if content is not None:

@@ -1,4 +1,4 @@
-"""A trace written and read back is the same trace."""
+"""A trace that is written and read back is the same trace."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_another_schema_is_refused(found: object) -> None:
 
 @pytest.mark.parametrize("data", [[], "text", None, {}])
 def test_what_is_no_trace_is_refused(data: Any) -> None:
-    with pytest.raises(DataError, match="got None; write it anew"):
+    with pytest.raises(DataError, match="got None; write it again"):
         trace_from_json(data)
 
 
@@ -152,13 +152,13 @@ def test_what_is_no_trace_is_refused(data: Any) -> None:
         ({"model": 3}, "TypeError"),
     ],
 )
-def test_a_part_that_is_missing_or_odd_is_told(change: dict, words: str) -> None:
-    with pytest.raises(DataError, match=f"not a whole trace of schema '{SCHEMA}': {words}"):
+def test_a_missing_or_malformed_part_is_named(change: dict, words: str) -> None:
+    with pytest.raises(DataError, match=f"expected a complete trace of schema '{SCHEMA}', got {words}"):
         trace_from_json(trace_to_json(small()) | change)
 
 
 def small(scores: np.ndarray | None = None) -> Trace:
-    """One step that looks at two tokens."""
+    """A trace of one step with two source tokens."""
     scores = np.array([0.1, -np.inf], dtype=np.float32) if scores is None else scores
     weights, context = np.array([1, 0], dtype=np.float32), np.array([0.1, -2], dtype=np.float32)
     step = TraceStep("a", 4, -0.5, (Candidate("a", 0.6),), context, scores, weights, context)
@@ -170,12 +170,12 @@ def small(scores: np.ndarray | None = None) -> Trace:
 
 def test_every_key_is_documented() -> None:
     document = (Path(__file__).parents[2] / "docs" / "trace.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"`(\w+)`", document))
+    documented = set(re.findall(r"`(\w+)`", document))
     model = describe_model(small_model())
     node = BeamNode(0, -1, 0, "a", -0.5, -0.5, kept=True, finished=False, best=True)
     data = trace_to_json(replace(small(), description=model, beam=BeamTree(1, (node,))))
     assert f"`{SCHEMA}`" in document
-    assert keys_of(data) - told == set()
+    assert keys_of(data) - documented == set()
 
 
 def keys_of(data: Any) -> set[str]:

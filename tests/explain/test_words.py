@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from regard.explain.words import fit, is_right_to_left, visible
+from regard.explain.words import fit_to_width, is_right_to_left, visible
 
 
 @pytest.mark.parametrize(
@@ -44,20 +44,20 @@ def test_nothing_that_moves_the_cursor_is_left(text: str) -> None:
     ],
 )
 def test_words_are_cut_and_padded_by_cells(word: str, width: int, shown: str) -> None:
-    assert fit(word, width) == shown
+    assert fit_to_width(word, width) == shown
 
 
 def test_padding_on_the_left() -> None:
-    assert fit("猫", 4, right=True) == "  猫"
+    assert fit_to_width("猫", 4, right=True) == "  猫"
 
 
 def test_right_to_left_words_are_closed_by_a_mark() -> None:
-    assert fit("שלום", 5) == "שלום\u200e "
-    assert fit("שלום", 5, right=True) == " שלום\u200e"
+    assert fit_to_width("שלום", 5) == "שלום\u200e "
+    assert fit_to_width("שלום", 5, right=True) == " שלום\u200e"
     assert is_right_to_left("ab عربي")
     assert not is_right_to_left("abc 12")
 
 
 @given(st.text(alphabet="ab猫é…שع\x1b", max_size=12), st.integers(0, 12))
-def test_every_word_fits_its_place(word: str, width: int) -> None:
-    assert cell_len(fit(word, width)) == cell_len(fit(word, width, right=True)) == width
+def test_every_word_fits_its_width(word: str, width: int) -> None:
+    assert cell_len(fit_to_width(word, width)) == cell_len(fit_to_width(word, width, right=True)) == width

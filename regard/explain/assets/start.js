@@ -1,4 +1,4 @@
-// What the page does when it is opened.
+// Builds the page when it is opened.
 
 function start() {
   const data = JSON.parse(byId("data").textContent);
@@ -6,7 +6,7 @@ function start() {
   if (data.matrix) {
     addMatrix();
     for (const part of ["steps", "model"]) byId(part).hidden = true;
-    showTrace(unpackTrace(data.matrix));
+    showTrace(decodeTrace(data.matrix));
     return;
   }
   addCard();
@@ -17,7 +17,7 @@ function start() {
   if (data.example) addExample(data.example);
   else {
     if (data.live) addLive(data.live);
-    showTrace(unpackTrace(data.trace));
+    showTrace(decodeTrace(data.trace));
   }
 }
 

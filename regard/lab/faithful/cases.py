@@ -29,11 +29,11 @@ def remarks(probe: Probe) -> list[str]:
     """Output token by token: what mattered most and was not looked at most, with both numbers."""
     grid, told = grid_of(probe), []
     for row, unit in most_erased(probe).items():
-        looked = int(grid.matrix[row].argmax())
+        looked = int(grid.attention[row].argmax())
         if looked != unit:
             told.append(
                 f"{grid.target_words[row]}: looked at {grid.source_words[looked]} "
-                f"({100 * grid.matrix[row, looked]:.0f} %), {grid.source_words[unit]} mattered "
-                f"({probe.erased[row, unit]:.1f} nats, {100 * grid.matrix[row, unit]:.0f} %)"
+                f"({100 * grid.attention[row, looked]:.0f} %), {grid.source_words[unit]} mattered "
+                f"({probe.erased[row, unit]:.1f} nats, {100 * grid.attention[row, unit]:.0f} %)"
             )
     return told

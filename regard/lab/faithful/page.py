@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from regard.explain.page import heat_html, text_html
+from regard.explain.heat_table import heat_html, text_html
 from regard.lab.faithful.cases import NOTE, TITLE, grid_of, most_erased, remarks
 from regard.lab.faithful.faithfulness import Faithfulness
 from regard.lab.faithful.measures import Probe

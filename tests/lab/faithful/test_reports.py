@@ -130,7 +130,7 @@ def test_a_case_outlines_what_matters_most() -> None:
     (probe,) = faithfulness(counter(), [Pair("b a", "a b")], bootstrap=0).probes
     grid = grid_of(probe)
     assert (grid.source_words, grid.target_words) == (("b", "a", "</s>"), ("a", "b"))
-    assert grid.matrix.sum(axis=1) == pytest.approx([1, 1])
+    assert grid.attention.sum(axis=1) == pytest.approx([1, 1])
     assert most_erased(probe) == {0: 1, 1: 0}
     assert remarks(probe) == []
 

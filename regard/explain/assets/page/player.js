@@ -1,20 +1,20 @@
-// The steps, moving: a time line of words and their phases, its controls, and the drawing of the moment.
+// The player: a timeline of words and their phases, its controls, and the drawing of the current moment.
 
 const PHASE_MS = 1500;
-const player = { position: 0, playing: false, speed: 1, unfolded: false, goal: null, last: 0, parts: {}, said: "" };
+const player = { position: 0, playing: false, speed: 1, unfolded: false, target: null, last: 0, parts: {}, caption: "" };
 
 function addPlayer() {
   const { parts } = player;
-  parts.words = make("div", { class: "words", role: "group", "aria-label": "The words written; choose one" });
+  parts.words = make("div", { class: "words", role: "group", "aria-label": "The words of the translation; choose one" });
   parts.phases = make("div", { class: "phases", role: "group", "aria-label": "The phases of this word" });
   parts.drawing = make("div", { class: "stage" });
   parts.caption = make("p", { class: "caption", "aria-live": "polite", id: "caption" });
   parts.table = make("div", { class: "scroll" });
   parts.details = make("details", { ontoggle: () => showTable() }, make("summary", {}, "The numbers of this word as a table"), parts.table);
   byId("steps").append(parts.words, make("div", { class: "bar" }, parts.phases, transport()), parts.caption, parts.drawing, parts.details, keysHelp());
-  explainParts(parts.drawing, "part", (part) => describePart(app.trace, moment().step, part));
-  rove(parts.drawing, "[data-part]");
-  rove(parts.words, "button");
+  explainParts(parts.drawing, "part", (part) => describePart(app.trace, currentMoment().step, part));
+  addRovingFocus(parts.drawing, "[data-part]");
+  addRovingFocus(parts.words, "button");
   parts.drawing.addEventListener("focusin", () => pause());
   document.addEventListener("keydown", onKey);
   listen("trace", ({ keep }) => startTrace(keep));
@@ -22,46 +22,46 @@ function addPlayer() {
   new ResizeObserver(() => render()).observe(parts.drawing);
 }
 
-const moment = () => momentOf(app.trace, player.position);
-const phaseCount = () => phasesOf(app.trace).length;
-const total = () => app.trace.steps.length * phaseCount();
+const currentMoment = () => momentOf(app.trace, player.position);
+const numPhases = () => phasesOf(app.trace).length;
+const lastPosition = () => app.trace.steps.length * numPhases();
 
 function startTrace(keep) {
   player.playing = false;
-  player.goal = null;
-  player.position = keep ? Math.min(player.position, total()) : Math.min(phaseCount(), total());
+  player.target = null;
+  player.position = keep ? Math.min(player.position, lastPosition()) : Math.min(numPhases(), lastPosition());
   buildWords();
   buildPhases();
-  player.parts.scrubber.max = total();
+  player.parts.scrubber.max = lastPosition();
   render();
 }
 
 function transport() {
   const { parts } = player;
   const button = (text, name, onclick) => make("button", { type: "button", "aria-label": name, title: name, onclick }, text);
-  parts.play = button("▶", "Play", toggle);
+  parts.play = button("▶", "Play", togglePlayback);
   parts.play.classList.add("play");
-  parts.scrubber = make("input", { type: "range", min: 0, step: 0.05, "aria-label": "Place on the time line", oninput: () => { pause(); jump(Number(parts.scrubber.value)); } });
+  parts.scrubber = make("input", { type: "range", min: 0, step: 0.05, "aria-label": "Position on the timeline", oninput: () => { pause(); jumpTo(Number(parts.scrubber.value)); } });
   parts.scrubber.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: 1, ArrowDown: -1 }[event.key];
-    if (!way) return;
+    const direction = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (!direction) return;
     event.preventDefault();
-    glide(way);
+    stepPhase(direction);
   });
   const unfold = make("input", { type: "checkbox", onchange: () => { player.unfolded = unfold.checked; render(); } });
   parts.unfold = make("label", { class: "labelled" }, unfold, make("span", {}, "all words in full"));
-  const speed = pick([["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["4", "4 ×"]], "1", (value) => { player.speed = Number(value); }, "Speed");
+  const speed = dropdown([["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["4", "4 ×"]], "1", (value) => { player.speed = Number(value); }, "Speed");
   return make("div", { class: "transport" },
-    button("◀◀", "To the beginning (Home)", () => { pause(); jump(0); }),
-    button("◀", "One phase back (left arrow)", () => glide(-1)),
+    button("◀◀", "To the beginning (Home)", () => { pause(); jumpTo(0); }),
+    button("◀", "One phase back (left arrow)", () => stepPhase(-1)),
     parts.play,
-    button("▶│", "One phase on (right arrow)", () => glide(1)),
-    button("▶▶", "To the end (End)", () => { pause(); jump(total()); }),
+    button("▶│", "One phase forward (right arrow)", () => stepPhase(1)),
+    button("▶▶", "To the end (End)", () => { pause(); jumpTo(lastPosition()); }),
     parts.scrubber, speed, parts.unfold);
 }
 
 function keysHelp() {
-  const keys = [["Space", "play, pause"], ["← →", "a phase back, on"], ["↑ ↓", "a word back, on"], ["Home End", "beginning, end"], ["Tab, then arrows", "from part to part of the drawing; Enter keeps the card open, Escape closes it"]];
+  const keys = [["Space", "play, pause"], ["← →", "one phase back, forward"], ["↑ ↓", "one word back, forward"], ["Home End", "beginning, end"], ["Tab, then arrows", "move between the parts of the drawing; Enter keeps the card open, Escape closes it"]];
   const list = make("dl", { class: "keys" });
   for (const [key, text] of keys) list.append(make("div", {}, make("dt", {}, make("kbd", {}, key)), make("dd", {}, text)));
   return make("details", {}, make("summary", {}, "Keys"), list);
@@ -69,13 +69,13 @@ function keysHelp() {
 
 // ---- moving
 
-function toggle() {
+function togglePlayback() {
   if (player.playing) return pause();
-  player.goal = null;
-  if (player.position >= total()) player.position = 0;
+  player.target = null;
+  if (player.position >= lastPosition()) player.position = 0;
   player.playing = true;
   render();
-  run();
+  startFrames();
 }
 
 function pause() {
@@ -84,47 +84,47 @@ function pause() {
   render();
 }
 
-/** To the end of the phase before or after this one. */
-function glide(way) {
+/** Go to the end of the previous or the next phase. */
+function stepPhase(direction) {
   pause();
-  const from = player.goal ?? player.position;
-  glideTo(way > 0 ? Math.floor(from + 0.001) + 1 : Math.ceil(from - 0.001) - 1);
+  const from = player.target ?? player.position;
+  playTo(direction > 0 ? Math.floor(from + 0.001) + 1 : Math.ceil(from - 0.001) - 1);
 }
 
-function glideTo(position) {
-  const goal = Math.min(total(), Math.max(0, position));
-  if (calm() || Math.abs(goal - player.position) > 1.01 || goal < player.position) return jump(goal);
-  player.goal = goal;
-  run();
+function playTo(position) {
+  const target = Math.min(lastPosition(), Math.max(0, position));
+  if (prefersReducedMotion() || Math.abs(target - player.position) > 1.01 || target < player.position) return jumpTo(target);
+  player.target = target;
+  startFrames();
 }
 
-function jump(position) {
-  player.goal = null;
-  player.position = Math.min(total(), Math.max(0, position));
+function jumpTo(position) {
+  player.target = null;
+  player.position = Math.min(lastPosition(), Math.max(0, position));
   render();
 }
 
-function run() {
+function startFrames() {
   player.last = performance.now();
-  requestAnimationFrame(frame);
+  requestAnimationFrame(onFrame);
 }
 
-function frame(now) {
-  if (!player.playing && player.goal === null) return;
-  const due = ((now - player.last) / PHASE_MS) * (player.playing ? player.speed : 1.6);
-  const passed = calm() ? due : Math.min(0.5, due);  // a slow machine plays slowly, and skips nothing
-  if (calm() && player.playing) {
-    if (passed >= 1) moveTo(Math.floor(player.position + 1), now);
-  } else if (passed > 0.015) moveTo(player.position + passed, now);
-  requestAnimationFrame(frame);
+function onFrame(timestamp) {
+  if (!player.playing && player.target === null) return;
+  const elapsed = ((timestamp - player.last) / PHASE_MS) * (player.playing ? player.speed : 1.6);
+  const progress = prefersReducedMotion() ? elapsed : Math.min(0.5, elapsed); // a slow machine plays slower but skips nothing
+  if (prefersReducedMotion() && player.playing) {
+    if (progress >= 1) advanceTo(Math.floor(player.position + 1), timestamp);
+  } else if (progress > 0.015) advanceTo(player.position + progress, timestamp);
+  requestAnimationFrame(onFrame);
 }
 
-function moveTo(position, now) {
-  const end = player.goal ?? total();
-  player.last = now;
+function advanceTo(position, timestamp) {
+  const end = player.target ?? lastPosition();
+  player.last = timestamp;
   player.position = Math.min(end, position);
   if (player.position >= end) {
-    player.goal = null;
+    player.target = null;
     player.playing = false;
   }
   render();
@@ -135,17 +135,17 @@ function onKey(event) {
   const target = event.target;
   if (target.closest("input, select, textarea, [data-roving], [role=region]")) return;
   if (event.key === " " && target.closest("button, summary, a")) return;
-  const act = { " ": toggle, ArrowLeft: () => glide(-1), ArrowRight: () => glide(1), ArrowUp: () => word(-1), ArrowDown: () => word(1),
-    Home: () => { pause(); jump(0); }, End: () => { pause(); jump(total()); } }[event.key];
-  if (!act) return;
+  const action = { " ": togglePlayback, ArrowLeft: () => stepPhase(-1), ArrowRight: () => stepPhase(1), ArrowUp: () => stepWord(-1), ArrowDown: () => stepWord(1),
+    Home: () => { pause(); jumpTo(0); }, End: () => { pause(); jumpTo(lastPosition()); } }[event.key];
+  if (!action) return;
   event.preventDefault();
-  act();
+  action();
 }
 
-/** To the end of another word. */
-function word(way) {
+/** Go to the end of the previous or the next word. */
+function stepWord(direction) {
   pause();
-  jump((moment().step + way + 1) * phaseCount());
+  jumpTo((currentMoment().step + direction + 1) * numPhases());
 }
 
 // ---- showing
@@ -153,7 +153,7 @@ function word(way) {
 function buildWords() {
   const { target, steps } = app.trace;
   const buttons = steps.map((step, number) => make("button", {
-    type: "button", tabindex: number ? -1 : 0, class: step.token === END ? "end" : "", onclick: () => { pause(); jump((number + 1) * phaseCount()); },
+    type: "button", tabindex: number ? -1 : 0, class: step.token === END ? "end" : "", onclick: () => { pause(); jumpTo((number + 1) * numPhases()); },
   }, step.token ? shownToken(step.token) : "next word"));
   player.parts.words.replaceChildren(...buttons);
   player.parts.words.dir = directionOf(target.tokens);
@@ -162,16 +162,16 @@ function buildWords() {
 
 function buildPhases() {
   const buttons = phasesOf(app.trace).map((name, number) => make("button", {
-    type: "button", onclick: () => { pause(); glideTo(moment().step * phaseCount() + number + 1); },
+    type: "button", onclick: () => { pause(); playTo(currentMoment().step * numPhases() + number + 1); },
   }, make("span", { class: "phase-number" }, String(number)), make("span", { class: "phase-name" }, name)));
   player.parts.phases.replaceChildren(...buttons);
 }
 
-/** How large the drawing may be: wide screens, as projectors have, get larger letters. */
+/** The size of the drawing in its own units; wide screens, such as projectors, get larger letters. */
 function drawingSize() {
-  const room = player.parts.drawing.clientWidth || 1000;
-  const scale = Math.min(1.7, Math.max(app.zoom, (room / 1220) * Math.max(1, app.zoom)));
-  const width = room < 700 ? Math.max(320, room / Math.min(scale, room / 320)) : room / scale;
+  const available = player.parts.drawing.clientWidth || 1000;
+  const scale = Math.min(1.7, Math.max(app.zoom, (available / 1220) * Math.max(1, app.zoom)));
+  const width = available < 700 ? Math.max(320, available / Math.min(scale, available / 320)) : available / scale;
   const wide = width >= 1000;
   const height = wide ? Math.min(620, Math.max(330, window.innerHeight / scale - 380)) : 400;
   return { width, height, unfolded: player.unfolded };
@@ -180,7 +180,7 @@ function drawingSize() {
 function render() {
   if (!app.trace) return;
   const { parts } = player;
-  const { step, time } = moment();
+  const { step, time } = currentMoment();
   const focused = parts.drawing.contains(document.activeElement) && document.activeElement.dataset.part;
   const size = drawingSize();
   parts.unfold.hidden = !isFolded(app.trace, size);
@@ -189,10 +189,10 @@ function render() {
   if (first) first.setAttribute("tabindex", "0");
   if (focused && first) first.focus({ preventScroll: true });
   showControls(step, time);
-  tell("moment", { step, time });
+  notify("moment", { step, time });
 }
 
-const partsLabel = (step) => `Attention while word ${step + 1} of ${app.trace.steps.length} is written; the arrow keys go from part to part`;
+const partsLabel = (step) => `Attention while word ${step + 1} of ${app.trace.steps.length} is written; the arrow keys move between the parts`;
 
 function showControls(step, time) {
   const { parts } = player;
@@ -209,26 +209,26 @@ function showControls(step, time) {
     button.classList.toggle("done", number < phase);
   });
   parts.scrubber.value = player.position;
-  const place = (app.trace.steps.length > 1 ? `Word ${step + 1} of ${app.trace.steps.length}, ` : "") + names[phase].toLowerCase();
-  parts.scrubber.setAttribute("aria-valuetext", place);
+  const position = (app.trace.steps.length > 1 ? `Word ${step + 1} of ${app.trace.steps.length}, ` : "") + names[phase].toLowerCase();
+  parts.scrubber.setAttribute("aria-valuetext", position);
   parts.play.textContent = player.playing ? "❚❚" : "▶";
   parts.play.setAttribute("aria-label", player.playing ? "Pause" : "Play");
-  const said = captionOf(app.trace, step, time);
-  if (said !== player.said) parts.caption.replaceChildren(make("b", {}, `${place[0].toUpperCase()}${place.slice(1)}. `), said);
+  const caption = captionOf(app.trace, step, time);
+  if (caption !== player.caption) parts.caption.replaceChildren(make("b", {}, `${position[0].toUpperCase()}${position.slice(1)}. `), caption);
   parts.caption.setAttribute("aria-live", player.playing ? "off" : "polite");
-  player.said = said;
+  player.caption = caption;
   if (parts.details.open && step !== parts.table.step) showTable();
 }
 
 function showTable() {
   const { parts } = player;
-  const { step } = moment();
+  const { step } = currentMoment();
   parts.table.step = step;
-  const now = app.trace.steps[step];
+  const current = app.trace.steps[step];
   const head = make("tr", {}, ...["source token", "score", "weight"].map((name) => make("th", { scope: "col" }, name)));
   const rows = app.trace.source.tokens.map((token, number) => make("tr", {},
     make("th", { scope: "row", dir: "auto" }, shownToken(token)),
-    make("td", {}, now.scores ? exactNumber(now.scores[number]) : "none"),
-    make("td", {}, now.weights ? exactNumber(now.weights[number]) : "none")));
+    make("td", {}, current.scores ? exactNumber(current.scores[number]) : "none"),
+    make("td", {}, current.weights ? exactNumber(current.weights[number]) : "none")));
   parts.table.replaceChildren(make("table", { class: "figures" }, make("thead", {}, head), make("tbody", {}, ...rows)));
 }

@@ -1,28 +1,28 @@
-// The whole matrix: a row for each target word, a column for each source word, linked with both sentences.
+// The attention matrix: a row for each target word, a column for each source word, linked with both sentences.
 
-const STRONG = 80; // percent; from here on the other colour of text is the more readable one
+const STRONG = 80; // percent; from here on the text needs the other colour to be readable
 const matrix = { unit: "words", threshold: 0, parts: {}, grid: null };
 
-/** Attention between words: the sum over a source word's tokens, the mean over a target word's. */
+/** Attention between words: weights are summed over a source word's tokens, averaged over a target word's. */
 function foldedGrid(trace, unit) {
   const source = groupsOf(trace.source, unit);
   const target = groupsOf(trace.target, unit);
   const weights = target.map((row) => source.map((column) => {
-    const sums = row.tokens.map((token) => column.tokens.reduce((sum, place) => sum + trace.steps[token].weights[place], 0));
+    const sums = row.tokens.map((token) => column.tokens.reduce((sum, index) => sum + trace.steps[token].weights[index], 0));
     return sums.reduce((sum, value) => sum + value, 0) / sums.length;
   }));
   return { source, target, weights };
 }
 
-/** The words of a side with the places of their tokens; what belongs to no word stands by itself. */
+/** The words of a side with the indices of their tokens; a token that belongs to no word is a group of its own. */
 function groupsOf(side, unit) {
-  if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, place) => ({ text: token, tokens: [place] }));
+  if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, index) => ({ text: token, tokens: [index] }));
   const groups = [];
-  const seen = new Map();
-  side.places.forEach((place, token) => {
-    if (place >= 0 && seen.has(place)) return groups[seen.get(place)].tokens.push(token);
-    if (place >= 0) seen.set(place, groups.length);
-    return groups.push({ text: place >= 0 ? side.words[place] : side.tokens[token], tokens: [token] });
+  const groupOfWord = new Map();
+  side.places.forEach((word, token) => {
+    if (word >= 0 && groupOfWord.has(word)) return groups[groupOfWord.get(word)].tokens.push(token);
+    if (word >= 0) groupOfWord.set(word, groups.length);
+    return groups.push({ text: word >= 0 ? side.words[word] : side.tokens[token], tokens: [token] });
   });
   return groups;
 }
@@ -46,27 +46,27 @@ function buildMatrix() {
   parts.source = make("p", { class: "sentence", role: "group", "aria-label": "Source words" });
   parts.target = make("p", { class: "sentence", role: "group", "aria-label": "Target words" });
   parts.table = make("table", { class: "heat" });
-  parts.told = make("p", { class: "told", role: "status" });
+  parts.summary = make("p", { class: "link-summary", role: "status" });
   const threshold = make("input", { type: "range", min: 0, max: 0.5, step: 0.01, value: matrix.threshold, "aria-label": "Hide weights below", oninput: () => {
     matrix.threshold = Number(threshold.value);
     shown.textContent = percent(matrix.threshold);
     fillCells();
   } });
   const shown = make("output", {}, percent(matrix.threshold));
-  const unit = hasWords(app.trace) && pick([["words", "words"], ["tokens", "tokens"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or tokens");
+  const unit = hasWords(app.trace) && dropdown([["words", "words"], ["tokens", "tokens"]], matrix.unit, (value) => { matrix.unit = value; buildGrid(); }, "Words or tokens");
   byId("matrix").replaceChildren(
-    make("h2", {}, "The whole matrix"),
-    make("p", { class: "lead" }, "A row is a target word: its weights over the source. Point at a word on either side, and see where it looked, or who looked at it."),
+    make("h2", {}, "The attention matrix"),
+    make("p", { class: "lead" }, "Each row holds the attention weights of one target word over the source words. Point at a word of either sentence to see what it attended to, or what attended to it."),
     make("div", { class: "controls" }, unit ? labelled("between", unit) : null, labelled("hide below", threshold), shown),
     make("div", { class: "beside" },
-      make("div", { class: "linked" }, parts.source, parts.target, parts.told),
+      make("div", { class: "linked" }, parts.source, parts.target, parts.summary),
       make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Attention matrix" }, parts.table)),
-    make("p", { class: "small" }, "Σ adds up a row or a column: a row is one look and sums to 1; a column says how much the whole translation looked at a word. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a token of its own, </s>, here “end”."));
-  rove(parts.source, "span");
-  rove(parts.target, "span");
+    make("p", { class: "small" }, "Σ is the sum of a row or a column: a row sums to 1; the sum of a column is the coverage of a source word, the attention it got in all. H is the entropy of a row in bits: 0 if all weight is on one word. The end of the sentence is a token of its own, </s>, shown as “end”."));
+  addRovingFocus(parts.source, "span");
+  addRovingFocus(parts.target, "span");
   for (const [side, holder] of [["source", parts.source], ["target", parts.target]]) linkWords(holder, side);
-  parts.table.addEventListener("pointerover", (event) => { if (event.target.closest("td[data-row]")) light({ row: Number(event.target.closest("td").dataset.row), column: Number(event.target.closest("td").dataset.column) }); });
-  parts.table.addEventListener("pointerleave", () => light({}));
+  parts.table.addEventListener("pointerover", (event) => { if (event.target.closest("td[data-row]")) highlight({ row: Number(event.target.closest("td").dataset.row), column: Number(event.target.closest("td").dataset.column) }); });
+  parts.table.addEventListener("pointerleave", () => highlight({}));
   buildGrid();
 }
 
@@ -104,7 +104,7 @@ function footRow(grid) {
   return make("tr", {}, make("th", { scope: "row" }, "Σ"), ...sums.map((sum, column) => make("td", { class: "sum", "data-column": column }, sum.toFixed(sum < 9.95 ? 1 : 0))), make("td"), make("td"));
 }
 
-/** Colours and numbers of the cells: weights below the threshold are left blank. */
+/** Fill the cells with colours and percentages; weights below the threshold are left blank. */
 function fillCells() {
   const { grid, parts, threshold } = matrix;
   for (const cell of parts.table.querySelectorAll("td[data-row]")) {
@@ -120,27 +120,27 @@ function fillCells() {
 function linkWords(holder, side) {
   const enter = (event) => {
     const word = event.target.closest("span[data-number]");
-    if (word) light(side === "target" ? { row: Number(word.dataset.number) } : { column: Number(word.dataset.number) });
+    if (word) highlight(side === "target" ? { row: Number(word.dataset.number) } : { column: Number(word.dataset.number) });
   };
   holder.addEventListener("pointerover", enter);
   holder.addEventListener("focusin", enter);
   holder.addEventListener("click", enter);
-  holder.addEventListener("pointerleave", () => light({}));
-  holder.addEventListener("focusout", () => light({}));
+  holder.addEventListener("pointerleave", () => highlight({}));
+  holder.addEventListener("focusout", () => highlight({}));
 }
 
-/** Lights a row, a column or one cell, and shades the words of the other side by their weights. */
-function light({ row, column }) {
+/** Highlight a row, a column or one cell, and shade the words of the other side by their weights. */
+function highlight({ row, column }) {
   const { grid, parts } = matrix;
   for (const cell of parts.table.querySelectorAll("[data-column], tbody th")) {
     const cellRow = cell.closest("tr").dataset.row;
     const inRow = row !== undefined && cellRow === String(row);
     const inColumn = column !== undefined && cell.dataset.column === String(column);
-    cell.classList.toggle("lit", row !== undefined && column !== undefined ? inRow || inColumn : inRow || inColumn);
+    cell.classList.toggle("lit", inRow || inColumn);
   }
   shade(parts.source, (number) => (row !== undefined ? grid.weights[row][number] : number === column ? 1 : 0), column);
   shade(parts.target, (number) => (row === undefined && column !== undefined ? grid.weights[number][column] : number === row ? 1 : 0), row);
-  parts.told.textContent = toldAbout(grid, row, column);
+  parts.summary.textContent = linkText(grid, row, column);
 }
 
 function shade(holder, weightOf, chosen) {
@@ -151,20 +151,20 @@ function shade(holder, weightOf, chosen) {
   }
 }
 
-function toldAbout(grid, row, column) {
+function linkText(grid, row, column) {
   const target = row !== undefined && quoted(shownToken(grid.target[row].text));
   const source = column !== undefined && quoted(shownToken(grid.source[column].text));
-  if (target && source) return `${target} looked at ${source} with ${percent(grid.weights[row][column])}.`;
-  if (target) return `${target} looked at ${strongest(grid.weights[row], grid.source)}.`;
-  return source ? `${source} was looked at by ${strongest(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
+  if (target && source) return `${target} attended to ${source} with a weight of ${percent(grid.weights[row][column])}.`;
+  if (target) return `${target} attended to ${largestWeights(grid.weights[row], grid.source)}.`;
+  return source ? `${source} got attention from ${largestWeights(grid.weights.map((weights) => weights[column]), grid.target)}.` : "\u00a0";
 }
 
-function strongest(weights, groups) {
-  const order = weights.map((_, place) => place).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((place) => weights[place] >= 0.01);
-  return order.map((place) => `${quoted(shownToken(groups[place].text))} ${percent(weights[place])}`).join(", ") || "nothing much";
+function largestWeights(weights, groups) {
+  const order = weights.map((_, index) => index).sort((a, b) => weights[b] - weights[a]).slice(0, 3).filter((index) => weights[index] >= 0.01);
+  return order.map((index) => `${quoted(shownToken(groups[index].text))} ${percent(weights[index])}`).join(", ") || "no word in particular";
 }
 
-/** The row of the word that the steps show. */
+/** Mark the row of the word whose steps are shown. */
 function markRow(step) {
   if (!matrix.grid || byId("matrix").hidden) return;
   matrix.grid.target.forEach((group, row) => {

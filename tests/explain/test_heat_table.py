@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 
 from regard.explain import Grid
-from regard.explain.page import heat_html, text_html
+from regard.explain.heat_table import heat_html, text_html
 
 EVIL = '<script>alert("x")</script>'
 GRID = Grid(np.array([[0.9, 0.1, 0.001], [0.2, 0.2, 0.6]]), ("Hund", EVIL, "</s>"), ("dog", "\x1b[31m"))

@@ -1,4 +1,4 @@
-// The beam tree on the page: what the search considered and what it dropped.
+// The beam tree on the page: the hypotheses that the search considered, kept and dropped.
 
 const beamView = { dropped: true };
 
@@ -13,7 +13,7 @@ function addBeam() {
 function buildBeam(beam) {
   const holder = make("div", { class: "scroll tree", role: "region", tabindex: 0, "aria-label": "Beam tree" });
   const draw = () => {
-    holder.innerHTML = drawTree(beam, { dropped: beamView.dropped ? Math.max(3, beam.beam) : 0 });
+    holder.innerHTML = drawBeamTree(beam, { dropped: beamView.dropped ? Math.max(3, beam.beam) : 0 });
     const svg = holder.firstChild;
     svg.style.width = `${svg.viewBox.baseVal.width * app.zoom}px`;
     const first = holder.querySelector("[data-node]");
@@ -22,27 +22,27 @@ function buildBeam(beam) {
   const dropped = make("input", { type: "checkbox", checked: beamView.dropped, onchange: () => { beamView.dropped = dropped.checked; draw(); } });
   byId("beam").replaceChildren(
     make("h2", {}, "What the search considered"),
-    make("p", { class: "lead" }, beamWords(beam)),
+    make("p", { class: "lead" }, beamSummary(beam)),
     make("div", { class: "controls" }, make("label", { class: "labelled" }, dropped, make("span", {}, "show what was dropped"))),
     holder);
   explainParts(holder, "node", (id) => describeNode(beam, beam.nodes[id]));
-  rove(holder, "[data-node]");
+  addRovingFocus(holder, "[data-node]");
   draw();
 }
 
-function beamWords(beam) {
+function beamSummary(beam) {
   const kept = beam.nodes.filter((node) => node.kept).length;
-  const slots = beam.beam === 1 ? "one beginning (greedy search)" : `${beam.beam} beginnings`;
-  return `At every word the search keeps ${slots}. Here it looked at ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages: how probable a token is after what stands before it.`;
+  const size = beam.beam === 1 ? "one hypothesis (greedy search)" : `${beam.beam} hypotheses`;
+  return `At every step the search keeps ${size}. Here it considered ${beam.nodes.length} continuations and kept ${kept}; the thick path was returned. Percentages are the probability of a token given the tokens before it.`;
 }
 
 function describeNode(beam, node) {
   return {
-    title: nodeBeginning(beam, node).join(" "),
-    text: node.best ? "On the path that was returned." : node.kept ? "It got a slot and was continued, but did not win." : "It got no slot: better beginnings took them all.",
+    title: nodePrefix(beam, node).join(" "),
+    text: node.best ? "On the path that was returned." : node.kept ? "It was kept and continued, but another hypothesis won." : "It was dropped: the beam was full of better hypotheses.",
     formulas: [
       `p of this token = ${exactNumber(nodeProbability(beam, node))}`,
-      `log p of the whole beginning = ${exactNumber(node.log_probability)} nats`,
+      `log p of the hypothesis so far = ${exactNumber(node.log_probability)} nats`,
       `score = ${exactNumber(node.score)}`,
     ],
   };

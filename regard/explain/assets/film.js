@@ -1,10 +1,10 @@
-// The same drawing as a film without a player: one SVG whose shapes move by themselves, or frame after frame.
+// The drawing as a film: one SVG that plays by itself, or single frames.
 //
-// No script is in the file: every attribute that changes gets an <animate> with the moments at which it turns.
+// The SVG needs no script: every attribute that changes gets an <animate> with its values at the turning points.
 
 const FILM = { head: 74, tallHead: 112, lines: 20, margin: 12 };
 
-/** The moments of a film in [position, seconds from the start] and how long it takes: each phase moves, then rests. */
+/** The moments of a film as [position, seconds from the start], and its duration; after each phase it pauses. */
 function filmMoments(trace, { step = null, secondsPerPhase = 1.6, samples = 8 } = {}) {
   const length = phasesOf(trace).length;
   const [from, to] = step === null ? [0, trace.steps.length * length] : [step * length, (step + 1) * length];
@@ -18,7 +18,7 @@ function filmMoments(trace, { step = null, secondsPerPhase = 1.6, samples = 8 } 
   return { moments, seconds: (to - from) * secondsPerPhase + 1.5 };
 }
 
-/** All shapes of a moment of a film: what is written so far and what happens, above the drawing. */
+/** The shapes of a moment: above the drawing, the output so far and the caption. */
 function filmScene(trace, position, options) {
   const { step, time } = momentOf(trace, position);
   const inner = options.width - 2 * FILM.margin;
@@ -29,34 +29,34 @@ function filmScene(trace, position, options) {
 
 function headShapes(trace, step, time, width) {
   const done = time >= phasesOf(trace).length - 0.3;
-  const tokens = trace.steps.slice(0, step + (done ? 1 : 0)).map((one) => shownToken(one.token));
+  const tokens = trace.steps.slice(0, step + (done ? 1 : 0)).map((output) => shownToken(output.token));
   const title = trace.target.text ? tokens.join(" ") || "…" : "Attention by hand";
   const lines = wrapText(`${phaseAt(time)}  ${captionOf(trace, step, time)}`, width, 14);
   return [
     label("so-far", FILM.margin, 28, isolated(fitEnd(title, width, 17)), { class: "so-far" }),
-    ...lines.map((line, number) => label(`said.${number}`, FILM.margin, 50 + FILM.lines * number, line, { class: "said", "font-size": 14 })),
+    ...lines.map((line, number) => label(`caption.${number}`, FILM.margin, 50 + FILM.lines * number, line, { class: "said", "font-size": 14 })),
   ];
 }
 
-/** The end of a text that is too long. */
-function fitEnd(text, room, size) {
-  if (textWidth(text) * size <= room) return text;
+/** Truncate a text at its beginning to at most `maxWidth`. */
+function fitEnd(text, maxWidth, size) {
+  if (textWidth(text) * size <= maxWidth) return text;
   const words = text.split(" ");
-  while (words.length > 1 && textWidth(`… ${words.join(" ")}`) * size > room) words.shift();
+  while (words.length > 1 && textWidth(`… ${words.join(" ")}`) * size > maxWidth) words.shift();
   return `… ${words.join(" ")}`;
 }
 
-function wrapText(text, room, size) {
+function wrapText(text, maxWidth, size) {
   const lines = [""];
   for (const word of text.split(" ")) {
     const longer = lines[lines.length - 1] ? `${lines[lines.length - 1]} ${word}` : word;
-    if (textWidth(longer) * size <= room) lines[lines.length - 1] = longer;
+    if (textWidth(longer) * size <= maxWidth) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines;
 }
 
-/** A single frame, with its style, as a whole SVG. */
+/** A single frame as an SVG with its style. */
 function filmFrame(trace, position, options) {
   const scene = filmScene(trace, position, options);
   return filmSvg(scene, scene.height, scene.head.map(shapeText).join(""), scene.body.map(shapeText).join(""), options);
@@ -64,12 +64,12 @@ function filmFrame(trace, position, options) {
 
 function filmSvg(scene, height, head, body, options) {
   const paper = shapeText(rect("", 0, 0, scene.width, height, { class: "paper", rx: 8 }));
-  const moved = `<g transform="translate(${FILM.margin} ${scene.top})">${body}</g>`;
+  const drawing = `<g transform="translate(${FILM.margin} ${scene.top})">${body}</g>`;
   const style = `<style>${options.style}</style>`;
-  return svgText(scene.width, height, `${paper}${head}${moved}`, { label: options.label, head: style });
+  return svgText(scene.width, height, `${paper}${head}${drawing}`, { label: options.label, head: style });
 }
 
-/** The whole film as one SVG that plays by itself, without end. */
+/** The whole film as one SVG that plays in an endless loop. */
 function animatedSvg(trace, options) {
   const { moments, seconds } = filmMoments(trace, options);
   const scenes = moments.map(([position]) => filmScene(trace, position, options));
@@ -79,7 +79,7 @@ function animatedSvg(trace, options) {
   return filmSvg(scenes[0], height, part("head"), part("body"), options);
 }
 
-/** For each shape that ever appears, what it was like at each moment; in the order in which shapes lie on each other. */
+/** For each shape that ever appears its state at every moment (null: absent), in the order in which shapes overlap. */
 function tracksOf(scenes) {
   const tracks = new Map();
   const order = [];
@@ -100,11 +100,11 @@ function tracksOf(scenes) {
 
 function trackText({ states }, times, seconds) {
   const first = states.find(Boolean);
-  const names = Object.keys(first).filter((name) => !SPECIAL.has(name) && name !== "opacity");
+  const names = Object.keys(first).filter((name) => !NOT_ATTRIBUTES.has(name) && name !== "opacity");
   const still = {};
   const moving = [];
   for (const name of names) {
-    const values = filled(states, name);
+    const values = filledIn(states, name);
     if (values.every((value) => value === values[0])) still[name] = values[0];
     else moving.push(animateText(name, values, times, seconds));
   }
@@ -118,8 +118,8 @@ function trackText({ states }, times, seconds) {
   return inside ? `${opened.slice(0, -2)}>${inside}</${first.tag}>` : opened;
 }
 
-/** An attribute at every moment; where the shape is away, as it was last, or as it will be first. */
-function filled(states, name) {
+/** An attribute's value at every moment; while the shape is absent, its last value, or at the beginning its first. */
+function filledIn(states, name) {
   let last = states.find(Boolean)[name];
   return states.map((state) => {
     if (state) last = state[name];
@@ -128,14 +128,14 @@ function filled(states, name) {
 }
 
 function animateText(name, values, times, seconds) {
-  const read = new Map(values.map((value) => [value, null]));
-  for (const value of read.keys()) read.set(value, { numbers: numbersIn(value), pattern: pattern(value) });
-  const blinks = name === "opacity" && read.size === 2 && read.has(0);
-  const first = read.get(values[0]);
-  const linear = !blinks && [...read.values()].every((one) => one.numbers && one.pattern === first.pattern);
-  const kept = linear ? turningPoints(values.map((value) => read.get(value).numbers), times) : changesOf(values);
-  const shown = kept.map((place) => attributeText(values[place]));
-  const marks = kept.map((place) => String(Math.round(times[place] * 1e4) / 1e4));
+  const parsed = new Map(values.map((value) => [value, null]));
+  for (const value of parsed.keys()) parsed.set(value, { numbers: numbersIn(value), pattern: pattern(value) });
+  const blinks = name === "opacity" && parsed.size === 2 && parsed.has(0);
+  const first = parsed.get(values[0]);
+  const linear = !blinks && [...parsed.values()].every((one) => one.numbers && one.pattern === first.pattern);
+  const kept = linear ? turningPoints(values.map((value) => parsed.get(value).numbers), times) : changesOf(values);
+  const shown = kept.map((index) => attributeText(values[index]));
+  const marks = kept.map((index) => String(Math.round(times[index] * 1e4) / 1e4));
   marks[0] = "0";
   if (linear && marks[marks.length - 1] !== "1") {
     marks.push("1");
@@ -154,19 +154,19 @@ function numbersIn(value) {
 }
 
 function changesOf(values) {
-  return values.map((_, place) => place).filter((place) => place === 0 || values[place] !== values[place - 1]);
+  return values.map((_, index) => index).filter((index) => index === 0 || values[index] !== values[index - 1]);
 }
 
-/** The moments that a line from the one before to the one after would miss; the first and the last. */
+/** The first and the last moment, and those between that linear interpolation would miss visibly. */
 function turningPoints(numbers, times) {
   const kept = [0];
   const split = (from, to) => {
     let worst = 0;
     let at = -1;
-    for (let place = from + 1; place < to; place++) {
-      const share = (times[place] - times[from]) / (times[to] - times[from]);
-      const size = missed(numbers[from], numbers[to], numbers[place], share);
-      if (size > worst) [worst, at] = [size, place];
+    for (let index = from + 1; index < to; index++) {
+      const share = (times[index] - times[from]) / (times[to] - times[from]);
+      const size = deviation(numbers[from], numbers[to], numbers[index], share);
+      if (size > worst) [worst, at] = [size, index];
     }
     if (worst <= 1) return;
     split(from, at);
@@ -178,12 +178,12 @@ function turningPoints(numbers, times) {
   return kept;
 }
 
-/** How far off, in units of what one may not see: small numbers are shares, large ones are units of length. */
-function missed(from, to, value, share) {
+/** The error of interpolating, in units of what can be seen: small numbers are opacities, large ones lengths. */
+function deviation(from, to, value, share) {
   let worst = 0;
-  for (let place = 0; place < value.length; place++) {
-    const off = Math.abs(from[place] + (to[place] - from[place]) * share - value[place]);
-    const small = Math.max(Math.abs(from[place]), Math.abs(to[place]), Math.abs(value[place])) <= 1;
+  for (let index = 0; index < value.length; index++) {
+    const off = Math.abs(from[index] + (to[index] - from[index]) * share - value[index]);
+    const small = Math.max(Math.abs(from[index]), Math.abs(to[index]), Math.abs(value[index])) <= 1;
     worst = Math.max(worst, off / (small ? 0.06 : 0.8));
   }
   return worst;

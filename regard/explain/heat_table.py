@@ -1,6 +1,6 @@
-"""Attention as part of an HTML page: a table that needs nothing but the style sheet beside it.
+"""A heat map of attention as an HTML table, which needs only the style rules in this file.
 
-All text is escaped, and what cannot be seen is made visible; the page needs no script and no network.
+All text is escaped and hidden characters are made visible; there is no script, and nothing is loaded.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from collections.abc import Collection
 from html import escape
 
 import numpy as np
-from rich.cells import cell_len
 
 from regard.explain.grid import Grid
-from regard.explain.words import visible
+from regard.explain.words import cell_width, visible
 
-FAINTEST = 0.005  # lower weights are shown as nothing
-_SHORT = 2  # terminal cells
-_STRONG = 0.55  # from here on the number stands in the other colour
+_FAINTEST = 0.005  # smaller weights are left blank
+_SHORT = 2  # the width of an upright heading, in terminal cells
+_STRONG = 0.55  # from here on the number has the other colour
 
 HEAT_STYLE = """\
 .heat { border-collapse: separate; border-spacing: 2px; font-size: .8rem; font-variant-numeric: tabular-nums; }
@@ -38,15 +37,15 @@ HEAT_COLOURS_DARK = (
 
 
 def text_html(text: str) -> str:
-    """Text that stays text: escaped, with hidden characters made visible."""
+    """Escape text for HTML, with hidden characters made visible."""
     return escape(visible(text))
 
 
 def heat_html(grid: Grid, gold: Collection[tuple[int, int]] = (), gold_is: str = "a gold link") -> str:
-    """The grid as a table: weights in percent on cells as dark as they are large, `gold` (column, row) outlined.
+    """Return the grid as a table of weights in percent: the larger a weight, the darker its cell.
 
-    `gold_is` says what an outline means where somebody points at it.
-    Style it with HEAT_STYLE under a rule that sets HEAT_COLOURS.
+    The cells of `gold`, pairs (column, row), are outlined; `gold_is` is the meaning of an outline in their tooltips.
+    The page needs HEAT_STYLE and a rule that sets HEAT_COLOURS.
     """
     heads = "".join(map(_head_html, grid.source_words))
     rows = "".join(_row_html(grid, row, gold, gold_is) for row in range(len(grid.target_words)))
@@ -55,13 +54,13 @@ def heat_html(grid: Grid, gold: Collection[tuple[int, int]] = (), gold_is: str =
 
 
 def _head_html(word: str) -> str:
-    """The heading of a column: upright where it is no wider than its cell."""
-    short = ' class="short"' if cell_len(visible(word)) <= _SHORT else ""
+    """The heading of a column, upright if it is no wider than its cell."""
+    short = ' class="short"' if cell_width(word) <= _SHORT else ""
     return f'<th scope="col"><span dir="auto"{short}>{text_html(word)}</span></th>'
 
 
 def _row_html(grid: Grid, row: int, gold: Collection[tuple[int, int]], gold_is: str) -> str:
-    weights = grid.matrix[row]
+    weights = grid.attention[row]
     word = text_html(grid.target_words[row])
     cells = "".join(
         _cell_html(weights, column, f"{word} ← {text_html(source)}", gold_is if (column, row) in gold else "")
@@ -70,17 +69,17 @@ def _row_html(grid: Grid, row: int, gold: Collection[tuple[int, int]], gold_is: 
     return f'<tr><th scope="row" dir="auto">{word}</th>{cells}</tr>'
 
 
-def _cell_html(weights: np.ndarray, column: int, words: str, gold_is: str) -> str:
+def _cell_html(weights: np.ndarray, column: int, pair: str, gold_is: str) -> str:
     weight = float(weights[column])
     marks = {
         "strong": weight >= _STRONG,
         "most": weight > 0 and weight == weights.max(),
         "gold": bool(gold_is),
     }
-    names = " ".join(name for name, given in marks.items() if given)
-    named = f' class="{names}"' if names else ""
-    if weight < FAINTEST:
-        return f"<td{named}></td>"
+    names = " ".join(name for name, is_set in marks.items() if is_set)
+    class_attribute = f' class="{names}"' if names else ""
+    if weight < _FAINTEST:
+        return f"<td{class_attribute}></td>"
     percent = f"{100 * weight:.0f}"
     link = f", {gold_is}" if gold_is else ""
-    return f'<td{named} style="--w:{weight:.2f}" title="{words}: {percent} %{link}">{percent}</td>'
+    return f'<td{class_attribute} style="--w:{weight:.2f}" title="{pair}: {percent} %{link}">{percent}</td>'
