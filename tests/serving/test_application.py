@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import regard
 from regard.serving import Limits, create_app
-from regard.serving.messages import ErrorAnswer, TranslateAnswer
+from regard.serving.responses import ErrorResponse, TranslateResponse
 from tests.serving.conftest import HERE
 from tests.trained import Trained, known_sentences
 
@@ -29,10 +29,10 @@ HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> \x00 \u202e {{
 
 
 def error(answer: Any, status: int) -> dict[str, Any]:
-    """What an answer complains of; it must be in the form of every complaint."""
+    """Return the error of a response, which must have the documented form."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
-    return ErrorAnswer.model_validate(answer.json()).model_dump()["error"]
+    return ErrorResponse.model_validate(answer.json()).model_dump()["error"]
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -313,14 +313,14 @@ def test_a_mistake_of_ours_is_not_shown(
     with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
         for stream in (False, True):
             answer = client.post("/v1/translate", json={"text": "a", "stream": stream})
-            assert "mistake" in error(answer, 500)["message"]
+            assert "internal server error" in error(answer, 500)["message"]
             assert "secret" not in answer.text
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_model_without_attention(models: Trained) -> None:
     with TestClient(create_app(regard.load(models.fixed_vector)), base_url=HERE) as client:
-        found = TranslateAnswer.model_validate(client.post("/v1/translate", json={"text": "a b"}).json())
+        found = TranslateResponse.model_validate(client.post("/v1/translate", json={"text": "a b"}).json())
         assert found.translations[0].attention is None
         *tokens, _ = events(client.post("/v1/translate", json={"text": "a b", "stream": True}).text)
         assert {token["weights"] for token in tokens} == {None}

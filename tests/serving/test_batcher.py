@@ -12,9 +12,9 @@ import pytest
 
 from regard.errors import SearchError
 from regard.serving.batcher import Batcher
-from regard.serving.errors import RefusedError
+from regard.serving.errors import RequestError
 from regard.serving.limits import Limits
-from regard.serving.metrics import Meter
+from regard.serving.metrics import Metrics
 
 
 class Bench:
@@ -33,7 +33,7 @@ class Shouting:
 
     louder: bool = False
     name: ClassVar = "shout"
-    alone: ClassVar = False
+    batched: ClassVar = True
 
     def run(self, bench: Bench, items: Sequence[str]) -> list[str]:
         bench.groups.append(list(items))
@@ -46,7 +46,7 @@ class Shouting:
 
 @dataclass(frozen=True)
 class Whispering(Shouting):
-    alone: ClassVar = True
+    batched: ClassVar = False
 
 
 def with_batcher(test: Callable[[Batcher, Bench], Awaitable[None]], **limits: float) -> tuple[Batcher, Bench]:
@@ -54,7 +54,7 @@ def with_batcher(test: Callable[[Batcher, Bench], Awaitable[None]], **limits: fl
     bench = Bench()
 
     async def run() -> Batcher:
-        batcher = Batcher(bench, Limits(**{"wait_s": 0.05, **limits}), Meter())
+        batcher = Batcher(bench, Limits(**{"wait_s": 0.05, **limits}), Metrics())
         batcher.start()
         await test(batcher, bench)
         bench.open.set()
@@ -127,15 +127,15 @@ def test_a_full_queue_refuses_and_takes_again() -> None:
         first = await held(batcher, bench)
         waiting = asyncio.create_task(batcher.submit(Shouting(), ["a", "b"], [1, 1]))
         await asyncio.sleep(0)
-        assert batcher.meter.queue.collect()[0].samples[0].value == 2
-        with pytest.raises(RefusedError, match="2 of 3 texts are waiting") as refused:
+        assert batcher.metrics.queue.collect()[0].samples[0].value == 2
+        with pytest.raises(RequestError, match="2 of 3 texts are waiting") as refused:
             await batcher.submit(Shouting(), ["c", "d"], [1, 1])
         assert (refused.value.status, refused.value.limit) == (503, 3)
         bench.open.set()
         assert await first == ["FIRST"]
         assert await waiting == ["A", "B"]
         assert await batcher.submit(Shouting(), ["c", "d"], [1, 1]) == ["C", "D"]
-        assert batcher.meter.queue.collect()[0].samples[0].value == 0
+        assert batcher.metrics.queue.collect()[0].samples[0].value == 0
 
     with_batcher(test, queue_size=3, num_texts=2)
 
@@ -145,7 +145,7 @@ def test_what_takes_too_long_is_given_up_and_never_begun() -> None:
         bench.open.clear()
         asked = [batcher.submit(work, ["x"], [1]) for work in (Shouting(), Whispering())]
         for found in await asyncio.gather(*asked, return_exceptions=True):
-            assert isinstance(found, RefusedError)
+            assert isinstance(found, RequestError)
             assert (found.status, found.limit) == (504, 1)
         bench.open.set()
         assert await batcher.submit(Shouting(), ["y"], [1]) == ["Y"]
@@ -176,7 +176,7 @@ def test_closing_finishes_what_waits_and_refuses_what_comes() -> None:
         await asyncio.sleep(0)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0)
-        with pytest.raises(RefusedError, match="stopping") as refused:
+        with pytest.raises(RequestError, match="stopping") as refused:
             await batcher.submit(Shouting(), ["c"], [1])
         assert refused.value.status == 503
         bench.open.set()

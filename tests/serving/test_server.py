@@ -186,7 +186,7 @@ def test_an_address_that_cannot_be_is_told(
 
 def test_other_machines_are_warned_of(start: Start, translator: regard.Translator) -> None:
     server = start(translator, host="0.0.0.0")
-    assert server.told[0].startswith("warning: listening on 0.0.0.0: whoever reaches this machine")
+    assert server.told[0].startswith("warning: listening on 0.0.0.0: anyone who can reach this machine")
     address = server.address.replace("0.0.0.0", "127.0.0.1")
     assert httpx.get(f"{address}/healthz", timeout=60, headers={"host": "any.example"}).status_code == 200
 
