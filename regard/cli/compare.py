@@ -54,8 +54,9 @@ def main(arguments: Sequence[str]) -> int:
     from regard.explain import plot_bleu_by_length
     from regard.explain.plot import check_suffix
     from regard.lab.comparison import compare, system_names
-    from regard.lab.systems import own_training_text, read_test_set
+    from regard.lab.systems import own_training_text
     from regard.lab.tables import show_comparison
+    from regard.lab.test_sets import read_test_set
 
     if options.plot:
         check_suffix(options.plot)

@@ -58,23 +58,23 @@ def show_faithfulness_of(parser: Parser, options: Namespace) -> int:
 
     from rich.console import Console
 
-    from regard.lab.faithful.faithfulness import attentive, faithfulness
+    from regard.lab.faithful.faithfulness import faithfulness, open_attentive
     from regard.lab.faithful.terminal import show_faithfulness
     from regard.lab.report import check_report, write_report
-    from regard.lab.systems import is_source_alone, read_sources, read_test_set
+    from regard.lab.test_sets import has_sources_only, read_sources, read_test_set
 
     if options.report:
         check_report(options.report, options.worst)
         check_place(options.report)
     files = options.faithful
-    alone = is_source_alone(files) and not options.columns
+    alone = has_sources_only(files) and not options.columns
     if alone and options.links:
         parser.error("--links: link words of a source and its target; give both files to --faithful")
     table = table_options(options, [options.model], files)
     test_set = (
         read_sources(files[0]) if alone else read_test_set(files, options.links, options.one_indexed, table)
     )
-    translator = attentive(load_model(options))
+    translator = open_attentive(load_model(options))
     number = min(options.sentences, len(test_set))
     with progress("sentences", number) as watch:
         found = faithfulness(

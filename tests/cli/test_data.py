@@ -13,14 +13,14 @@ from tests.cli.test_main import python
 
 FEW = (
     "import sys; from regard import cli; from regard.lab import grammar_files as files; "
-    "files.NUM_HELD_BACK, files.PAIRS_A_LENGTH = 20, 1; sys.exit(cli.main(sys.argv[1:]))"
+    "files.NUM_HELD_OUT, files.NUM_PER_LENGTH = 20, 1; sys.exit(cli.main(sys.argv[1:]))"
 )
 
 
 @pytest.fixture(autouse=True)
 def _few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 20)
-    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    monkeypatch.setattr(grammar_files, "NUM_HELD_OUT", 20)
+    monkeypatch.setattr(grammar_files, "NUM_PER_LENGTH", 1)
 
 
 def test_each_set_is_told(run: Shell, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import regard
 from regard.explain.page import text_html
-from regard.lab.systems import read_test_set
+from regard.lab.test_sets import read_test_set
 from tests.cli.shell import Shell, check_refused
 from tests.trained import Trained
 
