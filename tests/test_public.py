@@ -39,6 +39,7 @@ CALLS = {
     "evaluate": "evaluate",
     "compare": "compare",
     "explain": "show_trace",
+    "faithful": "faithfulness",
     "serve": "serve",
     "data grammar": "write_grammar",
     "data stats": "corpus_stats",

@@ -58,7 +58,7 @@ def test_help_lists_every_verb(run: Shell) -> None:
 
 
 def test_an_unknown_verb_is_refused(run: Shell) -> None:
-    check_refused(run("trane"), "no verb 'trane'", "average, translate")
+    check_refused(run("trane"), "got 'trane'", "average, translate")
     check_refused(run("--beam"), "--beam")
 
 
