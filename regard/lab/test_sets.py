@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regard.alignment import read_links
 from regard.checkpoint import load_config
@@ -11,9 +12,11 @@ from regard.data import read_lines, read_pairs
 from regard.data.sources import is_table
 from regard.data.text import count_filled_lines
 from regard.errors import ConfigError, DataError
-from regard.lab.systems import System
 from regard.records.text import Links, Pair, Table
 from regard.translator import Translator, table_in
+
+if TYPE_CHECKING:
+    from regard.lab.systems import System
 
 TestSet = Sequence[Pair] | Sequence[str | Path] | str | Path
 

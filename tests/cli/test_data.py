@@ -36,7 +36,9 @@ def test_each_set_is_told(run: Shell, tmp_path: Path) -> None:
 def test_an_earlier_corpus_is_replaced_on_request_only(run: Shell, tmp_path: Path) -> None:
     run("data", "grammar", "--pairs", 1, "--out", tmp_path)
     before = _contents(tmp_path)
-    check_refused(run("data", "grammar", "--pairs", 2, "--out", tmp_path), "holds a generated corpus already")
+    check_refused(
+        run("data", "grammar", "--pairs", 2, "--out", tmp_path), "already contains a generated corpus"
+    )
     assert _contents(tmp_path) == before
     answer = run("data", "grammar", "--pairs", 1, "--seed", 2, "--out", tmp_path, "--overwrite")
     assert answer.out.splitlines()[0] == f"{tmp_path / 'train'}: 1 pair"
@@ -84,11 +86,11 @@ def test_the_embedded_corpus_is_described(run: Shell, tmp_path: Path) -> None:
         (["grammar", "--pairs", "many", "--out", "{folder}/new"], ["--pairs: invalid int value: 'many'"]),
         (
             ["grammar", "--pairs", "3", "--out", "{folder}"],
-            ["holds other files", "give an empty or new folder"],
+            ["expected a new or empty folder, got"],
         ),
         (["stats"], ["required: FILE"]),
         (["stats", "{folder}/thesis.tx"], ["no such file; did you mean", "thesis.txt"]),
-        (["stats", "{folder}"], ["came a folder"]),
+        (["stats", "{folder}"], ["a folder"]),
         (["stats", "{folder}/empty.txt"], ["at least one line"]),
         (["stats", "{folder}/thesis.txt", "{folder}/empty.txt"], ["empty.txt", "at least one line"]),
         (["stats", *["{folder}/thesis.txt"] * 3], ["3 files"]),
