@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from regard.errors import RegardError
 
 VERBS = {
-    "demo": "see what attention does: train two small models and compare them (4 minutes)",
+    "demo": "train two small models, see what attention adds (4 minutes)",
     "prepare": "read, clean and tokenise sentence pairs, once for several trainings",
     "train": "train a model on sentence pairs, from a recipe",
     "average": "average the weights of models, such as the checkpoints of a run",

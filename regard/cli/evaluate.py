@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Translate a test set and compare the translations with its references: BLEU, chrF, TER, exact match, word and
-character error rate, with signatures and 95 % intervals; by source length; by the frequency of words in
+character error rate, with signatures and confidence intervals; by source length; by the frequency of words in
 training; and, with gold word links, the alignment error rate of attention and of the diagonal. --report also
 shows the worst sentences and their attention.
 

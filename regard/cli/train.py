@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.resume and options.dry_run:
         parser.error("--dry-run describes a new run; leave --resume out")
     if options.resume and options.out is None and options.recipe is None:
-        parser.error("--resume: name the run with --out FOLDER")
+        parser.error("--resume: expected --out FOLDER, got none; name the run to continue")
     if options.print_config:
         load = _resolve if options.init else recipe_file.load
         print(recipe_file.dump(load(options.recipe, overrides)), end="")

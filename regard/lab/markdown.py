@@ -39,7 +39,7 @@ def _lines(report: EvaluationReport) -> Iterator[str]:
     ]
     yield from table_markdown(headers, rows)
     if evaluation.by_frequency:
-        yield "\n## By how often training saw a word\n"
+        yield "\n## By the frequency of words in training\n"
         headers = ["times in training", "words", "recall", "precision"]
         rare = evaluation.by_frequency
         rows = [

@@ -90,7 +90,7 @@ def _sections(report: EvaluationReport) -> Iterator[str]:
         headers, [(r.label, r.num_sentences, [r.bleu, r.chrf, r.exact_match]) for r in evaluation.by_length]
     )
     if evaluation.by_frequency:
-        yield "<h2>By how often training saw a word</h2>"
+        yield "<h2>By the frequency of words in training</h2>"
         yield (
             '<p class="soft">Recall: the share of the words of the references that are in the translation of the '
             "same sentence. Precision: the reverse.</p>"

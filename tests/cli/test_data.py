@@ -23,7 +23,7 @@ def _few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grammar_files, "NUM_PER_LENGTH", 1)
 
 
-def test_each_set_is_told(run: Shell, tmp_path: Path) -> None:
+def test_each_set_is_reported(run: Shell, tmp_path: Path) -> None:
     answer = run("data", "grammar", "--pairs", 30, "--out", tmp_path / "corpus")
     assert (answer.status, answer.err) == (0, "")
     assert answer.out.splitlines()[:2] == [

@@ -134,7 +134,9 @@ def test_mistakes_take_one_line(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_long_sources_and_recipes_that_differ_are_told(run: Shell, models: Trained, tmp_path: Path) -> None:
+def test_long_sources_and_recipes_that_differ_are_reported(
+    run: Shell, models: Trained, tmp_path: Path
+) -> None:
     model, table = tmp_path / "model", tmp_path / "test.tsv"
     shutil.copytree(models.attention, model)
     recipe = model / "config.yaml"

@@ -77,7 +77,7 @@ def test_only_the_matrix(run: Shell, models: Trained) -> None:
     assert "Step" not in answer.out
 
 
-def test_a_fixed_vector_model_says_that_it_does_not_look(run: Shell, models: Trained) -> None:
+def test_a_fixed_vector_model_says_that_it_has_no_attention(run: Shell, models: Trained) -> None:
     answer = run("explain", models.fixed_vector, SENTENCE)
     assert answer.status == 0
     assert "this decoder has no attention" in answer.out

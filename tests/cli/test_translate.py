@@ -248,7 +248,9 @@ def test_a_reader_who_leaves_early_is_no_error(models: Trained, tmp_path: Path, 
         assert process.wait(timeout=60) == 0
 
 
-def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_words_are_reported_once(
+    run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(streams, "CHUNK", 2)
     stdin = b"die Frau lacht.\n" + f"{SENTENCES[0]}\n".encode() * 3
     told = run("translate", models.attention, stdin=stdin).err
@@ -261,7 +263,7 @@ def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: p
     assert told.endswith("(case, spaces before full stops)\n")
 
 
-def test_a_table_is_told_of(run: Shell, models: Trained) -> None:
+def test_a_table_is_reported(run: Shell, models: Trained) -> None:
     line = f"{SENTENCES[0]}\n{SENTENCES[0]}\t{SENTENCES[1]}\n".encode()
     told = run("translate", models.attention, stdin=line).err
     assert "standard input, line 2: a tab, read as a space; if this is a table" in told

@@ -87,7 +87,7 @@ def test_further_references_help(translator: Translator, tmp_path: Path) -> None
         evaluate(translator, pairs, references=[["one"]])
 
 
-def test_known_translations_are_not_made_again(translator: Translator, tmp_path: Path) -> None:
+def test_known_translations_are_not_translated_again(translator: Translator, tmp_path: Path) -> None:
     pairs = [Pair(pair.source, pair.target) for pair in unseen_pairs(8)]
     found = evaluate(translator, pairs, bootstrap=0, beam=1)
     saved = tmp_path / "out.en"
@@ -162,7 +162,7 @@ def test_sources_longer_than_those_of_training_are_counted(models: Trained) -> N
     assert evaluate(regard.load(models.attention), pairs, bootstrap=0, beam=1).num_long == 0
 
 
-def test_an_ensemble_is_looked_at_where_any_of_it_attends(models: Trained) -> None:
+def test_an_ensemble_is_forced_if_any_model_attends(models: Trained) -> None:
     pairs = unseen_pairs(4)
     both = regard.load_ensemble([models.fixed_vector, models.attention])
     found = evaluate(both, pairs, bootstrap=0, beam=1, batch_size=2)
@@ -203,7 +203,7 @@ def test_slips_are_named(translator: Translator, system, test_set, words: str) -
         evaluate(system or translator, test_set)
 
 
-def test_sentences_carry_what_was_looked_at(translator: Translator) -> None:
+def test_sentences_carry_their_attention(translator: Translator) -> None:
     pairs = unseen_pairs(6)
     found = evaluate(translator, pairs, bootstrap=0, beam=1)
     for one, pair in zip(found.sentences, pairs, strict=True):
@@ -268,13 +268,13 @@ def test_an_empty_source_counts_as_an_empty_translation(translator: Translator) 
     assert evaluate(translator, pairs, beam=1).translations[3] == ""
 
 
-def test_the_watch_hears_of_translating_and_of_aligning(translator: Translator) -> None:
+def test_progress_counts_translations_and_alignments(translator: Translator) -> None:
     heard: list[int] = []
     evaluate(translator, unseen_pairs(6), watch=heard.append, beam=1)
     assert sum(heard) == 12
 
 
-def test_mistakes_are_told_before_anything_is_translated(translator: Translator) -> None:
+def test_mistakes_are_reported_before_anything_is_translated(translator: Translator) -> None:
     heard: list[int] = []
     with pytest.raises(ConfigError, match="tokenise: expected one of"):
         evaluate(translator, unseen_pairs(3), tokenise="moses", watch=heard.append)

@@ -178,7 +178,7 @@ def test_a_perfect_system_has_no_worst(tmp_path: Path) -> None:
         assert "worst" not in (tmp_path / name).read_text(encoding="utf-8")
 
 
-def test_words_are_odd_where_the_others_lack_them() -> None:
+def test_words_missing_from_the_others_are_marked() -> None:
     assert mark_unmatched("the the old cat", ["the young cat", "old the"]) == [
         ("the", False),
         ("the", True),
@@ -187,7 +187,7 @@ def test_words_are_odd_where_the_others_lack_them() -> None:
     ]
 
 
-def test_how_a_letter_is_spelt_makes_no_word_odd() -> None:
+def test_unicode_normal_forms_do_not_matter() -> None:
     assert mark_unmatched("cafe\u0301", ["caf\u00e9"]) == [("cafe\u0301", False)]
     assert mark_unmatched("caf\u00e9", ["cafe\u0301"]) == [("caf\u00e9", False)]
 

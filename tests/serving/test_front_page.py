@@ -34,7 +34,7 @@ def test_a_folder_that_keeps_no_sentence_gives_none(tmp_path: Path, content: str
     assert first_sentence(tmp_path) == ""
 
 
-def test_an_ensemble_is_served_without_a_look_inside(models: Trained) -> None:
+def test_an_ensemble_is_served_without_its_attention(models: Trained) -> None:
     both = regard.load_ensemble([models.attention, models.attention])
     with TestClient(create_app(both), base_url=HERE) as client:
         assert "its attention cannot be shown" in client.get("/").text

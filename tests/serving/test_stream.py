@@ -30,7 +30,7 @@ async def all_of(events: Any) -> list[dict[str, Any]]:
     return [event async for event in events]
 
 
-def test_tokens_come_before_the_whole() -> None:
+def test_tokens_are_sent_before_the_translation() -> None:
     def work(stream: Stream) -> list[str]:
         stream.put(TOKEN)
         return ["whole"]
@@ -40,7 +40,7 @@ def test_tokens_come_before_the_whole() -> None:
     assert last == {"done": {"text": "whole"}}
 
 
-def test_what_fails_before_the_first_token_is_raised() -> None:
+def test_an_error_before_the_first_token_is_raised() -> None:
     def work(stream: Stream) -> list[str]:
         raise RequestError(503, "full")
 
@@ -48,7 +48,7 @@ def test_what_fails_before_the_first_token_is_raised() -> None:
         follow(work, all_of)
 
 
-def test_what_fails_later_is_the_last_event() -> None:
+def test_a_later_error_is_the_last_event() -> None:
     def work(stream: Stream) -> list[str]:
         stream.put(TOKEN)
         raise RequestError(504, "too late", None, 3)
@@ -57,7 +57,7 @@ def test_what_fails_later_is_the_last_event() -> None:
     assert last == {"error": {"field": None, "message": "too late", "limit": 3}}
 
 
-def test_a_mistake_of_ours_is_told_and_raised() -> None:
+def test_an_internal_error_is_sent_and_raised() -> None:
     def work(stream: Stream) -> list[str]:
         stream.put(TOKEN)
         raise ZeroDivisionError("secret")
@@ -74,7 +74,7 @@ def test_a_mistake_of_ours_is_told_and_raised() -> None:
     assert "secret" not in str(seen)
 
 
-def test_who_goes_ends_the_search() -> None:
+def test_a_disconnect_stops_the_search() -> None:
     ended = []
 
     def work(stream: Stream) -> list[str]:

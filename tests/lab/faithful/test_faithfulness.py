@@ -25,7 +25,7 @@ def values(found: Faithfulness, column: str = "attention") -> dict[str, float]:
     return {name: mean.value for (name, where), mean in found.figures.items() if where == column}
 
 
-def test_where_the_output_is_what_was_looked_at_attention_explains_all() -> None:
+def test_attention_explains_a_model_that_copies_what_it_attends_to() -> None:
     found = faithfulness(counter(), [TURNED], bootstrap=0)
     own = values(found)
     for measure in ("erased", "gradient"):
@@ -99,7 +99,7 @@ def test_its_own_translations_are_forced_where_there_are_no_targets(models: Trai
     assert mixed.forced == "references and its own translations"
 
 
-def test_a_sample_is_drawn_by_its_seed_and_every_sentence_heard_of(models: Trained) -> None:
+def test_the_seed_draws_a_sample_and_every_sentence_is_reported(models: Trained) -> None:
     pairs = [*unseen_pairs(30), Pair("", "nothing"), Pair(" ", "")]
     heard: list[int] = []
     found = faithfulness(models.attention, pairs, sentences=10, seed=5, bootstrap=5, watch=heard.append)

@@ -16,7 +16,7 @@ FIELDS = ("permuted_distance", "permuted_change", "uniform_distance", "uniform_c
 
 
 def blinded(model: Seq2Seq) -> Seq2Seq:
-    """The same model with a score that looks everywhere alike."""
+    """Return the same model with uniform attention."""
     blind = deepcopy(model)
     blind.decoder.attention.score = UniformScore()
     return blind
@@ -54,7 +54,7 @@ def test_a_distance_is_a_share() -> None:
     assert float(found.permuted_distance.min()) > 0
 
 
-def test_padding_is_never_looked_at() -> None:
+def test_padding_is_never_attended_to() -> None:
     model, batch = small_way("bahdanau", "additive").eval(), random_batch((4, 4), (3, 3))
     whole, padded = perturb(model, batch), perturb(model, pad_further(batch))
     for name in ("uniform_distance", "uniform_change", "uniform_log_probability", "log_probability"):
