@@ -1,11 +1,11 @@
-"""Sequence-to-sequence models with attention: train, translate, evaluate, and see what attention did.
+"""Sequence-to-sequence models with attention: train, translate, evaluate, and see what the model attends to.
 
 >>> import regard
 >>> regard.train("luong2015", ["train.de", "train.en"], out="runs/mine")    # doctest: +SKIP
 >>> regard.load("runs/mine").translate("die alte frau lacht").text          # doctest: +SKIP
 'the old woman laughs'
 
-Everything public is named here, one by one; a name is imported when it is first used, so `import regard` is quick.
+All public names are listed here, and each is imported on first use, so that `import regard` is fast.
 """
 
 from __future__ import annotations
@@ -45,13 +45,14 @@ if TYPE_CHECKING:
     )
     from regard.lab.comparison import Comparison, compare
     from regard.lab.demo import Demo, demo
-    from regard.lab.evaluation import Evaluation, Judged, evaluate
+    from regard.lab.evaluate import evaluate
+    from regard.lab.evaluation import Evaluation, SentenceEvaluation
     from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
     from regard.lab.faithful.terminal import show_faithfulness
     from regard.lab.grammar_files import write_grammar
     from regard.lab.info import machine_facts, model_facts
     from regard.lab.report import write_report
-    from regard.lab.systems import read_test_set
+    from regard.lab.test_sets import read_test_set
     from regard.records.tensors import Memory
     from regard.records.text import (
         Attend,
@@ -102,13 +103,14 @@ _HOMES = {
     ),
     "regard.lab.comparison": ("Comparison", "compare"),
     "regard.lab.demo": ("Demo", "demo"),
-    "regard.lab.evaluation": ("Evaluation", "Judged", "evaluate"),
+    "regard.lab.evaluate": ("evaluate",),
+    "regard.lab.evaluation": ("Evaluation", "SentenceEvaluation"),
     "regard.lab.faithful.faithfulness": ("Faithfulness", "faithfulness"),
     "regard.lab.faithful.terminal": ("show_faithfulness",),
     "regard.lab.grammar_files": ("write_grammar",),
     "regard.lab.info": ("machine_facts", "model_facts"),
     "regard.lab.report": ("write_report",),
-    "regard.lab.systems": ("read_test_set",),
+    "regard.lab.test_sets": ("read_test_set",),
     "regard.records.text": (
         "Attend",
         "BeamTree",
@@ -126,11 +128,11 @@ _HOMES = {
     "regard.training": ("Prepared", "Trained", "Watcher", "average", "measure", "prepare", "train"),
     "regard.translator": ("Translator", "load", "load_ensemble"),
 }
-_GIVE_RECORDS = {
+_RETURN_RECORDS = {
     "regard.documents",
     "regard.records.text",
     "regard.translator",
-}  # whose results show themselves
+}  # whose results display themselves, by `regard.explain.display`
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -149,7 +151,6 @@ __all__ = [
     "Evaluation",
     "Faithfulness",
     "Force",
-    "Judged",
     "Limits",
     "Links",
     "Live",
@@ -162,6 +163,7 @@ __all__ = [
     "Score",
     "Scored",
     "SearchError",
+    "SentenceEvaluation",
     "ShapeError",
     "Shards",
     "Table",
@@ -215,7 +217,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'regard' has no attribute {name!r}")
     home = import_module(_HOME_OF[name])
-    if home.__name__ in _GIVE_RECORDS:
+    if home.__name__ in _RETURN_RECORDS:
         import_module("regard.explain.display")
     return getattr(home, name)
 

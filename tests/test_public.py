@@ -39,6 +39,7 @@ CALLS = {
     "evaluate": "evaluate",
     "compare": "compare",
     "explain": "show_trace",
+    "faithful": "faithfulness",
     "serve": "serve",
     "data grammar": "write_grammar",
     "data stats": "corpus_stats",
@@ -54,8 +55,8 @@ def test_every_verb_is_a_public_call() -> None:
 
 
 def test_a_corpus_is_written_and_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 5)
-    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    monkeypatch.setattr(grammar_files, "NUM_HELD_OUT", 5)
+    monkeypatch.setattr(grammar_files, "NUM_PER_LENGTH", 1)
     regard.write_grammar(str(tmp_path / "corpus"), 7)
     (side,) = regard.corpus_stats(str(tmp_path / "corpus" / "train.de")).sides
     assert side.num_sentences == 7

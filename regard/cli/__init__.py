@@ -1,16 +1,17 @@
-"""The verbs of the command line, one a file: each parses, calls one library function, prints.
+"""The command line, one verb a file: each parses its arguments, calls one library function and prints the result.
 
 Nothing heavy is imported before a verb runs, so that `regard --help` answers at once.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import version
 from itertools import groupby
 from textwrap import wrap
 from typing import Any, NoReturn
@@ -18,18 +19,19 @@ from typing import Any, NoReturn
 from regard.errors import RegardError
 
 VERBS = {
-    "demo": "see what attention does: train two small models and compare them (4 minutes)",
-    "prepare": "read, clean and tokenise sentence pairs for several trainings",
+    "demo": "train two small models, see what attention adds (4 minutes)",
+    "prepare": "read, clean and tokenise sentence pairs, once for several trainings",
     "train": "train a model on sentence pairs, from a recipe",
-    "average": "average the weights of models, the checkpoints of a run say",
+    "average": "average the weights of models, such as the checkpoints of a run",
     "translate": "translate lines from standard input",
-    "score": "how probable a model finds given translations",
-    "evaluate": "BLEU, chrF, error rates, by length, rare words; a report of the worst sentences",
-    "compare": "systems side by side, and whether they truly differ",
-    "explain": "show what attention did, step by step, for one sentence",
-    "serve": "a model over HTTP: an API and a page to look at",
-    "data": "generate the embedded corpus; describe any corpus",
-    "info": "what there is to compute with, and what a model is",
+    "score": "score existing translations by their probability under a model",
+    "evaluate": "BLEU, chrF and more on a test set; a report of the worst sentences",
+    "compare": "compare systems side by side, with significance tests",
+    "explain": "show what attention does for one sentence, step by step",
+    "faithful": "measure over a corpus whether attention explains a model",
+    "serve": "serve a model over HTTP: an API and a web page",
+    "data": "generate the embedded corpus, or describe any corpus",
+    "info": "show versions, hardware and kernels, or the architecture of a model",
 }
 
 _EXAMPLES = """\
@@ -40,11 +42,11 @@ examples:
   regard explain runs/demo 'die alte frau lacht .' --plot picture.png
   regard explain --example
 
-`regard VERB --help` tells more."""
+`regard VERB --help` describes a verb, with examples."""
 
 
 class _Formatter(RawDescriptionHelpFormatter):
-    """Folds running text to the terminal's width; indented lines, such as examples, stay as they are."""
+    """Fold running text to the terminal's width; keep indented lines, such as examples, as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         folded: list[str] = []
@@ -55,39 +57,64 @@ class _Formatter(RawDescriptionHelpFormatter):
 
 
 class Parser(ArgumentParser):
-    """An argument parser whose complaints fit on one line."""
+    """An argument parser whose errors fit on one line."""
 
     def __init__(self, verb: str = "", **options: Any) -> None:
         fixed = {"formatter_class": _Formatter, "allow_abbrev": False}
         super().__init__(**{"prog": f"regard {verb}".strip(), **fixed, **options})
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is, and leave with 2."""
+        """Print the error and where to find help, and exit with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+@contextmanager
+def fast_imports() -> Iterator[None]:
+    """Import large libraries without garbage collection, which finds nothing and takes a sixth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Version(Action):
+    """Print the version and exit; its look-up takes longer than all else that the help needs."""
+
+    def __call__(self, parser: ArgumentParser, *_: Namespace | str | Sequence[Any] | None) -> None:
+        from importlib.metadata import version
+
+        print(f"regard {version('regard')}")
+        parser.exit()
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Run one verb. Mistakes of the user's become one line on standard error and exit status 2."""
-    verbs = "\n".join(f"  {name:<10} {what}" for name, what in VERBS.items())
+    """Run one verb and return the exit status: 0, 2 for a mistake of the user, 130 after Ctrl-C.
+
+    A mistake of the user is reported as one line on standard error.
+    """
+    verbs = "\n".join(f"  {name:<10} {summary}" for name, summary in VERBS.items())
     parser = Parser(
         usage="regard VERB [options]",
         description="Sequence-to-sequence models with attention: train, translate, evaluate, explain.",
         epilog=f"verbs:\n{verbs}\n\n{_EXAMPLES}",
     )
-    parser.add_argument("--version", action="version", version=f"regard {version('regard')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument("verb", help="one of the verbs below", metavar="VERB", nargs="?")
-    verb, rest = (list(arguments[:1]), list(arguments[1:])) if arguments else ([], [])
+    verb, rest = list(arguments[:1]), list(arguments[1:])
     known = parser.parse_args(verb)
     if known.verb is None:
         parser.print_help()
         return 0
     if known.verb not in VERBS:
-        parser.error(f"no verb {known.verb!r}; verbs: {', '.join(VERBS)}")
+        parser.error(f"expected one of the verbs {', '.join(VERBS)}, got {known.verb!r}")
     return _run(known.verb, rest)
 
 
 def _run(verb: str, arguments: list[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show must not end in an error
+    for stream in (sys.stdout, sys.stderr):  # characters that the terminal cannot show must not raise
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         status: int = import_module(f"regard.cli.{verb}").main(arguments)
@@ -98,10 +125,10 @@ def _run(verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"regard {verb}: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a full disk, a folder that may not be written
+    except OSError as error:  # a full disk, or a folder without permission to write
         print(f"regard {verb}: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return 2
     return status

@@ -1,4 +1,4 @@
-"""`regard average`: the mean of the weights of some models."""
+"""`regard average`: average the weights of several models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from regard.cli import Parser
 
 _DESCRIPTION = """\
-Average the weights of models of one build and one vocabulary: the last or best checkpoints of a run. With
---training.average N, training keeps its N best in OUT/checkpoints and does the same by itself at its end."""
+Average the weights of models of the same architecture and vocabulary: the last or best checkpoints of a run.
+With --training.average N, training keeps its N best checkpoints in OUT/checkpoints and averages them itself at
+the end."""
 
 _EXAMPLES = """\
 examples:
@@ -17,9 +18,14 @@ examples:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, average, say where the model is."""
-    parser = Parser("average", description=_DESCRIPTION, epilog=_EXAMPLES)
-    parser.add_argument("models", metavar="MODEL", nargs="+", type=Path, help="two model folders or more")
+    """Average models, and print the folder of the new one."""
+    parser = Parser(
+        "average",
+        usage="regard average MODEL MODEL ... --out OUT",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("models", metavar="MODEL", nargs="+", type=Path, help="two or more model folders")
     parser.add_argument("--out", required=True, type=Path, help="the folder of the new model")
     options = parser.parse_args(arguments)
 

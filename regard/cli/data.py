@@ -1,4 +1,4 @@
-"""`regard data`: generate the embedded corpus, describe any corpus."""
+"""`regard data`: generate the embedded corpus, or describe any corpus."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 from regard.cli import Parser
 
 _GRAMMAR = """\
-Write the embedded German-English corpus as files: train, validation and test, no sentence in two of them; test
-sets of fixed lengths from 2 to 60 words; and constructions that training never shows. Each set is three
-line-parallel files: .de, .en, and .links with the gold word links (Pharaoh: 0-1, and 0p1 where merely possible).
-The same seed gives the same bytes."""
+Write the embedded German-English corpus to files: train, validation and test, without a sentence in common; a
+test set with fixed lengths from 2 to 60 words; and test sets of constructions that are never in training. Each
+set is three line-parallel files: .de, .en, and .links with the gold word links (Pharaoh format: 0-1, or 0p1 if
+only possible). The same seed gives the same bytes."""
 
 _STATS = """\
-Describe a corpus: one file, or anything `regard train --data.train` takes: line-parallel files in twos, TSV, JSON
-lines, hub:NAME; packed or not. Lengths, vocabulary, ratio of lengths, duplicates, empty lines, odd and invisible
-characters, frequent words, longest lines."""
+Describe a corpus: lengths, vocabulary, length ratios, duplicates, empty lines, unusual and invisible
+characters, frequent words, longest lines. FILES are a single text, or anything that `regard train --data.train`
+accepts: pairs of line-parallel files, TSV, JSON lines, hub:NAME; compressed or not."""
 
 
 _GRAMMAR_EXAMPLES = """\
@@ -32,27 +32,32 @@ examples:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, generate or describe."""
-    parser = Parser("data", description="Generate the embedded corpus (grammar) or describe any (stats).")
-    what = parser.add_subparsers(dest="what", metavar="grammar|stats", required=True)
-    grammar = what.add_parser(
-        "grammar", help="write the embedded corpus as files", description=_GRAMMAR, epilog=_GRAMMAR_EXAMPLES
+    """Generate or describe a corpus."""
+    parser = Parser(
+        "data",
+        usage="regard data grammar --out FOLDER [options]\n       regard data stats FILES [options]",
+        description="Generate the embedded corpus (grammar), or describe any corpus (stats).",
     )
-    grammar.add_argument("--pairs", type=int, default=60_000, help="training pairs (default: 60000)")
-    grammar.add_argument("--seed", type=int, default=1, help="(default: 1)")
-    grammar.add_argument("--out", type=Path, required=True, help="the folder to write into")
-    grammar.add_argument("--overwrite", action="store_true", help="replace what was generated there before")
-    stats = what.add_parser("stats", help="describe any corpus", description=_STATS, epilog=_STATS_EXAMPLES)
-    stats.add_argument("files", nargs="+", metavar="FILE", help="one file, or source and target, or tables")
+    action = parser.add_subparsers(dest="action", metavar="grammar|stats", required=True, prog="regard data")
+    grammar = action.add_parser(
+        "grammar", help="write the embedded corpus to files", description=_GRAMMAR, epilog=_GRAMMAR_EXAMPLES
+    )
+    add = grammar.add_argument
+    add("--pairs", type=int, default=60_000, metavar="N", help="training pairs (default: 60000)")
+    add("--seed", type=int, default=1, metavar="N", help="seed of the generator (default: 1)")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="the folder to write to")
+    add("--overwrite", action="store_true", help="replace an earlier corpus in that folder")
+    stats = action.add_parser("stats", help="describe any corpus", description=_STATS, epilog=_STATS_EXAMPLES)
+    stats.add_argument("files", nargs="+", metavar="FILES", help="one text, or source and target, or tables")
     stats.add_argument(
         "--columns",
         nargs=2,
         default=[],
         metavar=("SOURCE", "TARGET"),
-        help="of tables: numbers from 1, or names",
+        help="columns of tables: numbers from 1, or names",
     )
     options = parser.parse_args(arguments)
-    if options.what == "grammar":
+    if options.action == "grammar":
         return _write_grammar(options)
     return _describe(options.files, options.columns)
 
@@ -75,6 +80,6 @@ def _describe(files: list[str], columns: list[str]) -> int:
     from regard.data import corpus_stats
 
     with progress("lines", None) as watch:
-        found = corpus_stats(files, columns, watch=watch)
-    Console(highlight=False).print(found)
+        stats = corpus_stats(files, columns, watch=watch)
+    Console(highlight=False).print(stats)
     return 0

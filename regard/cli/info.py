@@ -1,4 +1,4 @@
-"""`regard info`: what there is to compute with, and what a model is."""
+"""`regard info`: describe this machine, and a model."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from pathlib import Path
 from regard.cli import Parser
 
 _DESCRIPTION = """\
-Versions, processor, GPUs, and what "auto" makes of them: the device, the precision of matrix products, and
-whether compiled kernels run. With a model: its parts, sizes and vocabularies too. Worth adding to a bug report."""
+Show versions, processor, GPUs, and what "auto" chooses here: the device, the precision of matrix products, and
+whether compiled kernels run. With a model, also its parts, sizes and vocabularies. Please add the output to bug
+reports."""
 
 _EXAMPLES = """\
 examples:
   regard info
-  regard info runs/demo/attention"""
+  regard info runs/demo"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, look, print."""
-    parser = Parser("info", description=_DESCRIPTION, epilog=_EXAMPLES)
+    """Print facts, one a line."""
+    parser = Parser("info", usage="regard info [MODEL] [options]", description=_DESCRIPTION, epilog=_EXAMPLES)
     parser.add_argument("model", nargs="?", metavar="MODEL", type=Path, help="a model folder")
     options = parser.parse_args(arguments)
 

@@ -184,9 +184,9 @@ def add_table_options(parser: Parser) -> None:
 
 def table_options(options: Namespace, systems: Sequence[str], files: Sequence[str]) -> Table:
     """The columns asked for; what was not asked for is as the recipes of the systems say."""
-    from regard.lab.systems import table_of
+    from regard.lab.test_sets import resolve_table
 
-    return table_of(systems, files, options.columns or (), options.features)
+    return resolve_table(systems, files, options.columns or (), options.features)
 
 
 def warn_of_long(system: str, number: int) -> None:

@@ -1,4 +1,4 @@
-"""`regard prepare`: from text files to ids, for one training or many."""
+"""`regard prepare`: turn text files into token ids, for one training or several."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from regard.cli.options import progress, recipe_list
 from regard.cli.train import split_overrides
 
 _DESCRIPTION = """\
-Read, clean and tokenise sentence pairs, and leave all that training needs in a folder: ids, tokenisers, validation
-pairs, and report.md, which says what was left out and why. `regard train` does the same by itself; this is for
-looking first, and for training many models on the same data. RECIPE is a YAML file or one of the packaged recipes:
+Read, clean and tokenise sentence pairs, and write all that training needs to a folder: token ids, tokenisers,
+validation pairs, and report.md, which says what was dropped and why. `regard train` does the same by itself;
+use this to look at the data first, or to train several models on it. RECIPE is a YAML file or one of the
+packaged recipes:
 {recipes}
-Its keys data.… and tokeniser.… count, and can be given as options; `regard train --keys` lists them."""
+Only its keys data.… and tokeniser.… matter. They can also be given as options; `regard train --keys` lists
+them."""
 
 _EXAMPLES = """\
 examples:
@@ -27,17 +29,24 @@ examples:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, prepare, say where the report is."""
+    """Prepare data, and print the path of the report."""
     own, overrides = split_overrides(arguments)
     parser = Parser(
         "prepare",
+        usage="regard prepare [RECIPE] --out FOLDER [--data.KEY VALUE ...]",
         description=_DESCRIPTION.format(recipes=recipe_list()),
         epilog=_EXAMPLES,
     )
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
-    add("--out", type=Path, required=True, help="the folder to write; it appears when it is whole")
-    add("--overwrite", action="store_true", help="replace what was prepared there before")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the folder to write, which appears once it is complete",
+    )
+    add("--overwrite", action="store_true", help="replace earlier prepared data in that folder")
     add("--KEY VALUE", dest="unused", metavar="", help="any key of the recipe: --tokeniser.size 4000")
     options = parser.parse_args(own)
 

@@ -1,4 +1,4 @@
-"""`regard serve`: a model over HTTP, with a page to look at."""
+"""`regard serve`: serve a model over HTTP, with a web page."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from regard.cli import Parser
 from regard.cli.options import add_ensemble_option, add_machine_options, load_model
 
 _DESCRIPTION = """\
-Serve a model over HTTP, on this machine only unless --host says otherwise: a page at /, an API at /v1 (translate,
-trace, align, score), its description at /openapi.json, /healthz and /metrics. Texts that come within a few
-milliseconds are translated together. Ctrl-C finishes what is in flight and stops."""
+Serve a model over HTTP, to this machine only unless --host says otherwise: a page at /, an API at /v1
+(translate, trace, align, score) described at /openapi.json, /healthz and /metrics. Texts that arrive within a
+few milliseconds are translated together. Ctrl-C finishes the pending requests and stops. Needs the extra serve:
+pip install 'regard[serve]'."""
 
 _EXAMPLES = """\
 examples:
@@ -30,20 +31,30 @@ examples:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, load, serve."""
-    parser = Parser("serve", description=_DESCRIPTION, epilog=_EXAMPLES)
+    """Load a model, and serve it until Ctrl-C."""
+    parser = Parser("serve", usage="regard serve MODEL [options]", description=_DESCRIPTION, epilog=_EXAMPLES)
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model folder")
-    add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0: every one (default: 127.0.0.1)")
-    add("--port", type=int, default=8000, help="0: any that is free (default: 8000)")
+    add(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address to listen on; 0.0.0.0: every address of this machine (default: 127.0.0.1)",
+    )
+    add("--port", type=int, default=8000, metavar="N", help="port; 0: any free one (default: 8000)")
     add(
         "--allow-host",
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name that requests may be sent to, as behind a proxy; may be repeated",
+        help="accept requests to this host name too, as behind a proxy; may be repeated",
     )
-    add("--sentence", default="", help="what the page begins with (default: a validation sentence)")
+    add(
+        "--sentence",
+        default="",
+        metavar="TEXT",
+        help="the sentence that the page starts with (default: one from validation)",
+    )
     _add_limits(parser)
     add_ensemble_option(add)
     add_machine_options(parser)
@@ -82,28 +93,28 @@ def _add_limits(parser: Parser) -> None:
     from regard.serving.limits import Limits
 
     add = parser.add_argument_group("limits").add_argument
-    usual = Limits()
-    for name, default, what in (
-        ("--max-texts", usual.num_texts, "texts in one request"),
-        ("--max-characters", usual.num_characters, "characters of a text"),
-        ("--max-tokens", usual.num_tokens, "tokens of a text"),
-        ("--max-beam", usual.beam, "the widest beam that may be asked for"),
-        ("--max-body", usual.body_size, "bytes of a request"),
-        ("--queue", usual.queue_size, "texts that may wait; who comes then gets 503"),
-        ("--batch-size", usual.batch_size, "texts translated together"),
+    defaults = Limits()
+    for name, default, meaning in (
+        ("--max-texts", defaults.num_texts, "texts in one request"),
+        ("--max-characters", defaults.num_characters, "characters in a text"),
+        ("--max-tokens", defaults.num_tokens, "tokens in a text"),
+        ("--max-beam", defaults.beam, "the largest beam that a request may ask for"),
+        ("--max-body", defaults.body_size, "bytes in a request"),
+        ("--queue", defaults.queue_size, "texts waiting for the model; requests beyond get 503"),
+        ("--batch-size", defaults.batch_size, "texts translated together"),
     ):
-        add(name, type=int, default=default, metavar="N", help=f"{what} (default: {default})")
+        add(name, type=int, default=default, metavar="N", help=f"{meaning} (default: {default})")
     add(
         "--wait",
         type=float,
-        default=1000 * usual.wait_s,
+        default=1000 * defaults.wait_s,
         metavar="MS",
-        help=f"milliseconds that an idle server waits for texts to come together (default: {1000 * usual.wait_s:g})",
+        help=f"milliseconds that an idle server waits for more texts (default: {1000 * defaults.wait_s:g})",
     )
     add(
         "--timeout",
         type=float,
-        default=usual.timeout_s,
+        default=defaults.timeout_s,
         metavar="S",
-        help=f"seconds that a request may take (default: {usual.timeout_s:g})",
+        help=f"seconds that a request may take (default: {defaults.timeout_s:g})",
     )

@@ -1,11 +1,12 @@
-"""`regard train`: from a recipe and text files to a model folder."""
+"""`regard train`: train a model on text files, from a recipe."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from regard.errors import ConfigError
 _DESCRIPTION = """\
 Train a model. RECIPE is a YAML file or one of the packaged recipes:
 {recipes}
-Without one the defaults are used; without --data.train, the embedded German-English grammar.
-Every key of a recipe can be given as an option with dots; --keys lists them all."""
+Without one, the defaults are used; without --data.train, the embedded German-English grammar. Every key of a
+recipe can be overridden by an option of the same name; --keys lists them all."""
 
 _EXAMPLES = """\
 examples:
@@ -29,68 +30,76 @@ examples:
   regard train g2p --data.train train.tsv --data.validation dev.tsv
   regard train mine.yaml --model.decoder.cell gru --training.epochs 5
   regard train mine.yaml --dry-run       # sizes, memory, time; trains nothing
-  regard train mine.yaml --out runs/mine --resume     # go on after Ctrl-C
-  regard train mine.yaml --prepared prepared/mine     # by `regard prepare`
+  regard train mine.yaml --out runs/mine --resume     # continue after Ctrl-C
+  regard train mine.yaml --prepared prepared/mine     # from `regard prepare`
   regard train --init runs/mine --data.train new.de new.en --out runs/tuned"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, train, say where the model is."""
+    """Train, and print the folder of the model; or print keys, recipe or a dry run."""
     own, overrides = split_overrides(arguments)
     parser = _parser()
     options, unknown = parser.parse_known_args(own)
     if unknown:
-        parser.error(f"unrecognized {unknown[0]}{_meant(unknown[0])}")
+        parser.error(f"unrecognized {unknown[0]}{_suggestion(unknown[0])}")
     if options.keys:
         print(recipe_file.describe_keys())
         return 0
-    overrides += [f"--training.device={options.device}"] if options.device else []
-    overrides += [f"--training.batch_tokens={options.batch}"] if options.batch else []
-    overrides += [f"--training.init={options.init}"] if options.init else []
-    overrides += [f"--training.threads={options.threads}"] if options.threads is not None else []
+    overrides += _short_options(options)
     if options.resume and options.dry_run:
-        parser.error("--dry-run tells of a new run; leave --resume out")
+        parser.error("--dry-run describes a new run; leave --resume out")
     if options.resume and options.out is None and options.recipe is None:
-        parser.error("--resume: name the run with --out FOLDER")
-    recipe, out = options.recipe, options.out or _default_out(options.recipe)
+        parser.error("--resume: expected --out FOLDER, got none; name the run to continue")
     if options.print_config:
-        print(
-            recipe_file.dump(
-                _resolved(recipe, overrides) if options.init else recipe_file.load(recipe, overrides)
-            ),
-            end="",
-        )
+        load = _resolve if options.init else recipe_file.load
+        print(recipe_file.dump(load(options.recipe, overrides)), end="")
         return 0
+    out = options.out or _default_out(options.recipe)
+    command = shlex.join(["regard", "train", *arguments])
+    return _dry_run(options, out, overrides) if options.dry_run else _train(options, out, overrides, command)
 
-    from rich.console import Console
 
+def _short_options(options: Namespace) -> list[str]:
+    """Return the overrides that --device, --batch, --init and --threads stand for."""
+    values = {
+        "device": options.device,
+        "batch_tokens": options.batch,
+        "init": options.init,
+        "threads": options.threads,
+    }
+    return [f"--training.{key}={value}" for key, value in values.items() if value not in (None, "")]
+
+
+def _dry_run(options: Namespace, out: Path, overrides: Sequence[str]) -> int:
+    from regard.training import dry_run_lines, measure
+
+    facts = measure(
+        options.recipe,
+        out=out,
+        overrides=overrides,
+        overwrite=True,  # nothing is written
+        prepared=options.prepared,
+        tell=_messages(),
+    )
+    print(*dry_run_lines(facts), sep="\n")
+    return 0
+
+
+def _train(options: Namespace, out: Path, overrides: Sequence[str], command: str) -> int:
     from regard.cli.options import progress
-    from regard.training import dry_run_lines, measure, train
+    from regard.training import train
 
-    console = Console(stderr=True, highlight=False)
-    tell = partial(console.print, markup=False, soft_wrap=True)
-    if options.dry_run:
-        facts = measure(
-            recipe,
-            out=out,
-            overrides=overrides,
-            overwrite=True,  # nothing is written
-            prepared=options.prepared,
-            tell=tell,
-        )
-        print(*dry_run_lines(facts), sep="\n")
-        return 0
     trained = train(
-        recipe,
+        options.recipe,
         out=out,
         overrides=overrides,
         resume=options.resume,
         overwrite=options.overwrite,
         prepared=options.prepared,
         progress=not options.quiet,
-        tell=tell,
+        tell=_messages(),
         bars=progress,
-        command=shlex.join(["regard", "train", *arguments]),
+        command=command,
     )
     if trained.result.interrupted:
         return 130
@@ -100,112 +109,122 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _resolved(recipe: str | None, overrides: Sequence[str]) -> Config:
-    """The recipe with what it takes from the model to start from."""
+def _messages() -> Callable[..., None]:
+    """Return a function that prints messages on standard error, without colouring numbers."""
+    from rich.console import Console
+
+    return partial(Console(stderr=True, highlight=False).print, markup=False, soft_wrap=True)
+
+
+def _resolve(recipe: str | None, overrides: Sequence[str]) -> Config:
+    """Return the recipe, completed by what it takes from the model it starts from."""
     from regard.training.recipe import resolve, with_tokenisers_of_init  # slow to import
 
     return with_tokenisers_of_init(resolve(recipe, (), overrides, None))
 
 
 def _next_steps(folder: Path) -> list[str]:
-    """What to do with a trained model, as commands, with a source it was validated on."""
+    """Return commands to try next, with a source from validation."""
     from regard.data.sources import is_table
     from regard.training.experiment import DATA
     from regard.training.prepared import load_prepared
 
     prepared = load_prepared(folder / DATA)
-    place, source = shlex.quote(str(folder)), shlex.quote(prepared.validation[0].source)
+    model, source = shlex.quote(str(folder)), shlex.quote(prepared.validation[0].source)
     files = prepared.config.data.train
     test = "TEST_FILE" if files and is_table(files[0]) else "SOURCE_FILE REFERENCE_FILE"
     return [
         "try next:",
-        f"  regard explain {place} {source}",
-        f"  regard translate {place} < SOURCE_FILE",
-        f"  regard evaluate {place} {test} --report report.html",
+        f"  regard explain {model} {source}",
+        f"  regard translate {model} < SOURCE_FILE",
+        f"  regard evaluate {model} {test} --report report.html",
     ]
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The verb's own arguments, and the dotted keys of the recipe, each as one `--key=value`.
+    """Separate the verb's own arguments from the dotted keys of the recipe, each as one `--key=value`.
 
-    A key that takes several values, such as --data.train, takes all that follow up to the next option.
+    A key with several values, such as --data.train, takes everything up to the next option. Raises ConfigError for
+    an unknown key.
     """
     own: list[str] = []
     overrides: list[str] = []
-    waiting = list(arguments)
-    while waiting:
-        token = waiting.pop(0)
-        if not token.startswith("--") or "." not in token.split("=")[0]:
-            own.append(token)
-        elif (name := token.split("=")[0].removeprefix("--")) not in recipe_file.known_keys():
+    remaining = list(arguments)
+    while remaining:
+        argument = remaining.pop(0)
+        if not argument.startswith("--") or "." not in argument.split("=")[0]:
+            own.append(argument)
+        elif (name := argument.split("=")[0].removeprefix("--")) not in recipe_file.known_keys():
             raise ConfigError(f"unknown key --{name}; {recipe_file.advice(name)}")
-        elif "=" in token and token.split("=")[0] not in _LISTS:
-            overrides.append(token)
+        elif "=" in argument and argument.split("=")[0] not in _LISTS:
+            overrides.append(argument)
         else:
-            key, _, first = token.partition("=")
+            key, _, first = argument.partition("=")
             values = [first] if first else []
-            while waiting and not waiting[0].startswith("--") and (key in _LISTS or not values):
-                values.append(waiting.pop(0))
+            while remaining and not remaining[0].startswith("--") and (key in _LISTS or not values):
+                values.append(remaining.pop(0))
             overrides.append(f"{key}={_LISTS[key](values) if key in _LISTS else ' '.join(values)}")
     return own, overrides
 
 
-def _texts(values: list[str]) -> str:
+def _json_strings(values: list[str]) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
-def _numbers(values: list[str]) -> str:
+def _json_numbers(values: list[str]) -> str:
     return f"[{', '.join(values)}]"
 
 
 _LISTS = {
-    "--data.train": _texts,
-    "--data.validation": _texts,
-    "--data.columns": _texts,
-    "--data.weights": _numbers,
-    "--data.source_script": _texts,
-    "--data.target_script": _texts,
-}  # keys that take all values up to the next option
+    "--data.train": _json_strings,
+    "--data.validation": _json_strings,
+    "--data.columns": _json_strings,
+    "--data.weights": _json_numbers,
+    "--data.source_script": _json_strings,
+    "--data.target_script": _json_strings,
+}  # keys with several values, and how to write these as one
 
 
-def _meant(unknown: str) -> str:
-    """The key of the recipe that somebody may have meant by its last word alone."""
+def _suggestion(unknown: str) -> str:
+    """Suggest the keys of the recipe whose last part is this option."""
     last = unknown.split("=")[0].removeprefix("--").replace("-", "_")
-    meant = [f"--{key}" for key in recipe_file.known_keys() if key.split(".")[-1] == last]
-    return f"; did you mean {' or '.join(meant)}?" if meant else ""
+    keys = [f"--{key}" for key in recipe_file.known_keys() if key.split(".")[-1] == last]
+    return f"; did you mean {' or '.join(keys)}?" if keys else ""
 
 
 def _parser() -> Parser:
     parser = Parser(
         "train",
+        usage="regard train [RECIPE] [--data.train SOURCE TARGET] [options]",
         description=_DESCRIPTION.format(recipes=recipe_list()),
         epilog=_EXAMPLES,
     )
     add = parser.add_argument
     add("recipe", nargs="?", metavar="RECIPE", help="a YAML file or the name of a packaged recipe")
-    add("--out", type=Path, help="the model folder (default: runs/NAME OF THE RECIPE)")
+    add("--out", type=Path, metavar="FOLDER", help="the model folder (default: runs/NAME_OF_RECIPE)")
     add("--init", metavar="MODEL", help="start from a trained model: its weights, tokenisers and recipe")
-    add("--prepared", type=Path, metavar="FOLDER", help="train on what `regard prepare` left in this folder")
-    add("--resume", action="store_true", help="go on with the run in --out, also in the middle of an epoch")
-    add("--overwrite", action="store_true", help="start anew where a run lies already")
+    add("--prepared", type=Path, metavar="FOLDER", help="train on data prepared by `regard prepare`")
+    add("--resume", action="store_true", help="continue the run in --out, even from the middle of an epoch")
+    add("--overwrite", action="store_true", help="replace an earlier run in --out")
     add(
         "--dry-run",
         action="store_true",
-        help="parameters, vocabulary, steps, memory and time; trains nothing",
+        help="show parameters, vocabulary, steps, memory and time; train nothing",
     )
-    add("--batch", metavar="N|auto", help="target tokens a batch; auto finds how many fit in memory")
+    add("--batch", metavar="N|auto", help="target tokens per batch; auto: as many as fit in memory")
     add("--device", help="auto, cpu, cuda or cuda:N; short for --training.device")
     add(
         "--threads",
         type=int,
-        help="CPU threads, short for --training.threads; beside busy programs 1 is faster",
+        metavar="N",
+        help="CPU threads; short for --training.threads; while other programs are busy, 1 is faster",
     )
-    add("--quiet", action="store_true", help="no progress, samples or attention health")
-    add("--print-config", action="store_true", help="print the whole recipe as it would be used, and stop")
+    add("--quiet", action="store_true", help="show no progress, samples or attention health")
+    add("--print-config", action="store_true", help="print the complete recipe that would be used, and exit")
     add(
         "--keys",
         action="store_true",
-        help="list every key of a recipe with its meaning and default, and stop",
+        help="list every key of a recipe with its meaning and default, and exit",
     )
     add("--KEY VALUE", dest="unused", metavar="", help="any key of the recipe: --model.dropout 0.3")
     return parser

@@ -1,4 +1,4 @@
-"""`regard translate`: lines in, lines out, whatever they hold."""
+"""`regard translate`: translate a text, line by line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regard.cli import Parser
+from regard.cli import Parser, fast_imports
 from regard.cli.options import (
     add_machine_options,
     add_search_options,
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from regard.documents import Shards, TextOptions
 
 _DESCRIPTION = """\
-Translate lines from standard input (or --input) to standard output (or
---output), one for one: line n of the output belongs to line n of the input. An
-empty line stays empty; a line of several sentences is translated sentence by
-sentence and joined again. Progress and warnings go to standard error."""
+Translate lines from standard input (or --input) to standard output (or --output): line n of the output is the
+translation of line n of the input. An empty line stays empty; a line of several sentences is translated
+sentence by sentence. Progress and warnings go to standard error."""
 
 _EXAMPLES = """\
 examples:
@@ -38,28 +37,38 @@ examples:
   regard translate runs/demo --input big.txt.gz --output big.out.gz --resume
   regard translate runs/demo --input big.txt --output big.out --shard 2/8
 
---num-best writes the translations of a line with TABs between them.
---resume keeps what is done in OUTPUT.shards/ until all of it is there: after an
-interruption, the same command goes on. Each --shard is for a process of its
-own; the one that finishes last joins them.
-jsonl has one object a line: text, log_probability and log_probabilities (of all
-and of each token, in nats), score, tokens, source_tokens, attention (a row for
-each token, a column for each source token), `missing_terms` (the glossary's terms that
-were not written, if there are any), the same of each of several `sentences`,
-and with --num-best of the `alternatives`."""
+--num-best separates the translations of a line by TABs.
+
+--resume keeps finished parts in OUTPUT.shards/ until the output is complete; after an interruption, the same command
+continues. Each --shard runs in a process of its own; the last one to finish joins them.
+
+jsonl writes one object a line: text, log_probability (in nats, and log_probabilities of each token), score, tokens,
+source_tokens, attention (a row for each token, a column for each source token), missing_terms (terms of the glossary
+that the translation lacks, if any), the same for each of several sentences, and with --num-best for each of the
+alternatives."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, translate."""
-    parser = Parser("translate", description=_DESCRIPTION, epilog=_EXAMPLES)
+    """Translate, and write the translations."""
+    parser = Parser(
+        "translate",
+        usage="regard translate MODEL [options] < INPUT > OUTPUT",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+    )
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model folder")
-    add("--input", type=Path, metavar="FILE", help="read this file, plain, .gz or .xz, not standard input")
+    add(
+        "--input",
+        type=Path,
+        metavar="FILE",
+        help="read this file, plain, .gz or .xz, in place of standard input",
+    )
     add(
         "--output",
         type=Path,
         metavar="FILE",
-        help="write this file, not standard output; it appears when it is whole, packed if it ends in .gz or .xz",
+        help="write this file, which appears once it is complete and is compressed if it ends in .gz or .xz",
     )
     _add_text_options(parser)
     _add_shard_options(parser)
@@ -69,26 +78,32 @@ def main(arguments: Sequence[str]) -> int:
         type=int,
         default=1,
         metavar="N",
-        help="how many translations of each line; the beam is widened to that, if --beam is not given (default: 1)",
+        help="translations of each line; widens the beam to N, unless --beam is set (default: 1)",
     )
-    add("--format", choices=("text", "jsonl"), default="text", help="text, or one JSON object a line")
+    add(
+        "--format",
+        choices=("text", "jsonl"),
+        default="text",
+        help="text, or one JSON object a line (default: text)",
+    )
     add_machine_options(parser)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         files = [name for name in unknown if Path(name).exists()]
         parser.error(f"unrecognized {unknown[0]}{f'; give the text by --input {files[0]}' if files else ''}")
 
-    from regard.documents import translate_file
+    with fast_imports():
+        from regard.documents import translate_file
 
     text, shards = _text_options(options), _shards(options)
     total = lines_of(options.input)
     translator = load_model(options)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     target = options.output or sys.stdout
-    typed = options.input is None and sys.stdin.isatty()
-    if typed:
-        print("type a line and Enter; Ctrl-D ends", file=sys.stderr)
-    with progress("lines", total, shown=not typed) as watch:
+    interactive = options.input is None and sys.stdin.isatty()
+    if interactive:
+        print("type a line and press Enter; Ctrl-D ends", file=sys.stderr)
+    with progress("lines", total, shown=not interactive) as watch:
         missing = translate_file(
             translator,
             options.input or sys.stdin.buffer,
@@ -116,14 +131,14 @@ def _add_text_options(parser: Parser) -> None:
         "--split-sentences",
         choices=("auto", "always", "never"),
         default="auto",
-        help="translate sentence by sentence; auto: if the model does not read characters (default: auto)",
+        help="translate sentence by sentence; auto: unless the model reads characters (default: auto)",
     )
-    add("--document", action="store_true", help="the same as --split-sentences always")
+    add("--document", action="store_true", help="short for --split-sentences always")
     add(
         "--language",
         default="",
         metavar="CODE",
-        help="the source's language for the splitting, such as de (default: rules that fit most)",
+        help="language of the source, such as de, for the splitting (default: rules for most languages)",
     )
     add(
         "--max-length",
@@ -135,9 +150,9 @@ def _add_text_options(parser: Parser) -> None:
     add(
         "--markup",
         action="store_true",
-        help="carry over tags that begin and end on one line, placeholders such as {0} and %%s, and &nbsp;",
+        help="keep tags that begin and end on one line, placeholders such as {0} and %%s, and &nbsp;",
     )
-    add("--addresses", action="store_true", help="carry over URLs and e-mail addresses")
+    add("--addresses", action="store_true", help="keep URLs and e-mail addresses as they are")
 
 
 def _text_options(options: Namespace) -> TextOptions:
@@ -154,22 +169,37 @@ def _text_options(options: Namespace) -> TextOptions:
 
 def _add_shard_options(parser: Parser) -> None:
     add = parser.add_argument
-    add("--resume", action="store_true", help="keep what is done, and go on from there after an interruption")
-    add("--shards", type=int, metavar="N", help="cut the input into so many parts, each kept when it is done")
-    add("--shard-size", type=int, metavar="LINES", help="cut it into parts of so many lines (default: 10000)")
-    add("--shard", metavar="K/N", help="translate only part K of N; others may be doing theirs")
+    add(
+        "--resume",
+        action="store_true",
+        help="keep finished parts, and continue from them after an interruption",
+    )
+    add("--shards", type=int, metavar="N", help="split the input into N parts, each kept once it is finished")
+    add(
+        "--shard-size",
+        type=int,
+        metavar="LINES",
+        help="split it into parts of that many lines (default: 10000)",
+    )
+    add(
+        "--shard",
+        metavar="K/N",
+        help="translate only part K of N, while other processes translate the others",
+    )
 
 
 def _shards(options: Namespace) -> Shards | None:
-    """What was asked of shards; None if nothing was."""
+    """Return how to split the input; None without an option about it."""
     from regard.documents import Shards
 
-    asked = (options.shards, options.shard_size, options.shard)
-    if not options.resume and asked == (None, None, None):
+    given = (options.shards, options.shard_size, options.shard)
+    if not options.resume and given == (None, None, None):
         return None
     if options.input is None or options.output is None:
-        raise ConfigError("shards are files: expected --input FILE and --output FILE; name both")
-    if sum(each is not None for each in asked) > 1:
+        raise ConfigError(
+            "--resume and --shards: expected --input FILE and --output FILE, got standard input or output; name both"
+        )
+    if sum(each is not None for each in given) > 1:
         raise ConfigError(
             "expected one of --shards N, --shard-size LINES and --shard K/N; leave the others out"
         )
@@ -183,7 +213,7 @@ def _shards(options: Namespace) -> Shards | None:
 
 
 def _part(text: str) -> tuple[int, int]:
-    """2 and 8 of 2/8."""
+    """Parse K/N, such as 2/8."""
     found = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if found is None:
         raise ConfigError(f"--shard: expected K/N such as 2/8, got {text!r}")

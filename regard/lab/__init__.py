@@ -1,1 +1,1 @@
-"""The lab: recipes compared with each other, and the demo that shows what attention is for."""
+"""The lab: evaluate and compare systems, test whether attention is faithful, and run the demo."""

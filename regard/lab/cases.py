@@ -1,4 +1,4 @@
-"""Which sentences of an evaluation to look at, and why: what every form of a report shows."""
+"""Select the sentences that a report shows, and say why: the content of the report in HTML and in Markdown."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass
 
 from regard.explain import Grid
 from regard.explain.words import visible
-from regard.lab.evaluation import Evaluation, Judged, word_links
+from regard.lab.evaluation import Evaluation, SentenceEvaluation, word_links
 from regard.metrics import composed
 from regard.records.text import Links, Translation
 
-PASSED_OVER, OVERUSED = 0.2, 2.0  # weight drawn over the whole sentence, from which words are named
-_MOST_NAMED = 8
+UNDERUSED, OVERUSED = 0.2, 2.0  # coverage below and above which a source word is named
+_MAX_NAMED = 8
 
 _BY_LINKS = (
-    "The model was made to write each reference. Sentences stand by the error rate (AER) of the links from each word "
-    "to the source word it was most attended from, against the gold links (Och & Ney 2003)."
+    "The model was forced to output each reference. Sentences are ranked by their alignment error rate (AER): each "
+    "word is linked to the source word it attends to most, and compared with the gold links (Och & Ney 2003)."
 )
 _BY_COVERAGE = (
-    "Without gold links there is no knowing where a word should look, but every source word should be looked at "
-    "about once. Sentences stand by how far they are from that: the coverage deviation is the mean of "
-    "log(1 + (1 − c)²) over source words, where c is the weight that each drew in all (Rikters & Fishel 2017). "
+    "Without gold links it is unknown where a word should attend, but every source word should be attended to about "
+    "once. Sentences are ranked by how far they are from that: the coverage deviation is the mean of "
+    "log(1 + (1 − c)²) over source words, where c is the total weight each receives (Rikters & Fishel 2017). "
     "A free translation may deviate too."
 )
 
 
 @dataclass(frozen=True)
 class Case:
-    """A sentence to look at: why it was chosen, its attention, and the cells where gold links lie."""
+    """A selected sentence: why it was selected, its attention, and the cells of its gold links."""
 
-    sentence: Judged
+    sentence: SentenceEvaluation
     reason: str
     remarks: tuple[str, ...]
     grid: Grid | None
@@ -39,129 +39,140 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What both forms of a report show; `attention_note` says by what measure attention was called wrong."""
+class EvaluationReport:
+    """The content of a report; `attention_note` says by which measure the attention cases were ranked."""
 
     title: str
     subtitle: str
     figures_note: str
-    found: Evaluation
+    evaluation: Evaluation
     translations: tuple[Case, ...]
     attention: tuple[Case, ...]
     attention_note: str
 
 
-def odd_words(text: str, others: Sequence[str]) -> list[tuple[str, bool]]:
-    """The words of a text, and whether each is missing from every one of the others (counting how often, in NFC)."""
-    left = Counter[str]()
+def mark_unmatched(text: str, others: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return the words of a text, and whether each is missing from all others; occurrences are counted, in NFC."""
+    remaining = Counter[str]()
     for other in others:
-        left |= Counter(composed(other).split())
+        remaining |= Counter(composed(other).split())
     marked = []
     for word in text.split():
-        marked.append((word, left[composed(word)] <= 0))
-        left[composed(word)] -= 1
+        marked.append((word, remaining[composed(word)] <= 0))
+        remaining[composed(word)] -= 1
     return marked
 
 
 def _task_note(rates: Mapping[str, float]) -> str:
     if not rates:
         return ""
-    said = " and ".join(f"{name} {rate:.2f} %" for name, rate in rates.items())
+    figures = " and ".join(f"{name} {rate:.2f} %" for name, rate in rates.items())
     return (
-        f"As shared tasks on grapheme-to-phoneme report it: {said}. Their WER is the share of outputs with any "
-        "mistake; their PER is the WER here, over phonemes as words."
+        f"As shared tasks on grapheme-to-phoneme report it: {figures}. Their WER is the share of outputs with any "
+        "mistake; their PER is the WER here, where each word is a phoneme."
     )
 
 
-def title_of(system: str, files: Sequence[str]) -> str:
-    """What a report stands under: the system and what it was measured on."""
+def report_title(system: str, files: Sequence[str]) -> str:
+    """Return the title of a report: the system and the files it was evaluated on."""
     return visible(system + (f" on {', '.join(files)}" if files else ""))
 
 
-def report_of(found: Evaluation, system: str, files: Sequence[str], worst: int) -> Report:
-    """The `worst` sentences of each kind, and a title that names the system and the files."""
-    number = len(found.sentences)
-    by_links = any(one.aer is not None for one in found.sentences)
-    chosen = _worst_links(found, worst) if by_links else _worst_coverage(found, worst)
-    return Report(
-        title=title_of(system or "Evaluation", files),
-        subtitle=f"{number:,} sentence{'' if number == 1 else 's'}",
-        figures_note=_task_note(found.task_rates),
-        found=found,
-        translations=tuple(_worst_translations(found, worst)),
-        attention=tuple(chosen),
+def build_report(
+    evaluation: Evaluation, system: str, files: Sequence[str], num_worst: int
+) -> EvaluationReport:
+    """Select the `num_worst` sentences of each kind, under a title that names the system and the files."""
+    num_sentences = len(evaluation.sentences)
+    by_links = any(sentence.aer is not None for sentence in evaluation.sentences)
+    worst_attention = _worst_links if by_links else _worst_coverage
+    return EvaluationReport(
+        title=report_title(system or "Evaluation", files),
+        subtitle=f"{num_sentences:,} sentence{'' if num_sentences == 1 else 's'}",
+        figures_note=_task_note(evaluation.task_rates),
+        evaluation=evaluation,
+        translations=tuple(_worst_translations(evaluation, num_worst)),
+        attention=tuple(worst_attention(evaluation, num_worst)),
         attention_note=_BY_LINKS if by_links else _BY_COVERAGE,
     )
 
 
-def _worst_translations(found: Evaluation, number: int) -> list[Case]:
-    """Those with the lowest chrF, of equals the longer first; what is exactly right is never among them."""
-    wrong = [one for one in found.sentences if not one.exact]
-    wrong.sort(key=lambda one: (one.chrf, -len(one.source)))
+def _worst_translations(evaluation: Evaluation, num_worst: int) -> list[Case]:
+    """Select the lowest chrF, the longer of equals first; exact matches are never selected."""
+    wrong = [sentence for sentence in evaluation.sentences if not sentence.exact]
+    wrong.sort(key=lambda sentence: (sentence.chrf, -len(sentence.source)))
     return [
-        _case(one, f"chrF {one.chrf:.1f}", _coverage_remarks(one.written), one.written)
-        for one in wrong[:number]
+        _case(sentence, f"chrF {sentence.chrf:.1f}", _coverage_remarks(sentence.written), sentence.written)
+        for sentence in wrong[:num_worst]
     ]
 
 
-def _worst_links(found: Evaluation, number: int) -> list[Case]:
-    rated = [(one.aer, one) for one in found.sentences if one.aer]
+def _worst_links(evaluation: Evaluation, num_worst: int) -> list[Case]:
+    rated = [(sentence.aer, sentence) for sentence in evaluation.sentences if sentence.aer]
     rated.sort(key=lambda pair: (-pair[0], -len(pair[1].source)))
     return [
-        _case(one, f"AER {100 * aer:.0f} %", _link_remarks(one), one.forced, one.links)
-        for aer, one in rated[:number]
+        _case(sentence, f"AER {100 * aer:.0f} %", _link_remarks(sentence), sentence.forced, sentence.links)
+        for aer, sentence in rated[:num_worst]
     ]
 
 
-def _worst_coverage(found: Evaluation, number: int) -> list[Case]:
-    rated = [(one.coverage_deviation, one) for one in found.sentences if one.coverage_deviation]
+def _worst_coverage(evaluation: Evaluation, num_worst: int) -> list[Case]:
+    rated = [
+        (sentence.coverage_deviation, sentence)
+        for sentence in evaluation.sentences
+        if sentence.coverage_deviation
+    ]
     rated.sort(key=lambda pair: (-pair[0], -len(pair[1].source)))
     return [
-        _case(one, f"coverage deviation {deviation:.2f}", _coverage_remarks(one.written), one.written)
-        for deviation, one in rated[:number]
+        _case(
+            sentence,
+            f"coverage deviation {deviation:.2f}",
+            _coverage_remarks(sentence.written),
+            sentence.written,
+        )
+        for deviation, sentence in rated[:num_worst]
     ]
 
 
 def _case(
-    one: Judged,
+    sentence: SentenceEvaluation,
     reason: str,
     remarks: Sequence[str],
-    looked: Translation | None,
+    translation: Translation | None,
     links: Links | None = None,
 ) -> Case:
-    grid = None if looked is None else Grid.of(looked)
+    grid = None if translation is None else Grid.of(translation)
     gold = frozenset[tuple[int, int]]()
     if (
         links is not None
-        and looked is not None
+        and translation is not None
         and grid is not None
-        and grid.target_words == looked.words.texts
+        and grid.target_words == translation.words.texts
     ):
         gold = links.possible
-    return Case(one, reason, tuple(remarks), grid, gold)
+    return Case(sentence, reason, tuple(remarks), grid, gold)
 
 
-def _coverage_remarks(looked: Translation | None) -> list[str]:
-    """Which source words were passed over, and which were looked at again and again."""
-    grid = None if looked is None else Grid.of(looked)
+def _coverage_remarks(translation: Translation | None) -> list[str]:
+    """Name the source words that received hardly any attention, and those that received too much."""
+    grid = None if translation is None else Grid.of(translation)
     if grid is None:
         return []
     words = list(zip(grid.source_words, grid.coverage.tolist(), strict=False))
     remarks = {
-        "hardly looked at": [word for word, weight in words if weight < PASSED_OVER],
-        "looked at too often": [f"{word} ({weight:.1f}×)" for word, weight in words if weight > OVERUSED],
+        "hardly attended to": [word for word, weight in words if weight < UNDERUSED],
+        "attended to too often": [f"{word} ({weight:.1f}×)" for word, weight in words if weight > OVERUSED],
     }
     return [f"{remark}: {_first(named)}" for remark, named in remarks.items() if named]
 
 
-def _link_remarks(one: Judged) -> list[str]:
-    """The sure gold links that attention missed."""
-    if one.forced is None or one.links is None:
+def _link_remarks(sentence: SentenceEvaluation) -> list[str]:
+    """Name the sure gold links that attention misses."""
+    if sentence.forced is None or sentence.links is None:
         return []
-    source, target = one.source.split(), one.references[0].split()
-    missed = sorted(one.links.sure - word_links(one.forced).sure, key=lambda link: link[1])
+    source, target = sentence.source.split(), sentence.references[0].split()
+    missed = sorted(sentence.links.sure - word_links(sentence.forced).sure, key=lambda link: link[1])
     return [f"missed: {_first([f'{target[t]} ← {source[s]}' for s, t in missed])}"] if missed else []
 
 
 def _first(words: Sequence[str]) -> str:
-    return ", ".join(words[:_MOST_NAMED]) + (" …" if len(words) > _MOST_NAMED else "")
+    return ", ".join(words[:_MAX_NAMED]) + (" …" if len(words) > _MAX_NAMED else "")

@@ -1,4 +1,4 @@
-"""Several systems on one test set, side by side, and whether they truly differ."""
+"""Compare several systems on one test set, and test whether they differ significantly."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from regard.errors import ConfigError
-from regard.lab.evaluation import BOOTSTRAP, Evaluation, evaluate
-from regard.lab.systems import System, TestSet, own_training_text, pairs_of
+from regard.lab.evaluate import BOOTSTRAP, evaluate
+from regard.lab.evaluation import Evaluation
+from regard.lab.systems import System, own_training_text
+from regard.lab.test_sets import TestSet, sentence_pairs
 from regard.metrics import Difference, difference
 from regard.metrics.significance import TRIALS
 from regard.search import SearchOptions
@@ -17,9 +19,9 @@ from regard.search import SearchOptions
 
 @dataclass(frozen=True)
 class Comparison:
-    """The evaluation of every system by its name, and how each but the first, the baseline, differs from that.
+    """The evaluation of each system by name, and the difference of each from the baseline, which is the first.
 
-    `differences[system][figure]` is the system's figure less the baseline's.
+    `differences[system][figure]` is the system's figure minus the baseline's.
     """
 
     evaluations: Mapping[str, Evaluation]
@@ -27,17 +29,17 @@ class Comparison:
 
     @property
     def baseline(self) -> str:
-        """The name of the first system."""
+        """The name of the baseline."""
         return next(iter(self.evaluations))
 
     def figures(self) -> dict[str, Any]:
-        """All figures, ready for JSON."""
+        """Return all figures, ready for JSON."""
         return {
             "baseline": self.baseline,
-            "systems": {name: found.figures() for name, found in self.evaluations.items()},
+            "systems": {name: evaluation.figures() for name, evaluation in self.evaluations.items()},
             "differences": {
-                name: {figure: asdict(one) for figure, one in each.items()}
-                for name, each in self.differences.items()
+                name: {figure: asdict(difference) for figure, difference in differences.items()}
+                for name, differences in self.differences.items()
             },
         }
 
@@ -52,33 +54,33 @@ def compare(
     tokenise: str = "13a",
     bootstrap: int = BOOTSTRAP,
     trials: int = TRIALS,
-    **how: Unpack[SearchOptions],
+    **options: Unpack[SearchOptions],
 ) -> Comparison:
-    """Evaluate two systems or more on the same test set, and test each against the first.
+    """Evaluate two or more systems on the same test set, and test each against the first, the baseline.
 
-    `systems` are models or files of translations, as `evaluate` takes them, by name; without names they are called
-    after their files. Rare words are counted in one text for all: `training_text`, or what the first was trained on.
-    `trials` are those of the paired approximate randomisation behind each p-value; all else as in `evaluate`.
-    Raises ConfigError for fewer than two systems and for models whose recipes read different columns of the same
-    table, and what `evaluate` raises.
+    `systems` are models or files of translations, as in `evaluate`, by name; without names they are called after
+    their files. Rare words are counted in one text for all: `training_text`, or by default that of the first system.
+    `trials` is the number of trials of the paired approximate randomisation behind each p-value; the other arguments
+    are those of `evaluate`. Raises ConfigError for fewer than two systems and for models whose recipes read different
+    columns of the same table, and whatever `evaluate` raises.
     """
     named = systems if isinstance(systems, Mapping) else system_names(systems)
     if len(named) < 2:
         raise ConfigError(f"expected at least two systems, got {len(named)}; name a baseline and another")
     if trials < 1:
         raise ConfigError(f"trials: expected a number from 1 on, got {trials}")
-    pairs = pairs_of(test_set, list(named.values()))
-    trained_on = training_text or own_training_text(next(iter(named.values())))
+    pairs = sentence_pairs(test_set, list(named.values()))
+    training_text = training_text or own_training_text(next(iter(named.values())))
     evaluations = {
         name: evaluate(
             system,
             pairs,
             references=references,
-            training_text=trained_on,
+            training_text=training_text,
             lowercase=lowercase,
             tokenise=tokenise,
             bootstrap=bootstrap,
-            **how,
+            **options,
         )
         for name, system in named.items()
     }
@@ -90,7 +92,10 @@ def compare(
 
 
 def system_names(systems: Sequence[str | Path]) -> dict[str, System]:
-    """Each system by the last part of its path, or the whole where that is not enough; ConfigError for twins."""
+    """Name each system by the last part of its path, or by the whole path if that is ambiguous.
+
+    Raises ConfigError for a single path in place of a list, and for duplicates.
+    """
     if isinstance(systems, str | Path):
         raise ConfigError(
             f"expected a list of systems, got {str(systems)!r}; put it into a list with another"
@@ -103,4 +108,7 @@ def system_names(systems: Sequence[str | Path]) -> dict[str, System]:
 
 
 def _differences(baseline: Evaluation, other: Evaluation, trials: int) -> dict[str, Difference]:
-    return {name: difference(tally, other.tallies[name], trials) for name, tally in baseline.tallies.items()}
+    return {
+        name: difference(statistics, other.statistics[name], trials)
+        for name, statistics in baseline.statistics.items()
+    }

@@ -1,4 +1,4 @@
-"""What there is to compute with, what `regard` makes of it, and what a model is: facts in words."""
+"""Describe this machine, the settings that `auto` chooses on it, and trained models."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from regard.checkpoint import load_model
 from regard.kernels import choose_backend
 from regard.training import choose_device, choose_precision
 
-_PARTS = ("regard", "torch", "numba", "tokenizers", "sacrebleu")
-_WIDE = 512  # the decoder width that the precision is told for
+_LIBRARIES = ("regard", "torch", "numba", "tokenizers", "sacrebleu")
+_HIDDEN_SIZE = 512  # the decoder size for which the precision is chosen
 
 
 def machine_facts() -> dict[str, str]:
-    """Versions, processor, threads, GPUs; device, precision and kernels that `auto` takes."""
+    """Return versions, processor, threads, GPUs, and the device, precision and kernels that `auto` chooses."""
     device = choose_device("auto")
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
-        "versions": ", ".join(f"{name} {_version(name)}" for name in _PARTS),
+        "versions": ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES),
         "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
         "processor": f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
         "vector units": torch.backends.cpu.get_cpu_capability(),
         "GPUs": ", ".join(gpus) or "none that torch can use",
         "device": str(device),
-        "precision": str(choose_precision("auto", device, _WIDE)).split(", kernels")[0],
+        "precision": str(choose_precision("auto", device, _HIDDEN_SIZE)).split(", kernels")[0],
         "kernels": str(choose_backend("auto", device)),
     }
 
 
 def model_facts(folder: str | Path) -> dict[str, str]:
-    """Parts, sizes and vocabularies of a trained model. Raises ModelError for a folder that is not whole."""
+    """Return the parts, sizes and vocabularies of a trained model. Raises ModelError for an incomplete folder."""
     saved = load_model(folder)
     model, config = saved.model, saved.config.model
     shape = f"{config.encoder.num_layers} × {config.encoder.hidden_size} {config.encoder.cell}"
@@ -42,7 +42,7 @@ def model_facts(folder: str | Path) -> dict[str, str]:
         shape += ", both directions"
     decoder = f"{config.decoder.num_layers} × {config.decoder.hidden_size} {config.decoder.cell}"
     attention = model.decoder.attention
-    score = "none: the sentence is known by one fixed vector"
+    score = "none: the decoder sees the sentence as one fixed vector"
     if attention is not None:
         score = f"{config.attention.score}, {attention.score.formula} ({attention.score.source})"
     return {

@@ -1,4 +1,4 @@
-"""A report as Markdown."""
+"""Render a report as Markdown."""
 
 from __future__ import annotations
 
@@ -10,42 +10,45 @@ from rich.console import Console
 
 from regard.explain import Grid, HeatMap
 from regard.explain.words import visible
-from regard.lab.cases import Case, Report
-from regard.lab.tables import name_of, share
+from regard.lab.cases import Case, EvaluationReport
+from regard.lab.tables import figure_label, format_percent
 
-_WIDTH = 100  # characters of a heat map
+_WIDTH = 100  # columns of a heat map
 
 
-def markdown_report(report: Report) -> str:
-    """The report; whatever a sentence holds stands inside a fence that it cannot close."""
+def markdown_report(report: EvaluationReport) -> str:
+    """Render a report; the text of sentences is fenced, so that it cannot act as Markdown."""
     return "\n".join(_lines(report)) + "\n"
 
 
-def _lines(report: Report) -> Iterator[str]:
-    found = report.found
-    yield f"# {escaped(report.title)}"
+def _lines(report: EvaluationReport) -> Iterator[str]:
+    evaluation = report.evaluation
+    yield f"# {escape(report.title)}"
     yield f"\n{report.subtitle}\n"
-    scores = found.scores.items()
+    scores = evaluation.scores.items()
     yield from table_markdown(
-        ["figure", "%", "signature"], [[name_of(n), s.figure(), f"`{s.signature}`"] for n, s in scores]
+        ["figure", "%", "signature"], [[figure_label(n), s.figure(), f"`{s.signature}`"] for n, s in scores]
     )
     if report.figures_note:
         yield f"\n{report.figures_note}"
     yield "\n## By the length of the source\n"
-    heads = [f"source {found.length_unit}", "sentences", "BLEU", "chrF", "exact match"]
+    headers = [f"source {evaluation.length_unit}", "sentences", "BLEU", "chrF", "exact match"]
     rows = [
-        [r.label, f"{r.num_sentences:,}", *_decimals(r.bleu, r.chrf, r.exact_match)] for r in found.by_length
+        [r.label, f"{r.num_sentences:,}", *_decimals(r.bleu, r.chrf, r.exact_match)]
+        for r in evaluation.by_length
     ]
-    yield from table_markdown(heads, rows)
-    if found.by_frequency:
-        yield "\n## By how often training saw a word\n"
-        heads = ["times in training", "words", "recall", "precision"]
-        rare = found.by_frequency
-        rows = [[r.label, f"{r.num_words:,}", share(r.recall), share(r.precision)] for r in rare]
-        yield from table_markdown(heads, rows)
-    if found.diagonal_aer is not None:
+    yield from table_markdown(headers, rows)
+    if evaluation.by_frequency:
+        yield "\n## By the frequency of words in training\n"
+        headers = ["times in training", "words", "recall", "precision"]
+        rare = evaluation.by_frequency
+        rows = [
+            [r.label, f"{r.num_words:,}", format_percent(r.recall), format_percent(r.precision)] for r in rare
+        ]
+        yield from table_markdown(headers, rows)
+    if evaluation.diagonal_aer is not None:
         yield "\n## Word links\n"
-        both = {"attention": found.aer, "the diagonal": found.diagonal_aer}
+        both = {"attention": evaluation.aer, "the diagonal": evaluation.diagonal_aer}
         rows = [
             [name, *_decimals(100 * s.aer, 100 * s.precision, 100 * s.recall)]
             for name, s in both.items()
@@ -61,18 +64,19 @@ def _cases(title: str, note: str, cases: Sequence[Case]) -> Iterator[str]:
         return
     yield f"\n## {title}\n\n{note}"
     for case in cases:
-        one = case.sentence
-        yield f"\n### Sentence {one.number}: {case.reason}\n"
-        texts = [("source", one.source), *(("reference", text) for text in one.references)]
-        lines = [f"{name:<12} {visible(text)}" for name, text in [*texts, ("translation", one.translation)]]
+        sentence = case.sentence
+        yield f"\n### Sentence {sentence.number}: {case.reason}\n"
+        texts = [("source", sentence.source), *(("reference", text) for text in sentence.references)]
+        texts.append(("translation", sentence.translation))
+        lines = [f"{name:<12} {visible(text)}" for name, text in texts]
         lines += [visible(remark) for remark in case.remarks]
-        yield fenced("\n".join(lines) + ("" if case.grid is None else f"\n\n{heat_text(case.grid)}"))
+        yield fence_text("\n".join(lines) + ("" if case.grid is None else f"\n\n{heat_map_text(case.grid)}"))
 
 
-def table_markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The lines of a table: its first column to the left, the others to the right."""
-    yield f"| {' | '.join(heads)} |"
-    yield "|---|" + "---:|" * (len(heads) - 1)
+def table_markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table; the first column is left-aligned, the others right-aligned."""
+    yield f"| {' | '.join(headers)} |"
+    yield "|---|" + "---:|" * (len(headers) - 1)
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
 
@@ -81,20 +85,20 @@ def _decimals(*figures: float) -> list[str]:
     return [f"{figure:.1f}" for figure in figures]
 
 
-def fenced(text: str) -> str:
-    """A block of code whose fence is longer than any run of backticks within."""
+def fence_text(text: str) -> str:
+    """Return a code block whose fence is longer than any run of backticks in the text."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"
 
 
-def escaped(text: str) -> str:
-    """Text of which Markdown makes nothing."""
+def escape(text: str) -> str:
+    """Escape every character that Markdown might interpret."""
     return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", text)
 
 
-def heat_text(grid: Grid) -> str:
-    """The grid as plain text."""
+def heat_map_text(grid: Grid) -> str:
+    """Render an attention matrix as plain text."""
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, legacy_windows=False)
     with console.capture() as shown:
         console.print(HeatMap(grid.attention, grid.source_words, grid.target_words))

@@ -1,4 +1,4 @@
-"""What was found, to read and to pass on: one HTML page, or Markdown, with sentences to look at."""
+"""Write an evaluation, or a measurement of faithfulness, to a report: one HTML page, or Markdown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from regard.atomic_writes import atomic_text
 from regard.errors import ConfigError
-from regard.lab.cases import report_of, title_of
+from regard.lab.cases import build_report, report_title
 from regard.lab.evaluation import Evaluation
 from regard.lab.faithful.faithfulness import Faithfulness
 from regard.lab.faithful.markdown import markdown_faithfulness
@@ -20,31 +20,33 @@ SUFFIXES = (".html", ".htm", ".md")
 
 
 def write_report(
-    found: Evaluation | Faithfulness,
+    result: Evaluation | Faithfulness,
     path: str | Path,
     system: str | Path = "",
     test_set: Sequence[str | Path] = (),
     worst: int = NUM_WORST,
 ) -> None:
-    """Write an evaluation, or how faithful attention is, with the `worst` sentences to one file, HTML or Markdown.
+    """Write an evaluation, or a measurement of faithfulness, with its `worst` sentences to an HTML or Markdown file.
 
-    Its suffix says which. The page needs nothing beside itself. `system` and `test_set` are names for its
-    title. Raises ConfigError for another suffix, DataError for a folder that is not there.
+    The suffix of `path` decides which. The page is self-contained. `system` and `test_set` are named in its title.
+    Raises ConfigError for another suffix, DataError if the folder does not exist.
     """
     path = check_report(path, worst)
     is_markdown = path.suffix.lower() == ".md"
     names = [Path(file).name for file in test_set]
-    if isinstance(found, Faithfulness):
-        title = title_of(f"Does attention explain {system or 'this model'}", names) + "?"
-        text = (markdown_faithfulness if is_markdown else html_faithfulness)(found, title, worst)
+    if isinstance(result, Faithfulness):
+        title = report_title(f"Does attention explain {system or 'this model'}", names) + "?"
+        text = (markdown_faithfulness if is_markdown else html_faithfulness)(result, title, worst)
     else:
-        text = (markdown_report if is_markdown else html_report)(report_of(found, str(system), names, worst))
+        text = (markdown_report if is_markdown else html_report)(
+            build_report(result, str(system), names, worst)
+        )
     with atomic_text(path) as write:
         write(text)
 
 
 def check_report(path: str | Path, worst: int = NUM_WORST) -> Path:
-    """The path, if a report can have its suffix; ConfigError if not, or for a number of sentences below 0."""
+    """Return the path of a report. Raises ConfigError for an unknown suffix or a negative number of sentences."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""A model over HTTP: translate, trace, align, score, and a page to look at. Needs the extra `serve`."""
+"""Serve a model over HTTP: translate, trace, align, score, and a page for the browser. Needs the extra `serve`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoints."""
+"""The FastAPI application: endpoints, error handlers and documentation."""
 
 from __future__ import annotations
 
@@ -16,38 +16,36 @@ from prometheus_fastapi_instrumentator import Instrumentator
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from regard.serving.errors import MISTAKE, RefusedError, refused_for
-from regard.serving.front_page import front_page, policy_of
+from regard.serving.errors import INTERNAL_ERROR, RequestError, validation_error
+from regard.serving.front_page import content_security_policy, front_page
 from regard.serving.limits import Limits
-from regard.serving.messages import (
-    AlignAnswer,
-    ErrorAnswer,
-    HealthAnswer,
-    PairRequest,
-    ScoreAnswer,
-    TraceAnswer,
-    TraceRequest,
-    TranslateAnswer,
-    TranslateRequest,
+from regard.serving.middleware import HEADERS, SecurityMiddleware
+from regard.serving.requests import PairRequest, TraceRequest, TranslateRequest
+from regard.serving.responses import (
+    AlignResponse,
+    ErrorResponse,
+    HealthResponse,
+    ScoreResponse,
+    TraceResponse,
+    TranslateResponse,
 )
-from regard.serving.middleware import HEADERS, Guard
 from regard.serving.service import Service
 from regard.translator import Translator
 
 _DESCRIPTION = """\
-A sequence-to-sequence model with attention: translations, what attention did for each word of them, and what given
-translations look like to the model. Every failure is `{"error": {"field", "message", "limit"}}`."""
+A sequence-to-sequence model with attention: translates, shows the attention behind each output word, and aligns and
+scores existing translations. Every error is `{"error": {"field", "message", "limit"}}`."""
 
-_FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorAnswer, "description": description}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse, "description": description}
     for status, description in {
-        400: "Not a request of this API, or sent to another host.",
-        408: "The body came too slowly.",
+        400: "Not a request of this API, or the Host header names another host.",
+        408: "The body took too long to arrive.",
         413: "The body is too large.",
         415: "The body is not declared as application/json.",
-        422: "A field is wrong, or larger than a limit.",
-        503: "The queue is full or the server is stopping; Retry-After says when to come again.",
-        504: "The work took too long.",
+        422: "A field is invalid or exceeds a limit.",
+        503: "The queue is full or the server is stopping; Retry-After says when to retry.",
+        504: "The request timed out.",
     }.items()
 }
 
@@ -55,10 +53,7 @@ _FAILURES: dict[int | str, dict[str, Any]] = {
 def build_application(
     translator: Translator, limits: Limits, hosts: Collection[str] | None, sentence: str
 ) -> FastAPI:
-    """The application; `hosts` are those that requests may be sent to, None for any.
-
-    The page begins with `sentence`.
-    """
+    """Build the application; requests must name one of `hosts` (None: any). The page starts with `sentence`."""
     service = Service(translator, limits)
 
     @asynccontextmanager
@@ -72,83 +67,83 @@ def build_application(
         version=version("regard"),
         description=_DESCRIPTION,
         lifespan=lifespan,
-        docs_url=None,  # these two load scripts from another host
+        docs_url=None,  # these two pages load scripts from another host
         redoc_url=None,
     )
     app.state.service = service
-    _add_failures(app, service)
-    _add_model(app, service)
-    _add_watching(app, service)
+    _add_error_handlers(app, service)
+    _add_model_endpoints(app, service)
+    _add_monitoring(app, service)
     _add_page(app, front_page(translator, sentence))
-    app.add_middleware(Guard, hosts=hosts, limits=limits, meter=service.meter)
+    app.add_middleware(SecurityMiddleware, hosts=hosts, limits=limits, metrics=service.metrics)
     return app
 
 
-def _add_model(app: FastAPI, service: Service) -> None:
+def _add_model_endpoints(app: FastAPI, service: Service) -> None:
     limits = service.limits
-    bounds = f"A text has at most {limits.num_characters} characters and {limits.num_tokens} tokens."
+    bounds = f"A text may have up to {limits.num_characters} characters and {limits.num_tokens} tokens."
     event = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
     streamed: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"text/event-stream": {"schema": event}}, "model": TranslateAnswer}
+        200: {"content": {"text/event-stream": {"schema": event}}, "model": TranslateResponse}
     }
 
     @app.post(
         "/v1/translate",
         tags=["model"],
         summary="Translate",
-        description=f"Up to {limits.num_texts} texts. {bounds} With `stream`, one text comes as server-sent events: "
-        '`{"token", "log_probability", "weights", "text"}` for each token as soon as every hypothesis of the beam '
-        "has it in that place (with a beam of 1 at once), so nothing is taken back; then "
+        description=f"Up to {limits.num_texts} texts. {bounds} With `stream`, one text is answered by server-sent "
+        'events: `{"token", "log_probability", "weights", "text"}` for each token, as soon as every hypothesis of '
+        "the beam agrees on it (with a beam of 1 at once), so that no token is ever taken back; then "
         '`{"done": translation}`, or `{"error"}`.',
-        response_model=TranslateAnswer,
-        responses={**_FAILURES, **streamed},
+        response_model=TranslateResponse,
+        responses={**_ERRORS, **streamed},
     )
-    async def translate(asked: TranslateRequest) -> Any:
-        if not asked.stream:
-            return await service.translate(asked)
-        return StreamingResponse(_lines(await service.stream(asked)), media_type="text/event-stream")
+    async def translate(request: TranslateRequest) -> Any:
+        if not request.stream:
+            return await service.translate(request)
+        return StreamingResponse(_event_lines(await service.stream(request)), media_type="text/event-stream")
 
     @app.post(
         "/v1/trace",
         tags=["model"],
-        summary="Show every step",
-        description=f"Scores, weights, context and next words of each step of one translation. {bounds}",
-        responses={**_FAILURES, 200: {"model": TraceAnswer}},
+        summary="Trace a translation",
+        description=f"Scores, weights, context and candidate tokens of each step of one translation. {bounds}",
+        responses={**_ERRORS, 200: {"model": TraceResponse}},
     )
-    async def trace(asked: TraceRequest) -> Response:
-        return Response(await service.trace(asked), media_type="application/json")
+    async def trace(request: TraceRequest) -> Response:
+        return Response(await service.trace(request), media_type="application/json")
 
     @app.post(
         "/v1/align",
         tags=["model"],
-        summary="Link words",
-        description=f"What the model looks at while it is made to write the target. {bounds}",
-        responses=_FAILURES,
+        summary="Align words",
+        description=f"Attention weights and word links of a pair, by forced decoding of the target. {bounds}",
+        responses=_ERRORS,
     )
-    async def align(asked: PairRequest) -> AlignAnswer:
-        return await service.align(asked)
+    async def align(request: PairRequest) -> AlignResponse:
+        return await service.align(request)
 
     @app.post(
         "/v1/score",
         tags=["model"],
         summary="Score a translation",
-        description=f"How probable the model finds the target. {bounds}",
-        responses=_FAILURES,
+        description=f"Log-probability of the target under the model. {bounds}",
+        responses=_ERRORS,
     )
-    async def score(asked: PairRequest) -> ScoreAnswer:
-        return await service.score(asked)
+    async def score(request: PairRequest) -> ScoreResponse:
+        return await service.score(request)
 
 
-def _add_watching(app: FastAPI, service: Service) -> None:
+def _add_monitoring(app: FastAPI, service: Service) -> None:
     translator, limits = service.translator, asdict(service.limits)
 
     @app.get(
         "/healthz",
         tags=["server"],
-        summary="Is it ready?",
-        responses={503: {"model": HealthAnswer, "description": "The server is stopping."}},
+        summary="Health check",
+        responses={503: {"model": HealthResponse, "description": "The server is stopping."}},
     )
-    async def health(response: Response) -> HealthAnswer:
+    async def health(response: Response) -> HealthResponse:
         closing = service.batcher.closing
         response.status_code = 503 if closing else 200
         model = {
@@ -160,47 +155,47 @@ def _add_watching(app: FastAPI, service: Service) -> None:
             "target_vocabulary_size": len(translator.tokenisers.target),
         }
         status = "stopping" if closing else "ready"
-        return HealthAnswer(status=status, version=app.version, model=model, limits=limits)
+        return HealthResponse(status=status, version=app.version, model=model, limits=limits)
 
-    Instrumentator(registry=service.meter.registry, excluded_handlers=["/metrics"]).instrument(app)
+    Instrumentator(registry=service.metrics.registry, excluded_handlers=["/metrics"]).instrument(app)
 
-    @app.get("/metrics", tags=["server"], summary="Figures for Prometheus", response_class=Response)
+    @app.get("/metrics", tags=["server"], summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:
-        return Response(generate_latest(service.meter.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_page(app: FastAPI, page: str) -> None:
-    policy = {"Content-Security-Policy": policy_of(page)}
+    policy = {"Content-Security-Policy": content_security_policy(page)}
 
     @app.get("/", include_in_schema=False)
     async def front() -> HTMLResponse:
         return HTMLResponse(page, headers=policy)
 
 
-def _add_failures(app: FastAPI, service: Service) -> None:
-    def answer(refusal: RefusedError) -> Response:
-        service.meter.refused.labels(str(refusal.status)).inc()
-        return refusal.response(HEADERS)
+def _add_error_handlers(app: FastAPI, service: Service) -> None:
+    def respond(error: RequestError) -> Response:
+        service.metrics.refused.labels(str(error.status)).inc()
+        return error.response(HEADERS)
 
-    @app.exception_handler(RefusedError)
-    async def refused(_: Request, refusal: RefusedError) -> Response:
-        return answer(refusal)
+    @app.exception_handler(RequestError)
+    async def refused(_: Request, error: RequestError) -> Response:
+        return respond(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        return answer(refused_for(error.errors(), error.body))
+        return respond(validation_error(error.errors(), error.body))
 
     @app.exception_handler(HTTPException)
-    async def unknown(_: Request, error: HTTPException) -> Response:
-        response = answer(RefusedError(error.status_code, str(error.detail)))
+    async def http_error(_: Request, error: HTTPException) -> Response:
+        response = respond(RequestError(error.status_code, str(error.detail)))
         response.headers.update(error.headers or {})
         return response
 
     @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> Response:  # uvicorn prints the traceback
-        return answer(RefusedError(500, MISTAKE))
+    async def internal_error(_: Request, error: Exception) -> Response:  # uvicorn logs the traceback
+        return respond(RequestError(500, INTERNAL_ERROR))
 
 
-async def _lines(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
+async def _event_lines(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
     async for event in events:
         yield f"data: {json.dumps(event)}\n\n"

@@ -1,4 +1,4 @@
-"""Requests that come together are worked on together, those of like length first."""
+"""Batch concurrent requests: texts of equal tasks and similar length go through the model together."""
 
 from __future__ import annotations
 
@@ -9,150 +9,162 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from regard.serving.errors import RefusedError
+from regard.serving.errors import RequestError
 from regard.serving.limits import Limits
-from regard.serving.metrics import Meter
-from regard.serving.work import Work
+from regard.serving.metrics import Metrics
+from regard.serving.tasks import Task
 from regard.translator import Translator
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """One text that waits, so many tokens long, and where its result goes."""
+class _QueueItem:
+    """One text in the queue, `num_tokens` long, and the future that receives its result."""
 
-    work: Work
+    task: Task
     item: Any
-    size: int
+    num_tokens: int
     result: asyncio.Future[Any]
 
 
 class Batcher:
-    """One model in one thread, and the queue before it.
+    """A queue in front of one model, which runs in a thread of its own.
 
-    An idle server waits `limits.wait_s` for more texts to come; while the model works they gather by themselves. The
-    text that has waited longest is always in the next batch, with those that want equal work and are nearest to it
-    in length: at most twice as long and 8 tokens, or the other way round, so that no short one waits for a long one
-    to be written. A batch that fails is done again text by text, so that the mistake in one hurts no other.
+    An idle server waits `limits.wait_s` for more texts; while the model is busy they gather by themselves. The
+    next batch always contains the text that has waited longest, together with those of equal task whose length is
+    closest: within a factor of two, plus 8 tokens, so that no short text waits for a long one to be decoded. A batch
+    that fails is retried text by text, so that a mistake in one text does not affect the others.
     """
 
-    def __init__(self, translator: Translator, limits: Limits, meter: Meter) -> None:
+    def __init__(self, translator: Translator, limits: Limits, metrics: Metrics) -> None:
         self.translator = translator
         self.limits = limits
-        self.meter = meter
+        self.metrics = metrics
         self.closing = False
-        self._waiting: list[_Job] = []
-        self._task: asyncio.Task[None] | None = None
+        self._queue: list[_QueueItem] = []
+        self._loop_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to work, in the running event loop; also again, after `close`."""
+        """Start processing the queue in the running event loop; may be called again after `close`."""
         self.closing = False
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="regard-model")
-        self._task = asyncio.create_task(self._work())
+        self._loop_task = asyncio.create_task(self._process_queue())
 
     async def close(self) -> None:
-        """Take nothing more, finish all that waits."""
+        """Accept nothing new, and finish everything in the queue."""
         self.closing = True
         self._arrived.set()
-        if self._task is not None:
-            await self._task
+        if self._loop_task is not None:
+            await self._loop_task
         self._thread.shutdown()
 
-    async def submit(self, work: Work, items: Sequence[Any], sizes: Sequence[int]) -> list[Any]:
-        """The result for each item, so many tokens long.
+    async def submit(self, task: Task, items: Sequence[Any], num_tokens: Sequence[int]) -> list[Any]:
+        """Return the result for each item; `num_tokens` are their lengths.
 
-        Raises RefusedError where there is no room or no time left, or where the server closes; what the work raises.
-        What is given up, because of its time or by being cancelled, leaves the queue.
+        Raises RequestError if the queue is full, the time is up or the server is closing, and whatever the task
+        raises. Items whose request timed out or was cancelled leave the queue.
         """
-        assert self._task is not None, "the lifespan of the application has not been started"
+        assert self._loop_task is not None, "the lifespan of the application has not been started"
         if self.closing:
-            raise RefusedError(503, "the server is stopping and takes nothing new")
-        self._check_room(len(items))
+            raise RequestError(503, "the server is stopping and accepts no new requests")
+        self._check_queue_size(len(items))
         loop = asyncio.get_running_loop()
-        jobs = [_Job(work, item, size, loop.create_future()) for item, size in zip(items, sizes, strict=True)]
-        self._waiting += jobs
-        self.meter.queue.set(len(self._waiting))
+        queued = [
+            _QueueItem(task, item, length, loop.create_future())
+            for item, length in zip(items, num_tokens, strict=True)
+        ]
+        self._set_queue(self._queue + queued)
         self._arrived.set()
         try:
             async with asyncio.timeout(self.limits.timeout_s):
-                return list(await asyncio.gather(*(job.result for job in jobs)))
+                return list(await asyncio.gather(*(one.result for one in queued)))
         except TimeoutError:
             limit = self.limits.timeout_s
-            raise RefusedError(
-                504, f"not done within {limit:g} s; ask for less at once", None, limit
+            raise RequestError(
+                504, f"timed out after {limit:g} s; send less in one request", None, limit
             ) from None
         finally:
-            self._forget(jobs)
+            self._cancel(queued)
 
-    def _check_room(self, number: int) -> None:
+    def _check_queue_size(self, num_new: int) -> None:
         limit = self.limits.queue_size
-        if len(self._waiting) + number > limit:
-            raise RefusedError(
-                503, f"{len(self._waiting)} of {limit} texts are waiting; come again", None, limit
+        if len(self._queue) + num_new > limit:
+            raise RequestError(
+                503,
+                f"the queue is full: {len(self._queue)} of {limit} texts are waiting; retry later",
+                None,
+                limit,
             )
 
-    def _forget(self, jobs: Sequence[_Job]) -> None:
-        """Take what nobody waits for any more out of the queue."""
-        for job in jobs:
-            job.result.cancel()
-        self._waiting = [job for job in self._waiting if not job.result.done()]
-        self.meter.queue.set(len(self._waiting))
+    def _cancel(self, queued: Sequence[_QueueItem]) -> None:
+        """Remove items from the queue whose request is over."""
+        for one in queued:
+            one.result.cancel()
+        self._set_queue([one for one in self._queue if not one.result.done()])
 
-    async def _work(self) -> None:
+    def _set_queue(self, queue: list[_QueueItem]) -> None:
+        self._queue = queue
+        self.metrics.queue.set(len(queue))
+
+    async def _process_queue(self) -> None:
         while not self.closing:
             await self._arrived.wait()
             self._arrived.clear()
             await asyncio.sleep(0 if self.closing else self.limits.wait_s)
-            while group := self._next_group():
-                await self._do(group)
+            while batch := self._next_batch():
+                await self._run(batch)
 
-    def _next_group(self) -> list[_Job]:
-        """The next to be done together; they leave the queue."""
-        if not self._waiting:
+    def _next_batch(self) -> list[_QueueItem]:
+        """Take the next batch out of the queue."""
+        if not self._queue:
             return []
-        oldest = self._waiting[0]
-        most = 1 if oldest.work.alone else self.limits.batch_size
-        alike = [job for job in self._waiting if job.work == oldest.work and _near(job.size, oldest.size)]
-        group = sorted(alike, key=lambda job: abs(job.size - oldest.size))[:most]
-        taken = set(map(id, group))
-        self._waiting = [job for job in self._waiting if id(job) not in taken]
-        self.meter.queue.set(len(self._waiting))
-        return group
+        oldest = self._queue[0]
+        batch_size = self.limits.batch_size if oldest.task.batched else 1
+        candidates = [
+            one
+            for one in self._queue
+            if one.task == oldest.task and _similar(one.num_tokens, oldest.num_tokens)
+        ]
+        candidates.sort(key=lambda one: abs(one.num_tokens - oldest.num_tokens))
+        batch = candidates[:batch_size]
+        taken = set(map(id, batch))
+        self._set_queue([one for one in self._queue if id(one) not in taken])
+        return batch
 
-    async def _do(self, group: Sequence[_Job]) -> None:
-        work = group[0].work
-        begun = time.perf_counter()
+    async def _run(self, batch: Sequence[_QueueItem]) -> None:
+        task = batch[0].task
+        start = time.perf_counter()
         try:
             results = await asyncio.get_running_loop().run_in_executor(
-                self._thread, work.run, self.translator, [job.item for job in group]
+                self._thread, task.run, self.translator, [one.item for one in batch]
             )
         except Exception as error:
-            if len(group) == 1:
-                _settle(group[0], error)
+            if len(batch) == 1:
+                _resolve(batch[0], error)
                 return
-            for job in group:
-                await self._do([job])
+            for one in batch:
+                await self._run([one])
             return
-        self._count(work.name, group, time.perf_counter() - begun)
-        for job, result in zip(group, results, strict=True):
-            _settle(job, result)
+        self._record_metrics(task.name, batch, time.perf_counter() - start)
+        for one, result in zip(batch, results, strict=True):
+            _resolve(one, result)
 
-    def _count(self, name: str, group: Sequence[_Job], seconds: float) -> None:
-        self.meter.batches.labels(name).observe(len(group))
-        self.meter.seconds.labels(name).observe(seconds)
-        self.meter.sentences.labels(name).inc(len(group))
-        self.meter.source_tokens.labels(name).inc(sum(job.size for job in group))
-
-
-def _near(size: int, other: int) -> bool:
-    return max(size, other) <= 2 * min(size, other) + 8
+    def _record_metrics(self, name: str, batch: Sequence[_QueueItem], seconds: float) -> None:
+        self.metrics.batches.labels(name).observe(len(batch))
+        self.metrics.seconds.labels(name).observe(seconds)
+        self.metrics.sentences.labels(name).inc(len(batch))
+        self.metrics.source_tokens.labels(name).inc(sum(one.num_tokens for one in batch))
 
 
-def _settle(job: _Job, result: Any) -> None:
-    """Hand over a result or an error, unless nobody waits for it."""
-    if job.result.done():
+def _similar(length: int, other: int) -> bool:
+    return max(length, other) <= 2 * min(length, other) + 8
+
+
+def _resolve(queued: _QueueItem, result: Any) -> None:
+    """Set the result or the error of a queued item, unless its request is over."""
+    if queued.result.done():
         return
     if isinstance(result, Exception):
-        job.result.set_exception(result)
+        queued.result.set_exception(result)
     else:
-        job.result.set_result(result)
+        queued.result.set_result(result)

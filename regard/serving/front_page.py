@@ -1,4 +1,4 @@
-"""The page at `/`: the attention of one sentence, and from there of any that is typed."""
+"""The page at `/`: the attention of one sentence, and of any other that is typed into it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from regard.explain.attention_page import Live, attention_page
 from regard.records.text import SPECIALS
 from regard.translator import Translator
 
-_PART = re.compile(r"<(script|style)[^>]*>(.*?)</\1>", re.DOTALL)
-_SHORT = range(4, 13)  # words of a sentence to begin with
+_INLINE = re.compile(r"<(script|style)[^>]*>(.*?)</\1>", re.DOTALL)
+_NUM_WORDS = range(4, 13)  # of the first sentence
 
-_PLAIN = """\
+_PLAIN_PAGE = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -27,36 +27,36 @@ _PLAIN = """\
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; }
 </style>
 <h1>regard</h1>
-<p>The model is being served; it cannot be shown from inside, as an ensemble cannot.
-<code>POST /v1/translate</code> translates; <a href="/openapi.json">openapi.json</a> says what else there is.</p>
+<p>The model is being served, but its attention cannot be shown (it may be an ensemble).
+<code>POST /v1/translate</code> translates; <a href="/openapi.json">openapi.json</a> describes the whole API.</p>
 </html>
 """
 
 
 def front_page(translator: Translator, sentence: str = "") -> str:
-    """The live page, which begins with this sentence, or with frequent tokens of the vocabulary for want of one."""
+    """Return the live page; it starts with `sentence`, or without one with frequent tokens of the vocabulary."""
     first = len(SPECIALS)
-    sentence = sentence or translator.tokenisers.source.decode(range(first, first + _SHORT.start))
+    sentence = sentence or translator.tokenisers.source.decode(range(first, first + _NUM_WORDS.start))
     try:
         return attention_page(translator.trace(sentence), title="regard", live=Live())
     except RegardError:
-        return _PLAIN
+        return _PLAIN_PAGE
 
 
 def first_sentence(folder: str | Path) -> str:
-    """A short sentence that a model folder keeps of its validation pairs; nothing if it keeps none."""
+    """Return a short source from the validation pairs in a model folder; empty if there is none."""
     try:
-        kept = json.loads((Path(folder) / "data" / "validation.json").read_text(encoding="utf-8"))
-        sources = [str(source) for source, _ in kept["pairs"]]
+        stored = json.loads((Path(folder) / "data" / "validation.json").read_text(encoding="utf-8"))
+        sources = [str(source) for source, _ in stored["pairs"]]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return next((source for source in sources if len(source.split()) in _SHORT), "")
+    return next((source for source in sources if len(source.split()) in _NUM_WORDS), "")
 
 
-def policy_of(page: str) -> str:
-    """The Content-Security-Policy that lets the scripts and styles of this page run, by hash, and nothing else."""
+def content_security_policy(page: str) -> str:
+    """Return the Content-Security-Policy that allows, by hash, the inline scripts and styles of this page only."""
     allowed: dict[str, list[str]] = {"script": [], "style": []}
-    for kind, content in _PART.findall(page):
+    for kind, content in _INLINE.findall(page):
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         allowed[kind].append(f"'sha256-{digest}'")
     rules = {f"{kind}-src": " ".join(hashes) or "'none'" for kind, hashes in allowed.items()}

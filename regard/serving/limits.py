@@ -1,4 +1,4 @@
-"""What a server takes on, and how long it lets people wait."""
+"""Limits of a server: the size of requests, of its queue and of its batches, and how long they may take."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from regard.errors import ConfigError
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one server. Raises ConfigError for bounds that let nothing through.
+    """Limits of one server. Raises ConfigError for values under which no request could succeed.
 
-    num_texts: texts in one request
-    num_characters: characters of one text
-    num_tokens: tokens of one text, end-of-sentence not counted
-    beam: the widest beam, and so the most translations of a text
-    body_size: bytes of a request
-    queue_size: texts that may wait for the model; those of more requests are refused
+    num_texts: texts in a request
+    num_characters: characters in a text
+    num_tokens: tokens in a text, without end-of-sentence
+    beam: the largest beam, and so the most translations of a text
+    body_size: bytes in a request
+    queue_size: texts waiting for the model; requests beyond that are refused
     batch_size: texts translated together
-    wait_s: how long an idle server waits for texts to come together
-    timeout_s: how long a request may take, reading its body and waiting included
+    wait_s: how long an idle server waits for more texts before it starts a batch
+    timeout_s: how long a request may take, including reading its body and waiting in the queue
     """
 
     num_texts: int = 64
@@ -33,12 +33,12 @@ class Limits:
     timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            value, least = getattr(self, one.name), 0 if one.name == "wait_s" else 1e-9
-            if not value >= least:
-                raise ConfigError(f"limits.{one.name}: expected more than 0, got {value}")
+        for field in fields(self):
+            value, minimum = getattr(self, field.name), 0 if field.name == "wait_s" else 1e-9
+            if not value >= minimum:
+                raise ConfigError(f"limits.{field.name}: expected more than 0, got {value}")
         if self.queue_size < self.num_texts:
             raise ConfigError(
                 f"limits.queue_size: a queue of {self.queue_size} never holds a request of {self.num_texts} texts "
-                "(limits.num_texts); lengthen the one or lower the other"
+                "(limits.num_texts); raise the first or lower the second"
             )

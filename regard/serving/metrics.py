@@ -1,26 +1,26 @@
-"""What a server counts, for Prometheus."""
+"""Metrics of a server, for Prometheus."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_POWERS = (1, 2, 4, 8, 16, 32, 64, 128)
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-class Meter:
-    """The figures of one server, in a registry of its own; `work` is translate, stream, trace, align or score."""
+class Metrics:
+    """The metrics of one server, in their own registry; `work` is translate, stream, trace, align or score."""
 
     def __init__(self) -> None:
-        self.registry = kept = CollectorRegistry()
-        self.queue = Gauge("regard_queue_depth", "Texts that wait for the model", registry=kept)
+        self.registry = registry = CollectorRegistry()
+        self.queue = Gauge("regard_queue_depth", "Texts waiting for the model", registry=registry)
         self.batches = Histogram(
-            "regard_batch_size", "Texts done together", ["work"], buckets=_POWERS, registry=kept
+            "regard_batch_size", "Texts in a batch", ["work"], buckets=_BATCH_SIZES, registry=registry
         )
         self.seconds = Histogram(
-            "regard_batch_seconds", "Seconds the model worked on a batch", ["work"], registry=kept
+            "regard_batch_seconds", "Seconds the model took for a batch", ["work"], registry=registry
         )
-        self.sentences = Counter("regard_sentences", "Texts done", ["work"], registry=kept)
+        self.sentences = Counter("regard_sentences", "Texts processed", ["work"], registry=registry)
         self.source_tokens = Counter(
-            "regard_source_tokens", "Tokens of the texts done", ["work"], registry=kept
+            "regard_source_tokens", "Source tokens of the texts processed", ["work"], registry=registry
         )
-        self.refused = Counter("regard_refused", "Requests refused", ["status"], registry=kept)
+        self.refused = Counter("regard_refused", "Requests refused", ["status"], registry=registry)

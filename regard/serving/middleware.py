@@ -1,4 +1,4 @@
-"""What every request passes before anything reads it, and what every answer carries."""
+"""ASGI middleware: checks every request before the application sees it, and adds security headers to responses."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from regard.serving.errors import RefusedError
+from regard.serving.errors import RequestError
 from regard.serving.limits import Limits
-from regard.serving.metrics import Meter
+from regard.serving.metrics import Metrics
 
 NO_CONTENT = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 HEADERS = {
@@ -25,21 +25,21 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Takes requests to known hosts only, bodies that are JSON and not too large; adds the security headers.
+class SecurityMiddleware:
+    """Accept only requests to known hosts whose bodies are JSON and not too large; add security headers.
 
-    A page of another site can have a name of its own lead to this machine (DNS rebinding); its requests carry that
-    name as their Host, and are refused. `hosts` None takes any. Bodies are read before the application runs.
+    A page of another site can make its own name resolve to this machine (DNS rebinding); such requests carry that
+    name as their Host and are refused. `hosts=None` accepts any. Bodies are read before the application runs.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str] | None, limits: Limits, meter: Meter) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str] | None, limits: Limits, metrics: Metrics) -> None:
         self.app = app
-        self.meter = meter
+        self.metrics = metrics
         self.hosts = None if hosts is None else {host.lower() for host in hosts}
         self.limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection, as ASGI has it."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
 
@@ -54,11 +54,11 @@ class Guard:
         try:
             self._check_host(headers)
             if scope["method"] == "POST":
-                _check_type(headers)
-                receive = _replay(await self._read(headers, receive), receive)
-        except RefusedError as refusal:
-            self.meter.refused.labels(str(refusal.status)).inc()
-            return await refusal.response()(scope, receive, send_with_headers)
+                _check_content_type(headers)
+                receive = _replay(await self._read_body(headers, receive), receive)
+        except RequestError as error:
+            self.metrics.refused.labels(str(error.status)).inc()
+            return await error.response()(scope, receive, send_with_headers)
         return await self.app(scope, receive, send_with_headers)
 
     def _check_host(self, headers: Headers) -> None:
@@ -69,12 +69,13 @@ class Guard:
         except ValueError:
             host = None
         if host not in self.hosts:
-            raise RefusedError(400, f"Host: expected one of {', '.join(sorted(self.hosts))}", "Host")
+            known = ", ".join(sorted(self.hosts))
+            raise RequestError(400, f"Host: expected one of {known}, got {host or 'none'}", "Host")
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+    async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
         limit = self.limits.body_size
-        told = headers.get("content-length", "")
-        if told.isdecimal() and int(told[:20]) > limit:
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared[:20]) > limit:
             raise _too_large(limit)
         body = bytearray()
         try:
@@ -88,26 +89,28 @@ class Guard:
                         return bytes(body)
         except TimeoutError:
             limit_s = self.limits.timeout_s
-            raise RefusedError(408, f"the body took longer than {limit_s:g} s", "body", limit_s) from None
+            raise RequestError(408, f"the body took longer than {limit_s:g} s", "body", limit_s) from None
 
 
-def _check_type(headers: Headers) -> None:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise RefusedError(415, "expected Content-Type: application/json", "Content-Type")
+def _check_content_type(headers: Headers) -> None:
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise RequestError(
+            415, f"expected Content-Type: application/json, got {content_type or 'none'}", "Content-Type"
+        )
 
 
-def _too_large(limit: int) -> RefusedError:
-    return RefusedError(413, f"body: expected at most {limit} bytes", "body", limit)
+def _too_large(limit: int) -> RequestError:
+    return RequestError(413, f"body: expected at most {limit} bytes", "body", limit)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the whole body first."""
-    waiting = [body]
+    """Return a `receive` that delivers the whole body first."""
+    pending = [body]
 
-    async def again() -> Message:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+    async def replay() -> Message:
+        if pending:
+            return {"type": "http.request", "body": pending.pop(), "more_body": False}
         return await receive()
 
-    return again
+    return replay

@@ -1,4 +1,4 @@
-"""A server on this machine: its socket, its beginning and its end."""
+"""Run a server: open its socket, start it, stop it gracefully."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def create_app(
     hosts: Collection[str] | None = LOOPBACK,
     sentence: str = "",
 ) -> FastAPI:
-    """An ASGI application that serves a translator; its lifespan must be run.
+    """Return an ASGI application that serves a translator; its lifespan must be run.
 
-    Requests must be sent to one of `hosts`, None for any. The page begins with `sentence`. Raises ConfigError if the
+    Requests must name one of `hosts`; None accepts any. The page starts with `sentence`. Raises ConfigError if the
     extra `serve` is not installed.
     """
     check_installed()
@@ -51,28 +51,28 @@ def serve(
     sentence: str = "",
     tell: Callable[[str], None] = print,
 ) -> None:
-    """Serve a model folder, or a translator, until Ctrl-C or SIGTERM; then finish what is in flight.
+    """Serve a model folder or a translator until Ctrl-C or SIGTERM, then finish the pending requests and return.
 
-    Port 0 is any free one. `hosts` are more names by which requests may call this server; those who listen on every
-    address (0.0.0.0) without naming any are called by any. The page begins with `sentence`, or with one that the
-    folder keeps. `tell` is given lines for the user. Raises ConfigError if
-    the address is taken or the extra `serve` is not installed, ModelError for a folder that is not whole.
+    Port 0 chooses a free one. `hosts` are further names under which requests may reach this server; one that listens
+    on every address (0.0.0.0) without `hosts` accepts any. The page starts with `sentence`, or with a validation
+    sentence of the model. `tell` is called with each line for the user. Raises ConfigError if the address is in use
+    or the extra `serve` is not installed, ModelError for an incomplete folder.
     """
     check_installed()
     import uvicorn
 
     limits = limits or Limits()
-    listening = _listen(host, port)
-    with listening:
+    server_socket = _open_socket(host, port)
+    with server_socket:
         if isinstance(model, (str, Path)):
             from regard.serving.front_page import first_sentence
             from regard.translator import load
 
             sentence = sentence or first_sentence(model)
             model = load(model)
-        known = None if host in ANY and not hosts else {*LOOPBACK, host, *hosts}
+        accepted = None if host in ANY and not hosts else {*LOOPBACK, host, *hosts}
         config = uvicorn.Config(
-            create_app(model, limits, known, sentence),
+            create_app(model, limits, accepted, sentence),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -82,17 +82,17 @@ def serve(
         )
         if host not in LOOPBACK:
             tell(
-                f"warning: listening on {host or 'every address'}: whoever reaches this machine can use the model; "
-                "there is no password and no encryption"
+                f"warning: listening on {host or 'every address'}: anyone who can reach this machine can use the "
+                "model; there is no password and no encryption"
             )
-        tell(f"serving at {_address(listening)} (Ctrl-C stops)")
-        with _calm_end():
-            uvicorn.Server(config).run([listening])
+        tell(f"serving at {_address(server_socket)} (Ctrl-C stops)")
+        with _ignore_late_signals():
+            uvicorn.Server(config).run([server_socket])
     tell("stopped")
 
 
 def check_installed() -> None:
-    """Raise ConfigError unless what serving needs is there."""
+    """Raise ConfigError unless the libraries of the extra `serve` are installed."""
     for name in ("fastapi", "uvicorn", "prometheus_fastapi_instrumentator"):
         try:
             import_module(name)
@@ -102,8 +102,8 @@ def check_installed() -> None:
             ) from None
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket on which connections may already wait. Raises ConfigError if it cannot be had."""
+def _open_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket, which already queues connections. Raises ConfigError if it cannot be opened."""
     if not 0 <= port < 2**16:
         raise ConfigError(f"port: expected a number from 0 to 65535, got {port}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -112,28 +112,28 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = str(error.strerror).partition(" (")[0].lower()
         raise ConfigError(
-            f"cannot listen on {host} port {port}: {why}; choose another host or port (0: any that is free)"
+            f"cannot listen on {host} port {port}: {why}; choose another host or port (0: any free port)"
         ) from None
 
 
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
+def _address(server_socket: socket.socket) -> str:
+    host, port = server_socket.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @contextmanager
-def _calm_end() -> Iterator[None]:
-    """Uvicorn ends well on a signal, then raises it again, when there is nothing left to interrupt."""
+def _ignore_late_signals() -> Iterator[None]:
+    """Ignore the signals that uvicorn, having shut down gracefully, raises once more."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def nothing(_: int, __: Any) -> None:
+    def ignore(_: int, __: Any) -> None:
         return
 
-    before = {number: signal.signal(number, nothing) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, ignore) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""A translation as it is written: from the thread of the model to whoever listens."""
+"""Stream a translation token by token, from the model's thread to the client's connection."""
 
 from __future__ import annotations
 
@@ -7,37 +7,41 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from regard.records.text import StreamedToken
-from regard.serving.errors import MISTAKE, RefusedError
+from regard.serving.errors import INTERNAL_ERROR, RequestError
 
 
-class AbandonedError(Exception):
-    """Nobody listens any more."""
+class StreamClosedError(Exception):
+    """The client has disconnected; raised in the model's thread to stop the search."""
 
 
 class Stream:
-    """The tokens of one translation, told in one thread and followed in another."""
+    """The tokens of one translation, put by the model's thread and read by the event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._told: asyncio.Queue[StreamedToken | None] = asyncio.Queue()
-        self._abandoned = False
+        self._tokens: asyncio.Queue[StreamedToken | None] = asyncio.Queue()
+        self._closed = False
 
-    def tell(self, written: StreamedToken) -> None:
-        """In the thread of the model; ends its search where nobody listens."""
-        if self._abandoned:
-            raise AbandonedError
-        self._loop.call_soon_threadsafe(self._told.put_nowait, written)
+    def put(self, token: StreamedToken) -> None:
+        """Append a token, from the model's thread. Raises StreamClosedError once the client has disconnected."""
+        if self._closed:
+            raise StreamClosedError
+        self._loop.call_soon_threadsafe(self._tokens.put_nowait, token)
 
-    async def follow(
+    async def start(
         self, work: Coroutine[Any, Any, list[Any]], show: Callable[[Any], dict[str, Any]]
     ) -> AsyncIterator[dict[str, Any]]:
-        """The events, once the first is there: what fails before raises, what fails later is the last event."""
+        """Start the work, wait for its first token, and return its events.
+
+        An error before the first token is raised here; a later one becomes the last event. `show` turns the result
+        into the content of the event `done`.
+        """
         task = asyncio.ensure_future(work)
-        task.add_done_callback(self._end)
+        task.add_done_callback(self._finish)
         try:
-            first = await self._told.get()
+            first = await self._tokens.get()
         except asyncio.CancelledError:
-            self._give_up(task)
+            self._close(task)
             raise
         if first is None:
             task.result()  # raises
@@ -50,35 +54,35 @@ class Stream:
         show: Callable[[Any], dict[str, Any]],
     ) -> AsyncIterator[dict[str, Any]]:
         try:
-            written = first
-            while written is not None:
-                yield _event(written)
-                written = await self._told.get()
+            token = first
+            while token is not None:
+                yield _event(token)
+                token = await self._tokens.get()
             try:
                 yield {"done": show(task.result()[0])}
-            except RefusedError as refused:
-                yield refused.body()
+            except RequestError as error:
+                yield error.body()
             except Exception:
-                yield RefusedError(500, MISTAKE).body()
+                yield RequestError(500, INTERNAL_ERROR).body()
                 raise
         finally:
-            self._give_up(task)
+            self._close(task)
 
-    def _end(self, task: asyncio.Future[list[Any]]) -> None:
-        """Tell who listens; an error that nobody listens to is no news."""
+    def _finish(self, task: asyncio.Future[list[Any]]) -> None:
+        """Mark the end of the tokens, and retrieve an error so that asyncio does not log it as unhandled."""
         if not task.cancelled():
             task.exception()
-        self._told.put_nowait(None)
+        self._tokens.put_nowait(None)
 
-    def _give_up(self, task: asyncio.Future[list[Any]]) -> None:
-        self._abandoned = True
+    def _close(self, task: asyncio.Future[list[Any]]) -> None:
+        self._closed = True
         task.cancel()
 
 
-def _event(written: StreamedToken) -> dict[str, Any]:
+def _event(token: StreamedToken) -> dict[str, Any]:
     return {
-        "token": written.token,
-        "log_probability": written.log_probability,
-        "weights": None if written.weights is None else written.weights.tolist(),
-        "text": written.text,
+        "token": token.token,
+        "log_probability": token.log_probability,
+        "weights": None if token.weights is None else token.weights.tolist(),
+        "text": token.text,
     }

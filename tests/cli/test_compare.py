@@ -36,7 +36,10 @@ def test_two_models_are_compared(run: Shell, models: Trained, tmp_path: Path) ->
     [
         (["{target}", "--test", "{source}", "{target}"], ["at least two systems, got 1"]),
         (["{target}", "{target}", "--test", "{source}", "{target}"], ["different systems"]),
-        (["{target}", "{folder}/short.en", "--test", "{source}", "{target}"], ["short.en: 1 lines"]),
+        (
+            ["{target}", "{folder}/short.en", "--test", "{source}", "{target}"],
+            ["short.en: expected", "got 1 lines"],
+        ),
         (["{target}", "{folder}/none", "--test", "{source}", "{target}"], ["none: no such model folder"]),
         (["{target}", "{source}"], ["required: --test"]),
         (["{target}", "{source}", "--test", "{source}", "{target}", "--trials", "0"], ["trials: expected"]),

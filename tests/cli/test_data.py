@@ -13,17 +13,17 @@ from tests.cli.test_main import python
 
 FEW = (
     "import sys; from regard import cli; from regard.lab import grammar_files as files; "
-    "files.NUM_HELD_BACK, files.PAIRS_A_LENGTH = 20, 1; sys.exit(cli.main(sys.argv[1:]))"
+    "files.NUM_HELD_OUT, files.NUM_PER_LENGTH = 20, 1; sys.exit(cli.main(sys.argv[1:]))"
 )
 
 
 @pytest.fixture(autouse=True)
 def _few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 20)
-    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    monkeypatch.setattr(grammar_files, "NUM_HELD_OUT", 20)
+    monkeypatch.setattr(grammar_files, "NUM_PER_LENGTH", 1)
 
 
-def test_each_set_is_told(run: Shell, tmp_path: Path) -> None:
+def test_each_set_is_reported(run: Shell, tmp_path: Path) -> None:
     answer = run("data", "grammar", "--pairs", 30, "--out", tmp_path / "corpus")
     assert (answer.status, answer.err) == (0, "")
     assert answer.out.splitlines()[:2] == [
@@ -36,7 +36,9 @@ def test_each_set_is_told(run: Shell, tmp_path: Path) -> None:
 def test_an_earlier_corpus_is_replaced_on_request_only(run: Shell, tmp_path: Path) -> None:
     run("data", "grammar", "--pairs", 1, "--out", tmp_path)
     before = _contents(tmp_path)
-    check_refused(run("data", "grammar", "--pairs", 2, "--out", tmp_path), "holds a generated corpus already")
+    check_refused(
+        run("data", "grammar", "--pairs", 2, "--out", tmp_path), "already contains a generated corpus"
+    )
     assert _contents(tmp_path) == before
     answer = run("data", "grammar", "--pairs", 1, "--seed", 2, "--out", tmp_path, "--overwrite")
     assert answer.out.splitlines()[0] == f"{tmp_path / 'train'}: 1 pair"
@@ -84,11 +86,11 @@ def test_the_embedded_corpus_is_described(run: Shell, tmp_path: Path) -> None:
         (["grammar", "--pairs", "many", "--out", "{folder}/new"], ["--pairs: invalid int value: 'many'"]),
         (
             ["grammar", "--pairs", "3", "--out", "{folder}"],
-            ["holds other files", "give an empty or new folder"],
+            ["expected a new or empty folder, got"],
         ),
         (["stats"], ["required: FILE"]),
         (["stats", "{folder}/thesis.tx"], ["no such file; did you mean", "thesis.txt"]),
-        (["stats", "{folder}"], ["came a folder"]),
+        (["stats", "{folder}"], ["a folder"]),
         (["stats", "{folder}/empty.txt"], ["at least one line"]),
         (["stats", "{folder}/thesis.txt", "{folder}/empty.txt"], ["empty.txt", "at least one line"]),
         (["stats", *["{folder}/thesis.txt"] * 3], ["3 files"]),

@@ -88,10 +88,13 @@ def test_one_tsv_will_do(run: Shell, models: Trained, tmp_path: Path) -> None:
         (["{source}", "{folder}/none.en"], ["none.en: no such file"]),
         (["{source}", "{folder}/short.en"], ["60 lines", "has 1"]),
         (["{source}", "{folder}/latin.en"], ["latin.en, line 1: byte 0xFC", "iconv"]),
-        (["{source}", "{target}", "{target}"], ["came 3 files"]),
+        (["{source}", "{target}", "{target}"], ["3 files"]),
         (["{source}", "{target}", "--links", "{folder}/none.links"], ["none.links", "check the path"]),
         (["{source}", "{target}", "--links", "{folder}/short.en"], ["short.en", "expected"]),
-        (["{source}", "{target}", "--links", "{folder}/far.links"], ["line 1: link 0-99", "outside"]),
+        (
+            ["{source}", "{target}", "--links", "{folder}/far.links"],
+            ["line 1: expected links within", "got 0-99"],
+        ),
         (
             ["{source}", "{target}", "--links", "{links}", "--one-indexed"],
             ["line ", "expected words counted"],
@@ -101,8 +104,14 @@ def test_one_tsv_will_do(run: Shell, models: Trained, tmp_path: Path) -> None:
         (["{source}", "{target}", "--report", "{folder}/x.txt"], [".html, .htm, .md"]),
         (["{source}", "{target}", "--report", "{folder}/no/x.md"], ["there is no folder"]),
         (["{source}", "{target}", "--report", "{folder}/x.md", "--worst", "-1"], ["worst: expected"]),
-        (["{source}", "{target}", "--references", "{folder}/short.en"], ["short.en: 1 lines for the 60"]),
-        (["{source}", "{target}", "--translations", "{folder}/short.en"], ["short.en: 1 lines"]),
+        (
+            ["{source}", "{target}", "--references", "{folder}/short.en"],
+            ["short.en: expected", "got 1 lines"],
+        ),
+        (
+            ["{source}", "{target}", "--translations", "{folder}/short.en"],
+            ["short.en: expected", "got 1 lines"],
+        ),
         (["{source}", "{target}", "--train-text", "{folder}/none.en"], ["none.en: no such file"]),
         (["{source}", "{target}", "--bootstrap", "-5"], ["bootstrap: expected", "-5"]),
         (["{source}", "{target}", "--tokenise", "moses"], ["tokenise: expected one of", "13a"]),
@@ -125,7 +134,9 @@ def test_mistakes_take_one_line(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_long_sources_and_recipes_that_differ_are_told(run: Shell, models: Trained, tmp_path: Path) -> None:
+def test_long_sources_and_recipes_that_differ_are_reported(
+    run: Shell, models: Trained, tmp_path: Path
+) -> None:
     model, table = tmp_path / "model", tmp_path / "test.tsv"
     shutil.copytree(models.attention, model)
     recipe = model / "config.yaml"
@@ -139,7 +150,7 @@ def test_long_sources_and_recipes_that_differ_are_told(run: Shell, models: Train
     assert "warning: " in answer.err
     assert "1 source of more tokens than training had (data.max_tokens)" in answer.err
     both = ("compare", models.attention, model, "--test", table, "--trials", 5, *quick)
-    check_refused(run(*both), "attention reads the usual columns", "model reads 2 and 1", "--columns")
+    check_refused(run(*both), "attention reads the default columns", "model reads 2 and 1", "--columns")
     answer = run(*both, "--columns", 2, 1)
     assert answer.status == 0, answer.err
     assert answer.err.count("warning: ") == 1

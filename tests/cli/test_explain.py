@@ -77,7 +77,7 @@ def test_only_the_matrix(run: Shell, models: Trained) -> None:
     assert "Step" not in answer.out
 
 
-def test_a_fixed_vector_model_says_that_it_does_not_look(run: Shell, models: Trained) -> None:
+def test_a_fixed_vector_model_says_that_it_has_no_attention(run: Shell, models: Trained) -> None:
     answer = run("explain", models.fixed_vector, SENTENCE)
     assert answer.status == 0
     assert "this decoder has no attention" in answer.out
@@ -134,6 +134,7 @@ def test_the_worked_example_is_a_page_and_a_film(run: Shell, tmp_path: Path) -> 
     [
         ([], ["expected MODEL and SENTENCE, or --example"]),
         (["{model}"], ["expected MODEL and SENTENCE"]),
+        (["{model}", "--faithful", "a.de", "a.en"], ["regard faithful MODEL SOURCE [TARGET]"]),
         (["{model}", " "], ["SENTENCE is empty", "in quotes"]),
         (["{model}", "die \udcff frau"], ["expected UTF-8"]),
         (["{model}", "die frau", "--target", "\udcff"], ["expected UTF-8"]),
@@ -143,8 +144,8 @@ def test_the_worked_example_is_a_page_and_a_film(run: Shell, tmp_path: Path) -> 
         (["{model}", "die frau", "--trace", "{folder}/x.txt"], [".json, .npz, .csv", "'.txt'"]),
         (["{model}", "die frau", "--trace", "{folder}/no/x.json"], ["there is no folder"]),
         (["{fixed}", "die frau", "--trace", "{folder}/x.csv"], ["there is no attention to write as .csv"]),
-        (["{model}", "die frau", "--alignment"], ["says what --trace writes"]),
-        (["{model}", "die frau", "--step", "2"], ["--step: says what --animate draws"]),
+        (["{model}", "die frau", "--alignment"], ["expected --trace FILE too, got none"]),
+        (["{model}", "die frau", "--step", "2"], ["--step: expected --animate FILE too"]),
         (["{model}", "die frau", "--animate", "{folder}/x.mp4"], [".svg or .gif", "'x.mp4'"]),
         (
             ["{model}", "die frau", "--animate", "{folder}/x.svg", "--step", "0"],

@@ -1,4 +1,4 @@
-"""`regard explain --faithful`: whether attention explains a model, over a file."""
+"""`regard faithful`: whether attention explains a model, over a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import regard
 from regard.explain.heat_table import text_html
-from regard.lab.systems import read_test_set
+from regard.lab.test_sets import read_test_set
 from tests.cli.shell import Shell, check_refused
 from tests.trained import Trained
 
@@ -23,9 +23,7 @@ def test_source_and_target_with_links(run: Shell, models: Trained, tmp_path: Pat
     source, target, links = models.test
     page = tmp_path / "faithful.html"
     few = ["--sentences", 12, "--seed", 3, "--bootstrap", 10]
-    answer = run(
-        "explain", models.attention, "--faithful", source, target, "--links", links, "--report", page, *few
-    )
+    answer = run("faithful", models.attention, source, target, "--links", links, "--report", page, *few)
     assert (answer.status, answer.err) == (0, f"written: {page}\n")
     found = regard.faithfulness(
         models.attention, read_test_set([source, target], links), sentences=12, seed=3, bootstrap=10
@@ -33,32 +31,31 @@ def test_source_and_target_with_links(run: Shell, models: Trained, tmp_path: Pat
     assert found.verdict.words in answer.out
     assert f"{100 * found.figures['aer', 'attention'].value:.1f} %" in answer.out
     assert text_html(found.verdict.words) in page.read_text(encoding="utf-8")
-    as_json = run("explain", models.attention, "--faithful", source, target, "--links", links, "--json", *few)
+    as_json = run("faithful", models.attention, source, target, "--links", links, "--json", *few)
     assert json.loads(as_json.out) == json.loads(json.dumps(found.as_json()))
 
 
 def test_a_source_alone_and_a_table(run: Shell, models: Trained, tmp_path: Path) -> None:
     few = ["--sentences", 3, "--bootstrap", 0, "--json"]
-    alone = json.loads(run("explain", models.attention, "--faithful", models.test[0], *few).out)
+    alone = json.loads(run("faithful", models.attention, models.test[0], *few).out)
     assert (alone["forced"], alone["num_sentences"]) == ("its own translations", 3)
     table = tmp_path / "pairs.tsv"
     table.write_text("das kind lacht .\tthe child laughs .\n", encoding="utf-8")
-    pairs = json.loads(run("explain", models.attention, "--faithful", table, *few).out)
+    pairs = json.loads(run("faithful", models.attention, table, *few).out)
     assert (pairs["forced"], pairs["num_tokens"]) == ("references", 4)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--faithful", "{source}"], ["expected MODEL before it and no SENTENCE"]),
-        (["{model}", "die frau", "--faithful", "{source}"], ["no SENTENCE"]),
-        (["{model}", "--faithful", "{source}", "{source}", "{source}"], ["expected one or two files, got 3"]),
-        (["{model}", "--faithful", "{folder}/none"], ["none"]),
-        (["{model}", "--faithful", "{source}", "--links", "{links}"], ["--links", "give both files"]),
-        (["{model}", "--faithful", "{source}", "--report", "{folder}/x.txt"], [".html, .htm, .md", "'.txt'"]),
-        (["{model}", "--faithful", "{source}", "--sentences", "0"], ["expected a number from 1 on"]),
-        (["{fixed}", "--faithful", "{source}"], ["no attention that could explain anything"]),
-        (["{model}", "--faithful", "{empty}"], ["expected at least one line"]),
+        (["{model}"], ["FILES"]),
+        (["{model}", "{source}", "{source}", "{source}"], ["FILES: expected one or two, got 3"]),
+        (["{model}", "{folder}/none"], ["none"]),
+        (["{model}", "{source}", "--links", "{links}"], ["--links", "source and target"]),
+        (["{model}", "{source}", "--report", "{folder}/x.txt"], [".html, .htm, .md", "'.txt'"]),
+        (["{model}", "{source}", "--sentences", "0"], ["expected a number from 1 on"]),
+        (["{fixed}", "{source}"], ["no attention that could explain anything"]),
+        (["{model}", "{empty}"], ["expected at least one line"]),
     ],
 )
 def test_mistakes_take_one_line(
@@ -74,5 +71,5 @@ def test_mistakes_take_one_line(
         "folder": tmp_path,
         "empty": empty,
     }
-    check_refused(run("explain", *(argument.format(**places) for argument in arguments)), *words)
+    check_refused(run("faithful", *(argument.format(**places) for argument in arguments)), *words)
     assert list(tmp_path.iterdir()) == [empty]

@@ -34,5 +34,5 @@ def test_a_model(run: Shell, models: Trained) -> None:
     assert "one fixed vector" in facts(run("info", models.fixed_vector).out)["score"]
 
 
-def test_no_model_is_told(run: Shell, tmp_path: Path) -> None:
+def test_a_missing_model_is_an_error(run: Shell, tmp_path: Path) -> None:
     check_refused(run("info", tmp_path / "none"), "no such model folder")

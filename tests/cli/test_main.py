@@ -49,20 +49,22 @@ def test_help_of_data(run: Shell, what: str) -> None:
     assert f"examples:\n  regard data {what}" in answer.out
 
 
-def test_help_lists_every_verb(run: Shell) -> None:
-    asked, unasked = run("--help"), run()
-    assert asked == unasked
-    assert asked.status == 0
+def test_help_lists_every_verb(run: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    asked_for, by_default = run("--help"), run()
+    assert asked_for == by_default
+    assert max(map(len, asked_for.out.splitlines())) <= 80
+    assert asked_for.status == 0
     for verb, what in VERBS.items():
-        assert f"  {verb:<10} {what}" in asked.out
+        assert f"  {verb:<10} {what}" in asked_for.out
 
 
 def test_an_unknown_verb_is_refused(run: Shell) -> None:
-    check_refused(run("trane"), "no verb 'trane'", "average, translate")
+    check_refused(run("trane"), "got 'trane'", "average, translate")
     check_refused(run("--beam"), "--beam")
 
 
-def test_the_version_is_told(run: Shell) -> None:
+def test_the_version_is_shown(run: Shell) -> None:
     assert run("--version").out.startswith("regard ")
 
 

@@ -52,7 +52,7 @@ def test_jsonl_and_tsv_input(run: Shell, models: Trained, tmp_path: Path) -> Non
     assert (second["tokens"], second["log_probability"], second["perplexity"]) == ([], 0, None)
 
 
-def test_tables_are_read_by_the_columns_asked_for(run: Shell, models: Trained, tmp_path: Path) -> None:
+def test_tables_are_read_by_the_given_columns(run: Shell, models: Trained, tmp_path: Path) -> None:
     file, usual = tmp_path / "other.tsv", tmp_path / "usual.tsv"
     file.write_text("".join(f"x\t{p.target}\t{p.source}\n" for p in PAIRS), encoding="utf-8")
     usual.write_text("".join(f"{p.source}\t{p.target}\n" for p in PAIRS), encoding="utf-8")

@@ -35,7 +35,7 @@ RUN = (*SMALL, "--model.decoder.name=luong", "--training.epochs=0", "--training.
         ("--training.learning_rate -1", "", ["--training.learning_rate=-1"]),
     ],
 )
-def test_dotted_keys_are_told_from_options(typed: str, own: str, overrides: list[str]) -> None:
+def test_dotted_keys_are_separated_from_options(typed: str, own: str, overrides: list[str]) -> None:
     assert split_overrides(typed.split()) == (own.split(), overrides)
 
 
@@ -50,7 +50,7 @@ def test_a_model_is_trained_and_its_place_printed(run: Shell, models: Trained, t
     assert regard.load(tmp_path / "run").translate("ja .").source == "ja ."
 
 
-def test_what_to_do_next_is_told(run: Shell, models: Trained, tmp_path: Path) -> None:
+def test_next_steps_are_suggested(run: Shell, models: Trained, tmp_path: Path) -> None:
     options = ("--data.train", *models.train, "--training.max_steps", 1, "--out", tmp_path / "run")
     answer = run("train", *RUN, *options)
     for verb in ("translate", "evaluate", "explain"):
@@ -133,7 +133,7 @@ def test_every_key_is_listed(run: Shell) -> None:
         (["--data.train", "{source}"], ["line 1: expected source TAB target"]),
         (["--data.train", "{source}", "{folder}/short.en"], ["500 lines", "has 1"]),
         (["--data.train", "{source}", "{folder}/latin.en"], ["latin.en, line 1", "iconv"]),
-        (["--resume"], ["name the run with --out FOLDER"]),
+        (["--resume"], ["expected --out FOLDER, got none"]),
         (["luong2015", "--resume"], ["no such model folder"]),
         (["--epochs", "3"], ["unrecognized --epochs; did you mean --training.epochs?"]),
         (["--data.trian", "a", "b"], ["unknown key --data.trian; did you mean data.train?"]),

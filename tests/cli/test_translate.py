@@ -127,7 +127,7 @@ def test_an_output_that_fails_leaves_the_old_one(run: Shell, models: Trained, tm
     ("options", "words"),
     [
         (["--input", "{folder}/missing.txt"], ["missing.txt: no such file"]),
-        (["--input", "{folder}"], ["expected a text file, came a folder"]),
+        (["--input", "{folder}"], ["expected a text file", "a folder"]),
         (["--output", "{folder}"], ["is a folder; name a file in it"]),
         (["--output", "{folder}/no/out.txt"], ["there is no folder", "make it first"]),
         (["--language", "german"], ["expected a code of two or three letters", "'german'"]),
@@ -248,8 +248,10 @@ def test_a_reader_who_leaves_early_is_no_error(models: Trained, tmp_path: Path, 
         assert process.wait(timeout=60) == 0
 
 
-def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "MAX_CHUNK_LINES", 2)
+def test_unknown_words_are_reported_once(
+    run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "CHUNK", 2)
     stdin = b"die Frau lacht.\n" + f"{SENTENCES[0]}\n".encode() * 3
     told = run("translate", models.attention, stdin=stdin).err
     assert "2 source words unknown to the model, such as 'Frau', 'lacht.'" in told
@@ -261,7 +263,7 @@ def test_unknown_words_are_told_once(run: Shell, models: Trained, monkeypatch: p
     assert told.endswith("(case, spaces before full stops)\n")
 
 
-def test_a_table_is_told_of(run: Shell, models: Trained) -> None:
+def test_a_table_is_reported(run: Shell, models: Trained) -> None:
     line = f"{SENTENCES[0]}\n{SENTENCES[0]}\t{SENTENCES[1]}\n".encode()
     told = run("translate", models.attention, stdin=line).err
     assert "standard input, line 2: a tab, read as a space; if this is a table" in told

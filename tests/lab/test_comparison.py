@@ -10,9 +10,10 @@ import yaml
 import regard
 from regard.errors import ConfigError, DataError
 from regard.lab.comparison import compare
-from regard.lab.evaluation import FIGURES, evaluate
-from regard.lab.systems import read_test_set
+from regard.lab.evaluate import evaluate
+from regard.lab.evaluation import FIGURES
 from regard.lab.tables import show_comparison
+from regard.lab.test_sets import read_test_set
 from regard.metrics import difference
 from regard.records.text import Pair, Table
 from tests.explain.screen import screen
@@ -47,8 +48,8 @@ def test_systems_stand_beside_the_first(outputs: dict[str, Path]) -> None:
 def test_models_and_files_may_be_mixed(models: Trained, outputs: dict[str, Path]) -> None:
     systems = [models.fixed_vector, outputs["half"]]
     found = compare(systems, PAIRS, bootstrap=0, trials=50, beam=1)
-    tallies = [evaluate(system, PAIRS, bootstrap=0, beam=1).tallies["chrf"] for system in systems]
-    assert found.differences["half.en"]["chrf"] == difference(*tallies, trials=50)
+    statistics = [evaluate(system, PAIRS, bootstrap=0, beam=1).statistics["chrf"] for system in systems]
+    assert found.differences["half.en"]["chrf"] == difference(*statistics, trials=50)
 
 
 def test_a_comparison_is_shown_and_ready_for_json(outputs: dict[str, Path]) -> None:
@@ -124,7 +125,7 @@ def test_recipes_that_read_other_columns_cannot_share_a_table(
         with_columns(models.attention, tmp_path / "model", [2, 1]),
     ]
     with pytest.raises(
-        ConfigError, match=r"fixed_vector reads the usual columns, .*model reads 2 and 1: they"
+        ConfigError, match=r"fixed_vector reads the default columns, .*model reads 2 and 1: they"
     ):
         compare(systems, table)
     pairs = read_test_set([table], table=Table((2, 1)))
@@ -143,5 +144,5 @@ def test_mistakes_are_named(outputs: dict[str, Path]) -> None:
         compare([half, half], PAIRS)
     with pytest.raises(ConfigError, match="trials: expected a number from 1 on, got 0"):
         compare([half, outputs["all"]], PAIRS, trials=0)
-    with pytest.raises(DataError, match="40 lines for the 39 sentences"):
+    with pytest.raises(DataError, match="for each of the 39 sentences of the test set, got 40 lines"):
         compare([half, outputs["all"]], PAIRS[1:])

@@ -109,9 +109,11 @@ def test_a_folder_of_something_else_is_refused(
 ) -> None:
     (tmp_path / taken).mkdir()
     (tmp_path / taken / "thesis.txt").write_text("thesis")
-    with pytest.raises(ConfigError, match="no earlier demo: move it away, or choose another --out"):
+    with pytest.raises(
+        ConfigError, match="expected a new folder or an earlier demo, got something else; move it"
+    ):
         demo(tmp_path / "demo", Console(quiet=True), TINY)
-    check_refused(shell(capsys, monkeypatch)("demo", "--out", tmp_path / "demo", *TINY), "no earlier demo")
+    check_refused(shell(capsys, monkeypatch)("demo", "--out", tmp_path / "demo", *TINY), "or an earlier demo")
     assert [file.name for file in tmp_path.rglob("*")] == [taken, "thesis.txt"]
 
 

@@ -12,9 +12,11 @@ import sacrebleu
 import regard
 from regard.alignment import alignment_error_rate, diagonal
 from regard.errors import ConfigError, DataError, ModelError, RegardError, SearchError
-from regard.lab.evaluation import evaluate, word_links
-from regard.lab.systems import read_test_set, training_counts
+from regard.lab.evaluate import evaluate
+from regard.lab.evaluation import word_links
+from regard.lab.systems import training_counts
 from regard.lab.tables import length_table, show_evaluation
+from regard.lab.test_sets import read_test_set
 from regard.metrics import LengthBin, by_frequency, cer, count_words, exact_match, ter, wer
 from regard.records.text import Links, Pair, Translation
 from regard.training.prepared import load_prepared
@@ -78,11 +80,14 @@ def test_further_references_help(translator: Translator, tmp_path: Path) -> None
     assert found.scores == evaluate(translator, pairs, references=[other], bootstrap=0, beam=1).scores
     assert found.sentences[0].references == (pairs[0].target, own[0])
     assert found.sentences[9].references == (pairs[9].target,)
-    with pytest.raises(DataError, match="references: 1 lines for the 10 sentences"):
+    with pytest.raises(
+        DataError,
+        match="references: expected a line of references for each of the 10 sentences",
+    ):
         evaluate(translator, pairs, references=[["one"]])
 
 
-def test_known_translations_are_not_made_again(translator: Translator, tmp_path: Path) -> None:
+def test_known_translations_are_not_translated_again(translator: Translator, tmp_path: Path) -> None:
     pairs = [Pair(pair.source, pair.target) for pair in unseen_pairs(8)]
     found = evaluate(translator, pairs, bootstrap=0, beam=1)
     saved = tmp_path / "out.en"
@@ -95,9 +100,9 @@ def test_known_translations_are_not_made_again(translator: Translator, tmp_path:
     for one, again, alone in zip(found.sentences, forced.sentences, without.sentences, strict=True):
         assert one.coverage_deviation == pytest.approx(again.coverage_deviation, abs=1e-4)
         assert alone.written is alone.coverage_deviation is None
-    with pytest.raises(ConfigError, match="is a file of translations already"):
+    with pytest.raises(ConfigError, match="got a file of translations"):
         evaluate(saved, pairs, translations=saved)
-    with pytest.raises(DataError, match="8 lines for the 7 sentences"):
+    with pytest.raises(DataError, match="for each of the 7 sentences of the test set, got 8 lines"):
         evaluate(saved, pairs[:7])
 
 
@@ -157,7 +162,7 @@ def test_sources_longer_than_those_of_training_are_counted(models: Trained) -> N
     assert evaluate(regard.load(models.attention), pairs, bootstrap=0, beam=1).num_long == 0
 
 
-def test_an_ensemble_is_looked_at_where_any_of_it_attends(models: Trained) -> None:
+def test_an_ensemble_is_forced_if_any_model_attends(models: Trained) -> None:
     pairs = unseen_pairs(4)
     both = regard.load_ensemble([models.fixed_vector, models.attention])
     found = evaluate(both, pairs, bootstrap=0, beam=1, batch_size=2)
@@ -198,7 +203,7 @@ def test_slips_are_named(translator: Translator, system, test_set, words: str) -
         evaluate(system or translator, test_set)
 
 
-def test_sentences_carry_what_was_looked_at(translator: Translator) -> None:
+def test_sentences_carry_their_attention(translator: Translator) -> None:
     pairs = unseen_pairs(6)
     found = evaluate(translator, pairs, bootstrap=0, beam=1)
     for one, pair in zip(found.sentences, pairs, strict=True):
@@ -263,13 +268,13 @@ def test_an_empty_source_counts_as_an_empty_translation(translator: Translator) 
     assert evaluate(translator, pairs, beam=1).translations[3] == ""
 
 
-def test_the_watch_hears_of_translating_and_of_aligning(translator: Translator) -> None:
+def test_progress_counts_translations_and_alignments(translator: Translator) -> None:
     heard: list[int] = []
     evaluate(translator, unseen_pairs(6), watch=heard.append, beam=1)
     assert sum(heard) == 12
 
 
-def test_mistakes_are_told_before_anything_is_translated(translator: Translator) -> None:
+def test_mistakes_are_reported_before_anything_is_translated(translator: Translator) -> None:
     heard: list[int] = []
     with pytest.raises(ConfigError, match="tokenise: expected one of"):
         evaluate(translator, unseen_pairs(3), tokenise="moses", watch=heard.append)
@@ -327,9 +332,9 @@ def test_a_test_set_is_read_with_its_links(models: Trained, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("links", "words"),
     [
-        ("0-0\n0-0\n", "2 lines of links for 1 sentence pairs"),
-        ("0-0 2-0\n", r"line 1: link 2-0 .* outside its sentences of 2 and 2 words"),
-        ("0-0 0p9\n", r"line 1: link 0-9 .* outside"),
+        ("0-0\n0-0\n", "expected a line of links for each of 1 sentence pairs, got 2 lines"),
+        ("0-0 2-0\n", "line 1: expected links within 2 source and 2 target words, got 2-0"),
+        ("0-0 0p9\n", "line 1: expected links within .*, got 0-9"),
         ("0-0 a-b\n", "line 1: expected links such as"),
     ],
 )

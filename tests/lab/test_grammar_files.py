@@ -22,8 +22,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The corpus with few pairs in every set."""
     folder = tmp_path_factory.mktemp("grammar")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grammar_files, "NUM_HELD_BACK", 20)
-        patch.setattr(grammar_files, "PAIRS_A_LENGTH", 2)
+        patch.setattr(grammar_files, "NUM_HELD_OUT", 20)
+        patch.setattr(grammar_files, "NUM_PER_LENGTH", 2)
         write_grammar(folder, 50, seed=3)
     return folder
 
@@ -65,25 +65,25 @@ def test_there_are_sentences_of_every_length(folder: Path) -> None:
 
 
 def test_it_writes_again_into_its_own_folder_but_not_elsewhere(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 3)
-    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    monkeypatch.setattr(grammar_files, "NUM_HELD_OUT", 3)
+    monkeypatch.setattr(grammar_files, "NUM_PER_LENGTH", 1)
     write_grammar(tmp_path / "new" / "folder", 3, 1)
     first = {file.name: file.read_bytes() for file in (tmp_path / "new" / "folder").iterdir()}
-    with pytest.raises(DataError, match="holds a generated corpus already; --overwrite replaces it"):
+    with pytest.raises(DataError, match="already contains a generated corpus; replace it with --overwrite"):
         write_grammar(tmp_path / "new" / "folder", 3, 1)
     write_grammar(tmp_path / "new" / "folder", 3, 1, overwrite=True)
     assert {file.name: file.read_bytes() for file in (tmp_path / "new" / "folder").iterdir()} == first
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("thesis")
     for place in ("other", "other/thesis.txt"):
-        with pytest.raises(DataError, match="give an empty or new folder"):
+        with pytest.raises(DataError, match="expected a new or empty folder"):
             write_grammar(tmp_path / place, 3, 1)
     assert [file.name for file in (tmp_path / "other").iterdir()] == ["thesis.txt"]
 
 
 def test_what_is_interrupted_leaves_the_old_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grammar_files, "NUM_HELD_BACK", 3)
-    monkeypatch.setattr(grammar_files, "PAIRS_A_LENGTH", 1)
+    monkeypatch.setattr(grammar_files, "NUM_HELD_OUT", 3)
+    monkeypatch.setattr(grammar_files, "NUM_PER_LENGTH", 1)
     write_grammar(tmp_path, 3, 1)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     heard: list[int] = []

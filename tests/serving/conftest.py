@@ -34,11 +34,11 @@ def client(translator: regard.Translator) -> Iterator[TestClient]:
 
 
 class Running:
-    """A server in a thread: its address, what it told, and how to stop it."""
+    """A server in a thread: its address, its messages, and how to stop it."""
 
-    def __init__(self, server: uvicorn.Server, thread: threading.Thread, told: list[str]) -> None:
-        self.server, self.thread, self.told = server, thread, told
-        self.address = told[-1].split()[2]
+    def __init__(self, server: uvicorn.Server, thread: threading.Thread, messages: list[str]) -> None:
+        self.server, self.thread, self.messages = server, thread, messages
+        self.address = messages[-1].split()[2]
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -54,8 +54,8 @@ class Running:
             return False
         return True
 
-    def post(self, **asked: Any) -> httpx.Response:
-        return httpx.post(f"{self.address}/v1/translate", json=asked, timeout=60)
+    def post(self, **request: Any) -> httpx.Response:
+        return httpx.post(f"{self.address}/v1/translate", json=request, timeout=60)
 
 
 Start = Callable[..., Running]
@@ -74,15 +74,15 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     running: list[Running] = []
 
     def begin(model: Any, **options: Any) -> Running:
-        told: list[str] = []
+        messages: list[str] = []
         thread = threading.Thread(
-            target=serve, args=(model,), kwargs={"port": 0, "tell": told.append, **options}
+            target=serve, args=(model,), kwargs={"port": 0, "tell": messages.append, **options}
         )
         thread.start()
         while not (made and made[-1].started):
             assert thread.is_alive()
             time.sleep(0.01)
-        running.append(Running(made[-1], thread, told))
+        running.append(Running(made[-1], thread, messages))
         return running[-1]
 
     yield begin

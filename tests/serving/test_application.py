@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 import regard
 from regard.serving import Limits, create_app
-from regard.serving.messages import ErrorAnswer, TranslateAnswer
+from regard.serving.responses import ErrorResponse, TranslateResponse
 from tests.serving.conftest import HERE
 from tests.trained import Trained, known_sentences
 
@@ -29,10 +29,10 @@ HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> \x00 \u202e {{
 
 
 def error(answer: Any, status: int) -> dict[str, Any]:
-    """What an answer complains of; it must be in the form of every complaint."""
+    """Return the error of a response, which must have the documented form."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
-    return ErrorAnswer.model_validate(answer.json()).model_dump()["error"]
+    return ErrorResponse.model_validate(answer.json()).model_dump()["error"]
 
 
 def events(text: str) -> list[dict[str, Any]]:
@@ -68,8 +68,8 @@ def test_an_application_may_begin_again(translator: regard.Translator) -> None:
 
 
 def test_texts_in_order_with_their_next_best(client: TestClient, translator: regard.Translator) -> None:
-    asked = {"text": SENTENCES, "beam": 4, "num_best": 3}
-    found = client.post("/v1/translate", json=asked).json()["translations"]
+    request_body = {"text": SENTENCES, "beam": 4, "num_best": 3}
+    found = client.post("/v1/translate", json=request_body).json()["translations"]
     for one, offline in zip(found, translator.translate(SENTENCES, beam=4, num_best=3), strict=True):
         for other, expected in zip(
             [one, *one["alternatives"]], [offline, *offline.alternatives], strict=True
@@ -78,7 +78,7 @@ def test_texts_in_order_with_their_next_best(client: TestClient, translator: reg
 
 
 @pytest.mark.parametrize("beam", [1, 4])
-def test_a_stream_tells_each_token_then_the_whole(
+def test_a_stream_sends_each_token_then_the_translation(
     client: TestClient, translator: regard.Translator, beam: int
 ) -> None:
     answer = client.post("/v1/translate", json={"text": SENTENCES[0], "beam": beam, "stream": True})
@@ -133,7 +133,7 @@ def test_nothing_is_translated_as_nothing(client: TestClient) -> None:
     assert client.post("/v1/trace", json={"text": ""}).status_code == 200
 
 
-def test_health_tells_the_model_and_the_bounds(client: TestClient, translator: regard.Translator) -> None:
+def test_health_describes_the_model_and_the_limits(client: TestClient, translator: regard.Translator) -> None:
     found = client.get("/healthz").json()
     assert found["status"] == "ready"
     assert found["version"] == client.get("/openapi.json").json()["info"]["version"]
@@ -205,7 +205,7 @@ def narrow(translator: regard.Translator) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "field", "limit"),
+    ("path", "request_body", "field", "limit"),
     [
         ("/v1/translate", {"text": ["a", "b", "c"]}, "text", 2),
         ("/v1/translate", {"text": []}, "text", 2),
@@ -220,14 +220,14 @@ def narrow(translator: regard.Translator) -> Iterator[TestClient]:
     ],
 )
 def test_what_is_too_much_is_refused_with_field_and_limit(
-    narrow: TestClient, path: str, asked: dict[str, Any], field: str, limit: int
+    narrow: TestClient, path: str, request_body: dict[str, Any], field: str, limit: int
 ) -> None:
-    found = error(narrow.post(path, json=asked), 422)
+    found = error(narrow.post(path, json=request_body), 422)
     assert (found["field"], found["limit"]) == (field, limit)
     assert found["message"].startswith(f"{field}: expected")
 
 
-def test_a_body_too_large_is_refused_told_or_not(narrow: TestClient) -> None:
+def test_a_body_too_large_is_refused_with_or_without_its_length(narrow: TestClient) -> None:
     body = json.dumps({"text": "a" * 400}).encode()
     json_type = {"content-type": "application/json"}
     for content in (body, (body[start : start + 50] for start in range(0, len(body), 50))):
@@ -236,7 +236,7 @@ def test_a_body_too_large_is_refused_told_or_not(narrow: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "words"),
+    ("request_body", "field", "words"),
     [
         ({}, "text", "required"),
         ({"text": 1}, "text", "string"),
@@ -252,9 +252,9 @@ def test_a_body_too_large_is_refused_told_or_not(narrow: TestClient) -> None:
         ([], None, "expected an object"),
     ],
 )
-def test_what_is_wrong_is_named(client: TestClient, asked: Any, field: str | None, words: str) -> None:
+def test_what_is_wrong_is_named(client: TestClient, request_body: Any, field: str | None, words: str) -> None:
     headers = {"content-type": "application/json"}
-    found = error(client.post("/v1/translate", content=json.dumps(asked), headers=headers), 422)
+    found = error(client.post("/v1/translate", content=json.dumps(request_body), headers=headers), 422)
     assert found["field"] == field
     assert words in found["message"]
 
@@ -289,7 +289,7 @@ def test_this_machine_is_known_by_its_names(client: TestClient, host: str) -> No
     assert client.get("/healthz", headers={"host": host}).status_code == 200
 
 
-def test_other_hosts_where_wanted(translator: regard.Translator) -> None:
+def test_other_hosts_can_be_allowed(translator: regard.Translator) -> None:
     for hosts in (["mine.example"], None):
         with TestClient(create_app(translator, hosts=hosts), base_url="http://mine.example") as client:
             assert client.get("/healthz").status_code == 200
@@ -302,7 +302,7 @@ def test_what_is_not_there(client: TestClient) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-def test_a_mistake_of_ours_is_not_shown(
+def test_an_internal_error_is_not_shown(
     translator: regard.Translator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -313,14 +313,14 @@ def test_a_mistake_of_ours_is_not_shown(
     with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
         for stream in (False, True):
             answer = client.post("/v1/translate", json={"text": "a", "stream": stream})
-            assert "mistake" in error(answer, 500)["message"]
+            assert "internal server error" in error(answer, 500)["message"]
             assert "secret" not in answer.text
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_a_model_without_attention(models: Trained) -> None:
     with TestClient(create_app(regard.load(models.fixed_vector)), base_url=HERE) as client:
-        found = TranslateAnswer.model_validate(client.post("/v1/translate", json={"text": "a b"}).json())
+        found = TranslateResponse.model_validate(client.post("/v1/translate", json={"text": "a b"}).json())
         assert found.translations[0].attention is None
         *tokens, _ = events(client.post("/v1/translate", json={"text": "a b", "stream": True}).text)
         assert {token["weights"] for token in tokens} == {None}

@@ -12,9 +12,9 @@ import pytest
 
 from regard.errors import SearchError
 from regard.serving.batcher import Batcher
-from regard.serving.errors import RefusedError
+from regard.serving.errors import RequestError
 from regard.serving.limits import Limits
-from regard.serving.metrics import Meter
+from regard.serving.metrics import Metrics
 
 
 class Bench:
@@ -28,12 +28,12 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Shouting:
+class Shout:
     """Upper case; some texts cannot be shouted."""
 
     louder: bool = False
     name: ClassVar = "shout"
-    alone: ClassVar = False
+    batched: ClassVar = True
 
     def run(self, bench: Bench, items: Sequence[str]) -> list[str]:
         bench.groups.append(list(items))
@@ -45,8 +45,8 @@ class Shouting:
 
 
 @dataclass(frozen=True)
-class Whispering(Shouting):
-    alone: ClassVar = True
+class Whisper(Shout):
+    batched: ClassVar = False
 
 
 def with_batcher(test: Callable[[Batcher, Bench], Awaitable[None]], **limits: float) -> tuple[Batcher, Bench]:
@@ -54,7 +54,7 @@ def with_batcher(test: Callable[[Batcher, Bench], Awaitable[None]], **limits: fl
     bench = Bench()
 
     async def run() -> Batcher:
-        batcher = Batcher(bench, Limits(**{"wait_s": 0.05, **limits}), Meter())
+        batcher = Batcher(bench, Limits(**{"wait_s": 0.05, **limits}), Metrics())
         batcher.start()
         await test(batcher, bench)
         bench.open.set()
@@ -67,16 +67,16 @@ def with_batcher(test: Callable[[Batcher, Bench], Awaitable[None]], **limits: fl
 async def held(batcher: Batcher, bench: Bench) -> asyncio.Task[list[str]]:
     """A batcher whose thread is busy with one text until `bench.open` is set."""
     bench.open.clear()
-    first = asyncio.create_task(batcher.submit(Shouting(), ["first"], [1]))
+    first = asyncio.create_task(batcher.submit(Shout(), ["first"], [1]))
     while not bench.groups:
         await asyncio.sleep(0.001)
     return first
 
 
-def test_texts_that_come_together_are_done_together_in_one_thread() -> None:
+def test_concurrent_texts_are_batched_in_one_thread() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
-        asked = [batcher.submit(Shouting(), [f"a{i}", f"b{i}"], [3, 4]) for i in range(5)]
-        assert await asyncio.gather(*asked) == [[f"A{i}", f"B{i}"] for i in range(5)]
+        requests = [batcher.submit(Shout(), [f"a{i}", f"b{i}"], [3, 4]) for i in range(5)]
+        assert await asyncio.gather(*requests) == [[f"A{i}", f"B{i}"] for i in range(5)]
 
     _, bench = with_batcher(test)
     assert len(bench.groups) == 1
@@ -84,23 +84,23 @@ def test_texts_that_come_together_are_done_together_in_one_thread() -> None:
     assert len(bench.threads) == 1
 
 
-def test_only_equal_work_is_done_together() -> None:
+def test_only_equal_tasks_are_batched() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
-        works = [Shouting(), Shouting(louder=True), Shouting(), Shouting(louder=True), Whispering()]
-        asked = [batcher.submit(work, [f"text{i}"], [4]) for i, work in enumerate(works)]
-        again = batcher.submit(Whispering(), ["text5"], [4])
-        found = await asyncio.gather(*asked, again)
+        tasks = [Shout(), Shout(louder=True), Shout(), Shout(louder=True), Whisper()]
+        requests = [batcher.submit(task, [f"text{i}"], [4]) for i, task in enumerate(tasks)]
+        again = batcher.submit(Whisper(), ["text5"], [4])
+        found = await asyncio.gather(*requests, again)
         assert found == [["TEXT0"], ["TEXT1!"], ["TEXT2"], ["TEXT3!"], ["TEXT4"], ["TEXT5"]]
 
     _, bench = with_batcher(test)
     assert sorted(bench.groups) == [["text0", "text2"], ["text1", "text3"], ["text4"], ["text5"]]
 
 
-def test_a_batch_holds_like_lengths_and_always_who_waits_longest() -> None:
+def test_a_batch_has_similar_lengths_and_always_the_oldest_text() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
         first = await held(batcher, bench)
         sizes = {"long": 100, "short": 1, "middle": 20, "longer": 120, "long too": 99, "brief": 2}
-        later = [asyncio.create_task(batcher.submit(Shouting(), [k], [n])) for k, n in sizes.items()]
+        later = [asyncio.create_task(batcher.submit(Shout(), [k], [n])) for k, n in sizes.items()]
         await asyncio.sleep(0)
         bench.open.set()
         await asyncio.gather(first, *later)
@@ -110,10 +110,10 @@ def test_a_batch_holds_like_lengths_and_always_who_waits_longest() -> None:
     assert bench.groups == [["first"], ["long", "long too"], ["short", "brief"], ["middle"], ["longer"]]
 
 
-def test_what_fails_for_one_text_is_done_for_the_others() -> None:
+def test_an_error_in_one_text_does_not_affect_the_others() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
-        asked = [batcher.submit(Shouting(), [text], [1]) for text in ("a", "mute", "b")]
-        found = await asyncio.gather(*asked, return_exceptions=True)
+        requests = [batcher.submit(Shout(), [text], [1]) for text in ("a", "mute", "b")]
+        found = await asyncio.gather(*requests, return_exceptions=True)
         assert found[0] == ["A"]
         assert isinstance(found[1], SearchError)
         assert found[2] == ["B"]
@@ -122,33 +122,33 @@ def test_what_fails_for_one_text_is_done_for_the_others() -> None:
     assert bench.groups == [["a", "mute", "b"], ["a"], ["mute"], ["b"]]
 
 
-def test_a_full_queue_refuses_and_takes_again() -> None:
+def test_a_full_queue_refuses_and_recovers() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
         first = await held(batcher, bench)
-        waiting = asyncio.create_task(batcher.submit(Shouting(), ["a", "b"], [1, 1]))
+        waiting = asyncio.create_task(batcher.submit(Shout(), ["a", "b"], [1, 1]))
         await asyncio.sleep(0)
-        assert batcher.meter.queue.collect()[0].samples[0].value == 2
-        with pytest.raises(RefusedError, match="2 of 3 texts are waiting") as refused:
-            await batcher.submit(Shouting(), ["c", "d"], [1, 1])
+        assert batcher.metrics.queue.collect()[0].samples[0].value == 2
+        with pytest.raises(RequestError, match="2 of 3 texts are waiting") as refused:
+            await batcher.submit(Shout(), ["c", "d"], [1, 1])
         assert (refused.value.status, refused.value.limit) == (503, 3)
         bench.open.set()
         assert await first == ["FIRST"]
         assert await waiting == ["A", "B"]
-        assert await batcher.submit(Shouting(), ["c", "d"], [1, 1]) == ["C", "D"]
-        assert batcher.meter.queue.collect()[0].samples[0].value == 0
+        assert await batcher.submit(Shout(), ["c", "d"], [1, 1]) == ["C", "D"]
+        assert batcher.metrics.queue.collect()[0].samples[0].value == 0
 
     with_batcher(test, queue_size=3, num_texts=2)
 
 
-def test_what_takes_too_long_is_given_up_and_never_begun() -> None:
+def test_a_request_that_times_out_leaves_the_queue() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
         bench.open.clear()
-        asked = [batcher.submit(work, ["x"], [1]) for work in (Shouting(), Whispering())]
-        for found in await asyncio.gather(*asked, return_exceptions=True):
-            assert isinstance(found, RefusedError)
+        requests = [batcher.submit(task, ["x"], [1]) for task in (Shout(), Whisper())]
+        for found in await asyncio.gather(*requests, return_exceptions=True):
+            assert isinstance(found, RequestError)
             assert (found.status, found.limit) == (504, 1)
         bench.open.set()
-        assert await batcher.submit(Shouting(), ["y"], [1]) == ["Y"]
+        assert await batcher.submit(Shout(), ["y"], [1]) == ["Y"]
 
     _, bench = with_batcher(test, timeout_s=1)
     assert bench.groups == [["x"], ["y"]]
@@ -157,7 +157,7 @@ def test_what_takes_too_long_is_given_up_and_never_begun() -> None:
 def test_a_request_that_is_cancelled_leaves_the_queue() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
         first = await held(batcher, bench)
-        gone = asyncio.create_task(batcher.submit(Shouting(), ["gone"], [1]))
+        gone = asyncio.create_task(batcher.submit(Shout(), ["gone"], [1]))
         await asyncio.sleep(0)
         gone.cancel()
         bench.open.set()
@@ -169,15 +169,15 @@ def test_a_request_that_is_cancelled_leaves_the_queue() -> None:
     assert bench.groups == [["first"]]
 
 
-def test_closing_finishes_what_waits_and_refuses_what_comes() -> None:
+def test_closing_finishes_the_queue_and_refuses_new_texts() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
         first = await held(batcher, bench)
-        waiting = [asyncio.create_task(batcher.submit(Shouting(), [text], [1])) for text in "ab"]
+        waiting = [asyncio.create_task(batcher.submit(Shout(), [text], [1])) for text in "ab"]
         await asyncio.sleep(0)
         closing = asyncio.create_task(batcher.close())
         await asyncio.sleep(0)
-        with pytest.raises(RefusedError, match="stopping") as refused:
-            await batcher.submit(Shouting(), ["c"], [1])
+        with pytest.raises(RequestError, match="stopping") as refused:
+            await batcher.submit(Shout(), ["c"], [1])
         assert refused.value.status == 503
         bench.open.set()
         assert await asyncio.gather(first, *waiting) == [["FIRST"], ["A"], ["B"]]
@@ -188,6 +188,6 @@ def test_closing_finishes_what_waits_and_refuses_what_comes() -> None:
 
 def test_an_idle_batcher_closes() -> None:
     async def test(batcher: Batcher, bench: Bench) -> None:
-        assert await batcher.submit(Shouting(), [], []) == []
+        assert await batcher.submit(Shout(), [], []) == []
 
     with_batcher(test)

@@ -38,7 +38,7 @@ def test_the_commands_of_the_page_succeed(start: Start, translator: regard.Trans
             assert json.loads(done.stdout)
 
 
-def test_the_page_tells_the_limits_as_they_are() -> None:
+def test_the_page_documents_the_limits() -> None:
     text, usual = PAGE.read_text(encoding="utf-8"), Limits()
     for row in (
         f"| {usual.num_texts} (`--max-texts`)",

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 import regard
 from regard.serving import create_app
-from regard.serving.front_page import first_sentence, front_page, policy_of
+from regard.serving.front_page import content_security_policy, first_sentence, front_page
 from tests.serving.conftest import HERE
 from tests.trained import Trained
 
@@ -34,10 +34,10 @@ def test_a_folder_that_keeps_no_sentence_gives_none(tmp_path: Path, content: str
     assert first_sentence(tmp_path) == ""
 
 
-def test_an_ensemble_is_served_without_a_look_inside(models: Trained) -> None:
+def test_an_ensemble_is_served_without_its_attention(models: Trained) -> None:
     both = regard.load_ensemble([models.attention, models.attention])
     with TestClient(create_app(both), base_url=HERE) as client:
-        assert "cannot be shown from inside" in client.get("/").text
+        assert "its attention cannot be shown" in client.get("/").text
         assert client.post("/v1/translate", json={"text": "die frau ."}).status_code == 200
         refused = client.post("/v1/trace", json={"text": "die frau ."})
         assert (refused.status_code, "ensemble" in refused.text) == (422, True)
@@ -63,4 +63,4 @@ def test_only_the_scripts_and_styles_of_the_page_may_run(translator: regard.Tran
 
 
 def test_without_a_script_none_may_run() -> None:
-    assert "script-src 'none'" in policy_of("<style>p {}</style>")
+    assert "script-src 'none'" in content_security_policy("<style>p {}</style>")

@@ -24,7 +24,7 @@ FORCE = {"kind": "force", "step": 0, "token": "the"}
 
 
 @pytest.mark.parametrize(
-    ("asked", "records"),
+    ("request_body", "records"),
     [
         ([ATTEND], [Attend(0, (0, 2))]),
         ([ROW], [Weights(1, tuple(ROW["row"]))]),
@@ -34,9 +34,13 @@ FORCE = {"kind": "force", "step": 0, "token": "the"}
 )
 @pytest.mark.parametrize("stream", [False, True])
 def test_they_do_what_they_do_in_python(
-    client: TestClient, translator: regard.Translator, asked: list[Any], records: list[Any], stream: bool
+    client: TestClient,
+    translator: regard.Translator,
+    request_body: list[Any],
+    records: list[Any],
+    stream: bool,
 ) -> None:
-    body = {"text": TEXT, "interventions": asked, "beam": 2, "stream": stream}
+    body = {"text": TEXT, "interventions": request_body, "beam": 2, "stream": stream}
     answer = client.post("/v1/translate", json=body)
     assert answer.status_code == 200, answer.text
     offline = translator.translate(TEXT, intervene=records, beam=2)
@@ -48,7 +52,7 @@ def test_they_do_what_they_do_in_python(
         same(answer.json()["translations"][0], offline)
 
 
-def test_a_row_is_looked_by_and_told_in_the_trace(client: TestClient) -> None:
+def test_weights_are_replaced_and_shown_in_the_trace(client: TestClient) -> None:
     found = client.post("/v1/trace", json={"text": TEXT, "interventions": [ROW, FORCE]}).json()
     np.testing.assert_allclose(found["steps"][1]["weights"][:3], [0.25, 0.75, 0], atol=1e-6)
     assert [step["intervention"] for step in found["steps"][:3]] == ["force", "weights", None]
@@ -64,7 +68,7 @@ def test_the_models_own_rows_change_nothing(client: TestClient) -> None:
     assert again["log_probability"] == pytest.approx(plain["log_probability"], abs=1e-4)
 
 
-def test_the_beam_and_the_weighted_states_come_when_asked_for(client: TestClient) -> None:
+def test_the_beam_and_the_weighted_states_are_returned_on_request(client: TestClient) -> None:
     body = {"text": TEXT, "beam": 2, "alignment": True}
     found = client.post("/v1/trace", json=body).json()
     assert found["beam"]["beam"] == 2
@@ -73,7 +77,7 @@ def test_the_beam_and_the_weighted_states_come_when_asked_for(client: TestClient
 
 
 @pytest.mark.parametrize(
-    ("asked", "field", "words"),
+    ("request_body", "field", "words"),
     [
         ({"kind": "attend", "step": 0, "to": [99]}, "interventions", f"tokens from 0 to {SIZE - 1}"),
         ({"kind": "attend", "step": 0, "to": []}, "interventions[0].to", "at least 1"),
@@ -93,10 +97,10 @@ def test_the_beam_and_the_weighted_states_come_when_asked_for(client: TestClient
     ],
 )
 def test_what_cannot_be_changed_is_named(
-    client: TestClient, asked: Any, field: str | None, words: str
+    client: TestClient, request_body: Any, field: str | None, words: str
 ) -> None:
     for path in ("/v1/translate", "/v1/trace"):
-        body = json.dumps({"text": TEXT, "interventions": [asked]})
+        body = json.dumps({"text": TEXT, "interventions": [request_body]})
         answer = client.post(path, content=body, headers={"content-type": "application/json"})
         found = error(answer, 422)
         assert words in found["message"]
@@ -119,7 +123,7 @@ def test_alignment_of_a_long_text_is_refused(client: TestClient) -> None:
     assert (found["field"], found["limit"]) == ("alignment", 2_000_000)
 
 
-def test_a_model_without_attention_is_not_made_to_look(models: Trained) -> None:
+def test_a_model_without_attention_cannot_be_made_to_attend(models: Trained) -> None:
     with TestClient(create_app(regard.load(models.fixed_vector)), base_url=HERE) as client:
         found = error(client.post("/v1/translate", json={"text": TEXT, "interventions": [ATTEND]}), 422)
         assert "plain decoder" in found["message"]

@@ -52,7 +52,9 @@ def in_thread(work: Callable[[], Any]) -> Iterator[list[Any]]:
     assert found
 
 
-def test_two_hundred_at_once_get_what_they_get_offline(start: Start, translator: regard.Translator) -> None:
+def test_two_hundred_concurrent_requests_get_the_offline_translations(
+    start: Start, translator: regard.Translator
+) -> None:
     offline = translator.translate(SENTENCES)
     server = start(translator, limits=Limits(timeout_s=200))  # a busy machine is slow, and still right
 
@@ -78,7 +80,7 @@ def test_two_hundred_at_once_get_what_they_get_offline(start: Start, translator:
     assert float(batches.split()[1]) < 100
 
 
-def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(
+def test_stopping_finishes_pending_requests_and_accepts_no_new_ones(
     start: Start, translator: regard.Translator
 ) -> None:
     held = Held(translator)
@@ -95,10 +97,10 @@ def test_a_stop_finishes_what_is_in_flight_and_takes_nothing_new(
     for answers, sentence in ((first, SENTENCES[0]), (second, SENTENCES[1])):
         assert answers[0].json()["translations"][0]["text"] == translator.translate(sentence).text
     server.thread.join(60)
-    assert server.told[-1].startswith("stopped")
+    assert server.messages[-1].startswith("stopped")
 
 
-def test_a_full_queue_says_when_to_come_again(start: Start, translator: regard.Translator) -> None:
+def test_a_full_queue_says_when_to_retry(start: Start, translator: regard.Translator) -> None:
     held = Held(translator)
     server = start(held, limits=Limits(num_texts=2, queue_size=2))
     with in_thread(lambda: server.post(text="a")) as first:
@@ -106,8 +108,8 @@ def test_a_full_queue_says_when_to_come_again(start: Start, translator: regard.T
         with in_thread(lambda: server.post(text=["b", "c"])) as second:
             while "regard_queue_depth 2.0" not in server.get("/metrics").text:
                 time.sleep(0.01)
-            for asked in ({"text": "d"}, {"text": "d", "stream": True}):
-                refused = server.post(**asked)
+            for request_body in ({"text": "d"}, {"text": "d", "stream": True}):
+                refused = server.post(**request_body)
                 assert refused.status_code == 503
                 assert int(refused.headers["retry-after"]) >= 1
                 assert refused.json()["error"]["limit"] == 2
@@ -116,7 +118,7 @@ def test_a_full_queue_says_when_to_come_again(start: Start, translator: regard.T
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_takes_too_long_is_given_up(start: Start, translator: regard.Translator, stream: bool) -> None:
+def test_a_slow_request_times_out(start: Start, translator: regard.Translator, stream: bool) -> None:
     held = Held(translator)
     server = start(held, limits=Limits(timeout_s=0.3))
     late = server.post(text="a", stream=stream)
@@ -152,8 +154,8 @@ def test_a_stream_comes_while_it_is_written(start: Start, translator: regard.Tra
             return self.translator.translate(texts, **{**how, "follow": tell})
 
     server = start(Slow(translator))
-    asked = {"text": SENTENCES[0], "stream": True, "beam": 1}
-    with httpx.stream("POST", f"{server.address}/v1/translate", json=asked, timeout=60) as answer:
+    request_body = {"text": SENTENCES[0], "stream": True, "beam": 1}
+    with httpx.stream("POST", f"{server.address}/v1/translate", json=request_body, timeout=60) as answer:
         lines = answer.iter_lines()
         assert "token" in json.loads(next(lines).removeprefix("data: "))
         read.set()
@@ -162,7 +164,7 @@ def test_a_stream_comes_while_it_is_written(start: Start, translator: regard.Tra
     assert json.loads(last.removeprefix("data: "))["done"]["text"] == expected
 
 
-def test_a_taken_port_is_told(start: Start, translator: regard.Translator) -> None:
+def test_a_port_in_use_is_an_error(start: Start, translator: regard.Translator) -> None:
     server = start(translator)
     port = int(server.address.rsplit(":", 1)[1])
     with pytest.raises(regard.ConfigError, match=f"port {port}: address already in use; choose another"):
@@ -177,7 +179,7 @@ def test_a_taken_port_is_told(start: Start, translator: regard.Translator) -> No
         ("no host", 0, "cannot listen on no host port 0: name or service not known; choose another"),
     ],
 )
-def test_an_address_that_cannot_be_is_told(
+def test_an_invalid_address_is_an_error(
     translator: regard.Translator, host: str, port: int, words: str
 ) -> None:
     with pytest.raises(regard.ConfigError, match=words):
@@ -186,7 +188,7 @@ def test_an_address_that_cannot_be_is_told(
 
 def test_other_machines_are_warned_of(start: Start, translator: regard.Translator) -> None:
     server = start(translator, host="0.0.0.0")
-    assert server.told[0].startswith("warning: listening on 0.0.0.0: whoever reaches this machine")
+    assert server.messages[0].startswith("warning: listening on 0.0.0.0: anyone who can reach this machine")
     address = server.address.replace("0.0.0.0", "127.0.0.1")
     assert httpx.get(f"{address}/healthz", timeout=60, headers={"host": "any.example"}).status_code == 200
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from regard.records.text import StreamedToken
-from regard.serving.errors import RefusedError
-from regard.serving.stream import AbandonedError, Stream
+from regard.serving.errors import RequestError
+from regard.serving.stream import Stream, StreamClosedError
 
 TOKEN = StreamedToken("a", -0.5, None, "a")
 
@@ -20,7 +20,7 @@ def follow(work: Callable[[Stream], Any], listen: Callable[[Any], Any]) -> Any:
 
     async def run() -> Any:
         stream = Stream()
-        events = await stream.follow(asyncio.to_thread(work, stream), lambda text: {"text": text})
+        events = await stream.start(asyncio.to_thread(work, stream), lambda text: {"text": text})
         return await listen(events)
 
     return asyncio.run(run())
@@ -30,9 +30,9 @@ async def all_of(events: Any) -> list[dict[str, Any]]:
     return [event async for event in events]
 
 
-def test_tokens_come_before_the_whole() -> None:
+def test_tokens_are_sent_before_the_translation() -> None:
     def work(stream: Stream) -> list[str]:
-        stream.tell(TOKEN)
+        stream.put(TOKEN)
         return ["whole"]
 
     first, last = follow(work, all_of)
@@ -40,26 +40,26 @@ def test_tokens_come_before_the_whole() -> None:
     assert last == {"done": {"text": "whole"}}
 
 
-def test_what_fails_before_the_first_token_is_raised() -> None:
+def test_an_error_before_the_first_token_is_raised() -> None:
     def work(stream: Stream) -> list[str]:
-        raise RefusedError(503, "full")
+        raise RequestError(503, "full")
 
-    with pytest.raises(RefusedError, match="full"):
+    with pytest.raises(RequestError, match="full"):
         follow(work, all_of)
 
 
-def test_what_fails_later_is_the_last_event() -> None:
+def test_a_later_error_is_the_last_event() -> None:
     def work(stream: Stream) -> list[str]:
-        stream.tell(TOKEN)
-        raise RefusedError(504, "too late", None, 3)
+        stream.put(TOKEN)
+        raise RequestError(504, "too late", None, 3)
 
     *_, last = follow(work, all_of)
     assert last == {"error": {"field": None, "message": "too late", "limit": 3}}
 
 
-def test_a_mistake_of_ours_is_told_and_raised() -> None:
+def test_an_internal_error_is_sent_and_raised() -> None:
     def work(stream: Stream) -> list[str]:
-        stream.tell(TOKEN)
+        stream.put(TOKEN)
         raise ZeroDivisionError("secret")
 
     seen = []
@@ -70,18 +70,18 @@ def test_a_mistake_of_ours_is_told_and_raised() -> None:
 
     with pytest.raises(ZeroDivisionError):
         follow(work, listen)
-    assert "mistake" in seen[-1]["error"]["message"]
+    assert "internal server error" in seen[-1]["error"]["message"]
     assert "secret" not in str(seen)
 
 
-def test_who_goes_ends_the_search() -> None:
+def test_a_disconnect_stops_the_search() -> None:
     ended = []
 
     def work(stream: Stream) -> list[str]:
         try:
             for _ in range(10_000_000):
-                stream.tell(TOKEN)
-        except AbandonedError:
+                stream.put(TOKEN)
+        except StreamClosedError:
             ended.append(True)
             raise
         return ["whole"]

@@ -1,1 +1,1 @@
-"""Does attention explain a model? Its weights against what really moves the output, over a corpus."""
+"""Does attention explain a model? Compare its weights, over a corpus, with what changes the output."""

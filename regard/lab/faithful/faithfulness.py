@@ -1,4 +1,4 @@
-"""Whether attention explains a model, measured over a corpus."""
+"""Measure over a corpus whether attention explains a model."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from regard.attention import NoScore
 from regard.data import sorted_batches
 from regard.errors import ConfigError, DataError, SearchError
 from regard.explain import source_units
-from regard.lab.evaluation import BOOTSTRAP
+from regard.lab.evaluate import BOOTSTRAP
 from regard.lab.faithful.attribution import gradient_times_input, leave_one_out, pair_batch
-from regard.lab.faithful.disturbance import disturb
-from regard.lab.faithful.measures import Probe, count, disagreement, sized
+from regard.lab.faithful.measures import Probe, disagreement, effect_sizes, sentence_sums
+from regard.lab.faithful.perturbation import perturb
 from regard.lab.faithful.verdict import Verdict, judge
-from regard.lab.systems import System, TestSet, open_system, pairs_of
+from regard.lab.systems import System, open_system
+from regard.lab.test_sets import TestSet, sentence_pairs
 from regard.metrics import Mean, mean_over
 from regard.records.text import END, Links, Pair, Translation
 from regard.search.request import Watch
 from regard.translator import Translator
 
 NUM_SENTENCES = 200
-_BATCH_SIZE, _MOST_TOKENS = 16, 2048
+_BATCH_SIZE, _MAX_TOKENS = 16, 2048
 Ids = tuple[int, ...]
 
 
@@ -33,9 +34,9 @@ Ids = tuple[int, ...]
 class Faithfulness:
     """What was measured of one model's attention, and the verdict.
 
-    `figures` holds a mean by (figure, column); `lab.faithful.sections` says what each is. `forced` says what
-    the model was made to write: references, or its own translations. `num_left_out` sentences of the sample
-    were empty on a side. `probes` are the sentences themselves.
+    `figures` holds a mean for each (figure, column); `lab.faithful.sections` explains each. `forced` says what the
+    model was forced to output: references, or its own translations. `num_left_out` sentences of the sample were empty
+    on one side. `probes` are the sentences themselves.
     """
 
     figures: dict[tuple[str, str], Mean]
@@ -46,12 +47,12 @@ class Faithfulness:
     probes: tuple[Probe, ...] = field(repr=False)
 
     def worst(self, number: int) -> list[Probe]:
-        """Sentences where the words looked at most and those that matter most differ most often."""
+        """Return the sentences where the word attended to most and the one that matters most differ most often."""
         wrong = [probe for probe in self.probes if disagreement(probe) > 0]
-        return sorted(wrong, key=lambda one: (-disagreement(one), one.number))[:number]
+        return sorted(wrong, key=lambda probe: (-disagreement(probe), probe.number))[:number]
 
     def as_json(self) -> dict[str, Any]:
-        """All figures and the verdict, without the sentences."""
+        """Return all figures and the verdict, without the sentences."""
         figures: dict[str, dict[str, Any]] = {}
         for (name, column), mean in self.figures.items():
             figures.setdefault(name, {})[column] = asdict(mean)
@@ -74,46 +75,36 @@ def faithfulness(
     bootstrap: int = BOOTSTRAP,
     watch: Watch | None = None,
 ) -> Faithfulness:
-    """Measure on a sample of sentences whether the weights of attention show what moves the output.
+    """Measure on a sample of sentences whether attention weights show what changes the output.
 
-    The model is forced through the target of each pair, or where that is empty through its own translation. At each
-    output token its weights are compared with leave-one-out and gradient × input, and replaced by permuted and by
-    uniform ones; where all pairs have gold links, links are compared too. `sentences` are drawn from the test set by
-    `seed`; `bootstrap` is the number of samples behind each interval, 0 for none. `watch` hears of every sentence.
-    Source: Jain & Wallace 2019 (Attention is not explanation); Wiegreffe & Pinter 2019 (Attention is not not
-    explanation). Raises SearchError for a model that does not attend, ConfigError for numbers that cannot be,
-    DataError where no sentence is left.
+    The model is forced through the target of each pair, or through its own translation if the target is empty. At
+    each output token its weights are compared with leave-one-out and gradient × input, and replaced by permuted and
+    by uniform ones; if all pairs have gold links, alignments are compared too. `seed` draws that many `sentences`
+    from the test set; `bootstrap` is the number of samples behind each interval, 0 for none. `watch` is called with
+    1 for every sentence. Source: Jain & Wallace 2019 (Attention is not explanation); Wiegreffe & Pinter 2019
+    (Attention is not not explanation). Raises SearchError for a model without attention, ConfigError for numbers out
+    of range, DataError if no sentence is left.
     """
     if sentences < 1:
         raise ConfigError(f"sentences: expected a number from 1 on, got {sentences}")
     if bootstrap < 0:
         raise ConfigError(f"bootstrap: expected a number of samples from 0 on, got {bootstrap}")
-    translator = attentive(system)
-    given = list(enumerate(pairs_of(test_set, [system]), start=1))
-    chosen = np.random.default_rng(seed).permutation(len(given))[:sentences]
-    sample = [given[place] for place in sorted(chosen.tolist())]
+    translator = open_attentive(system)
+    sample = _sample(sentence_pairs(test_set, [system]), sentences, seed)
     filled = [(number, pair) for number, pair in sample if pair.source.strip()]
     pairs = _with_targets(translator, [pair for _, pair in filled])
-    found = _sentences(translator, [number for number, _ in filled], pairs)
-    if not found:
-        raise DataError("no sentence has words on both sides; check that the files are those that were meant")
-    if watch is not None and len(found) < len(sample):
-        watch(len(sample) - len(found))
+    measured = _sentences(translator, [number for number, _ in filled], pairs)
+    if not measured:
+        raise DataError("expected sentences with words on both sides, got none; check the files")
+    if watch is not None and len(measured) < len(sample):
+        watch(len(sample) - len(measured))
     probes = []
-    for rows in sorted_batches(
-        [len(one.source) + len(one.target) for one in found], _BATCH_SIZE, _MOST_TOKENS
-    ):
-        for probe in _probe(translator, [found[row] for row in rows], seed):
-            probes.append(probe)
-            if watch is not None:
-                watch(1)
+    for probe in _probes(translator, measured, seed):
+        probes.append(probe)
+        if watch is not None:
+            watch(1)
     probes.sort(key=lambda probe: probe.number)
-    counted = [count(probe) for probe in probes]
-    figures = {
-        key: mean
-        for key in dict.fromkeys(key for sums in counted for key in sums)
-        if (mean := mean_over([sums.get(key, (0.0, 0.0)) for sums in counted], bootstrap)) is not None
-    }
+    figures = _means(probes, bootstrap)
     return Faithfulness(
         figures,
         judge(figures),
@@ -124,45 +115,51 @@ def faithfulness(
     )
 
 
-def attentive(system: System) -> Translator:
-    """The one model of a system. Raises SearchError, saying why, where there is no attention to be believed."""
+def open_attentive(system: System) -> Translator:
+    """Return the model of a system. Raises SearchError, saying why, if it is not a single model with attention."""
     translator = open_system(system)
     if not isinstance(translator, Translator):
         raise SearchError(
-            f"{system}: a file of translations; only a model folder has attention to be measured"
+            f"{system}: expected a model, got a file of translations; only a model has attention to measure"
         )
     if len(translator.models) > 1:
         raise SearchError(
-            f"faithfulness: is measured of one model, and this is an ensemble of {len(translator.models)}"
+            f"faithfulness: expected a single model, got an ensemble of {len(translator.models)}"
         )
     attention = translator.model.decoder.attention
     if attention is None or isinstance(attention.score, NoScore):
         raise SearchError(
-            "faithfulness: this model has no attention that could explain anything: it knows the sentence by one "
-            "fixed vector; choose a model with a score function"
+            "faithfulness: this model has no attention that could explain anything: its decoder sees the sentence as "
+            "one fixed vector; choose a model with a score function"
         )
     return translator
 
 
+def _sample(pairs: Sequence[Pair], num_sentences: int, seed: int) -> list[tuple[int, Pair]]:
+    """Draw pairs with their numbers, counted from 1, in order."""
+    drawn = np.random.default_rng(seed).permutation(len(pairs))[:num_sentences]
+    return [(index + 1, pairs[index]) for index in sorted(drawn.tolist())]
+
+
 def _with_targets(translator: Translator, pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs, with the model's own translations where they have none."""
+    """Complete the pairs without a target by the model's own translations."""
     missing = [row for row, pair in enumerate(pairs) if not pair.target.strip()]
-    found = translator.translate([pairs[row].source for row in missing])
-    written = dict(zip(missing, (one.text for one in found), strict=True))
-    return [replace(pair, target=written.get(row, pair.target)) for row, pair in enumerate(pairs)]
+    translations = translator.translate([pairs[row].source for row in missing])
+    texts = dict(zip(missing, (translation.text for translation in translations), strict=True))
+    return [replace(pair, target=texts.get(row, pair.target)) for row, pair in enumerate(pairs)]
 
 
 def _forced(pairs: Sequence[Pair]) -> str:
-    """What the model is made to write, in words."""
-    given = [bool(pair.target.strip()) for pair in pairs]
-    if all(given):
+    """Say what the model is forced to output."""
+    has_reference = [bool(pair.target.strip()) for pair in pairs]
+    if all(has_reference):
         return "references"
-    return "references and its own translations" if any(given) else "its own translations"
+    return "references and its own translations" if any(has_reference) else "its own translations"
 
 
 @dataclass(frozen=True)
 class _Sentence:
-    """A sentence as it is measured: its number in the test set, its gold links, both sides as tokens and as ids."""
+    """A sentence to measure: its number in the test set, its gold links, both sides as tokens and as ids."""
 
     number: int
     links: Links | None
@@ -172,13 +169,13 @@ class _Sentence:
 
 
 def _sentences(translator: Translator, numbers: Sequence[int], pairs: Sequence[Pair]) -> list[_Sentence]:
-    """Those with words on both sides, forced through their targets."""
+    """Force the pairs through their targets, and return those with words on both sides."""
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
     forced = translator.align(sources, targets)
     linked = all(pair.links is not None for pair in pairs)
     return [
-        _Sentence(number, pair.links if linked else None, one, (*source, END), (*target, END))
-        for number, pair, one, source, target in zip(
+        _Sentence(number, pair.links if linked else None, translation, (*source, END), (*target, END))
+        for number, pair, translation, source, target in zip(
             numbers,
             pairs,
             forced,
@@ -186,32 +183,48 @@ def _sentences(translator: Translator, numbers: Sequence[int], pairs: Sequence[P
             translator.tokenisers.target.encode_batch(targets),
             strict=True,
         )
-        if one.words.texts and one.source_words.texts
+        if translation.words.texts and translation.source_words.texts
     ]
 
 
-def _probe(translator: Translator, sentences: Sequence[_Sentence], seed: int) -> Iterator[Probe]:
-    """Everything measured on a batch."""
+def _probes(translator: Translator, sentences: Sequence[_Sentence], seed: int) -> Iterator[Probe]:
+    """Measure all sentences, in batches of similar length."""
+    lengths = [len(sentence.source) + len(sentence.target) for sentence in sentences]
+    for rows in sorted_batches(lengths, _BATCH_SIZE, _MAX_TOKENS):
+        yield from _probe_batch(translator, [sentences[row] for row in rows], seed)
+
+
+def _probe_batch(translator: Translator, sentences: Sequence[_Sentence], seed: int) -> Iterator[Probe]:
     model = translator.model
-    batch = pair_batch(
-        [one.source for one in sentences], [one.target for one in sentences], translator.device
-    )
+    sources, targets = [each.source for each in sentences], [each.target for each in sentences]
+    batch = pair_batch(sources, targets, translator.device)
     gradients = gradient_times_input(model, batch).double().cpu().numpy()
-    disturbed = {name: tensor.cpu().numpy() for name, tensor in vars(disturb(model, batch, seed)).items()}
-    for row, one in enumerate(sentences):
-        units, last = source_units(one.forced), len(one.target) - 1  # the step that writes </s> is left out
-        assert one.forced.attention is not None
-        attention = one.forced.attention[:last].astype(np.float64)
-        erased = leave_one_out(model, one.source, one.target, units.places)[:last]
-        gradient = gradients[row, :last, : len(one.source)]
+    perturbed = {name: tensor.cpu().numpy() for name, tensor in vars(perturb(model, batch, seed)).items()}
+    for row, sentence in enumerate(sentences):
+        units = source_units(sentence.forced)
+        last = len(sentence.target) - 1  # without the step that outputs </s>
+        assert sentence.forced.attention is not None
+        attention = sentence.forced.attention[:last].astype(np.float64)
+        erased = leave_one_out(model, sentence.source, sentence.target, units.places)[:last]
+        gradient = gradients[row, :last, : len(sentence.source)]
         yield Probe(
-            number=one.number,
-            forced=one.forced,
+            number=sentence.number,
+            forced=sentence.forced,
             units=units,
             attention=attention,
             weights=fold_tokens(attention, units.places, range(last)),
-            erased=sized(erased),
-            gradient=sized(fold_tokens(gradient, units.places, range(last))),
-            disturbed={name: values[row, :last] for name, values in disturbed.items()},
-            links=one.links,
+            erased=effect_sizes(erased),
+            gradient=effect_sizes(fold_tokens(gradient, units.places, range(last))),
+            perturbed={name: values[row, :last] for name, values in perturbed.items()},
+            links=sentence.links,
         )
+
+
+def _means(probes: Sequence[Probe], bootstrap: int) -> dict[tuple[str, str], Mean]:
+    """Average every figure over the sentences that have it."""
+    sums = [sentence_sums(probe) for probe in probes]
+    return {
+        key: mean
+        for key in dict.fromkeys(key for each in sums for key in each)
+        if (mean := mean_over([each.get(key, (0.0, 0.0)) for each in sums], bootstrap)) is not None
+    }

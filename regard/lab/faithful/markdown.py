@@ -1,4 +1,4 @@
-"""Faithfulness as Markdown."""
+"""Render a measurement of faithfulness as Markdown."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from regard.lab.faithful.cases import NOTE, TITLE, grid_of, remarks
 from regard.lab.faithful.faithfulness import Faithfulness
 from regard.lab.faithful.sections import COLUMNS, Figure, sections_of
 from regard.lab.faithful.terminal import summary
-from regard.lab.faithful.verdict import HOW
-from regard.lab.markdown import escaped, fenced, heat_text, table_markdown
+from regard.lab.faithful.verdict import CRITERIA
+from regard.lab.markdown import escape, fence_text, heat_map_text, table_markdown
 from regard.metrics import Mean
 
 
-def markdown_faithfulness(found: Faithfulness, title: str, worst: int) -> str:
-    """The report; whatever a sentence holds stands inside a fence that it cannot close."""
-    return "\n".join(_lines(found, title, worst)) + "\n"
+def markdown_faithfulness(result: Faithfulness, title: str, worst: int) -> str:
+    """Render a report; the text of sentences is fenced, so that it cannot act as Markdown."""
+    return "\n".join(_lines(result, title, worst)) + "\n"
 
 
-def _lines(found: Faithfulness, title: str, worst: int) -> Iterator[str]:
-    yield f"# {escaped(title)}"
-    yield f"\n{summary(found)}\n"
-    yield f"**Does attention explain this model?** {found.verdict.words}\n"
-    for reason in found.verdict.reasons:
+def _lines(result: Faithfulness, title: str, worst: int) -> Iterator[str]:
+    yield f"# {escape(title)}"
+    yield f"\n{summary(result)}\n"
+    yield f"**Does attention explain this model?** {result.verdict.words}\n"
+    for reason in result.verdict.reasons:
         yield f"- {reason.question} **{reason.answer}.** {reason.found} ({reason.limits})"
-    yield f"\n{HOW}"
-    for section in sections_of(found):
+    yield f"\n{CRITERIA}"
+    for section in sections_of(result):
         yield f"\n## {section.title}\n\n{section.note}\n"
         rows = [
             [
                 row.label,
-                *(_cell(row, found.figures.get((row.name, column)), column) for column in section.columns),
+                *(_cell(row, result.figures.get((row.name, column)), column) for column in section.columns),
             ]
             for row in section.rows
         ]
         yield from table_markdown(["figure", *(COLUMNS[column] for column in section.columns)], rows)
-    cases = found.worst(worst)
+    cases = result.worst(worst)
     if cases:
         yield f"\n## {TITLE}\n\n{NOTE} named."
     for probe in cases:
         yield f"\n### Sentence {probe.number}\n"
         lines = [f"source  {visible(probe.forced.source)}", f"forced  {visible(probe.forced.text)}"]
         lines += map(visible, remarks(probe))
-        yield fenced("\n".join(lines) + f"\n\n{heat_text(grid_of(probe))}")
+        yield fence_text("\n".join(lines) + f"\n\n{heat_map_text(grid_of(probe))}")
 
 
 def _cell(row: Figure, mean: Mean | None, column: str) -> str:

@@ -1,6 +1,6 @@
-"""What is counted on one sentence: attention beside what moves the output, and both beside guesses.
+"""The figures of one sentence: attention compared with attributions, and both with baselines.
 
-Every figure is a sum over a sentence's output tokens with how many they were, so that sentences can be added up.
+Every figure is a sum over the output tokens of a sentence with their number, so that sentences can be added up.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from regard.records.text import Links, Translation, Words
 Matrix = NDArray[np.float64]
 Sums = dict[tuple[str, str], tuple[float, float]]  # (figure, column) -> (sum, count)
 
-NOTHING = 1e-4  # nats: what float32 promises; smaller changes count as none
-DECISIVE = 0.1  # nats: from here on a word is said to matter to an output token
+NEGLIGIBLE = 1e-4  # nats: the precision of float32; smaller changes count as 0
+DECISIVE = 0.1  # nats: a change from which a word is said to matter to an output token
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One sentence and what was measured on its T output tokens, `</s>` left out, and its n source units.
+    """One sentence and what was measured on its T output tokens, without `</s>`, and its n source units.
 
-    `forced` is the translation the model was made to write. `units` says what was erased, word by word
-    (`explain. source_units`). `attention` (T, S) is over tokens with the end, `weights` (T, n) over units
-    without it; `erased` and `gradient` (T, n) are the sizes of the changes in nats. `disturbed` (T,) holds the
-    fields of `Disturbed` by name.
+    `forced` is the translation the model was forced to output. `units` are the units that were erased
+    (`explain.source_units`). `attention` (T, S) is over tokens including the end, `weights` (T, n) over units without
+    it; `erased` and `gradient` (T, n) are the sizes of the changes in nats. `perturbed` (T,) holds the fields of
+    `Perturbation` by name.
     """
 
     number: int
@@ -42,47 +42,47 @@ class Probe:
     weights: Matrix
     erased: Matrix
     gradient: Matrix
-    disturbed: Mapping[str, Matrix]
+    perturbed: Mapping[str, Matrix]
     links: Links | None = None
 
     @property
     def matrix(self) -> Matrix:
-        """The weights as people see them: a column for each unit, the end last, (T, n + 1)."""
+        """The weights as reports show them: a column for each unit, the end last, (T, n + 1)."""
         return np.concatenate([self.weights, self.attention[:, -1:]], axis=1)
 
     @property
     def decisive(self) -> NDArray[np.bool_]:
-        """Which output tokens some source unit matters to: (T,)."""
+        """Whether some source unit matters to each output token: (T,)."""
         matters: NDArray[np.bool_] = self.erased.max(axis=1) >= DECISIVE
         return matters
 
 
-def sized(changes: Matrix) -> Matrix:
-    """The sizes of changes in nats; 0 for what rounding alone may make."""
+def effect_sizes(changes: Matrix) -> Matrix:
+    """Return the sizes of changes in nats, 0 for those that may be rounding errors."""
     sizes = np.abs(changes)
-    return np.where(sizes < NOTHING, 0.0, sizes)
+    return np.where(sizes < NEGLIGIBLE, 0.0, sizes)
 
 
 def diagonal_weights(num_rows: int, num_columns: int) -> Matrix:
-    """What knows only lengths: the nearer a column's height is to the row's, the larger, (T, n)."""
+    """Return a baseline that knows only lengths: the nearer to the diagonal, the larger, (T, n)."""
     rows = (np.arange(num_rows) + 0.5) / num_rows
     columns = (np.arange(num_columns) + 0.5) / num_columns
     return -np.abs(rows[:, None] - columns)
 
 
-def count(probe: Probe) -> Sums:
-    """Every figure of a sentence, by its name and the column it stands in."""
-    return {**_effects(probe), **_agreement(probe), **_places(probe), **_links(probe)}
+def sentence_sums(probe: Probe) -> Sums:
+    """Return every figure of a sentence, by its name and column."""
+    return {**_perturbation(probe), **_agreement(probe), **_focus(probe), **_links(probe)}
 
 
 def disagreement(probe: Probe) -> float:
-    """How many decisive output tokens have a word that matters most and was not looked at most."""
+    """Count the output tokens where some word matters, and the one that matters most is not attended to most."""
     return float(probe.decisive.sum() - same_top(probe.weights, probe.erased)[probe.decisive].sum())
 
 
-def _effects(probe: Probe) -> Sums:
-    found = probe.disturbed
-    pairs = {
+def _perturbation(probe: Probe) -> Sums:
+    perturbed = probe.perturbed
+    fields = {
         ("distance", "permuted"): "permuted_distance",
         ("distance", "uniform"): "uniform_distance",
         ("change", "permuted"): "permuted_change",
@@ -92,22 +92,22 @@ def _effects(probe: Probe) -> Sums:
         ("right", "own"): "right",
         ("right", "uniform"): "uniform_right",
     }
-    sums = {key: _sum(found[name]) for key, name in pairs.items()}
-    lost = found["right"] - found["uniform_right"]
+    sums = {key: _sum(perturbed[name]) for key, name in fields.items()}
+    lost = perturbed["right"] - perturbed["uniform_right"]
     return {**sums, ("lost", "uniform"): _sum(lost)}
 
 
 def _agreement(probe: Probe) -> Sums:
-    """Whether attention, the diagonal and the other measure agree with each measure of what moves the output.
+    """Measure how attention, the diagonal and the other attribution agree with each attribution.
 
-    A random order has τ 0 and the right top once in n times, on average. Sentences of one unit have no order.
+    A random order has τ 0 and the right top in one of n cases, on average. Sentences of one unit have no order.
     """
-    rows, number = probe.weights.shape
+    rows, num_units = probe.weights.shape
     decisive = probe.decisive
     sums: Sums = {("decisive", "attention"): _sum(decisive)}
-    if number < 2:
+    if num_units < 2:
         return sums
-    straight = diagonal_weights(rows, number)
+    straight = diagonal_weights(rows, num_units)
     for measure, truth, other in (
         ("erased", probe.erased, probe.gradient),
         ("gradient", probe.gradient, probe.erased),
@@ -118,41 +118,41 @@ def _agreement(probe: Probe) -> Sums:
             sums[f"top_{measure}", column] = _sum(top)
             sums[f"decisive_top_{measure}", column] = _sum(top[decisive])
         sums[f"tau_{measure}", "random"] = (0.0, rows)
-        sums[f"top_{measure}", "random"] = (rows / number, rows)
-        sums[f"decisive_top_{measure}", "random"] = (decisive.sum() / number, int(decisive.sum()))
+        sums[f"top_{measure}", "random"] = (rows / num_units, rows)
+        sums[f"decisive_top_{measure}", "random"] = (decisive.sum() / num_units, int(decisive.sum()))
     return sums
 
 
-def _places(probe: Probe) -> Sums:
-    """Where the weight goes, beside where it would go were it spread evenly."""
+def _focus(probe: Probe) -> Sums:
+    """Measure what the weights focus on, and how sharply, with a baseline of evenly spread weights."""
     rows, tokens = probe.attention.shape
-    number = probe.weights.shape[1]
-    points = [place for place, text in enumerate(probe.units.texts) if is_punctuation(text)]
-    tokens_of_points = sum(place in points for place in probe.units.places)
+    num_units = probe.weights.shape[1]
+    punctuation = [unit for unit, text in enumerate(probe.units.texts) if is_punctuation(text)]
+    num_punctuation = sum(unit in punctuation for unit in probe.units.places)
     entropy = -(probe.attention * np.log(np.where(probe.attention > 0, probe.attention, 1))).sum(axis=1)
     sums: Sums = {
         ("end", "attention"): _sum(probe.attention[:, -1]),
         ("end", "even"): (rows / tokens, rows),
-        ("punctuation", "attention"): _sum(probe.weights[:, points].sum(axis=1)),
-        ("punctuation", "even"): (rows * tokens_of_points / tokens, rows),
+        ("punctuation", "attention"): _sum(probe.weights[:, punctuation].sum(axis=1)),
+        ("punctuation", "even"): (rows * num_punctuation / tokens, rows),
         ("entropy", "attention"): _sum(entropy),
         ("entropy", "even"): (rows * math.log(tokens), rows),
         ("spread", "attention"): _sum(np.exp(entropy)),
         ("spread", "even"): (rows * tokens, rows),
     }
-    shown = probe.matrix
-    tops = shown == shown.max(axis=1, keepdims=True)
-    sums["at_word", "attention"] = _sum(1 - tops[:, -1] / tops.sum(axis=1))  # of ties each is as likely
-    sums["at_word", "random"] = (rows * number / (number + 1), rows)
-    onwards = _monotone(probe.weights)
-    sums["monotone", "attention"] = _sum(onwards)
-    sums["monotone", "random"] = (len(onwards) * (number + 1) / (2 * number), len(onwards))
-    sums["monotone", "diagonal"] = _sum(_monotone(diagonal_weights(rows, number)))
+    matrix = probe.matrix
+    tops = matrix == matrix.max(axis=1, keepdims=True)
+    sums["at_word", "attention"] = _sum(1 - tops[:, -1] / tops.sum(axis=1))  # ties count by their share
+    sums["at_word", "random"] = (rows * num_units / (num_units + 1), rows)
+    monotone = _monotone(probe.weights)
+    sums["monotone", "attention"] = _sum(monotone)
+    sums["monotone", "random"] = (len(monotone) * (num_units + 1) / (2 * num_units), len(monotone))
+    sums["monotone", "diagonal"] = _sum(_monotone(diagonal_weights(rows, num_units)))
     return sums
 
 
 def _links(probe: Probe) -> Sums:
-    """The alignment error rate of each measure's links, where gold links are known; see `alignment_error_rate`."""
+    """Measure the alignment error rate of each measure's links, if gold links are known."""
     gold = probe.links
     if gold is None:
         return {}
@@ -167,15 +167,14 @@ def _links(probe: Probe) -> Sums:
         "diagonal": diagonal(source, target),
     }
     sums = {("aer", column): _alignment_errors(links, gold) for column, links in found.items()}
-    hits = (len(gold.sure) + len(gold.possible)) / max(
-        source, 1
-    )  # of a random source word for each target word
-    number = target + len(gold.sure)
-    return {**sums, ("aer", "random"): (number - hits, number)}
+    # expected, if each target word is linked to a random source word
+    hits = (len(gold.sure) + len(gold.possible)) / max(source, 1)
+    total = target + len(gold.sure)
+    return {**sums, ("aer", "random"): (total - hits, total)}
 
 
 def is_punctuation(text: str) -> bool:
-    """Whether a text is nothing but punctuation marks."""
+    """Return whether a text consists of punctuation marks only."""
     return bool(text) and all(unicodedata.category(character).startswith("P") for character in text)
 
 
@@ -185,14 +184,14 @@ def _words_of_units(probe: Probe) -> list[int]:
 
 
 def _alignment_errors(found: Links, gold: Links) -> tuple[float, float]:
-    number = len(found.sure) + len(gold.sure)
-    return number - len(found.sure & gold.sure) - len(found.sure & gold.possible), number
+    total = len(found.sure) + len(gold.sure)
+    return total - len(found.sure & gold.sure) - len(found.sure & gold.possible), total
 
 
 def _monotone(rows: Matrix) -> NDArray[np.bool_]:
-    """Whether each row's largest column is not before that of the row above: (T − 1,)."""
-    onwards: NDArray[np.bool_] = np.diff(rows.argmax(axis=1)) >= 0
-    return onwards
+    """Return whether the largest column of each row is not before that of the row above: (T − 1,)."""
+    monotone: NDArray[np.bool_] = np.diff(rows.argmax(axis=1)) >= 0
+    return monotone
 
 
 def _sum(values: Matrix | NDArray[np.bool_]) -> tuple[float, float]:

@@ -1,13 +1,13 @@
-"""What a report on faithfulness says, and in which order: the same for the terminal, the page and Markdown."""
+"""The tables of a report on faithfulness, in order: the same in the terminal, on the page and in Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from regard.lab.faithful.disturbance import NUM_PERMUTATIONS
 from regard.lab.faithful.faithfulness import Faithfulness
 from regard.lab.faithful.measures import DECISIVE
+from regard.lab.faithful.perturbation import NUM_PERMUTATIONS
 from regard.metrics import Mean
 
 COLUMNS = {
@@ -27,18 +27,18 @@ _BASELINES = {"even", "diagonal", "random"}
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: its name in the figures, what it is called, whether it is a share."""
+    """One row: its name in the figures, its label, and whether it is a share."""
 
     name: str
     label: str
     percent: bool = True
 
     def shown(self, mean: Mean) -> str:
-        """The number, without its interval."""
+        """Format the number, without its interval."""
         return f"{100 * mean.value:.1f} %" if self.percent else f"{mean.value:.2f}"
 
     def interval(self, mean: Mean, column: str) -> str:
-        """Its 95 % interval, [59.3, 63.5]; empty where there is none, and for what needs no model."""
+        """Format the 95 % interval as [59.3, 63.5]; empty if there is none, and for baselines."""
         if mean.low is None or mean.high is None or column in _BASELINES:
             return ""
         low, high = (f"{100 * end:.1f}" if self.percent else f"{end:.2f}" for end in (mean.low, mean.high))
@@ -47,7 +47,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """One table: the question it answers, how to read it, its columns, its rows."""
+    """One table: the question it answers, how to read it, its columns and rows."""
 
     title: str
     note: str
@@ -57,12 +57,12 @@ class Section:
 
 SECTIONS = (
     Section(
-        "Does the output depend on where the model looks?",
-        "At one step at a time its weights are replaced, all before it as it was: by themselves in "
-        f"{NUM_PERMUTATIONS} random orders (the median distance, the share of changes), or by the same weight for "
-        "every source token. The distance is the total variation distance of the two distributions over the "
-        "vocabulary: 0 the same, 1 nothing in common. If little changes, other weights would have explained the "
-        "same output (Jain & Wallace 2019).",
+        "Does the output depend on the attention weights?",
+        "The weights are replaced at one step at a time, all steps before it unchanged: by themselves in "
+        f"{NUM_PERMUTATIONS} random orders (the median distance, the share of changes), or by equal weights for "
+        "every source token. The distance is the total variation distance between the two distributions over the "
+        "vocabulary: 0 if they are equal, 1 if they have nothing in common. If little changes, other weights would "
+        "have explained the same output (Jain & Wallace 2019).",
         ("permuted", "uniform"),
         (
             Figure("distance", "distance of the distributions", percent=False),
@@ -71,9 +71,9 @@ SECTIONS = (
     ),
     Section(
         "Does it need attention?",
-        "The whole target is forced once with the model's weights and once with uniform ones at every step. A "
-        "model that loses little does not use what its weights select. That another could have learnt to do "
-        "without is a further question, which only training with `model.attention.score=uniform` answers "
+        "The whole target is forced once with the model's weights and once with uniform weights at every step. A "
+        "model that loses little does not use what its weights select. Whether another model could have learnt to do "
+        "without attention is a further question, which only training with `model.attention.score=uniform` answers "
         "(Wiegreffe & Pinter 2019).",
         ("own", "uniform"),
         (
@@ -82,13 +82,14 @@ SECTIONS = (
         ),
     ),
     Section(
-        "Do the words it looks at most matter most?",
-        "Leave-one-out takes one source word out and asks how the log-probability of each output token changes "
+        "Do the words it attends to most matter most?",
+        "Leave-one-out removes one source word and measures how the log-probability of each output token changes "
         "(Li et al. 2016); gradient × input estimates the same to first order (Shrikumar et al. 2016). τ is "
-        "Kendall's τ-b between the weights and the sizes of these changes: 1 the same order, 0 none. Top: the "
-        "word looked at most is the one that matters most. The end of the sentence is no word here. The two "
-        "measures do not agree with each other either: that column shows how much can be asked for. An output "
-        f"token is decided by some word where erasing one changes its log-probability by {DECISIVE} nats or more.",
+        "Kendall's τ-b between the weights and the sizes of these changes: 1 for the same order, 0 for no relation. "
+        "Top: the word attended to most is the one that matters most. The end of the sentence does not count as a "
+        "word here. The two measures do not fully agree with each other either: that column shows how much can be "
+        "expected. A word matters to an output token if erasing it changes the token's log-probability by "
+        f"{DECISIVE} nats or more.",
         ("attention", "other", "diagonal", "random"),
         (
             Figure("tau_erased", "τ with leave-one-out", percent=False),
@@ -97,37 +98,37 @@ SECTIONS = (
             Figure("tau_gradient", "τ with gradient × input", percent=False),
             Figure("top_gradient", "top is that of gradient × input"),
             Figure("decisive_top_gradient", "… where some word matters"),
-            Figure("decisive", "output tokens that some word decides"),
+            Figure("decisive", "output tokens to which some word matters"),
         ),
     ),
     Section(
-        "Where does it look?",
-        "Weight on the end of the sentence or on punctuation says little about words. Entropy is 0 where all "
-        "weight lies on one token, and e to its power is among how many tokens a look is shared. A step is "
-        "monotone where the word looked at most is not before that of the step before.",
+        "Where does it attend?",
+        "Weight on the end of the sentence or on punctuation says little about words. Entropy is 0 if all weight is "
+        "on one token; its exponential is the effective number of tokens attended to. A step is monotone if the word "
+        "attended to most is not before that of the previous step.",
         ("attention", "even", "diagonal", "random"),
         (
             Figure("end", "weight on the end of the sentence"),
-            Figure("at_word", "steps that look at a word most, not at the end"),
+            Figure("at_word", "steps that attend most to a word, not to the end"),
             Figure("punctuation", "weight on punctuation"),
-            Figure("entropy", "entropy of a look, nats", percent=False),
-            Figure("spread", "tokens that a look is shared among", percent=False),
+            Figure("entropy", "entropy of the weights, nats", percent=False),
+            Figure("spread", "effective number of tokens attended to", percent=False),
             Figure("monotone", "monotone steps"),
         ),
     ),
     Section(
-        "Does it look at the words it translates?",
-        "The error rate (AER, Och & Ney 2003; lower is better) of linking each target word to the source word it "
-        "was most attended from, or that matters most to it, against the gold links. Weights that look right to "
-        "people are not therefore the reasons of the model: this does not count in the verdict.",
+        "Does it attend to the words it translates?",
+        "The alignment error rate (AER, Och & Ney 2003; lower is better) of linking each target word to the source "
+        "word it attends to most, or that matters most to it, against the gold links. Weights that look right to "
+        "people need not be the model's reasons: this does not count in the verdict.",
         ("attention", "erased", "gradient", "diagonal", "random"),
         (Figure("aer", "alignment error rate"),),
     ),
 )
 
 
-def sections_of(found: Faithfulness) -> Iterator[Section]:
-    """Those that have a figure."""
+def sections_of(result: Faithfulness) -> Iterator[Section]:
+    """Yield the sections that have a figure."""
     for section in SECTIONS:
-        if any((row.name, column) in found.figures for row in section.rows for column in section.columns):
+        if any((row.name, column) in result.figures for row in section.rows for column in section.columns):
             yield section

@@ -1,4 +1,4 @@
-"""Faithfulness in the terminal: a table for each question, then the verdict."""
+"""Show a measurement of faithfulness in the terminal: a table for each question, then the verdict."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from rich.text import Text
 
 from regard.lab.faithful.faithfulness import Faithfulness
 from regard.lab.faithful.sections import COLUMNS, Section, sections_of
-from regard.lab.faithful.verdict import HOW, NO, PARTLY, YES, Verdict
+from regard.lab.faithful.verdict import CRITERIA, NO, PARTLY, YES, Verdict
 
 MARKS = {YES: "+", PARTLY: "~", NO: "–"}
 _STYLES = {YES: "green", PARTLY: "yellow", NO: "red"}
 
 
-def show_faithfulness(found: Faithfulness) -> RenderableType:
-    """All figures with their intervals, baselines beside them, and the verdict with its reasons."""
+def show_faithfulness(result: Faithfulness) -> RenderableType:
+    """Show all figures with intervals and baselines, and the verdict with its reasons."""
     tables = [
         part
-        for section in sections_of(found)
-        for part in (Text(section.title, "bold"), _table(found, section))
+        for section in sections_of(result)
+        for part in (Text(section.title, "bold"), _table(result, section))
     ]
-    return Group(Text(summary(found), "dim"), Text(), *tables, *_verdict(found.verdict))
+    return Group(Text(summary(result), "dim"), Text(), *tables, *_verdict(result.verdict))
 
 
-def summary(found: Faithfulness) -> str:
-    """How much was measured on."""
-    left_out = f", {found.num_left_out} left out as empty" if found.num_left_out else ""
-    sentences = f"{len(found.probes):,} sentence{'' if len(found.probes) == 1 else 's'}"
-    return f"{sentences}, {found.num_tokens:,} output tokens, forced: {found.forced}{left_out}"
+def summary(result: Faithfulness) -> str:
+    """Say how many sentences and tokens were measured."""
+    left_out = f", {result.num_left_out} left out as empty" if result.num_left_out else ""
+    sentences = f"{len(result.probes):,} sentence{'' if len(result.probes) == 1 else 's'}"
+    return f"{sentences}, {result.num_tokens:,} output tokens, forced: {result.forced}{left_out}"
 
 
-def _table(found: Faithfulness, section: Section) -> Table:
+def _table(result: Faithfulness, section: Section) -> Table:
     table = Table("", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     for column in section.columns:
         table.add_column(COLUMNS[column], justify="right", overflow="fold")
@@ -43,7 +43,7 @@ def _table(found: Faithfulness, section: Section) -> Table:
         cells = []
         for column in section.columns:
             cell = Text()
-            if mean := found.figures.get((row.name, column)):
+            if mean := result.figures.get((row.name, column)):
                 cell = Text.assemble(
                     row.shown(mean),
                     "\n",
@@ -65,4 +65,4 @@ def _verdict(verdict: Verdict) -> Iterator[RenderableType]:
         )
         yield Padding(Text.assemble(reason.found, (f" ({reason.limits})", "dim")), (0, 0, 0, 2))
     yield Text()
-    yield Text(HOW, "dim")
+    yield Text(CRITERIA, "dim")

@@ -1,4 +1,4 @@
-"""The figures put into words: does attention explain this model? Every rule is stated beside what it decided."""
+"""The verdict: does attention explain this model? Each rule is stated with the answer it gives."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ Figures = Mapping[tuple[str, str], Mean | None]
 
 @dataclass(frozen=True)
 class Rule:
-    """A question with the figure that answers it: yes from `yes` on, no below `no`, in part between the two.
+    """A question and the figure that answers it: yes from `yes` on, no below `no`, in part in between.
 
-    Both are asked of the end of the 95 % interval that makes it harder to say so. Where a `rival` column is
-    named, the answer is also no if even the upper end is below that, which knows nothing of the sentence but
-    its length.
+    A yes needs the lower end of the 95 % interval to reach `yes`, a no the upper end to be below `no`. With a
+    `baseline` column, the answer is also no if even the upper end is below the baseline.
     """
 
     question: str
@@ -27,27 +26,23 @@ class Rule:
     no: float
     says: str
     percent: bool = True
-    rival: str = ""
+    baseline: str = ""
 
     def answer(self, figures: Figures) -> Reason | None:
-        """None where the figure could not be counted."""
+        """Answer the question; None if the figure is missing."""
         mean = figures.get((self.figure, self.column))
         if mean is None:
             return None
-        rival = figures.get((self.figure, self.rival)) if self.rival else None
+        baseline = figures.get((self.figure, self.baseline)) if self.baseline else None
         low, high = (mean.value if end is None else end for end in (mean.low, mean.high))
-        beaten = rival is not None and high < rival.value
-        given = NO if high < self.no or beaten else YES if low >= self.yes else PARTLY
-        told = self.says.format(self._number(mean.value), self._interval(mean))
-        if rival is not None:
-            told += f", the diagonal {self._number(rival.value)}"
-        return Reason(self.question, given, f"{told}.", f"{self._limits()}{self._above(rival)}")
-
-    def _limits(self) -> str:
-        return f"yes from {self._number(self.yes)} on, no below {self._number(self.no)}"
-
-    def _above(self, rival: Mean | None) -> str:
-        return "" if rival is None else " or if clearly below the diagonal"
+        beaten = baseline is not None and high < baseline.value
+        answer = NO if high < self.no or beaten else YES if low >= self.yes else PARTLY
+        found = self.says.format(self._number(mean.value), self._interval(mean))
+        limits = f"yes from {self._number(self.yes)} on, no below {self._number(self.no)}"
+        if baseline is not None:
+            found += f", the diagonal {self._number(baseline.value)}"
+            limits += " or if clearly below the diagonal"
+        return Reason(self.question, answer, f"{found}.", limits)
 
     def _interval(self, mean: Mean) -> str:
         if mean.low is None or mean.high is None:
@@ -60,7 +55,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Reason:
-    """One question, its answer, what was found, and by which limits that is the answer."""
+    """One question, its answer, the finding behind it, and the limits that decide."""
 
     question: str
     answer: str
@@ -78,12 +73,12 @@ class Verdict:
 
 
 DEPENDS = Rule(
-    "Does the output depend on where the model looks?",
+    "Does the output depend on the attention weights?",
     "change",
     "permuted",
     yes=0.5,
     no=0.2,
-    says="With its weights permuted at one step, another token became the most probable in {} of steps{}",
+    says="With the weights permuted at one step, another token became the most probable in {} of steps{}",
 )
 NEEDED = Rule(
     "Does it need attention?",
@@ -91,66 +86,66 @@ NEEDED = Rule(
     "uniform",
     yes=0.1,
     no=0.02,
-    says="Looking everywhere alike throughout, it guessed the next token right less often, by {} of all tokens{}",
+    says="With uniform weights at every step, it predicted the next token right less often, by {} of all tokens{}",
 )
 TOP = Rule(
-    "Does the word looked at most matter most?",
+    "Does the word attended to most matter most?",
     "decisive_top_erased",
     "attention",
     yes=0.6,
     no=0.3,
-    says="Where some word matters, the one looked at most was the one whose erasure hurt most in {} of steps{}",
-    rival="diagonal",
+    says="Where some word matters, the one attended to most was the one that matters most in {} of steps{}",
+    baseline="diagonal",
 )
 ORDER = Rule(
-    "Is the order of the weights that of what matters?",
+    "Do the weights rank the words by how much they matter?",
     "tau_erased",
     "attention",
     yes=0.5,
     no=0.2,
     says="Kendall's τ with leave-one-out is {}{}",
     percent=False,
-    rival="diagonal",
+    baseline="diagonal",
 )
 AT_WORDS = Rule(
-    "Does it look at words?",
+    "Does it attend to words?",
     "at_word",
     "attention",
     yes=0.8,
     no=0.5,
-    says="A word, not the end of the sentence, was looked at most in {} of steps{}",
+    says="A word, not the end of the sentence, was attended to most in {} of steps{}",
 )
 RULES = (DEPENDS, NEEDED, TOP, ORDER, AT_WORDS)
 
 _WORDS = {
-    YES: "Yes: the word this model looked at most is mostly the one that moved its output.",
-    PARTLY: "In part: the weights are a hint at which words moved this model's output, no proof.",
-    NO: "No: do not read this model's weights as the reasons for what it wrote.",
+    YES: "Yes: the word this model attends to most is mostly the one that its output depends on.",
+    PARTLY: "In part: the weights hint at which words this model's output depends on, but prove nothing.",
+    NO: "No: do not read this model's weights as the reasons for its output.",
 }
 _UNORDERED = " Read no order into the smaller weights."
-HOW = (
-    "The limits are ours, fixed beforehand; there is no agreed number. No, if the first or the third question is "
-    "answered no. Yes, if these two are answered yes and the second and the last are not answered no. Else in "
-    "part. The fourth decides nothing by itself, but keeps from reading more than the largest weight."
+CRITERIA = (
+    "The limits are our own, fixed beforehand; there are no agreed ones. The verdict is no if the first or the third "
+    "question is answered no; yes if both are answered yes and neither the second nor the last is answered no; in "
+    "part otherwise. The fourth decides nothing, but without a yes only the largest weight should be trusted."
 )
 
 
 def judge(figures: Figures) -> Verdict:
-    """The answer to each question, and to all together, as HOW says.
+    """Answer each question, and from these the whole, by CRITERIA.
 
-    Where the output does not depend on the weights, nothing that they show can be its reason; where the top
-    word is not the one that matters, they show the wrong one. τ is mostly about the order among many words that
-    hardly matter, and other measures of importance do not agree on that either (objections of Wiegreffe &
-    Pinter 2019, section 2; Neely et al. 2022).
+    If the output does not depend on the weights, nothing that they show can be its reason; if the top word is not the
+    one that matters, they show the wrong one. τ mostly reflects the order among many words that hardly matter, about
+    which other measures of importance disagree too (objections of Wiegreffe & Pinter 2019, section 2; Neely et al.
+    2022).
     """
     answers = {rule: reason for rule in RULES if (reason := rule.answer(figures)) is not None}
-    given = {rule: reason.answer for rule, reason in answers.items()}
-    chief = [given.get(rule) for rule in (DEPENDS, TOP)]
-    if NO in chief:
+    by_rule = {rule: reason.answer for rule, reason in answers.items()}
+    decisive = [by_rule.get(rule) for rule in (DEPENDS, TOP)]
+    if NO in decisive:
         answer = NO
-    elif chief == [YES, YES] and NO not in (given.get(NEEDED), given.get(AT_WORDS)):
+    elif decisive == [YES, YES] and NO not in (by_rule.get(NEEDED), by_rule.get(AT_WORDS)):
         answer = YES
     else:
         answer = PARTLY
-    unordered = answer != NO and given.get(ORDER) != YES
+    unordered = answer != NO and by_rule.get(ORDER) != YES
     return Verdict(answer, _WORDS[answer] + (_UNORDERED if unordered else ""), tuple(answers.values()))

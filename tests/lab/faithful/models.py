@@ -1,4 +1,4 @@
-"""A model whose weights are known: it counts, writes what it looks at, and looks by scores set by hand."""
+"""A model whose weights are known: it counts, outputs what it attends to, and attends by scores set by hand."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_the_variants_may_be_forced_in_parts(monkeypatch: pytest.MonkeyPatch) ->
     model = small_way("bahdanau", "additive").eval()
     places = [0, 1, 2, 3, 4, -1]
     whole = leave_one_out(model, SOURCE, TARGET, places)
-    monkeypatch.setattr(attribution, "_MOST_NUMBERS", 1)
+    monkeypatch.setattr(attribution, "_MAX_LOG_PROBABILITIES", 1)
     np.testing.assert_allclose(leave_one_out(model, SOURCE, TARGET, places), whole, atol=1e-5)
 
 

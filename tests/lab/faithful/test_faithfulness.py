@@ -10,9 +10,9 @@ import pytest
 
 import regard
 from regard.errors import ConfigError, DataError, SearchError
-from regard.lab.evaluation import evaluate
+from regard.lab.evaluate import evaluate
 from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
-from regard.lab.faithful.measures import diagonal_weights, is_punctuation, sized
+from regard.lab.faithful.measures import diagonal_weights, effect_sizes, is_punctuation
 from regard.lab.faithful.verdict import NO, YES
 from regard.records.text import Pair
 from tests.lab.faithful.models import LETTERS, counter
@@ -25,7 +25,7 @@ def values(found: Faithfulness, column: str = "attention") -> dict[str, float]:
     return {name: mean.value for (name, where), mean in found.figures.items() if where == column}
 
 
-def test_where_the_output_is_what_was_looked_at_attention_explains_all() -> None:
+def test_attention_explains_a_model_that_copies_what_it_attends_to() -> None:
     found = faithfulness(counter(), [TURNED], bootstrap=0)
     own = values(found)
     for measure in ("erased", "gradient"):
@@ -99,7 +99,7 @@ def test_its_own_translations_are_forced_where_there_are_no_targets(models: Trai
     assert mixed.forced == "references and its own translations"
 
 
-def test_a_sample_is_drawn_by_its_seed_and_every_sentence_heard_of(models: Trained) -> None:
+def test_the_seed_draws_a_sample_and_every_sentence_is_reported(models: Trained) -> None:
     pairs = [*unseen_pairs(30), Pair("", "nothing"), Pair(" ", "")]
     heard: list[int] = []
     found = faithfulness(models.attention, pairs, sentences=10, seed=5, bootstrap=5, watch=heard.append)
@@ -141,7 +141,7 @@ def test_a_spelled_word_is_erased_letter_by_letter() -> None:
 
 
 def test_what_can_hardly_be_measured_counts_as_nothing() -> None:
-    assert sized(np.array([[-2.0, 5e-5, -5e-5, 0.3]])).tolist() == [[2.0, 0, 0, 0.3]]
+    assert effect_sizes(np.array([[-2.0, 5e-5, -5e-5, 0.3]])).tolist() == [[2.0, 0, 0, 0.3]]
 
 
 def test_the_diagonal_prefers_what_stands_at_its_height() -> None:
@@ -167,15 +167,15 @@ def test_what_cannot_be_measured_is_refused(models: Trained, tmp_path) -> None:
         faithfulness(models.fixed_vector, pairs)
     with pytest.raises(SearchError, match="no attention that could explain anything"):
         faithfulness(counter("none"), [TURNED])
-    with pytest.raises(SearchError, match="this is an ensemble of 2"):
+    with pytest.raises(SearchError, match="expected a single model, got an ensemble of 2"):
         faithfulness(regard.load_ensemble([models.attention, models.attention]), pairs)
     written = tmp_path / "out.en"
     written.write_text("a\n")
-    with pytest.raises(SearchError, match="a file of translations; only a model folder has attention"):
+    with pytest.raises(SearchError, match="got a file of translations; only a model has attention"):
         faithfulness(written, pairs)
     with pytest.raises(ConfigError, match="sentences: expected a number from 1 on, got 0"):
         faithfulness(models.attention, pairs, sentences=0)
     with pytest.raises(ConfigError, match="bootstrap: expected a number of samples from 0 on, got -1"):
         faithfulness(models.attention, pairs, bootstrap=-1)
-    with pytest.raises(DataError, match="no sentence has words on both sides"):
+    with pytest.raises(DataError, match="expected sentences with words on both sides, got none"):
         faithfulness(models.attention, [Pair(" ", "x")])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import regard
-from regard.lab.faithful.cases import grid_of, most_erased, remarks
+from regard.lab.faithful.cases import grid_of, most_important_units, remarks
 from regard.lab.faithful.faithfulness import Faithfulness, faithfulness
 from regard.lab.faithful.sections import COLUMNS, SECTIONS, Figure, sections_of
 from regard.lab.faithful.terminal import show_faithfulness
@@ -131,7 +131,7 @@ def test_a_case_outlines_what_matters_most() -> None:
     grid = grid_of(probe)
     assert (grid.source_words, grid.target_words) == (("b", "a", "</s>"), ("a", "b"))
     assert grid.attention.sum(axis=1) == pytest.approx([1, 1])
-    assert most_erased(probe) == {0: 1, 1: 0}
+    assert most_important_units(probe) == {0: 1, 1: 0}
     assert remarks(probe) == []
 
 

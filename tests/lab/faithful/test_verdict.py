@@ -36,9 +36,9 @@ def test_an_answer_needs_the_whole_interval(mean: Mean, answer: str) -> None:
 
 
 def test_what_the_diagonal_does_better_is_no_answer() -> None:
-    def answer(rival: float, low: float, high: float) -> str:
-        rule = Rule("?", "f", "attention", 0.5, 0.2, "{}{}", rival="diagonal")
-        figures = {("f", "attention"): Mean((low + high) / 2, low, high), ("f", "diagonal"): Mean(rival)}
+    def answer(baseline: float, low: float, high: float) -> str:
+        rule = Rule("?", "f", "attention", 0.5, 0.2, "{}{}", baseline="diagonal")
+        figures = {("f", "attention"): Mean((low + high) / 2, low, high), ("f", "diagonal"): Mean(baseline)}
         return rule.answer(figures).answer
 
     assert answer(0.9, 0.6, 0.8) == NO

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from regard.attention import UniformScore
-from regard.lab.faithful.disturbance import disturb
+from regard.lab.faithful.perturbation import perturb
 from regard.model import Seq2Seq
 from tests.small import ATTENTIVE, pad_further, random_batch, small_way
 
@@ -16,7 +16,7 @@ FIELDS = ("permuted_distance", "permuted_change", "uniform_distance", "uniform_c
 
 
 def blinded(model: Seq2Seq) -> Seq2Seq:
-    """The same model with a score that looks everywhere alike."""
+    """Return the same model with uniform attention."""
     blind = deepcopy(model)
     blind.decoder.attention.score = UniformScore()
     return blind
@@ -26,7 +26,7 @@ def blinded(model: Seq2Seq) -> Seq2Seq:
 @torch.no_grad()
 def test_uniform_weights_are_those_of_the_uniform_score(way: str) -> None:
     model, batch = small_way(way, "additive").eval(), random_batch((5, 3), (4, 2))
-    found = disturb(model, batch)
+    found = perturb(model, batch)
     valid, wanted = batch.target_valid, batch.target.unsqueeze(2)
     own, blind = (one.log_probabilities(one.unroll(batch).combined) for one in (model, blinded(model)))
     for name, likely in (("", own), ("uniform_", blind)):
@@ -42,27 +42,27 @@ def test_uniform_weights_are_those_of_the_uniform_score(way: str) -> None:
 
 @pytest.mark.parametrize("way", ATTENTIVE)
 def test_other_weights_change_nothing_where_all_are_alike(way: str) -> None:
-    found = disturb(small_way(way, "uniform").eval(), batch := random_batch((5, 3, 1), (4, 2, 2)))
+    found = perturb(small_way(way, "uniform").eval(), batch := random_batch((5, 3, 1), (4, 2, 2)))
     for name in FIELDS:
         assert float(getattr(found, name)[batch.target_valid].abs().max()) < 1e-6, name
 
 
 def test_a_distance_is_a_share() -> None:
-    found = disturb(small_way("luong", "dot").eval(), random_batch((5, 4), (4, 4)))
+    found = perturb(small_way("luong", "dot").eval(), random_batch((5, 4), (4, 4)))
     for name in FIELDS:
         assert 0 <= float(getattr(found, name).min()) <= float(getattr(found, name).max()) <= 1
     assert float(found.permuted_distance.min()) > 0
 
 
-def test_padding_is_never_looked_at() -> None:
+def test_padding_is_never_attended_to() -> None:
     model, batch = small_way("bahdanau", "additive").eval(), random_batch((4, 4), (3, 3))
-    whole, padded = disturb(model, batch), disturb(model, pad_further(batch))
+    whole, padded = perturb(model, batch), perturb(model, pad_further(batch))
     for name in ("uniform_distance", "uniform_change", "uniform_log_probability", "log_probability"):
         torch.testing.assert_close(getattr(padded, name)[:, :3], getattr(whole, name))
     # of two tokens, one the end, there is but one other order: padding must not add a third
     pair = random_batch((2,), (2,))
-    found = disturb(model, pad_further(pair, source=5), num_permutations=51)
-    twisted = disturb(model, pair, num_permutations=51)
+    found = perturb(model, pad_further(pair, source=5), num_permutations=51)
+    twisted = perturb(model, pair, num_permutations=51)
     assert {round(float(one.permuted_distance[0, 0]), 5) for one in (found, twisted)} <= two_orders(
         model, pair
     )
@@ -86,7 +86,7 @@ def replace_weights(state: object, weights: torch.Tensor) -> object:
 
 def test_the_same_seed_permutes_the_same() -> None:
     model, batch = small_way("luong", "dot").eval(), random_batch((5, 4), (4, 4))
-    assert torch.equal(disturb(model, batch, 3).permuted_distance, disturb(model, batch, 3).permuted_distance)
+    assert torch.equal(perturb(model, batch, 3).permuted_distance, perturb(model, batch, 3).permuted_distance)
     assert not torch.equal(
-        disturb(model, batch, 3).permuted_distance, disturb(model, batch, 4).permuted_distance
+        perturb(model, batch, 3).permuted_distance, perturb(model, batch, 4).permuted_distance
     )
