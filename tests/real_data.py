@@ -1,4 +1,4 @@
-"""Real data, which the project does not hold: found through REGARD_DATA, and skipped with a reason without it."""
+"""Real data are not in the repository: they are found through REGARD_DATA, and their tests are skipped without it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DATA = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[2] / "shared" /
 
 
 def real_data(name: str) -> Path:
-    """The folder of a corpus; the test is skipped where there is none."""
+    """Return the folder of a corpus, or skip the test if there is none."""
     folder = DATA / name
     if not folder.is_dir():
         pytest.skip(f"no {name} in {DATA}; set REGARD_DATA")
