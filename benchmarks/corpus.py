@@ -16,7 +16,6 @@ from regard.data.grammar import generate
 
 SIZE = 8000
 POOL_BATCHES = 100  # batches are cut from pools of this many batches, sorted by length
-SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ def _spaced(batches: list[list[int]], num_batches: int) -> list[list[int]]:
 
 
 def data_folder() -> Path:
-    """Return the folder that REGARD_DATA names."""
-    return Path(os.environ.get("REGARD_DATA", SHARED))
+    """Return the folder that REGARD_DATA names; by default `data/` in the repository."""
+    return Path(os.environ.get("REGARD_DATA", Path(__file__).resolve().parents[1] / "data"))
 
 
 def multi30k(part: str) -> list[Path]:
@@ -84,7 +83,7 @@ def load_corpus(size: int = SIZE) -> BenchmarkCorpus:
         origin = "Multi30k German to English"
         training, test = (_texts(read_lines(file) for file in multi30k(part)) for part in ("train", "val"))
     else:
-        origin = "the embedded grammar (REGARD_DATA names no Multi30k)"
+        origin = "the embedded grammar (there is no Multi30k in the folder that REGARD_DATA names)"
         pairs = [(pair.source, pair.target) for pair in generate(30_000, seed=1, split="train")]
         training, test = pairs[:-1000], pairs[-1000:]
     tokeniser = Tokeniser.train(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from corpus import data_folder
 from machine import machine
 
 from regard.config import Config, DataConfig, TokeniserConfig
@@ -23,7 +24,7 @@ from regard.data.grammar import generate
 from regard.data.pair_file import PairFile
 from regard.training import prepare
 
-TATOEBA = Path(os.environ.get("REGARD_DATA", "../shared/data")) / "tatoeba" / "deu-eng.tsv.xz"
+TATOEBA = data_folder() / "tatoeba" / "deu-eng.tsv.xz"
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
     python benchmarks/real_data.py multi30k | g2p | tatoeba [--threads N] [--work FOLDER]
 
-The data are those of the folder that REGARD_DATA names (default: ../shared/data): Multi30k (Elliott et al. 2016),
-SIGMORPHON 2020 task 1 (Gorman et al. 2020), Tatoeba (tatoeba.org). Everything is done by the `regard` commands that
-the result file shows; nothing was tuned on a test set.
+The data are those of the folder that REGARD_DATA names (default: `data/` in the repository): Multi30k (Elliott et al.
+2016), SIGMORPHON 2020 task 1 (Gorman et al. 2020), Tatoeba (tatoeba.org). Everything is done by the `regard` commands
+that the result file shows; nothing was tuned on a test set.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from corpus import data_folder
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -205,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores)")
     parser.add_argument("--work", type=Path, default=Path("runs/benchmarks"), help="where models go")
     options = parser.parse_args(arguments)
-    data = Path(os.environ.get("REGARD_DATA", HERE.parent.parent / "shared" / "data"))
+    data = data_folder()
     work = Work(data, options.work, options.threads)
     lines = tasks[options.task](work)
     commands = "\n".join(work.commands).replace(f"{data}/", "$REGARD_DATA/")

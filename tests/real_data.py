@@ -1,4 +1,7 @@
-"""Real data are not in the repository: they are found through REGARD_DATA, and their tests are skipped without it."""
+"""Real data are not part of the project: they lie in the folder that REGARD_DATA names, or in `data/`.
+
+Tests that need them are skipped where they are missing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[1] / "data"))
 
 
 def real_data(name: str) -> Path:
