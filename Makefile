@@ -1,4 +1,4 @@
-# Every target does its own set-up: on a fresh machine with Python 3.11 or newer, `make demo` is all one needs.
+# Every target sets up what it needs: on a fresh machine with Python 3.11 or newer, `make demo` is enough.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,30 +18,30 @@ $(READY): pyproject.toml
 demo: $(READY)   ## train a fixed-vector and an attention model on the embedded corpus and compare them
 	$(BIN)/regard demo
 
-test: $(READY)   ## the default tests
+test: $(READY)   ## run the default tests
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 
-test-browser: $(READY) ## the page in a browser; needs Chromium, and npm for the accessibility check
+test-browser: $(READY) ## test the page in a browser; needs Chromium, and npm for the accessibility check
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
-	  { echo "no Chromium is installed; on Debian, as root: apt-get install chromium"; exit 1; }
+	  { echo "Chromium is not installed; on Debian, as root: apt-get install chromium"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.50'
 	@test -d .browser/node_modules/axe-core || npm install --silent --no-audit --no-fund --prefix .browser axe-core@4 || \
-	  echo "without npm and axe-core the accessibility check is skipped"
+	  echo "npm or axe-core is missing: the accessibility check is skipped"
 	$(BIN)/python -m pytest -m browser
 	@echo "pictures to look at: .browser/screens"
 
-test-triton: $(READY) ## the GPU's kernels without a GPU: run by Triton's interpreter, and compiled for GPUs
+test-triton: $(READY) ## test the GPU kernels without a GPU: in Triton's interpreter, and compiled for GPUs
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
 	TRITON_INTERPRET=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/kernels
 	$(BIN)/python -m pytest tests/kernels/test_gpu_compiles.py
 
-slow: $(READY)   ## the long tests: trained models, learning, real data
+slow: $(READY)   ## run the long tests: trained models, learning, real data
 	$(BIN)/python -m pytest -m slow
 
-bench: $(READY)  ## how fast it trains and translates, beside the textbook's way: under ten minutes, on a quiet machine
+bench: $(READY)  ## measure training and translating against the textbook's way: under ten minutes, on a quiet machine
 	$(BIN)/python benchmarks/speed.py
 
-check: $(READY)  ## style, types
+check: $(READY)  ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,5 +50,5 @@ format: $(READY) ## apply the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:           ## forget the environment and what tools left; trained models stay
+clean:           ## remove the environment and the tools' caches; keep trained models
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,9 +1,9 @@
 """How the memory of training with additive attention grows: with (S + T) · width + T · S, never with T · S · A.
 
-At a fixed target length T a training step is taken at several source lengths S, each in a process of its own, and the
-figure is how far the peak of the process lay above where it was. It grows linearly in S either way, so what tells is
-the slope, in numbers for each source position of each sentence: some thousands for the encoder's states and gates and
-for T weights, or T · A more. The plain form, which holds T · S · A numbers, is put beside.
+At a fixed target length T one training step is run at several source lengths S, each in its own process, and the
+result is by how much the step raised the peak memory of the process. It grows linearly in S either way, so what
+matters is the slope, in numbers per source position per sentence: some thousands for the encoder's states and gates
+and for T weights, or T · A more. The plain backend, which holds T · S · A numbers, is shown for comparison.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SOURCES = (50, 200, 800)
 
 
 def step(source: int) -> int:
-    """Bytes by which one training step raises the peak of the process."""
+    """Return by how many bytes one training step raises the peak memory of the process."""
     chance = random.Random(1)
 
     def ids(length: int) -> list[int]:
@@ -47,28 +47,28 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--source", type=int, help="only this length, and only the bytes")
-    arguments.add_argument("--form", default="fused", choices=kernels.BACKENDS)
+    arguments.add_argument("--backend", default="fused", choices=kernels.BACKENDS)
     options = arguments.parse_args()
     if options.source:
-        kernels.use(options.form)
+        kernels.use(options.backend)
         print(step(options.source))
         return
     shape = Shape()
     print(f"{machine()}\n{SENTENCES} sentences, T {TARGET}, A {shape.attention}, float32\n")
     slopes = {}
-    for form in kernels.BACKENDS:
-        found = []
-        for source in SOURCES:  # each in a process of its own: a peak does not go down again
-            command = [sys.executable, __file__, "--source", str(source), "--form", form]
-            found.append(int(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout))
-            print(f"{form:<5}  S {source:>4}: peak {found[-1] / 1e6:>7,.0f} MB higher", flush=True)
-        slopes[form] = (found[-1] - found[0]) / 4 / SENTENCES / (SOURCES[-1] - SOURCES[0])
-    print(f"\nnumbers for each source position of each sentence, from S {SOURCES[0]} to {SOURCES[-1]}:")
-    for form, slope in slopes.items():
-        print(f"  {form:<5} {slope:>9,.0f}")
+    for backend in kernels.BACKENDS:
+        peaks = []
+        for source in SOURCES:  # each in its own process: a peak never goes down again
+            command = [sys.executable, __file__, "--source", str(source), "--backend", backend]
+            peaks.append(int(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout))
+            print(f"{backend:<5}  S {source:>4}: peak {peaks[-1] / 1e6:>7,.0f} MB higher", flush=True)
+        slopes[backend] = (peaks[-1] - peaks[0]) / 4 / SENTENCES / (SOURCES[-1] - SOURCES[0])
+    print(f"\nnumbers per source position per sentence, from S {SOURCES[0]} to {SOURCES[-1]}:")
+    for backend, slope in slopes.items():
+        print(f"  {backend:<5} {slope:>9,.0f}")
     width = shape.embedding + 6 * 2 * shape.encoder + shape.attention
     other = TARGET * shape.attention
-    print(f"  (S + T) · width + T · S asks for about {width + TARGET:,}, T · S · A for another {other:,}")
+    print(f"  (S + T) · width + T · S needs about {width + TARGET:,}, T · S · A for another {other:,}")
 
 
 if __name__ == "__main__":

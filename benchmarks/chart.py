@@ -1,4 +1,4 @@
-"""The chart of the README: `results/peers.md` as bars, for each task `regard` as it is beside eole and the textbook.
+"""Draw the README's chart: `results/peers.md` as bars, `regard` against eole and the textbook for each task.
 
 python benchmarks/chart.py [--out docs/pictures/speed.svg]
 """
@@ -27,7 +27,7 @@ COLOURS = {"regard": "#1b6ca8", "eole": "#d1803c", "textbook": "#9aa0a6"}
 
 
 def rates(file: Path) -> dict[str, dict[str, float]]:
-    """Target tokens a second, by task and system, from the tables of a file."""
+    """Read target tokens per second, by task and system, from the tables of a file."""
     found: dict[str, dict[str, float]] = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -37,30 +37,29 @@ def rates(file: Path) -> dict[str, dict[str, float]]:
 
 
 def draw(found: dict[str, dict[str, float]], out: Path) -> None:
-    """Bars relative to eole in float32; its autocast as a line over its bar."""
+    """Draw bars relative to eole in float32, and eole under autocast as a line across its bar."""
     mpl.rcParams["svg.hashsalt"] = "regard"
     figure, axes = plt.subplots(figsize=(8.5, 3.4), layout="constrained")
     tasks = [task for task in TASKS if task in found]
-    for place, task in enumerate(tasks):
-        of = found[task]
-        base = next(rate for name, rate in of.items() if name.startswith("eole") and "autocast" not in name)
-        low = next(
-            (rate for name, rate in of.items() if name.startswith("eole") and "autocast" in name), None
-        )
-        bars = {"regard": of["regard"], "eole": base, "textbook": of["textbook"]}
+    for x, task in enumerate(tasks):
+        rate_of = found[task]
+        eole = {name: rate for name, rate in rate_of.items() if name.startswith("eole")}
+        base = next(rate for name, rate in eole.items() if "autocast" not in name)
+        autocast = next((rate for name, rate in eole.items() if "autocast" in name), None)
+        bars = {"regard": rate_of["regard"], "eole": base, "textbook": rate_of["textbook"]}
         for step, (name, rate) in enumerate(bars.items()):
-            axes.bar(place + 0.27 * (step - 1), rate / base, 0.25, color=COLOURS[name], label=name)
+            axes.bar(x + 0.27 * (step - 1), rate / base, 0.25, color=COLOURS[name], label=name)
         axes.text(
-            place - 0.27, of["regard"] / base + 0.06, f"{of['regard'] / base:.1f}×", ha="center", size=9
+            x - 0.27, bars["regard"] / base + 0.06, f"{bars['regard'] / base:.1f}×", ha="center", size=9
         )
-        if low is not None:
-            axes.plot([place - 0.125, place + 0.125], [low / base] * 2, color="#8a4b12", lw=2)
+        if autocast is not None:
+            axes.plot([x - 0.125, x + 0.125], [autocast / base] * 2, color="#8a4b12", lw=2)
     axes.set_xticks(range(len(tasks)), [TASKS[task] for task in tasks], size=8)
     axes.set_ylabel("target tokens/s, eole in float32 = 1", size=8)
     axes.spines[["top", "right"]].set_visible(False)
     handles: list[Artist] = [Patch(color=colour) for colour in COLOURS.values()]
     handles.append(Line2D([], [], color="#8a4b12", lw=2))
-    axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # room for the legend
+    axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # leave space for the legend
     axes.legend(handles, [*COLOURS, "eole under autocast"], frameon=False, fontsize=8, ncols=2)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, metadata={"Date": None})

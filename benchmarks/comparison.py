@@ -1,4 +1,4 @@
-"""Systems side by side: each in its own process, the same batches, interleaved in rounds."""
+"""Compare systems: each in its own process, on the same batches, interleaved in rounds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any
 from machine import TOO_HIGH, ForeignCpu
 from task import TRAIN, Task, longest
 
-WARM_UP = 3  # batches before anything counts, the longest among them
+WARM_UP = 3  # batches that are not counted, including the longest
 
 
 @dataclass(frozen=True)
 class System:
-    """What is compared: a name, and a command that takes a task's file and serves it (`child.py`)."""
+    """A system to compare: its name, and a command that takes a task's file and serves it (`child.py`)."""
 
     name: str
     command: Sequence[str]
@@ -28,10 +28,10 @@ class System:
 
 @dataclass
 class Measured:
-    """One system at one task. `rounds` hold seconds for each batch; `failure` says why there are none.
+    """One system on one task: `rounds` holds the seconds of each batch; `failure` says why there are none.
 
-    `ready_bytes` is the peak of its memory before the first batch, `peak_bytes` after the last; `written` is what it
-    decoded in the last round, where it tells.
+    `ready_bytes` is its peak memory before the first batch, `peak_bytes` after the last; `written` holds the ids that
+    it decoded in the last round, if it returns them.
     """
 
     task: Task
@@ -44,42 +44,42 @@ class Measured:
     written: list[list[int]] = field(default_factory=list)
 
     def rates(self) -> list[float]:
-        """Target tokens a second, by round."""
+        """Target tokens per second, by round."""
         tokens = sum(map(self.task.tokens, range(len(self.task.batches))))
         return [tokens / sum(seconds) for seconds in self.rounds]
 
     @property
     def rate(self) -> float:
-        """The median of the rounds."""
+        """The median rate of the rounds."""
         return statistics.median(self.rates())
 
     @property
     def spread(self) -> float:
-        """Half the range of the rounds over their median."""
+        """Half the range of the rounds, divided by their median."""
         return (max(self.rates()) - min(self.rates())) / 2 / self.rate
 
     @property
     def sentences_a_second(self) -> float:
-        """At the median rate."""
+        """Sentences per second at the median rate."""
         tokens = sum(map(self.task.tokens, range(len(self.task.batches))))
         return self.rate * sum(map(len, self.task.batches)) / tokens
 
 
 class _Child:
-    """A system at work on a task."""
+    """The process of a system that works on a task."""
 
     def __init__(self, system: System, file: Path) -> None:
-        self.said = TemporaryFile("w+")  # noqa: SIM115 (`end` closes it)
+        self.errors = TemporaryFile("w+")  # noqa: SIM115 (`end` closes it)
         self.process = subprocess.Popen(
             [*system.command, str(file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self.said,
+            stderr=self.errors,
             text=True,
         )
 
     def ask(self, units: Sequence[int]) -> dict[str, Any]:
-        """Seconds for each batch, and the peak of memory. Raises OSError with its last words if it has died."""
+        """Run some batches, and return the reply. Raises OSError with the last line of its errors if it has died."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(list(units)) + "\n")
         self.process.stdin.flush()
@@ -89,9 +89,9 @@ class _Child:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            self.said.seek(0)
-            words = [said.strip() for said in self.said.read().splitlines() if said.strip()]
-            raise OSError(words[-1] if words else f"ended with {self.process.wait()}")
+            self.errors.seek(0)
+            lines = [error.strip() for error in self.errors.read().splitlines() if error.strip()]
+            raise OSError(lines[-1] if lines else f"ended with {self.process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -100,11 +100,11 @@ class _Child:
         with suppress(BrokenPipeError):
             self.process.stdin.close()
         self.process.wait()
-        self.said.close()
+        self.errors.close()
 
 
 def compare(task: Task, systems: Sequence[System], rounds: int, folder: Path) -> list[Measured]:
-    """Every system at a task, in turn in each round; who goes first changes. A system that fails says why."""
+    """Run every system on a task, in turn in each round, starting with another each time; failures are recorded."""
     file = folder / "task.json"
     task.save(file)
     found = {system.name: Measured(task, system.name) for system in systems}
@@ -113,16 +113,16 @@ def compare(task: Task, systems: Sequence[System], rounds: int, folder: Path) ->
         for child in children.values():
             stack.callback(child.end)
         for name, child in children.items():
-            with _telling(found[name]):
+            with _recording_failure(found[name]):
                 found[name].ready_bytes = int(child.answer()["peak_bytes"])
         units = range(len(task.batches))
         first = [longest(task), *units][:WARM_UP]
-        for number in range(-1, rounds):
+        for round_index in range(-1, rounds):  # the round before the first warms up
             names = [name for name in children if not found[name].failure]
-            turn = max(number, 0) % max(len(names), 1)
+            turn = max(round_index, 0) % max(len(names), 1)
             for name in names[turn:] + names[:turn]:
-                with _telling(found[name]):
-                    _round(children[name], found[name], first if number < 0 else units, number >= 0)
+                with _recording_failure(found[name]):
+                    _round(children[name], found[name], first if round_index < 0 else units, round_index >= 0)
     return list(found.values())
 
 
@@ -137,8 +137,8 @@ def _round(child: _Child, measured: Measured, units: Sequence[int], counts: bool
 
 
 @contextmanager
-def _telling(measured: Measured) -> Iterator[None]:
-    """Keep the last words of a child that dies, and go on."""
+def _recording_failure(measured: Measured) -> Iterator[None]:
+    """Record why a child died, and continue with the others."""
     try:
         yield
     except OSError as error:
@@ -146,9 +146,9 @@ def _telling(measured: Measured) -> Iterator[None]:
 
 
 def table(measured: Sequence[Measured], against: str) -> Iterator[str]:
-    """Lines of Markdown, each column as wide as it must be: a row for each system at each task.
+    """Format a Markdown table with aligned columns: a row for each system on each task.
 
-    Rates are put beside that of the system `against`.
+    Rates are compared with that of the system `against`.
     """
     head = (
         "task",
@@ -162,18 +162,15 @@ def table(measured: Sequence[Measured], against: str) -> Iterator[str]:
     )
     rows = [(*head, "others' CPU"), *_rows(measured, against)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
+    for index, row in enumerate(rows):
         cells = (
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column < 2 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield f"| {' | '.join(cells)} |"
-        if number == 0:
-            yield (
-                "|"
-                + "|".join("-" * (width + 1) + "-:"[place > 1] for place, width in enumerate(widths))
-                + "|"
-            )
+        if index == 0:
+            rules = ("-" * (width + 1) + "-:"[column > 1] for column, width in enumerate(widths))
+            yield f"|{'|'.join(rules)}|"
 
 
 def _rows(measured: Sequence[Measured], against: str) -> Iterator[tuple[str, ...]]:
@@ -199,7 +196,7 @@ def _rows(measured: Sequence[Measured], against: str) -> Iterator[tuple[str, ...
 
 
 def verdict(measured: Sequence[Measured]) -> str:
-    """Whether the machine was quiet enough."""
+    """Say whether the machine was quiet enough."""
     disturbed = [one for one in measured if one.foreign and statistics.median(one.foreign) > TOO_HIGH]
     if not disturbed:
         return f"Others took less than {100 * TOO_HIGH:.0f} % of the CPU in every row."

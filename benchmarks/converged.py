@@ -1,11 +1,11 @@
-"""Decoding with one trained model in several systems: the same weights, and sentences end by themselves.
+"""Measure decoding with one trained model in several systems: the same weights, and sentences end by themselves.
 
     python benchmarks/converged.py [--work runs/peers] [--scores additive general] [--epochs 5] [--rounds 3]
 
-Trains configuration A of `task.py`, the encoder's last states copied into the decoder, with either score on the
-tokens of the other benchmarks; then the weights are written into `regard`, its plain form and eole. (eole has no tanh
-in the output layer of its additive attention; it is given one here, so that the model is the same.) A beam ranks by
-the log-probability alone, so that all stop by the same rule. Writes results/converged.md.
+Trains configuration A of `task.py`, the encoder's last states copied into the decoder, with each score on the tokens
+of the other benchmarks; then loads the weights into `regard`, its plain backend and eole. (eole has no tanh in the
+output layer of its additive attention; one is added here, so that the model is the same.) Beam search ranks by the
+log-probability alone, so that all systems stop by the same rule. Writes results/converged.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SCORES = ("additive", "general")
 
 
 def train(shape: Shape, corpus: BenchmarkCorpus, epochs: int, file: Path) -> None:
-    """A model of these sizes, in batches of 64 sentences of like length, its weights left in a file."""
+    """Train a model of these sizes in batches of 64 sentences of similar length, and save its weights."""
     model, device = model_of(shape), torch.device("cpu")
     config = TrainingConfig(device="cpu", clip_norm=1.0)
     update = Update(
@@ -54,15 +54,15 @@ def train(shape: Shape, corpus: BenchmarkCorpus, epochs: int, file: Path) -> Non
     batches = batches_of(Task("training", TRAIN, corpus.training_batches(64, sys.maxsize), shape))
     total, done = epochs * len(batches), 0
     for epoch in range(epochs):
-        for place in torch.randperm(len(batches), generator=torch.Generator().manual_seed(epoch)).tolist():
+        for index in torch.randperm(len(batches), generator=torch.Generator().manual_seed(epoch)).tolist():
             rate = LEARNING_RATE * min(1.0, (done + 1) / 200) * (1 - done / total)
-            loss, done = update([batches[place]], rate).loss, done + 1
+            loss, done = update([batches[index]], rate).loss, done + 1
         print(f"epoch {epoch + 1}: loss {loss:.2f}", flush=True)
     torch.save(model.state_dict(), file)
 
 
 def bleu(measured: Measured, vocabulary: Sequence[str]) -> float:
-    """sacrebleu's of what was written, tokens joined to words."""
+    """Compute sacrebleu's BLEU of the decoded ids, with tokens joined to words."""
 
     def text(ids: Sequence[int]) -> str:
         return "".join(vocabulary[token] for token in ids if token != END).replace("\u2581", " ").strip()
@@ -72,7 +72,7 @@ def bleu(measured: Measured, vocabulary: Sequence[str]) -> float:
 
 
 def rows(found: Sequence[Measured], against: str, vocabulary: Sequence[str]) -> list[str]:
-    """Lines of Markdown for a task, rates put beside those of a system."""
+    """Format a task's rows of Markdown, with rates compared with those of one system."""
     base = next((one for one in found if one.system == against and one.rounds), None)
     lines = []
     for one in found:
@@ -81,10 +81,10 @@ def rows(found: Sequence[Measured], against: str, vocabulary: Sequence[str]) -> 
             lines.append(f"| {score} | {one.task.name} | {one.system}: {one.failure} | | | | | |")
             continue
         rate = one.sentences_a_second
-        beside = f"{rate / base.sentences_a_second:.2f}×" if base else ""
+        ratio = f"{rate / base.sentences_a_second:.2f}×" if base else ""
         length = statistics.mean(map(len, one.written))
         lines.append(
-            f"| {score} | {one.task.name} | {one.system} | {rate:,.1f} | {100 * one.spread:.0f} % | {beside} "
+            f"| {score} | {one.task.name} | {one.system} | {rate:,.1f} | {100 * one.spread:.0f} % | {ratio} "
             f"| {1000 / rate:,.2f} | {length:.2f} | {bleu(one, vocabulary):.2f} |"
         )
     return lines
@@ -99,7 +99,9 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--scale", type=float, default=1.0)
     arguments.add_argument("--scores", nargs="+", default=SCORES, choices=SCORES)
-    arguments.add_argument("--weights", type=Path, help="folder to keep them in, or where they were kept")
+    arguments.add_argument(
+        "--weights", type=Path, help="folder to save trained weights in, or to load them from"
+    )
     arguments.add_argument("--out", type=Path, default=RESULT)
     options = arguments.parse_args()
     corpus, started = load_corpus(), time.perf_counter()

@@ -1,12 +1,12 @@
-"""What training and translating cost as things grow: seconds and memory, and the exponents expected and measured.
+"""How the cost of training and translating grows: seconds and memory, with expected and measured exponents.
 
-Against source length, vocabulary, batch and layers a training step of configuration A, against the beam a translated
-batch; lengths are uniform, 16 tokens where nothing else is said. Expected of time is the slope of what a step must do
-at this machine's speeds, measured first: floating-point operations of products, bytes of weights that the optimiser
-goes through, and numbers that the scores of attention take a tanh of. Expected of memory is that of the numbers that
-must be kept (weights, gradients, Adam's moments, what backward needs, but no (T, S, A) tensor and no logits of all
-tokens). Measured is the slope of a straight line through the logarithms. Below what was expected: something costs the
-same whatever the size, such as the loop's fixed cost; above it: look.
+Source length, vocabulary, batch and layers vary for a training step of configuration A, the beam for a translated
+batch; all lengths are 16 tokens unless stated. The expected exponent of time follows from the work of a step at this
+machine's speeds, which are measured first: floating-point operations of products, bytes of weights that the optimiser
+reads and writes, and numbers whose tanh the attention scores take. That of memory follows from the numbers that must
+be kept (weights, gradients, Adam's moments, what the backward pass needs, but no (T, S, A) tensor and no logits of
+all tokens). The measured exponent is the slope of a straight line through the logarithms. Below the expected one,
+part of the cost does not depend on the size, such as a loop's overhead; above it, something is wrong.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ from task import BEAM, END, TRAIN, Shape, Task
 from regard import kernels
 
 LENGTH, SENTENCES = 16, 64
-PASSES = (
-    12  # over all weights in a step: Adam reads 4 and writes 3; gradient written, its norm read, weights cast
-)
+# over all weights in a step: Adam reads 4 and writes 3; gradient written, its norm read, weights cast
+PASSES = 12
 CURVES = {
     "source length": [8, 16, 32, 64, 128],
     "vocabulary": [8_000, 16_000, 32_000, 64_000],
@@ -44,7 +43,7 @@ CURVES = {
 
 
 def task_of(curve: str, value: int) -> Task:
-    """Configuration A with one thing changed."""
+    """Return configuration A with one size changed."""
     shape = Shape()
     if curve in ("vocabulary", "layers"):
         shape = replace(shape, **{curve: value})
@@ -62,7 +61,7 @@ def task_of(curve: str, value: int) -> Task:
 
 @dataclass(frozen=True)
 class Speeds:
-    """What this machine does in a second: operations of a large product, bytes copied, numbers of additive scores."""
+    """What this machine does per second: operations of a large product, bytes copied, numbers of additive scores."""
 
     operations: float
     bytes: float
@@ -70,14 +69,14 @@ class Speeds:
 
     @staticmethod
     def measure() -> Speeds:
-        """Medians of a few tries."""
+        """Measure each speed as the median of a few runs."""
         low = torch.bfloat16 if kernels.cpu_bfloat16_units() else torch.float32
         rows, weight = torch.randn(1024, 512).to(low), torch.randn(8000, 512).to(low)
-        block, room = torch.zeros(2**26), torch.zeros(2**26)
+        block, copy = torch.zeros(2**26), torch.zeros(2**26)
         query, keys, v = torch.randn(64, 8, 512), torch.randn(64, 16, 512), torch.randn(512)
         return Speeds(
             2 * rows.numel() * len(weight) / _seconds(lambda: rows @ weight.t()),
-            2 * 4 * block.numel() / _seconds(lambda: room.copy_(block)),
+            2 * 4 * block.numel() / _seconds(lambda: copy.copy_(block)),
             query.shape[1] * keys.numel() / _seconds(lambda: kernels.additive(query, keys, v)),
         )
 
@@ -99,7 +98,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def least_seconds(speeds: Speeds, task: Task) -> float:
-    """What a batch must take, nothing costing more than it has to."""
+    """Return the least time that a batch can take at these speeds."""
     shape, rows, source, target = _sizes(task)
     scores = rows * source * target * (shape.attention + 2 * shape.encoder)
     if task.kind == BEAM:
@@ -111,7 +110,7 @@ def least_seconds(speeds: Speeds, task: Task) -> float:
 
 
 def operations(task: Task) -> float:
-    """Multiplications and additions of the forward pass; a training step takes three times as many."""
+    """Count multiplications and additions of the forward pass; a training step takes three times as many."""
     shape, rows, source, target = _sizes(task)
     memory = 2 * shape.encoder
     below = [shape.embedding, *[memory] * (shape.layers - 1)]
@@ -127,13 +126,13 @@ def operations(task: Task) -> float:
 
 
 def weights(shape: Shape) -> int:
-    """How many the model has, but for a few."""
+    """Count the model's weights, but for a few."""
     embeddings = 2 * shape.vocabulary * shape.embedding + shape.vocabulary * shape.decoder
     return embeddings + shape.layers * (16 * shape.encoder**2 + 8 * shape.decoder**2)
 
 
 def numbers_kept(task: Task) -> float:
-    """Numbers in memory at the peak of a training step; of a translated batch only its states."""
+    """Count the numbers in memory at the peak of a training step, or the weights and states of a translated batch."""
     shape, rows, source, target = _sizes(task)
     memory = 2 * shape.encoder
     if task.kind == BEAM:
@@ -144,19 +143,19 @@ def numbers_kept(task: Task) -> float:
 
 
 def _sizes(task: Task) -> tuple[Shape, int, int, int]:
-    """Shape, rows written at once, source and target length."""
+    """Return the shape, the rows decoded at once, the source and the target length."""
     source, target = task.batches[0][0]
     rows = len(task.batches[0]) * (task.beam if task.kind == BEAM else 1)
     return task.shape, rows, len(source), len(target)
 
 
 def exponent(values: Sequence[int], costs: Sequence[float]) -> float:
-    """The p of cost = c · value^p that fits best."""
+    """Fit cost = c · value^p, and return p."""
     return float(np.polyfit(np.log(values), np.log(costs), 1)[0])
 
 
 def show(curve: str, values: Sequence[int], measured: Sequence[Measured], speeds: Speeds) -> None:
-    """A line for each value, and the exponents."""
+    """Print a line for each value, and the exponents."""
     tasks = [one.task for one in measured]
     for value, one in zip(values, measured, strict=True):
         milliseconds = 1000 * statistics.median(seconds[0] for seconds in one.rounds)

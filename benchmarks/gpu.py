@@ -1,11 +1,11 @@
-"""How fast `regard` trains on a GPU, and how much of what the GPU can do that is, beside its own plain form.
+"""How fast `regard` trains on a GPU, as a share of the GPU's peak, and compared with its own plain backend.
 
 Two models: configuration A with the batch that suits the GPU best, and the shape of NVIDIA's GNMT v2 (4 + 4 layers,
 1,024 wide, vocabulary 32,000; random tokens, 10 to 50 a sentence). Systems: fused kernels with CUDA graphs, the same
-without graphs, the plain form, and `torch.compile` of that (one shape, so every batch is filled up to the largest).
-Each runs in a process of its own on the same batches, in turn; figures are medians over the rounds, ± half their
-range. Target tokens count end-of-sentence and no padding. Operations are those of the matrix products over real
-tokens, forwards once and back twice; the peak is what one large product of bfloat16 matrices reaches on this GPU.
+without graphs, the plain backend, and `torch.compile` of that (one shape, so every batch is padded to the largest).
+Each runs in its own process on the same batches, in turn; figures are medians over the rounds, ± half their range.
+Target tokens count end-of-sentence and no padding. Operations are those of the matrix products over real tokens, one
+forward pass and two for the backward; the peak is what one large product of bfloat16 matrices reaches on this GPU.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from regard.training.update import Update
 FUSED, NO_GRAPHS, PLAIN, COMPILED = SYSTEMS = ("regard", "regard, no graphs", "plain", "plain, compiled")
 GNMT = Shape(layers=4, embedding=1024, encoder=1024, decoder=1024, attention=1024, vocabulary=32_000)
 BUDGETS = (4096, 8192, 16_384, 32_768, 65_536)  # target tokens a batch
-WARM_UP = 3  # times over all batches: kernels are compiled, shapes recorded when they come again
+WARM_UP = 3  # passes over all batches: kernels are compiled, and repeated shapes recorded
 NO_GPU = 2  # exit code
 
 
 def model_of(shape: Shape) -> Seq2Seq:
-    """GNMT for its own shape, configuration A's model for others."""
+    """Build GNMT for its own shape, configuration A for any other."""
     if shape != GNMT:
         return configuration_a(shape)
     layers = {"hidden_size": shape.decoder, "num_layers": shape.layers}
@@ -62,7 +62,7 @@ def model_of(shape: Shape) -> Seq2Seq:
 
 
 def make(system: str, task: Task, device: str = "cuda:0") -> Run:
-    """The task's batches in training, warmed up."""
+    """Return what trains on one of the task's batches, after warming up."""
     kernels.use("plain" if system in (PLAIN, COMPILED) else "fused")
     model, batches = model_of(task.shape).train(), batches_of(task)
     config = TrainingConfig(device=device, clip_norm=1.0, graphs="auto" if system == FUSED else "off")
@@ -76,7 +76,7 @@ def make(system: str, task: Task, device: str = "cuda:0") -> Run:
     update = Update(make_fabric(config, precision), trained, config)
 
     def run(unit: int) -> None:
-        update([batches[unit]], config.learning_rate)  # asks for the loss, and so waits for the GPU
+        update([batches[unit]], config.learning_rate)  # reads the loss, and so waits for the GPU
 
     for _ in range(WARM_UP):
         for unit in range(len(batches)):
@@ -85,13 +85,13 @@ def make(system: str, task: Task, device: str = "cuda:0") -> Run:
 
 
 def operations(task: Task) -> float:
-    """Of all batches together, multiplications and additions counted by themselves."""
+    """Count the operations of all batches, multiplications and additions separately."""
     count = operations_of_pair(task.shape)
     return sum(count(len(source), len(target)) for batch in task.batches for source, target in batch)
 
 
 def operations_of_pair(shape: Shape) -> Callable[[int, int], float]:
-    """By the lengths of both sides. The products grow with S, with T and with S · T, so four counts tell all."""
+    """Count a pair's operations by its lengths. They grow with S, T and S · T, so four measurements suffice."""
     model = model_of(shape).eval()
 
     def counted(source: int, target: int) -> float:
@@ -114,27 +114,27 @@ def operations_of_pair(shape: Shape) -> Callable[[int, int], float]:
 
 
 def peak_operations(size: int = 8192, times: int = 50) -> float:
-    """What the GPU does in a second of one large product in bfloat16, random numbers, the median of five tries."""
+    """Measure the GPU's operations per second in one large bfloat16 product: the median of five runs."""
     one, other = (torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    made, rates = torch.empty_like(one), []
+    product, rates = torch.empty_like(one), []
     for _ in range(6):
         torch.cuda.synchronize()
         started = time.perf_counter()
         for _ in range(times):
-            torch.mm(one, other, out=made)
+            torch.mm(one, other, out=product)
         torch.cuda.synchronize()
         rates.append(2 * size**3 * times / (time.perf_counter() - started))
     return statistics.median(rates[1:])
 
 
-def a_task(corpus: BenchmarkCorpus, tokens: int, number: int) -> Task:
-    """Configuration A at a budget of target tokens."""
+def a_task(corpus: BenchmarkCorpus, tokens: int, num_batches: int) -> Task:
+    """Return a task for configuration A with a budget of target tokens per batch."""
     shape = Shape(vocabulary=max(len(corpus.vocabulary), 8000))
-    return Task(f"A, {tokens:,} tokens", TRAIN, corpus.token_batches(tokens, number), shape)
+    return Task(f"A, {tokens:,} tokens", TRAIN, corpus.token_batches(tokens, num_batches), shape)
 
 
-def gnmt_task(sentences: int, number: int) -> Task:
-    """GNMT v2's shape; the sentences of a batch are of like length."""
+def gnmt_task(sentences: int, num_batches: int) -> Task:
+    """Return a task of GNMT v2's shape; the sentences of a batch have similar lengths."""
     chance = random.Random(1)
 
     def batch() -> Batch:
@@ -142,7 +142,7 @@ def gnmt_task(sentences: int, number: int) -> Task:
         lengths = [(chance.randint(max(longest - 4, 2), longest), longest) for _ in range(sentences)]
         return [tuple(_ids(chance, length) for length in pair) for pair in lengths]  # type: ignore[misc]
 
-    return Task(f"GNMT v2's shape, {sentences} sentences", TRAIN, [batch() for _ in range(number)], GNMT)
+    return Task(f"GNMT v2's shape, {sentences} sentences", TRAIN, [batch() for _ in range(num_batches)], GNMT)
 
 
 def _ids(chance: random.Random, length: int) -> list[int]:
@@ -150,15 +150,15 @@ def _ids(chance: random.Random, length: int) -> list[int]:
 
 
 def measured(task: Task, systems: Sequence[str], rounds: int) -> list[Measured]:
-    """Some systems at a task."""
+    """Measure some systems on a task."""
     this = str(Path(__file__).resolve())
-    made = [System(name, [sys.executable, this, "--serve", name]) for name in systems]
+    compared = [System(name, [sys.executable, this, "--serve", name]) for name in systems]
     with TemporaryDirectory() as folder:
-        return compare(task, made, rounds, Path(folder))
+        return compare(task, compared, rounds, Path(folder))
 
 
 def table(found: Sequence[Measured], peak: float) -> list[str]:
-    """A row a system: target tokens a second, how many times the plain form's, share of the peak."""
+    """Format a row per system: target tokens per second, speed relative to plain, share of the peak."""
     lines = ["| task | system | target tokens/s | times plain | share of the peak |", "|---|---|---|---|---|"]
     plain = {one.task.name: one.rate for one in found if one.system == PLAIN and not one.failure}
     for one in found:
@@ -179,7 +179,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument("--batches", type=int, default=8, help="so many a task")
+    arguments.add_argument("--batches", type=int, default=8, help="batches per task")
     arguments.add_argument("--systems", nargs="+", default=SYSTEMS, choices=SYSTEMS)
     arguments.add_argument("--gnmt-sentences", type=int, default=256)
     arguments.add_argument("--serve", choices=SYSTEMS, help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""How many pairs a second the embedded grammar makes on one core, by split."""
+"""How many pairs per second the embedded grammar generates on one core, by split."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from regard.data.grammar import generate
 
 def main() -> None:
     print(machine())
-    for split, number in (("train", 20_000), ("validation", 1_000), ("test", 1_000)):
+    for split, num_pairs in (("train", 20_000), ("validation", 1_000), ("test", 1_000)):
         started = time.perf_counter()
-        made = sum(1 for _ in generate(number, seed=1, split=split))  # type: ignore[arg-type]
-        print(f"{split:<11} {made / (time.perf_counter() - started):>9,.0f} pairs/s")
+        generated = sum(1 for _ in generate(num_pairs, seed=1, split=split))  # type: ignore[arg-type]
+        print(f"{split:<11} {generated / (time.perf_counter() - started):>9,.0f} pairs/s")
 
 
 if __name__ == "__main__":

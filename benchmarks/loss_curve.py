@@ -1,11 +1,11 @@
-"""How far the losses of a training's first steps are from exact arithmetic: fused kernels and the plain form.
+"""How far the losses of the first training steps are from exact arithmetic, with fused kernels and plain ones.
 
     python benchmarks/loss_curve.py [--steps 50] [--layers 1] [--warmup 0 100] [--dropout 0.2] [--out FILE]
 
 Configuration A of `task.py` from one seed, the same batches and dropout masks, Adam at 1e-3, gradients clipped at 1.
-The plain form in float64 is the reference. Two runs of the plain form in float32, on all threads and on one, differ
-only in the order in which numbers are added: what they are apart is what rounding alone does to such a training, for
-Adam's first steps divide a gradient by its own size, and so blow up what is nearly nothing.
+The plain backend in float64 is the reference. Two runs of the plain backend in float32, on all threads and on one,
+differ only in the order in which numbers are added: their distance is what rounding alone does to such a training,
+because Adam's first steps divide a gradient by its own size and so amplify values that are nearly zero.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from regard.training.update import Update
 
 RATE = 1e-3
 BACKENDS = ("fused", "plain", "plain, 1 thread")
-ROOMS = [(0, 10), (10, 20), (20, 50)]
+SPANS = [(0, 10), (10, 20), (20, 50)]
 
 
 def losses(shape: Shape, batches: Sequence[Batch], warmup: int, double: bool = False) -> list[float]:
-    """A number per step, in nats a token; with the weights and all arithmetic in float64 if `double`."""
+    """Train, and return each step's loss in nats per token; in float64 throughout if `double`."""
     model, config = model_of(shape).train(), TrainingConfig(device="cpu", clip_norm=1.0)
-    torch.manual_seed(7)  # of the dropout masks
+    torch.manual_seed(7)  # for the dropout masks
     update = Update(
         make_fabric(config, Precision("float32", "asked for")), model.double() if double else model, config
     )
@@ -48,8 +48,8 @@ def losses(shape: Shape, batches: Sequence[Batch], warmup: int, double: bool = F
 
 
 @contextmanager
-def form(name: str) -> Iterator[None]:
-    """Inside, training takes this form."""
+def backend(name: str) -> Iterator[None]:
+    """Train with this backend inside the block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if "1 thread" in name else threads)
     try:
@@ -59,27 +59,27 @@ def form(name: str) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def largest(one: Sequence[float], other: Sequence[float], room: tuple[int, int]) -> str:
-    """The largest difference between two curves over some steps."""
-    pairs = list(zip(one, other, strict=True))[slice(*room)]
+def largest(one: Sequence[float], other: Sequence[float], span: tuple[int, int]) -> str:
+    """Format the largest difference between two curves over some steps."""
+    pairs = list(zip(one, other, strict=True))[slice(*span)]
     return f"{max(abs(a - b) for a, b in pairs):.1e}" if pairs else ""
 
 
 def rows(shape: Shape, batches: Sequence[Batch], warmups: Sequence[int]) -> Iterator[str]:
-    """Lines of Markdown."""
+    """Format rows of Markdown, for each warm-up."""
     for warmup in warmups:
         with kernels.forced("plain"):
             exact = losses(shape, batches, warmup, double=True)
         curves = {}
         for name in BACKENDS:
-            with form(name):
+            with backend(name):
                 curves[name] = losses(shape, batches, warmup)
         pairs = [(f"{name} against float64", curves[name], exact) for name in BACKENDS]
         pairs += [
             (f"{name} against plain", curves[name], curves["plain"]) for name in BACKENDS if name != "plain"
         ]
         for name, one, other in pairs:
-            found = " | ".join(largest(one, other, room) for room in ROOMS)
+            found = " | ".join(largest(one, other, span) for span in SPANS)
             yield f"| {shape.layers} | {shape.dropout} | {warmup} | {name} | {found} |"
 
 
@@ -90,7 +90,7 @@ def main() -> None:
     arguments.add_argument("--steps", type=int, default=50)
     arguments.add_argument("--layers", type=int, nargs="+", default=[1])
     arguments.add_argument(
-        "--warmup", type=int, nargs="+", default=[0, 100], help="steps the rate climbs over"
+        "--warmup", type=int, nargs="+", default=[0, 100], help="steps over which the learning rate rises"
     )
     arguments.add_argument("--dropout", type=float, default=0.2)
     arguments.add_argument("--out", type=Path)
@@ -98,7 +98,7 @@ def main() -> None:
     corpus = load_corpus()
     shape = Shape(vocabulary=max(len(corpus.vocabulary), 8000), dropout=options.dropout)
     batches = batches_of(Task("training", TRAIN, corpus.training_batches(64, options.steps), shape))
-    spans = " | ".join(f"steps {first + 1}–{last}" for first, last in ROOMS)
+    spans = " | ".join(f"steps {first + 1}–{last}" for first, last in SPANS)
     lines = [
         "# The first losses of a training: fused kernels, the plain form, and float64",
         "",

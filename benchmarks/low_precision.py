@@ -1,8 +1,9 @@
-"""What low precision costs in BLEU and gains in speed: a trained model on validation data, by beam and batch.
+"""What low precision costs in BLEU and gains in speed, with a trained model on validation data, by beam and batch.
 
     python benchmarks/low_precision.py MODEL SOURCE REFERENCE
 
-Everything is put beside float32 of the same beam. BLEU is sacrebleu's, lower-cased. The design allows 0.2 less.
+Everything is compared with float32 at the same beam. BLEU is sacrebleu's, lower-cased. At most 0.2 less is
+acceptable.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ WAYS = [("float32", 64), ("auto", 64), ("bfloat16", 64), ("int8", 64), ("float32
 def translate(
     translator: regard.Translator, sources: Sequence[str], precision: str, batch: int, beam: int
 ) -> tuple[list[str], float]:
-    """Translations, and sentences a second."""
+    """Translate, and return the translations and the sentences per second."""
     started = time.perf_counter()
     found = translator.translate(sources, precision=precision, batch_size=batch, beam=beam)
     return [one.text for one in found], len(sources) / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""`regard` itself as a system of the comparison: by its own parts, as its loop and its translator use them."""
+"""`regard` itself as a system of the comparison: its own parts, used as its training loop and translator do."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from regard.search.ranking import DEFAULT_RANKING
 from regard.training.precision import choose_precision, make_fabric
 from regard.training.update import Update
 
-NEVER = -100.0  # a bias beside which no logit of an untrained model counts
+NEVER = -100.0  # a bias that outweighs any logit of an untrained model
 
 
 def model_of(shape: Shape) -> Seq2Seq:
-    """A model of these sizes: Luong's decoder with input feeding, that starts from the encoder's last states."""
+    """Build a model of these sizes: Luong's decoder with input feeding, started from the encoder's last states."""
     config = ModelConfig(
         embedding_size=shape.embedding,
         dropout=shape.dropout,
@@ -37,11 +37,11 @@ def model_of(shape: Shape) -> Seq2Seq:
 
 
 def batches_of(task: Task) -> list[Batch]:
-    """The task's batches as records."""
-    made = []
+    """Convert the task's batches to records."""
+    batches = []
     for batch in task.batches:
         (source, source_lengths), (target, target_lengths) = padded(batch, 0), padded(batch, 1)
-        made.append(
+        batches.append(
             Batch(
                 source,
                 torch.arange(source.shape[1]) < source_lengths.unsqueeze(1),
@@ -50,11 +50,11 @@ def batches_of(task: Task) -> list[Batch]:
                 torch.arange(len(batch)),
             )
         )
-    return made
+    return batches
 
 
 def make(task: Task, precision: str = "auto") -> Run:
-    """The task's batches in training as `regard.train` takes its steps, in decoding as its translator searches."""
+    """Return what runs one of the task's batches: a step as in `regard.train`, or a search as in its translator."""
     model, batches = model_of(task.shape), batches_of(task)
     return (
         _training(model, task, batches, precision)
@@ -75,10 +75,10 @@ def _decoding(model: Seq2Seq, task: Task, batches: list[Batch], precision: str) 
     if task.weights:
         model.load_state_dict(torch.load(task.weights))
         limits = [task.limits(unit) for unit in range(len(batches))]
-        ranking = Ranking(length_penalty=0)  # that alone all systems know to stop by
+        ranking = Ranking(length_penalty=0)  # the only rule by which all systems can stop
     else:
         with torch.no_grad():
-            model.head.bias[END] = NEVER  # so every sentence is written to the length it is allowed
+            model.head.bias[END] = NEVER  # so that every sentence is decoded to its limit
         limits = [batch.target_valid.sum(dim=1).tolist() for batch in batches]
         ranking = DEFAULT_RANKING
 

@@ -1,4 +1,4 @@
-"""Whole training steps in bfloat16 against float32, by decoder and width: the ratio of target tokens a second.
+"""Compare training steps in bfloat16 and float32, by decoder and width, as a ratio of target tokens per second.
 
 Uniform lengths (16 source, 16 target tokens), 64 sentences a batch, vocabulary 8,000, no dropout.
 """

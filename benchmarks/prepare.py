@@ -1,7 +1,7 @@
-"""How many pairs a second each stage of preparing does: reading, cleaning, learning, encoding, taking from the cache.
+"""How many pairs per second each stage of preparation handles: reading, cleaning, learning, encoding, caching.
 
-Tatoeba German-English where REGARD_DATA has it, else pairs of the embedded grammar in a TSV. Each stage also says
-how many seconds of CPU it took over all threads: on a busy machine that figure is the one to compare.
+Uses Tatoeba German-English if REGARD_DATA has it, else pairs of the embedded grammar in a TSV. Each stage also
+reports the CPU seconds of all threads: on a busy machine that is the figure to compare.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from corpus import data_folder
 from machine import machine
 
 from regard.config import Config, DataConfig, TokeniserConfig
@@ -23,7 +24,7 @@ from regard.data.grammar import generate
 from regard.data.pair_file import PairFile
 from regard.training import prepare
 
-TATOEBA = Path(os.environ.get("REGARD_DATA", "../shared/data")) / "tatoeba" / "deu-eng.tsv.xz"
+TATOEBA = data_folder() / "tatoeba" / "deu-eng.tsv.xz"
 
 
 def main() -> None:
@@ -61,13 +62,13 @@ def _tokeniser(kind: str, file: Path, columns: list[int | str], folder: Path, ro
     config = TokeniserConfig(kind=kind)  # type: ignore[arg-type]
     pairs = list(read_pairs(file, columns))
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
-    made: list[Tokeniser] = []
+    tokenisers: list[Tokeniser] = []
 
     def learn() -> None:
-        made[:] = [Tokeniser.train(sources, config), Tokeniser.train(targets, config)]
+        tokenisers[:] = [Tokeniser.train(sources, config), Tokeniser.train(targets, config)]
 
     def encode() -> None:
-        Corpus.encode(pairs, made[0], made[1], 200, path=folder / "ids.arrow")
+        Corpus.encode(pairs, tokenisers[0], tokenisers[1], 200, path=folder / "ids.arrow")
 
     recipe = Config(DataConfig(train=[str(file)], columns=columns), config)
     _time(f"{kind}: learn both sides", len(pairs), 1, learn)

@@ -1,10 +1,10 @@
-"""Figures on real data: trains by the packaged recipes, tests once, writes what came out to benchmarks/results/.
+"""Results on real data: train with the packaged recipes, test once, and write benchmarks/results/.
 
     python benchmarks/real_data.py multi30k | g2p | tatoeba [--threads N] [--work FOLDER]
 
-The data are those of the folder that REGARD_DATA names (default: ../shared/data): Multi30k (Elliott et al. 2016),
-SIGMORPHON 2020 task 1 (Gorman et al. 2020), Tatoeba (tatoeba.org). Everything is done by the `regard` commands that
-the result file shows; nothing was chosen by looking at a test set.
+The data are those of the folder that REGARD_DATA names (default: `data/` in the repository): Multi30k (Elliott et al.
+2016), SIGMORPHON 2020 task 1 (Gorman et al. 2020), Tatoeba (tatoeba.org). Everything is done by the `regard` commands
+that the result file shows; nothing was tuned on a test set.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from corpus import data_folder
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 LANGUAGES = {"ady": 28.00, "fre": 6.22, "hin": 6.67, "ice": 10.00, "kor": 46.89}
@@ -33,7 +35,7 @@ LANGUAGES = {"ady": 28.00, "fre": 6.22, "hin": 6.67, "ice": 10.00, "kor": 46.89}
 
 @dataclass
 class Work:
-    """Where the data lie, where models go, and what was typed on the way."""
+    """Where the data are, where models go, and the commands that were run."""
 
     data: Path
     folder: Path
@@ -41,7 +43,7 @@ class Work:
     commands: list[str] = field(default_factory=list)
 
     def regard(self, *arguments: object) -> str:
-        """Run a `regard` command; its standard output."""
+        """Run a `regard` command, and return its standard output."""
         command = [str(argument) for argument in arguments]
         self.commands.append(shlex.join(["regard", *command]))
         print("$", self.commands[-1], flush=True)
@@ -51,7 +53,7 @@ class Work:
         return run.stdout
 
     def train(self, recipe: str, name: str, *options: object) -> tuple[Path, float]:
-        """Train into `folder/name`; the model and the minutes it took."""
+        """Train into `folder/name`, and return the model and the minutes it took."""
         started = time.perf_counter()
         out = self.folder / name
         threads = ["--threads", self.threads] if self.threads else []
@@ -66,13 +68,13 @@ class Work:
             return [run.result() for run in started]
 
     def evaluate(self, model: Path, *files_and_options: object) -> dict[str, Any]:
-        """The figures of a model on a test set."""
+        """Evaluate a model on a test set, and return its figures."""
         found: dict[str, Any] = json.loads(self.regard("evaluate", model, *files_and_options, "--json"))
         return found
 
 
 def multi30k(work: Work) -> list[str]:
-    """German to English with attention, and the fixed sentence vector trained the same way beside it."""
+    """German to English with attention, compared with a fixed sentence vector trained the same way."""
     data = work.data / "multi30k"
     train = ["--data.train", data / "train.de.gz", data / "train.en.gz"]
     train += ["--data.validation", data / "val.de.gz", data / "val.en.gz"]
@@ -152,17 +154,17 @@ def tatoeba(work: Work) -> list[str]:
 
 
 def split_tatoeba(file: Path, folder: Path) -> dict[str, Path]:
-    """German TAB English files: about 2,000 English sentences each held out, by their checksum."""
+    """Write German TAB English files; about 2,000 English sentences each are held out, by their checksum."""
     from regard.data import read_pairs
 
     parts: dict[str, list[tuple[str, str]]] = {"train": [], "validation": [], "test": []}
     for pair in read_pairs(file):
         english, german = pair.source, pair.target
-        place = zlib.crc32(_key(english).encode()) % 1000
-        part = "test" if place < 14 else "validation" if place < 28 else "train"
+        bucket = zlib.crc32(_key(english).encode()) % 1000
+        part = "test" if bucket < 14 else "validation" if bucket < 28 else "train"
         parts[part].append((german, english))
     seen: set[str] = set()
-    for part in ("test", "validation"):  # one pair a German sentence, and none of it elsewhere
+    for part in ("test", "validation"):  # one pair per German sentence, and none of them elsewhere
         kept = []
         for german, english in parts[part]:
             if _key(german) not in seen:
@@ -205,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all cores)")
     parser.add_argument("--work", type=Path, default=Path("runs/benchmarks"), help="where models go")
     options = parser.parse_args(arguments)
-    data = Path(os.environ.get("REGARD_DATA", HERE.parent.parent / "shared" / "data"))
+    data = data_folder()
     work = Work(data, options.work, options.threads)
     lines = tasks[options.task](work)
     commands = "\n".join(work.commands).replace(f"{data}/", "$REGARD_DATA/")

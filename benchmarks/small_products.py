@@ -1,7 +1,7 @@
-"""Products of a time loop: by our blocks, by oneDNN's packed weights through torch, and as anybody writes them.
+"""Time the products of a time loop: with our blocks, with oneDNN's packed weights through torch, and with `F.linear`.
 
-Each in microseconds, from arrays or tensors to what a kernel reads next; the weight was laid out before. Ratios are
-to the blocks. In turn, medians.
+Each in microseconds, from arrays or tensors to what a kernel reads next; weights are packed beforehand. Ratios are
+relative to the blocks. Medians, the three in turn.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ SHAPES = (
     (256, 1024),
     (512, 512),
     (1024, 2048),
-)  # inputs, outputs: of configuration A's encoder, look and decoder
+)  # inputs, outputs of configuration A's encoder, attention, decoder
 
 
 def ways(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> list[Callable[[], object]]:
-    """The same product three times over."""
+    """Return three ways to compute one product."""
     weight, bias = torch.randn(outputs, inputs) / inputs**0.5, torch.randn(outputs)
-    low, low_bias, given = weight.to(dtype), bias.to(dtype), torch.randn(rows, inputs).to(dtype)
-    laid, made = PackedWeight([weight], bias, dtype), array(torch.empty(rows, outputs, dtype=dtype))
-    packed = torch.ops.mkldnn._reorder_linear_weight(low, rows)
-    pointwise, entering = torch.ops.mkldnn._linear_pointwise.default, array(given)
+    low, low_bias, x = weight.to(dtype), bias.to(dtype), torch.randn(rows, inputs).to(dtype)
+    packed, output = PackedWeight([weight], bias, dtype), array(torch.empty(rows, outputs, dtype=dtype))
+    reordered = torch.ops.mkldnn._reorder_linear_weight(low, rows)
+    pointwise, x_array = torch.ops.mkldnn._linear_pointwise.default, array(x)
     return [
-        lambda: laid.forward_into(entering, made),
-        lambda: array(pointwise(given, packed, low_bias, "none", [], "")),
-        lambda: array(F.linear(given, low, low_bias)),
+        lambda: packed.forward_into(x_array, output),
+        lambda: array(pointwise(x, reordered, low_bias, "none", [], "")),
+        lambda: array(F.linear(x, low, low_bias)),
     ]
 
 
 def microseconds(some: list[Callable[[], object]], rounds: int) -> list[float]:
-    """Medians, the ways in turn."""
+    """Time the ways in turn, and return their medians."""
     taken: list[list[float]] = [[] for _ in some]
     for turn in range(rounds + rounds // 10):
         for way, times in zip(some, taken, strict=True):
@@ -72,9 +72,9 @@ def main() -> None:
         for rows in ROWS:
             for inputs, outputs in SHAPES:
                 ours, *others = microseconds(ways(rows, inputs, outputs, dtype), options.rounds)
-                beside = " | ".join(f"{other:,.0f} | {other / ours:.2f}×" for other in others)
+                ratios = " | ".join(f"{other:,.0f} | {other / ours:.2f}×" for other in others)
                 name = str(dtype).removeprefix("torch.")
-                print(f"| {name} | {rows} | {inputs} | {outputs} | {ours:,.0f} | {beside} |", flush=True)
+                print(f"| {name} | {rows} | {inputs} | {outputs} | {ours:,.0f} | {ratios} |", flush=True)
     print(f"\nOthers took {foreign.share():.0%} of the CPU.")
 
 

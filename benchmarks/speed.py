@@ -1,9 +1,9 @@
-"""How fast `regard` trains and translates, beside the textbook's way, and in how much memory: one table.
+"""How fast `regard` trains and translates compared with the textbook's way, and in how much memory: one table.
 
 Every system runs in its own process on the same batches, in turn; figures are medians over the rounds, ± half
 their range. Target tokens count end-of-sentence and no padding. Decoding writes each sentence to its reference's
-length with models that have learnt nothing, so all do the same work. Peak memory is that of the process, Python and
-libraries included.
+length with untrained models, so that all do the same work. Peak memory is that of the process, Python and libraries
+included.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ TASKS = ("train", "train-2-layers", "train-4096", "greedy", "beam", "one")
 
 
 def ours(name: str = OURS, *options: str) -> System:
-    """`regard` as it is, or by other options."""
+    """Return `regard`, perhaps with other options."""
     return System(name, [sys.executable, str(HERE / "ours.py"), *options])
 
 
 def textbook(name: str = TEXTBOOK, *options: str) -> System:
-    """The textbook's way."""
+    """Return the textbook's way, perhaps with other options."""
     return System(name, [sys.executable, str(HERE / "textbook.py"), *options])
 
 
 def systems(kind: str) -> list[System]:
-    """Ours and the textbook's, each also the other way: without kernels, in other precisions."""
+    """List ours and the textbook's, with their variants: without kernels, in other precisions."""
     found = [ours()]
     if find_spec("regard.kernels"):
         found.append(ours("regard plain", "--plain", *([] if kind == TRAIN else ["--precision", "float32"])))
@@ -52,26 +52,26 @@ def systems(kind: str) -> list[System]:
 
 
 def tasks(corpus: BenchmarkCorpus, names: Sequence[str] = TASKS, scale: float = 1.0) -> list[Task]:
-    """The tasks of these names, their batches `scale` times as many as usual."""
+    """Build the tasks of these names, with `scale` times the usual number of batches."""
 
-    def some(number: int) -> int:
-        return max(round(number * scale), 1)
+    def scaled(num_batches: int) -> int:
+        return max(round(num_batches * scale), 1)
 
     shape = Shape(vocabulary=max(len(corpus.vocabulary), 8000))
     deep = Shape(layers=2, vocabulary=shape.vocabulary)
-    made = {
-        "train": lambda: Task("training, 64 sentences", TRAIN, corpus.training_batches(64, some(8)), shape),
+    build = {
+        "train": lambda: Task("training, 64 sentences", TRAIN, corpus.training_batches(64, scaled(8)), shape),
         "train-2-layers": lambda: Task(
-            "training, 2 layers, 64 sentences", TRAIN, corpus.training_batches(64, some(5)), deep
+            "training, 2 layers, 64 sentences", TRAIN, corpus.training_batches(64, scaled(5)), deep
         ),
         "train-4096": lambda: Task(
-            "training, 4,096 tokens", TRAIN, corpus.token_batches(4096, some(2)), shape
+            "training, 4,096 tokens", TRAIN, corpus.token_batches(4096, scaled(2)), shape
         ),
-        "greedy": lambda: Task("greedy, 64 sentences", GREEDY, corpus.test_batches(64, some(5)), shape),
-        "beam": lambda: Task("beam 5, 64 sentences", BEAM, corpus.test_batches(64, some(2)), shape),
-        "one": lambda: Task("greedy, one by one", GREEDY, corpus.test_batches(1, some(40)), shape),
+        "greedy": lambda: Task("greedy, 64 sentences", GREEDY, corpus.test_batches(64, scaled(5)), shape),
+        "beam": lambda: Task("beam 5, 64 sentences", BEAM, corpus.test_batches(64, scaled(2)), shape),
+        "one": lambda: Task("greedy, one by one", GREEDY, corpus.test_batches(1, scaled(40)), shape),
     }
-    return [made[name]() for name in names]
+    return [build[name]() for name in names]
 
 
 def main() -> None:
@@ -79,9 +79,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument(
-        "--scale", type=float, default=1.0, help="so many times the usual number of batches"
-    )
+    arguments.add_argument("--scale", type=float, default=1.0, help="multiplies the usual number of batches")
     arguments.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     options = arguments.parse_args()
     started = time.perf_counter()

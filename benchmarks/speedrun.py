@@ -1,9 +1,9 @@
-"""From the raw text of Multi30k German to English to 35 BLEU on `val`, and how long that takes.
+"""How long it takes from the raw text of Multi30k German to English to 35 BLEU on `val`.
 
     python benchmarks/speedrun.py [--seeds 1 2 3] [--goal 35] [KEY=VALUE …, keys of the recipe speedrun.yaml]
 
 BLEU is sacrebleu's (13a) of greedy translations of all 1,014 validation sentences, lower-cased on both sides. Each
-seed is a process of its own that begins with packed files; its wall time counts from its start to its end and is
+seed runs in its own process and begins with compressed files; its wall time counts from its start to its end and is
 split into phases. The median over the seeds is the result.
 """
 
@@ -33,7 +33,7 @@ PHASES = ("import", "lower-case", "prepare", "steps", "validations", "saving and
 
 
 class Stopwatch(regard.Watcher):
-    """Notes what takes how long, and stops at the goal."""
+    """Record how long each phase takes, and stop at the goal."""
 
     def __init__(self, goal: float) -> None:
         self.goal = goal
@@ -42,16 +42,16 @@ class Stopwatch(regard.Watcher):
         self.curve: list[float] = []
 
     def on_start(self, facts: RunFacts) -> None:
-        """Everything is prepared."""
+        """Record when preparation is done."""
         self.ready = time.perf_counter()
 
     def on_step(self, report: StepReport) -> None:
-        """Seconds of steps."""
+        """Add the seconds of a step."""
         self.steps += report.tokens / report.tokens_per_s
         self.num_steps = report.step
 
     def on_validation(self, report: ValidationReport) -> str | None:
-        """Seconds of validations, and whether it is good enough."""
+        """Add the seconds of a validation, and stop if the goal is reached."""
         self.validations += report.seconds
         self.curve.append(report.result.bleu)
         print(f"step {report.step:,}: {report.result.bleu:.2f} BLEU", file=sys.stderr, flush=True)
@@ -59,12 +59,12 @@ class Stopwatch(regard.Watcher):
 
 
 def run(seed: int, goal: float, overrides: Sequence[str]) -> dict[str, object]:
-    """Train once: seconds by phase, the steps taken and the BLEU of each validation."""
+    """Train once, and return seconds by phase, the number of steps and the BLEU of each validation."""
     imported = time.perf_counter()
     watch = Stopwatch(goal)
     with TemporaryDirectory() as folder:
         files = {part: _lower_cased(part, Path(folder)) for part in ("train", "val")}
-        inference_precision = time.perf_counter()
+        lower_cased = time.perf_counter()
         regard.train(
             RECIPE,
             files["train"],
@@ -80,8 +80,8 @@ def run(seed: int, goal: float, overrides: Sequence[str]) -> dict[str, object]:
     ended = time.perf_counter()
     seconds = [
         imported - BEGAN,
-        inference_precision - imported,
-        watch.ready - inference_precision,
+        lower_cased - imported,
+        watch.ready - lower_cased,
         watch.steps,
         watch.validations,
         ended - watch.ready - watch.steps - watch.validations,
@@ -91,13 +91,13 @@ def run(seed: int, goal: float, overrides: Sequence[str]) -> dict[str, object]:
 
 
 def _lower_cased(part: str, folder: Path) -> list[Path]:
-    """The files of a part, unpacked and lower-cased."""
-    made = []
+    """Decompress and lower-case the files of a part."""
+    files = []
     for file in multi30k(part):
-        made.append(folder / file.stem)
+        files.append(folder / file.stem)
         with gzip.open(file, "rt", encoding="utf-8") as lines:
-            made[-1].write_text(lines.read().lower(), encoding="utf-8")
-    return made
+            files[-1].write_text(lines.read().lower(), encoding="utf-8")
+    return files
 
 
 def main() -> None:
@@ -106,7 +106,9 @@ def main() -> None:
     )
     arguments.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     arguments.add_argument("--goal", type=float, default=35.0)
-    arguments.add_argument("--one", action="store_true", help="the first seed, here, as JSON")
+    arguments.add_argument(
+        "--one", action="store_true", help="run the first seed in this process, and print JSON"
+    )
     options, keys = arguments.parse_known_args()
     overrides = [key if key.startswith("--") else f"--{key}" for key in keys]
     if options.one:

@@ -34,9 +34,9 @@ class Shape:
 class Task:
     """Steps of training, or sentences to translate, one batch after another.
 
-    Decoding writes exactly as many tokens as each target has, so that models which have learnt nothing, and all
-    systems alike, do the same work. With `weights`, a file with those of a trained model of ours, sentences end by
-    themselves, or at their `limits`.
+    Decoding writes exactly as many tokens as each target has, so that untrained models of all systems do the same
+    work. With `weights`, a file of the weights of a trained model of ours, sentences end by themselves, or at their
+    `limits`.
     """
 
     name: str
@@ -47,29 +47,29 @@ class Task:
     weights: str = ""
 
     def limits(self, unit: int) -> list[int]:
-        """The most tokens of each translation of a batch, where sentences end by themselves."""
+        """Limit the tokens of each translation of a batch, if sentences end by themselves."""
         return [2 * len(source) + 10 for source, _ in self.batches[unit]]
 
     def tokens(self, unit: int) -> int:
-        """Target tokens of a batch: end-of-sentence counts, padding does not."""
+        """Count the target tokens of a batch, with end-of-sentence and without padding."""
         return sum(len(target) for _, target in self.batches[unit])
 
     def save(self, file: Path) -> None:
-        """Write it as JSON."""
+        """Save the task as JSON."""
         file.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @staticmethod
     def load(file: Path) -> Task:
-        """Read it back."""
+        """Load a task that was saved."""
         task = Task(**json.loads(file.read_text(encoding="utf-8")))
         return replace(task, shape=Shape(**task.shape))  # type: ignore[arg-type]
 
 
 def longest(task: Task) -> int:
-    """The batch with the most places, which needs the most memory."""
+    """Return the index of the batch with the most positions, padding included, which needs the most memory."""
 
-    def places(unit: int) -> int:
+    def num_positions(unit: int) -> int:
         batch = task.batches[unit]
         return len(batch) * sum(max(len(pair[side]) for pair in batch) for side in (0, 1))
 
-    return max(range(len(task.batches)), key=places)
+    return max(range(len(task.batches)), key=num_positions)

@@ -1,8 +1,8 @@
 """The textbook's way: sequence-to-sequence with attention as tutorials write it, the baseline of every comparison.
 
-An encoder of `nn.LSTM` over packed sentences, a decoder that loops over `nn.LSTMCell`, attends, feeds the attentional
-vector back (Luong et al. 2015) and makes logits at every step; one cross-entropy over all of them, padding ignored.
-Nothing is taken out of the loop that a tutorial leaves in it: keys are projected anew at every step.
+The encoder is an `nn.LSTM` over packed sentences; the decoder loops over `nn.LSTMCell`, attends, feeds the
+attentional vector back (Luong et al. 2015) and computes logits at every step; one cross-entropy over all of them
+ignores padding. Everything that a tutorial leaves inside the loop stays there: keys are projected anew at every step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ State = tuple[
 
 
 class Encoder(nn.Module):
-    """Reads the source in both directions."""
+    """Read the source in both directions."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         self.bridge = nn.ModuleList(nn.Linear(2 * shape.encoder, shape.decoder) for _ in range(2))
 
     def forward(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """Its states (B, S, M), and what each layer of the decoder starts with."""
+        """Return the encoder states (B, S, M), and the initial state of each decoder layer."""
         embedded = self.dropout(self.embedding(source))
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         outputs, last = self.lstm(packed)
@@ -52,7 +52,7 @@ class Encoder(nn.Module):
 
 
 class Attention(nn.Module):
-    """Weights over the encoder's states: additive (Bahdanau et al. 2015) or general (Luong et al. 2015)."""
+    """Attend to the encoder states: additive (Bahdanau et al. 2015) or general (Luong et al. 2015)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Attention(nn.Module):
         self.v = nn.Linear(shape.attention, 1, bias=False)
 
     def forward(self, query: Tensor, states: Tensor, valid: Tensor) -> Tensor:
-        """The context (B, M)."""
+        """Return the context (B, M)."""
         if self.additive:
             scores = self.v(torch.tanh(self.query(query).unsqueeze(1) + self.key(states))).squeeze(-1)
         else:
@@ -74,7 +74,7 @@ class Attention(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Writes one token at a time."""
+    """Decode one token at a time."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -89,63 +89,64 @@ class Decoder(nn.Module):
         self.out = nn.Linear(shape.decoder, shape.vocabulary)
 
     def forward(self, token: Tensor, state: State, states: Tensor, valid: Tensor) -> tuple[Tensor, State]:
-        """Logits (B, V) of the next token, and the new state."""
+        """Return the logits (B, V) of the next token, and the new state."""
         layers, fed = state
         below = torch.cat([self.dropout(self.embedding(token)), fed], dim=-1)
-        moved = []
+        new_layers = []
         for cell, before in zip(self.cells, layers, strict=True):
-            moved.append(cell(below, before))
-            below = self.dropout(moved[-1][0])
-        context = self.attention(moved[-1][0], states, valid)
-        combined = self.dropout(torch.tanh(self.combine(torch.cat([context, moved[-1][0]], dim=-1))))
-        return self.out(combined), (moved, combined)
+            new_layers.append(cell(below, before))
+            below = self.dropout(new_layers[-1][0])
+        context = self.attention(new_layers[-1][0], states, valid)
+        combined = self.dropout(torch.tanh(self.combine(torch.cat([context, new_layers[-1][0]], dim=-1))))
+        return self.out(combined), (new_layers, combined)
 
 
 class Textbook(nn.Module):
-    """Encoder and decoder."""
+    """The encoder and the decoder together."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(shape), Decoder(shape)
 
     def start(self, source: Tensor, lengths: Tensor) -> tuple[State, Tensor, Tensor]:
-        """The decoder's first state, the encoder's states, and where they are valid."""
+        """Return the decoder's initial state, the encoder states, and where they are valid."""
         states, layers = self.encoder(source, lengths)
         return (layers, torch.zeros_like(layers[-1][0])), states, source != PAD
 
     def forward(self, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
-        """Logits (B, T, V) with the true target fed in."""
+        """Return the logits (B, T, V) under teacher forcing."""
         state, states, valid = self.start(source, lengths)
         token, logits = torch.full_like(target[:, 0], START), []
         for step in range(target.shape[1]):
-            said, state = self.decoder(token, state, states, valid)
-            logits.append(said)
+            step_logits, state = self.decoder(token, state, states, valid)
+            logits.append(step_logits)
             token = target[:, step]
         return torch.stack(logits, dim=1)
 
     @torch.no_grad()
-    def greedy(self, source: Tensor, lengths: Tensor, wanted: Tensor) -> Tensor:
-        """Always the most probable token, until the last sentence of the batch is done: ids (B, longest)."""
+    def greedy(self, source: Tensor, lengths: Tensor, target_lengths: Tensor) -> Tensor:
+        """Choose the most probable token until the last sentence of the batch is done: ids (B, longest)."""
         state, states, valid = self.start(source, lengths)
         token, written = torch.full_like(source[:, 0], START), []
-        for step in range(int(wanted.max())):
+        for step in range(int(target_lengths.max())):
             logits, state = self.decoder(token, state, states, valid)
-            token = _forced(logits, step, wanted).argmax(dim=-1)
+            token = _forced(logits, step, target_lengths).argmax(dim=-1)
             written.append(token)
         return torch.stack(written, dim=1)
 
     @torch.no_grad()
-    def beam(self, source: Tensor, lengths: Tensor, wanted: Tensor, beam: int) -> Tensor:
-        """The best of `beam` beginnings of each sentence, until the last is done: ids (B, longest)."""
+    def beam(self, source: Tensor, lengths: Tensor, target_lengths: Tensor, beam: int) -> Tensor:
+        """Search with a beam until the last sentence of the batch is done: ids (B, longest)."""
         state, states, valid = self.start(source, lengths)
         rows = torch.arange(len(source)).repeat_interleave(beam)
-        state, states, valid, wanted = _select(state, rows), states[rows], valid[rows], wanted[rows]
+        state, states, valid = _select(state, rows), states[rows], valid[rows]
+        target_lengths = target_lengths[rows]
         scores = torch.tensor([0.0, *[float("-inf")] * (beam - 1)]).repeat(len(source))
         token = torch.full_like(rows, START)
         written = rows.new_zeros(len(rows), 0)
-        for step in range(int(wanted.max())):
+        for step in range(int(target_lengths.max())):
             logits, state = self.decoder(token, state, states, valid)
-            totals = _forced(logits, step, wanted).log_softmax(dim=-1) + scores.unsqueeze(1)
+            totals = _forced(logits, step, target_lengths).log_softmax(dim=-1) + scores.unsqueeze(1)
             best = totals.view(len(source), -1).topk(beam)
             parents = best.indices // logits.shape[1] + torch.arange(len(source)).unsqueeze(1) * beam
             scores, parents = best.values.flatten(), parents.flatten()
@@ -155,10 +156,10 @@ class Textbook(nn.Module):
         return written[::beam]
 
 
-def _forced(logits: Tensor, step: int, wanted: Tensor) -> Tensor:
-    """End-of-sentence where as many tokens as wanted are written, and nowhere else."""
+def _forced(logits: Tensor, step: int, target_lengths: Tensor) -> Tensor:
+    """Force end-of-sentence where the target length is reached, and forbid it elsewhere."""
     logits = logits.float()
-    logits[:, END] = torch.where(step + 1 >= wanted, 1e4, -1e4)
+    logits[:, END] = torch.where(step + 1 >= target_lengths, 1e4, -1e4)
     return logits
 
 
@@ -168,7 +169,7 @@ def _select(state: State, rows: Tensor) -> State:
 
 
 def make(task: Task, bfloat16: bool = False) -> Run:
-    """The task's batches in the textbook's way, the model under autocast to bfloat16 or in float32."""
+    """Return what runs one of the task's batches in the textbook's way, in float32 or under bfloat16 autocast."""
     torch.manual_seed(1)
     model = Textbook(task.shape)
     sources = [padded(batch, 0) for batch in task.batches]

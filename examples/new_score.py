@@ -1,4 +1,4 @@
-"""A score function of one's own, in twenty lines: register it, train with it, look at it.
+"""Write a score function of your own in twenty lines: register it, train with it, look at its weights.
 
 Run: python examples/new_score.py
 """
@@ -15,7 +15,7 @@ import regard
 
 
 class DistanceScore(regard.Score):
-    """Score by nearness, `−|q − W k|²`: the closer an encoder state lies to the query, the better it fits."""
+    """Score by distance, `−|q − W k|²`: the closer an encoder state is to the query, the better it fits."""
 
     formula = "−|q − W k|²"
     source = "this example"
@@ -25,31 +25,31 @@ class DistanceScore(regard.Score):
         self.W = nn.Linear(memory_size, query_size, bias=False)
 
     def keys(self, values: Tensor) -> Tensor:
-        """W k for every encoder state, once a sentence."""
+        """Project the encoder states, W k, once per sentence: (B, S, M) to (B, S, Q)."""
         return self.W(values)  # type: ignore[no-any-return]
 
     def forward(self, query: Tensor, memory: regard.Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S)."""
+        """Score every encoder state for every query: (B, T, S)."""
         assert memory.keys is not None
         return -torch.cdist(query, memory.keys).square()
 
 
 def main() -> None:
-    """Train on a little of the embedded corpus, and translate."""
+    """Train on a small part of the embedded corpus, and translate a sentence."""
     regard.SCORES["distance"] = DistanceScore
-    small = [
+    overrides = [
         "--data.grammar_pairs=2000",
         "--data.holdout_pairs=50",
-        "--training.max_steps=40",
         "--tokeniser.kind=words",
+        "--training.max_steps=40",
+        "--model.embedding_size=64",
+        "--model.encoder.hidden_size=32",
+        "--model.decoder.hidden_size=64",
+        "--model.decoder.bridge=dense",
+        "--model.attention.score=distance",
     ]
-    sizes = ["--model.encoder.hidden_size=32", "--model.decoder.hidden_size=64", "--model.embedding_size=64"]
     with tempfile.TemporaryDirectory() as folder:
-        regard.train(
-            "luong2015",
-            out=folder,
-            overrides=[*small, *sizes, "--model.attention.score=distance", "--model.decoder.bridge=dense"],
-        )
+        regard.train("luong2015", out=folder, overrides=overrides)
         translation = regard.load(folder).translate("die alte frau lacht .")
     print(translation.text, translation.attention, sep="\n")
 

@@ -1,15 +1,20 @@
-"""Shapes are checked while tests run; every test starts from the same seed, on one thread."""
+"""Check shapes while tests run, and start every test from the same seed, on one thread."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 import torch
 from jaxtyping import install_import_hook
 
-_CACHES = tempfile.TemporaryDirectory(prefix="regard-tests-")  # the user's own stay as they are
+# Compiled kernels are kept between runs and shared by all workers and by the processes that tests start. numba reads
+# this when it is imported, and tells the versions of a file apart by itself.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
+
+_CACHES = tempfile.TemporaryDirectory(prefix="regard-tests-")  # leaves the user's own caches alone
 os.environ["REGARD_CACHE"] = os.path.join(_CACHES.name, "regard")
 os.environ["HF_HOME"] = os.path.join(_CACHES.name, "huggingface")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -30,6 +35,6 @@ install_import_hook(
 
 
 @pytest.fixture(autouse=True)
-def _same_beginning() -> None:
+def _same_seed() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(1)

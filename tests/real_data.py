@@ -1,4 +1,7 @@
-"""Real data, which the project does not hold: found through REGARD_DATA, and skipped with a reason without it."""
+"""Real data are not part of the project: they lie in the folder that REGARD_DATA names, or in `data/`.
+
+Tests that need them are skipped where they are missing.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[1] / "data"))
 
 
 def real_data(name: str) -> Path:
-    """The folder of a corpus; the test is skipped where there is none."""
+    """Return the folder of a corpus, or skip the test if there is none."""
     folder = DATA / name
     if not folder.is_dir():
         pytest.skip(f"no {name} in {DATA}; set REGARD_DATA")

@@ -1,4 +1,4 @@
-"""Small models and batches for the tests: few units, random tokens, every length."""
+"""Small models and batches for the tests: few units, random tokens, different lengths."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def small_config(
     bidirectional: bool = True,
     **options: Any,
 ) -> ModelConfig:
-    """States 6 wide on both sides, so that every score function fits; `options` are the decoder's."""
+    """Configure states of width 6 on both sides, so that every score function fits; `options` are the decoder's."""
     layers = num_layers or (2 if decoder == "gnmt" else 1)
     return ModelConfig(
         embedding_size=5,
@@ -48,7 +48,7 @@ def small_config(
 
 
 def small_model(*names: str, label_smoothing: float = 0.0, **options: Any) -> Seq2Seq:
-    """A model with weights large enough to make its choices differ."""
+    """Build a model with weights large enough to make its choices differ."""
     model = build_model(
         small_config(*names, **options), VOCABULARY_SIZE, VOCABULARY_SIZE, label_smoothing=label_smoothing
     )
@@ -59,7 +59,7 @@ def small_model(*names: str, label_smoothing: float = 0.0, **options: Any) -> Se
 
 
 def small_way(way: str, score: str, cell: str = "gru", **options: Any) -> Seq2Seq:
-    """A small model that decodes in one of the ways above."""
+    """Build a small model that decodes in one of the `WAYS`."""
     decoder, more = WAYS[way]
     return small_model(decoder, score, cell, **more, **options)
 
@@ -67,14 +67,14 @@ def small_way(way: str, score: str, cell: str = "gru", **options: Any) -> Seq2Se
 def random_batch(
     source_lengths: tuple[int, ...] = (5, 3, 1), target_lengths: tuple[int, ...] = (2, 4, 1)
 ) -> Batch:
-    """A sentence pair for each two lengths, end-of-sentence counted."""
+    """Draw one sentence pair for each pair of lengths; lengths include end-of-sentence."""
     source, source_valid = _side(source_lengths)
     target, target_valid = _side(target_lengths)
     return Batch(source, source_valid, target, target_valid, torch.arange(len(source_lengths)))
 
 
 def pad_further(batch: Batch, source: int = 2, target: int = 3) -> Batch:
-    """The same sentences with more padding, and other tokens than PAD in it."""
+    """Add padding to a batch, filled with tokens other than PAD."""
     return replace(
         batch,
         source=torch.nn.functional.pad(batch.source, (0, source), value=7),
@@ -85,7 +85,7 @@ def pad_further(batch: Batch, source: int = 2, target: int = 3) -> Batch:
 
 
 def take(batch: Batch, rows: list[int]) -> Batch:
-    """Only these sentences, without the padding that only the others needed."""
+    """Select sentences, without the padding that only the others needed."""
     longest_source = int(batch.source_valid[rows].sum(1).max())
     longest_target = int(batch.target_valid[rows].sum(1).max())
     return Batch(

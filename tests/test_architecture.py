@@ -1,4 +1,4 @@
-"""A module imports only lower floors, or its own package."""
+"""A module imports only from lower floors or from its own package."""
 
 from __future__ import annotations
 
@@ -25,12 +25,22 @@ FLOORS = {
     8: ["translator"],
     9: ["explain", "documents"],
     10: ["training"],
-    11: ["lab", "serving", "export"],
+    11: ["lab", "serving"],
     12: ["cli"],
     13: ["__init__", "__main__"],
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def drawn_floors() -> dict[int, set[str]]:
+    """The floors as CONTRIBUTING.md draws them: a number, then names, then what they are for."""
+    floors: dict[int, set[str]] = {}
+    drawing = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```")[1]
+    for line in drawing.strip("\n").splitlines():
+        number, names = line[:2], line[4:].split("  ")[0]
+        floors[int(number)] = {name.rstrip("/") for name in names.split()}
+    return floors
 
 
 def room_of(module: Path) -> str:
@@ -39,7 +49,7 @@ def room_of(module: Path) -> str:
 
 
 def imported_rooms(source: str, module: Path) -> Iterator[str]:
-    """Every room of `regard` that a module imports, wherever in it the import stands."""
+    """Yield every room of `regard` that a module imports, at its top or inside a function."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             if node.level:
@@ -58,16 +68,24 @@ def imported_rooms(source: str, module: Path) -> Iterator[str]:
 
 
 def wrong_imports(source: str, module: Path) -> list[str]:
-    """The rooms a module imports although they stand above it or beside it."""
+    """The rooms that a module imports although they are on its own floor or above."""
     own = room_of(module)
     return [
         room for room in imported_rooms(source, module) if room != own and FLOOR_OF[room] >= FLOOR_OF[own]
     ]
 
 
+def test_the_house_is_as_contributing_draws_it() -> None:
+    assert drawn_floors() == {floor: set(rooms) for floor, rooms in FLOORS.items()}
+
+
+def test_every_floor_holds_rooms_that_exist() -> None:
+    assert set(FLOOR_OF) == {room_of(module) for module in MODULES}
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down(module: Path) -> None:
-    assert room_of(module) in FLOOR_OF, "a new room needs a floor in DESIGN and in this list"
+    assert room_of(module) in FLOOR_OF, "a new room needs a floor in FLOORS and in CONTRIBUTING.md"
     wrong = wrong_imports(module.read_text(encoding="utf-8"), module)
     assert not wrong, f"{room_of(module)} is on floor {FLOOR_OF[room_of(module)]} and imports {wrong}"
 

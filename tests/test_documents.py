@@ -1,11 +1,14 @@
-"""README, docs and examples say what is true: their code runs, their links lead somewhere, their options exist."""
+"""README, docs and examples are true: their code runs, their links lead somewhere, their commands exist."""
 
 from __future__ import annotations
 
+import io
 import re
 import runpy
 import shlex
-from functools import partial
+from contextlib import redirect_stdout, suppress
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,7 +25,7 @@ from regard.recurrent import CELLS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-QUICK = [
+TINY = [
     "--tokeniser.kind=words",
     "--training.max_steps=2",
     "--model.embedding_size=8",
@@ -43,12 +46,12 @@ def test_the_python_of_the_readme_runs(
     Path("train.de").write_text("".join(pair.source + "\n" for pair in pairs), encoding="utf-8")
     Path("train.en").write_text("".join(pair.target + "\n" for pair in pairs), encoding="utf-8")
     blocks = [code for code in code_blocks(ROOT / "README.md", "python") if "runs/mine" in code]
-    monkeypatch.setattr(regard, "train", partial(regard.train, overrides=QUICK), raising=False)
-    found: dict[str, object] = {}
+    monkeypatch.setattr(regard, "train", partial(regard.train, overrides=TINY), raising=False)
+    names: dict[str, object] = {}
     for block in blocks:
-        exec(block, found)
-    assert isinstance(found["translation"], regard.Translation)
-    assert isinstance(found["trace"], regard.Trace)
+        exec(block, names)
+    assert isinstance(names["translation"], regard.Translation)
+    assert isinstance(names["trace"], regard.Trace)
 
 
 def test_the_example_score_trains_and_translates(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,21 +68,42 @@ def test_the_example_that_stops_early_stops(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_pictures_are_there(page: Path) -> None:
+def test_links_and_pictures_lead_somewhere(page: Path) -> None:
     for target in re.findall(r'(?:\]\(|src=")([^)"#\s]+)[)"]', page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
 
 
-def test_the_commands_of_the_readme_are_real() -> None:
-    lines = [line for block in code_blocks(ROOT / "README.md", "sh") for line in block.splitlines()]
-    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("regard ")]
-    assert len(commands) > 5
-    for command in commands:
-        assert command[1] in VERBS
-        if command[1] == "train":
-            own, overrides = split_overrides(command[2:])
+def commands(page: Path) -> list[list[str]]:
+    """The words after `regard` of every command in the shell blocks of a page."""
+    lines = [line for block in code_blocks(page, "sh") for line in block.splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("regard ")]
+
+
+@cache
+def help_of(verb: str, *rest: str) -> str:
+    """What `regard VERB --help` prints."""
+    with redirect_stdout(io.StringIO()) as printed, suppress(SystemExit):
+        import_module(f"regard.cli.{verb}").main([*rest, "--help"])
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda page: page.name)
+def test_commands_and_their_options_exist(page: Path) -> None:
+    for verb, *arguments in commands(page):
+        assert verb in VERBS
+        if verb == "train":
+            own, overrides = split_overrides(arguments)
             load(own[0] if own and not own[0].startswith("-") else None, overrides)
+            arguments = own
+        shown = help_of(verb, *(arguments[:1] if verb == "data" else []))
+        for option in filter(re.compile("--[a-z]").match, arguments):
+            assert re.search(rf"{option}\b(?!-)", shown), f"regard {verb} has no {option}"
+
+
+def test_the_readme_shows_the_main_verbs() -> None:
+    shown = {verb for verb, *_ in commands(ROOT / "README.md")}
+    assert {"train", "translate", "evaluate", "compare", "explain", "serve", "score"} <= shown
 
 
 def test_the_readme_names_every_part() -> None:

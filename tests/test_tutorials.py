@@ -1,4 +1,4 @@
-"""Tutorials are notebooks kept as text: they convert, and as plain Python they run, with their own checks in them."""
+"""Tutorials are notebooks kept as text: they convert to notebooks, and run as plain Python, assertions included."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_it_is_a_notebook(tutorial: Path) -> None:
     assert len(kinds) == text.count("\n# %%")
     assert kinds[0] == "markdown"
     assert set(kinds) == {"markdown", "code"}
-    for number, cell in enumerate(notebook.cells):
+    for index, cell in enumerate(notebook.cells):
         assert cell["source"].strip()
         if cell["cell_type"] == "code":
-            compile(cell["source"], f"cell {number}", "exec")
+            compile(cell["source"], f"cell {index}", "exec")
     assert jupytext.reads(jupytext.writes(notebook, fmt="ipynb"), fmt="ipynb").cells == notebook.cells
 
 

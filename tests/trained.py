@@ -1,6 +1,7 @@
 """Two small models, trained once for the whole run of the tests, whatever the number of workers.
 
-Short sentences of the grammar: `attention` has learnt a little, `fixed_vector` next to nothing, but both choose.
+They see short sentences of the grammar: `attention` learns a little, `fixed_vector` next to nothing, but neither is
+indifferent between tokens.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ COMMAND = "regard train of the tests"
 
 
 class Trained(NamedTuple):
-    """Where everything lies: test files with gold links, training files, and the two model folders."""
+    """Paths of the training files, the test files with gold links, and the two model folders."""
 
     train: tuple[Path, Path]
     test: tuple[Path, Path, Path]
@@ -49,40 +50,40 @@ class Trained(NamedTuple):
 
 
 def trained(factory: pytest.TempPathFactory) -> Trained:
-    """The two models, trained by whoever comes first."""
+    """Return the two models, trained by the worker that asks first."""
     shared = factory.getbasetemp()
     if shared.name.startswith("popen-"):  # a worker of pytest-xdist
         shared = shared.parent
     folder = shared / "trained"
     folder.mkdir(exist_ok=True)
-    made = Trained(
+    paths = Trained(
         (folder / "train.de", folder / "train.en"),
         (folder / "test.de", folder / "test.en", folder / "test.links"),
         folder / "attention",
         folder / "fixed_vector",
     )
-    with _alone(folder):
+    with _locked(folder):
         if not (folder / "done").exists():
-            _train(made)
+            _train(paths)
             (folder / "done").touch()
-    return made
+    return paths
 
 
-def unseen_pairs(number: int = 60) -> list[Pair]:
-    """Sentences of up to twelve words that were not trained on."""
-    return list(generate(number, 3, split="test", length=(2, 12)))
+def unseen_pairs(num_pairs: int = 60) -> list[Pair]:
+    """Generate pairs of up to twelve words that the models were not trained on."""
+    return list(generate(num_pairs, 3, split="test", length=(2, 12)))
 
 
-def known_sentences(number: int) -> list[str]:
-    """Unseen sentences of words that the models know."""
+def known_sentences(num_sentences: int) -> list[str]:
+    """Generate unseen sentences of words that the models know."""
     counts = Counter(word for pair in _training_pairs() for word in pair.source.split())
     known = {word for word, count in counts.items() if count > 1}
-    unseen = (pair.source for pair in unseen_pairs(40 * number))
-    return [sentence for sentence in unseen if known.issuperset(sentence.split())][:number]
+    unseen = (pair.source for pair in unseen_pairs(40 * num_sentences))
+    return [sentence for sentence in unseen if known.issuperset(sentence.split())][:num_sentences]
 
 
 def write_pairs(pairs: list[Pair], source: Path, target: Path, links: Path | None = None) -> None:
-    """Line-parallel files."""
+    """Write pairs, and their links if a file is named for them, as line-parallel files."""
     source.write_text("".join(f"{pair.source}\n" for pair in pairs), encoding="utf-8")
     target.write_text("".join(f"{pair.target}\n" for pair in pairs), encoding="utf-8")
     if links is not None:
@@ -94,20 +95,20 @@ def _training_pairs() -> list[Pair]:
     return list(generate(500, 5, length=(2, 10)))
 
 
-def _train(made: Trained) -> None:
+def _train(paths: Trained) -> None:
     torch.set_num_threads(1)
-    write_pairs(_training_pairs(), *made.train)
-    write_pairs(unseen_pairs(), *made.test)
-    files = [str(file) for file in made.train]
+    write_pairs(_training_pairs(), *paths.train)
+    write_pairs(unseen_pairs(), *paths.test)
+    files = [str(file) for file in paths.train]
     end = ["--training.epochs=0", "--training.max_steps=60", "--training.validate_every=60"]
-    regard.train(None, files, out=made.attention, overrides=[*SMALL, *ATTENTION, *end], command=COMMAND)
+    regard.train(None, files, out=paths.attention, overrides=[*SMALL, *ATTENTION, *end], command=COMMAND)
     end = ["--training.epochs=0", "--training.max_steps=10", "--training.validate_every=10"]
-    regard.train(None, files, out=made.fixed_vector, overrides=[*SMALL, *FIXED_VECTOR, *end])
+    regard.train(None, files, out=paths.fixed_vector, overrides=[*SMALL, *FIXED_VECTOR, *end])
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time; the system lets go of the lock if its holder dies."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Admit one process at a time; the system releases the lock if its holder dies."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

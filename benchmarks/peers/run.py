@@ -1,4 +1,4 @@
-"""`regard` beside other toolkits: installs each in an environment of its own, gives all the same work, in turn.
+"""Compare `regard` with other toolkits: install each in its own environment, and give all the same work in turn.
 
     python benchmarks/peers/run.py [--peers eole opennmt-py joeynmt] [--work runs/peers] [--tasks train greedy …]
 
@@ -36,9 +36,9 @@ RESULT = HERE.parent / "results" / "peers.md"
 
 @dataclass(frozen=True)
 class Peer:
-    """A toolkit: what to install, and the script that serves it.
+    """A toolkit: the package to install, and the script that serves it.
 
-    `also` is what it needs and does not say; `alone`: it is installed without what it says it needs.
+    `also` lists requirements that it does not declare; with `alone` it is installed without those it declares.
     """
 
     package: str
@@ -50,7 +50,7 @@ class Peer:
 
 PEERS = {
     "eole": Peer("eole==0.6.4", "with_eole.py", autocast=True),
-    # it asks for torch below 2.3, and runs with later ones
+    # requires torch below 2.3, but runs with later versions
     "opennmt-py": Peer(
         "OpenNMT-py==3.5.1",
         "with_opennmt.py",
@@ -76,7 +76,7 @@ PEERS = {
 
 
 def install(name: str, work: Path) -> Path:
-    """The Python of a peer's environment, made if it is not there. Raises OSError with pip's last words."""
+    """Return the Python of a peer's environment, created if missing. Raises OSError with pip's error."""
     peer, folder = PEERS[name], work / name
     python, done = folder / "bin" / "python", folder / ".ready"
     if done.is_file():
@@ -84,7 +84,7 @@ def install(name: str, work: Path) -> Path:
     print(f"installing {peer.package} in {folder} (once, some minutes)", flush=True)
     _run([sys.executable, "-m", "venv", str(folder)])
     version = "torch==" + torch.__version__.split("+")[0]
-    _pip(python, version)  # first and alone, so that the build for the CPU is taken where one is at hand
+    _pip(python, version)  # first and alone, so that a CPU build is used if there is one
     _pip(python, version, *peer.also, *([] if peer.alone else [peer.package]))
     if peer.alone:
         _pip(python, "--no-deps", peer.package)
@@ -104,7 +104,7 @@ def _run(command: Sequence[str]) -> None:
 
 
 def system(name: str, python: Path, *options: str) -> System:
-    """A peer, served by its script in its environment."""
+    """Return a peer, served by its script in its environment."""
     command = ["env", f"PYTHONPATH={HERE.parent}", str(python), str(HERE / PEERS[name].script), *options]
     return System(
         " ".join([PEERS[name].package.replace("==", " "), *(["autocast"] if options else [])]), command
@@ -112,7 +112,7 @@ def system(name: str, python: Path, *options: str) -> System:
 
 
 def peers(names: Sequence[str], work: Path) -> Iterator[System]:
-    """The peers; one that cannot be installed is left out with a word."""
+    """Yield the peers; one that cannot be installed is left out, with a message."""
     for name in names:
         try:
             python = install(name, work)
@@ -131,9 +131,7 @@ def main() -> None:
     arguments.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     arguments.add_argument("--work", type=Path, default=Path("runs/peers"), help="where they are installed")
     arguments.add_argument("--rounds", type=int, default=5)
-    arguments.add_argument(
-        "--scale", type=float, default=1.0, help="so many times the usual number of batches"
-    )
+    arguments.add_argument("--scale", type=float, default=1.0, help="multiplies the usual number of batches")
     arguments.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
     arguments.add_argument("--score", default="additive", choices=["additive", "general"])
     arguments.add_argument("--out", type=Path, default=RESULT)
@@ -151,7 +149,7 @@ def main() -> None:
             measured += found
     minutes = (time.perf_counter() - started) / 60
     lines = [
-        "# peers: `regard` beside other toolkits",
+        "# peers: `regard` compared with other toolkits",
         "",
         f"Configuration A of `benchmarks/task.py` with the {options.score} score; {corpus.origin}. The same ids in "
         "the same batches, each system in its own process, in turn; medians over the rounds ± half their range. "

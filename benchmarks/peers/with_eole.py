@@ -1,6 +1,6 @@
 """eole (a fork of OpenNMT-py) as a system of the comparison: its trainer and its translator, driven from Python.
 
-It is given batches as its own iterator would make them; everything from there to the optimiser's step, and from there
+It gets batches as its own iterator would build them; everything from there to the optimiser's step, and from there
 to the finished hypotheses, is eole's. Its mlp score is the additive one.
 """
 
@@ -28,7 +28,7 @@ SPECIALS = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos
 
 
 def make(task: Task, bfloat16: bool = False) -> Run:
-    """The task's batches."""
+    """Return what runs one of the task's batches."""
     torch.manual_seed(1)
     folder = Path(mkdtemp())
     tokens = [*SPECIALS.values(), *(f"token{number}" for number in range(4, task.shape.vocabulary))]
@@ -116,13 +116,13 @@ def _training(task: Task, trainer) -> Run:
 
 
 class Forced(BeamSearch):
-    """eole's own search, told to end each sentence when as many tokens as wanted are written, not before."""
+    """eole's own search, told to end each sentence when the target length is reached, not before."""
 
-    wanted: torch.Tensor
+    target_lengths: torch.Tensor
 
     def advance(self, log_probs: torch.Tensor, attn: torch.Tensor | None) -> None:
-        """One step."""
-        due = (self.wanted[self._batch_offset] <= len(self)).repeat_interleave(self.beam_size)
+        """Advance the search by one step."""
+        due = (self.target_lengths[self._batch_offset] <= len(self)).repeat_interleave(self.beam_size)
         log_probs[:, END] = -1e4
         if due.any():
             log_probs[due] = -1e4
@@ -132,9 +132,9 @@ class Forced(BeamSearch):
 
 @torch.no_grad()
 def _take_weights(model: torch.nn.Module, ours: dict[str, torch.Tensor]) -> None:
-    """Those of a model of `regard` with one layer."""
+    """Copy the weights of a one-layer model of `regard`."""
     cells = "encoder.cells.{}.{}.{}", "decoder.stack.cells.0.{}.{}"
-    given = {
+    renamed = {
         "src_emb.embeddings.weight": ours["embedding.weight"],
         "tgt_emb.embeddings.weight": ours["decoder.embedding.weight"],
         "generator.weight": ours["head.weight"],
@@ -151,15 +151,15 @@ def _take_weights(model: torch.nn.Module, ours: dict[str, torch.Tensor]) -> None
     for direction, name in enumerate(("l0", "l0_reverse")):
         for part, theirs in (("project", "ih"), ("recur", "hh")):
             for kind in ("weight", "bias"):
-                given[f"encoder.rnn.{kind}_{theirs}_{name}"] = ours[cells[0].format(direction, part, kind)]
+                renamed[f"encoder.rnn.{kind}_{theirs}_{name}"] = ours[cells[0].format(direction, part, kind)]
     parameters = dict(model.named_parameters())
-    assert parameters.keys() == given.keys()
-    for name, numbers in given.items():
-        parameters[name].copy_(numbers)
+    assert parameters.keys() == renamed.keys()
+    for name, weight in renamed.items():
+        parameters[name].copy_(weight)
 
 
 def _score(ours: dict[str, torch.Tensor], attention: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """What eole's attention has of its own, by the names it has there; biases that ours lacks become 0."""
+    """Rename the attention's weights to eole's names; biases that ours lacks become 0."""
     prefix = "decoder.attention.score."
     ours = {name.removeprefix(prefix): part for name, part in ours.items() if name.startswith(prefix)}
     if "v" not in ours:
@@ -177,8 +177,12 @@ def _decoding(task: Task, model: Path) -> Run:
     if not task.weights:
         eole.predict.translator.BeamSearch = Forced
     sources = [padded(batch, 0) for batch in task.batches]
-    wanted = [padded(batch, 1)[1] for batch in task.batches]
-    limits = [torch.tensor(task.limits(unit)) for unit in range(len(wanted))] if task.weights else wanted
+    target_lengths = [padded(batch, 1)[1] for batch in task.batches]
+    limits = (
+        [torch.tensor(task.limits(unit)) for unit in range(len(target_lengths))]
+        if task.weights
+        else target_lengths
+    )
     config = PredictConfig(
         model_path=[str(model)],
         src=str(model.parent / "text"),
@@ -194,14 +198,16 @@ def _decoding(task: Task, model: Path) -> Run:
     if (
         task.weights and task.shape.score == "additive"
     ):  # the tanh of ours, which eole leaves out with this score
-        predictor.model.decoder.attn.linear_out.register_forward_hook(lambda *given: given[-1].tanh())
+        predictor.model.decoder.attn.linear_out.register_forward_hook(
+            lambda module, inputs, output: output.tanh()
+        )
 
     def run(unit: int) -> list[list[int]]:
-        Forced.wanted = wanted[unit]
+        Forced.target_lengths = target_lengths[unit]
         source, lengths = sources[unit]
         found = predictor.predict_batch({"src": source, "srclen": lengths}, False)
         written = [[int(token) for token in best[0]] for best in found["predictions"]]
-        assert task.weights or list(map(len, written)) == wanted[unit].tolist()
+        assert task.weights or list(map(len, written)) == target_lengths[unit].tolist()
         return written
 
     return run

@@ -1,7 +1,7 @@
 """JoeyNMT as a system of the comparison: its model, its training step and its search, driven from Python.
 
-Its trainer cannot be had without files of text, so its step is written out here as `TrainManager` takes it. It puts
-the unknown token before padding, so these two ids change places. Its bahdanau score is the additive one.
+Its trainer needs text files, so its step is written out here as in `TrainManager`. It puts the unknown token before
+padding, so these two ids are swapped. Its bahdanau score is the additive one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SPECIALS = SimpleNamespace(
 
 
 def make(task: Task) -> Run:
-    """The task's batches."""
+    """Return what runs one of the task's batches."""
     torch.manual_seed(1)
     tokens = [f"token{number}" for number in range(4, task.shape.vocabulary)]
     vocabulary = Vocabulary(tokens, SPECIALS)
@@ -100,17 +100,17 @@ def _training(model: Model, batches: list[Batch]) -> Run:
 
 
 class _Forced:
-    """The decoder's logits, changed so that each sentence ends with as many tokens as wanted, not before."""
+    """Change the decoder's logits so that each sentence ends with as many tokens as target_lengths, not before."""
 
     def __init__(self, forward: Run, beam: int) -> None:
         self.forward, self.beam = forward, beam
-        self.wanted, self.step = torch.empty(0), 0
+        self.target_lengths, self.step = torch.empty(0), 0
 
     def __call__(self, *arguments: object, **named: object) -> tuple[torch.Tensor, ...]:
         logits, *others = self.forward(*arguments, **named)
         self.step += 1
         going = (
-            self.wanted[self.wanted >= self.step] if self.beam else self.wanted
+            self.target_lengths[self.target_lengths >= self.step] if self.beam else self.target_lengths
         )  # greedy keeps what has ended
         due = (going <= self.step).repeat_interleave(max(self.beam, 1))
         logits[:, :, END] = -1e4
@@ -122,13 +122,13 @@ class _Forced:
 def _decoding(task: Task, model: Model, batches: list[Batch]) -> Run:
     beam = task.beam if task.kind == BEAM else 0
     forced = model.decoder.forward = _Forced(model.decoder.forward, beam)
-    wanted = [padded(batch, 1)[1][batches[unit].indices] for unit, batch in enumerate(task.batches)]
+    target_lengths = [padded(batch, 1)[1][batches[unit].indices] for unit, batch in enumerate(task.batches)]
     model.eval()
 
     def run(unit: int) -> None:
-        forced.wanted, forced.step = wanted[unit], 0
-        search(model, batches[unit], int(wanted[unit].max()) + 1, max(beam, 1), beam_alpha=-1)
-        assert forced.step == int(wanted[unit].max())
+        forced.target_lengths, forced.step = target_lengths[unit], 0
+        search(model, batches[unit], int(target_lengths[unit].max()) + 1, max(beam, 1), beam_alpha=-1)
+        assert forced.step == int(target_lengths[unit].max())
 
     return run
 

@@ -1,6 +1,6 @@
 """OpenNMT-py as a system of the comparison: its trainer and its translator, driven from Python.
 
-It is given batches as its own iterator would make them; everything from there to the optimiser's step, and from there
+It gets batches as its own iterator would build them; everything from there to the optimiser's step, and from there
 to the finished hypotheses, is its own. Its mlp score is the additive one.
 """
 
@@ -29,7 +29,7 @@ SPECIALS = ["<blank>", "<unk>", "<s>", "</s>"]
 
 
 def make(task: Task) -> Run:
-    """The task's batches."""
+    """Return what runs one of the task's batches."""
     torch.manual_seed(1)
     tokens = [*SPECIALS, *(f"token{number}" for number in range(4, task.shape.vocabulary))]
     vocabs = dict_to_vocabs(
@@ -45,7 +45,7 @@ def make(task: Task) -> Run:
 def _options(task: Task, folder: Path) -> argparse.Namespace:
     (folder / "text").write_text("unused\n", encoding="utf-8")
     shape, text = task.shape, str(folder / "text")
-    given = {
+    settings = {
         "data": json.dumps({"corpus": {"path_src": text, "path_tgt": text}}),
         "src_vocab": text,
         "tgt_vocab": text,
@@ -66,7 +66,7 @@ def _options(task: Task, folder: Path) -> argparse.Namespace:
     }
     parser = ArgumentParser()
     train_opts(parser)
-    options = parser.parse_args([f"--{name}={value}" for name, value in given.items()])
+    options = parser.parse_args([f"--{name}={value}" for name, value in settings.items()])
     ArgumentParser.validate_train_opts(options)
     ArgumentParser.update_model_opts(options)
     ArgumentParser.validate_model_opts(options)
@@ -90,13 +90,13 @@ def _training(task: Task, trainer) -> Run:
 
 
 class Forced(BeamSearch):
-    """Its own search, told to end each sentence when as many tokens as wanted are written, not before."""
+    """Its own search, told to end each sentence when the target length is reached, not before."""
 
-    wanted: torch.Tensor
+    target_lengths: torch.Tensor
 
     def advance(self, log_probs: torch.Tensor, attn: torch.Tensor | None) -> None:
-        """One step."""
-        due = (self.wanted[self._batch_offset] <= len(self)).repeat_interleave(self.beam_size)
+        """Advance the search by one step."""
+        due = (self.target_lengths[self._batch_offset] <= len(self)).repeat_interleave(self.beam_size)
         log_probs[:, END] = -1e4
         if due.any():
             log_probs[due] = -1e4
@@ -107,23 +107,23 @@ class Forced(BeamSearch):
 def _decoding(task: Task, model: torch.nn.Module, vocabs: dict) -> Run:
     onmt.translate.translator.BeamSearch = Forced
     sources = [padded(batch, 0) for batch in task.batches]
-    wanted = [padded(batch, 1)[1] for batch in task.batches]
+    target_lengths = [padded(batch, 1)[1] for batch in task.batches]
     translator = Translator(
         model,
         vocabs,
         beam_size=task.beam if task.kind == BEAM else 1,
-        max_length=int(max(lengths.max() for lengths in wanted)) + 1,
+        max_length=int(max(lengths.max() for lengths in target_lengths)) + 1,
         max_length_ratio=0,
         global_scorer=GNMTGlobalScorer(alpha=0.0, beta=0.0, length_penalty="avg", coverage_penalty="none"),
         report_score=False,
     )
 
     def run(unit: int) -> None:
-        Forced.wanted = wanted[unit]
+        Forced.target_lengths = target_lengths[unit]
         source, lengths = sources[unit]
         batch = {"src": source.unsqueeze(2), "srclen": lengths, "ind_in_bucket": list(range(len(source)))}
         found = translator.translate_batch(batch, False)
-        assert [len(best[0]) for best in found["predictions"]] == wanted[unit].tolist()
+        assert [len(best[0]) for best in found["predictions"]] == target_lengths[unit].tolist()
 
     return run
 

@@ -13,16 +13,16 @@
 # %% [markdown]
 # # Attention, step by step
 #
-# A machine translates a sentence. Which words was it looking at while it wrote? With *attention* this question
-# has an answer in numbers. This notebook builds attention up from the problem it solves, works one example out by
-# hand, trains small models, and reads what they do. Everything runs in a few minutes on a laptop, without a
+# A machine translates a sentence. Which source words did it look at while it wrote each word? With *attention* this
+# question has an answer in numbers. This notebook builds attention up from the problem it solves, works out one example
+# by hand, trains small models, and reads what they do. Everything runs in a few minutes on a laptop, without a
 # download.
 #
 # You need to know what a vector, a dot product and a derivative are; the rest is here. Open it as a notebook with
 # `jupytext --to notebook attention_step_by_step.py`, or run it as it is: `python attention_step_by_step.py`.
 #
 # The idea of showing attention as a handful of small steps, one after another, is Raimi Karim's (*Attn:
-# Illustrated Attention*, 2019). The steps themselves are those of the papers, listed at the end.
+# Illustrated Attention*, 2019). The steps themselves are those of the papers listed at the end.
 
 # %%
 import tempfile
@@ -51,15 +51,15 @@ np.set_printoptions(precision=3, suppress=True)
 # ## 1. Translating with two recurrent networks
 #
 # A *recurrent network* reads a sequence one token at a time. It keeps a *hidden state*, a vector, and at each
-# token makes a new state of the token and the state before. A *sequence-to-sequence* model is two of these:
+# token computes a new state from the token and the previous state. A *sequence-to-sequence* model is two of these:
 #
 # - the **encoder** reads the source sentence. Its last state has seen everything. It is the **sentence
-#   embedding**: one vector, as long as we chose it to be, for a sentence of three words or of sixty;
-# - the **decoder** starts from that vector and writes. Its first input is a **start signal**; from then on its
-#   input is the word that it has just written. It goes on until it writes **end-of-sentence**.
+#   embedding**: one vector, of a size that we choose, for a sentence of three words or of sixty;
+# - the **decoder** starts from that vector and writes. Its first input is a **start symbol**; from then on its
+#   input is the word that it has just written. It continues until it writes **end-of-sentence**.
 #
-# Here is one, untrained, with a vocabulary of ten words (numbers 4 to 13; the first four numbers are padding,
-# unknown, start and end). Its translation is nonsense, but look at how it comes about.
+# Here is one, untrained, with a vocabulary of ten words (ids 4 to 13; the first four ids are padding, unknown, start
+# and end). Its translation is nonsense, but look at how it comes about.
 
 # %%
 WORDS = 10
@@ -99,25 +99,25 @@ with torch.no_grad():
 print("written:", written)
 
 # %% [markdown]
-# Two things to notice. The decoder got `memory.final` and nothing else of the sentence. And the *words* it wrote
-# went back in: the state after three words depends on which three words they were. Both will matter.
+# Two things to notice. The decoder saw `memory.final` and nothing else of the sentence. And the *words* it wrote
+# were fed back: the state after three words depends on which three words they were. Both will matter.
 
 # %% [markdown]
 # ## 2. Why one vector is not enough
 #
 # Suppose that the source has fifty words and the decoder is about to write the translation of the first. What it
-# needs entered the encoder fifty steps ago, and has been rewritten fifty times since. The same distance has to be
-# covered by learning: the error at the output becomes a change of the weights by way of derivatives, and these
-# pass through every one of those steps.
+# needs entered the encoder fifty steps ago, and has been rewritten fifty times since. Learning has to cover the same
+# distance: the error at the output changes the weights through derivatives, and these pass through every one of
+# those steps.
 #
 # **The gradient against distance.** How much does the last state $h_T$ change when the input $d$ steps earlier
-# changes a little? We take a random fresh network, read fifty random vectors, and measure the size of the
-# derivative for every distance.
+# changes a little? We take an untrained network, read fifty random vectors, and measure the size of the
+# derivative at every distance.
 
 
 # %%
 def gradient_sizes(cell: str, length: int = 50, size: int = 32, networks: int = 20) -> np.ndarray:
-    """The mean size of the derivative of the last state by the input d steps before, for d = 0, 1, …"""
+    """Return the mean norm of the derivative of the last state by the input d steps earlier, for d = 0, 1, …"""
     sizes = np.zeros(length)
     for seed in range(networks):
         torch.manual_seed(seed)
@@ -136,37 +136,41 @@ for cell, sizes in reach.items():
 axes.set_xlabel("distance in steps")
 axes.set_ylabel("size of the gradient")
 axes.legend()
-axes.set_title("What the last state knows of a word that long ago")
+axes.set_title("What the last state knows of an earlier word")
 for cell, sizes in reach.items():
     print(f"{cell:5} after 1 step {sizes[1]:.1e}, after 10 {sizes[10]:.1e}, after 49 {sizes[49]:.1e}")
 
 # %% [markdown]
-# The scale is logarithmic: a straight line downwards is a fixed *factor* for every step. A factor of 0.7 leaves
+# The scale is logarithmic: a straight line downwards is a fixed *factor* per step. A factor of 0.7 leaves
 # $0.7^{49}$ of the gradient after 49 steps, one part in forty million. The plain cell (`rnn`) multiplies what it
-# knew by the same matrix at every step; the LSTM was designed against that (Hochreiter & Schmidhuber 1997): its
-# cell state is carried on by a *forget gate* that can stay open. Fresh, the gate is half open, so it fades as
-# well, but the LSTM can *learn* to open it.
+# knows by the same matrix at every step; the LSTM was designed against that (Hochreiter & Schmidhuber 1997): its
+# cell state passes through a *forget gate* that can stay open. Untrained, the gate is half open, so the gradient
+# fades as well, but the LSTM can *learn* to open it.
 
 # %% [markdown]
-# **First-word accuracy against distance.** Does it matter in practice? A task that asks for nothing but memory:
-# read words, then say the *first* one. We train on sentences of up to fifty words and ask how often the word
-# comes out right, by how far away it is. Guessing gives one in ten.
+# **First-word accuracy against distance.** Does it matter in practice? Here is a task that needs nothing but memory:
+# read words, then write the *first* one. We train on sentences of up to fifty words and ask how often the word
+# is right, by its distance. Guessing gives one in ten.
 
 
 # %%
-def sentences(number: int, length: int, seed: int) -> Batch:
-    """Random words and an end; the target is the first word and an end."""
+def sentences(num_sentences: int, length: int, seed: int) -> Batch:
+    """Generate sources of random words and END; the target is the first word and END."""
     generator = torch.Generator().manual_seed(seed)
-    source = torch.randint(END + 1, END + 1 + WORDS, (number, length + 1), generator=generator)
+    source = torch.randint(END + 1, END + 1 + WORDS, (num_sentences, length + 1), generator=generator)
     source[:, -1] = END
-    target = torch.stack([source[:, 0], torch.full((number,), END)], dim=1)
+    target = torch.stack([source[:, 0], torch.full((num_sentences,), END)], dim=1)
     return Batch(
-        source, torch.ones_like(source).bool(), target, torch.ones_like(target).bool(), torch.arange(number)
+        source,
+        torch.ones_like(source).bool(),
+        target,
+        torch.ones_like(target).bool(),
+        torch.arange(num_sentences),
     )
 
 
 def learn_first_word(model: Seq2Seq, steps: int) -> Seq2Seq:
-    """Training on sentences of one to fifty words, a length a batch, short ones more often."""
+    """Train on sentences of one to fifty words, one length per batch, short ones more often."""
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
     random = np.random.default_rng(1)
     for step in range(steps):
@@ -181,7 +185,7 @@ def learn_first_word(model: Seq2Seq, steps: int) -> Seq2Seq:
 
 @torch.no_grad()
 def first_word_accuracy(model: Seq2Seq, distance: int) -> float:
-    """Of 400 unseen sentences of so many words."""
+    """Return the accuracy on 400 unseen sentences of `distance` words."""
     batch = sentences(400, distance, seed=1_000_000 + distance)
     guesses = model.head(model.unroll(batch).combined[:, 0]).argmax(-1)
     return float((guesses == batch.target[:, 0]).float().mean())
@@ -195,8 +199,8 @@ contestants = {
     "rnn with attention": small_model("rnn", "luong", "general"),
 }
 accuracy = {}
-for name, fresh in contestants.items():
-    trained = learn_first_word(fresh, STEPS)
+for name, untrained in contestants.items():
+    trained = learn_first_word(untrained, STEPS)
     accuracy[name] = [first_word_accuracy(trained, distance) for distance in DISTANCES]
     print(f"{name:20}", "  ".join(f"{100 * share:3.0f}" for share in accuracy[name]))
 
@@ -205,35 +209,35 @@ figure, axes = plt.subplots(figsize=(7, 3.5))
 for name, shares in accuracy.items():
     axes.plot(DISTANCES, shares, marker="o", label=name)
 axes.axhline(1 / WORDS, color="grey", linestyle=":", label="guessing")
-axes.set_xlabel("how many words ago the first word was")
-axes.set_ylabel("share right")
+axes.set_xlabel("distance of the first word")
+axes.set_ylabel("accuracy")
 axes.set_ylim(0, 1.05)
 axes.legend()
-axes.set_title("Say the first word again")
+axes.set_title("Repeat the first word")
 
 # %% [markdown]
-# The plain network is sure of the first word as long as it is near, and falls off with every further word. The LSTM
+# The plain network is sure of the first word as long as it is near, and gets worse with every further word. The LSTM
 # has learnt to keep its gate open and can hold on to *one* word that long; but a sentence is fifty of them, and all
 # must go through the same vector (`regard demo` shows how translations get worse with length even so). The third
-# curve is the *plain* network again, the one that forgets, with one thing added: it may look back. Distance then
+# curve is the *plain* network again, the one that forgets, with one addition: it may look back. Distance then
 # costs nothing, since every encoder state is **one** step away.
 #
-# (This is a very easy task. Trained for longer, at a higher rate, the plain network solves it too: exercise 7.)
+# (This is a very easy task. Trained for longer, at a higher learning rate, the plain network solves it too: exercise 7.)
 #
 # ## 3. Attention
 #
-# The encoder made a state for *every* word, and the fixed vector threw all but the last away. Attention keeps
-# them. At every output word the decoder is given a **context**: a weighted combination of **all** encoder states.
+# The encoder computed a state for *every* word, and the fixed vector threw all but the last away. Attention keeps
+# them. At every output word the decoder gets a **context**: a weighted combination of **all** encoder states.
 # The weights are
 #
-# - numbers from 0 on that **sum to 1**, so that they share one look among the words;
+# - at least 0 and **sum to 1**, so that each is a word's share of the attention;
 # - **computed anew for every output word**, from the encoder states and from what the decoder knows at that
-#   moment, which depends on all that it has produced so far;
-# - **learnt** along with everything else. Nobody tells the model which word goes with which; looking in the right
-#   place simply makes the right next word more probable.
+#   moment, which depends on everything it has written so far;
+# - **learnt** along with everything else. Nobody tells the model which word translates which; attending to the right
+#   word simply makes the right next word more probable.
 #
-# One step of it, by hand. The encoder read four words and left four states; the decoder is about to write. Real
-# states have hundreds of numbers, ours have three.
+# Here is one step of it, by hand. The encoder has read four words and left four states; the decoder is about to write.
+# Real states have hundreds of numbers, ours have three.
 #
 # ### Step 0: the states
 
@@ -242,14 +246,14 @@ decoder_hidden = np.array([10, 5, 10])
 encoder_hidden = np.array([[0, 1, 1], [5, 0, 1], [1, 1, 0], [0, 5, 1]])
 
 # %% [markdown]
-# The decoder's state is the *query*: who is asking. (Where does the very first one come from? From the encoder's
-# last state, by a *bridge*: the sentence embedding is still there, it just no longer has to carry everything.)
+# The decoder's state is the *query*. (Where does the very first one come from? From the encoder's last state,
+# through a *bridge*: the sentence embedding is still there, it just no longer has to carry everything.)
 #
 # ### Step 1: a score for every encoder state
 #
-# How well does each encoder state fit the query? The simplest measure is the dot product: large where both are
-# large in the same places. (Section 5 has the others.) Who computes the score is called the *alignment model*,
-# the numbers *alignment scores*.
+# How well does each encoder state fit the query? The simplest measure is the dot product: large when both are
+# large in the same components. (Section 5 has the others.) The function that computes it is also called the
+# *alignment model*, the numbers *alignment scores*.
 
 # %%
 scores = encoder_hidden @ decoder_hidden
@@ -260,18 +264,18 @@ assert scores.tolist() == [15, 60, 15, 35]
 # %% [markdown]
 # ### Step 2: scores become weights
 #
-# The softmax, $w_s = e^{score_s} / \sum e^{score}$, makes them positive and lets them sum to 1. These are the
+# The softmax, $w_s = e^{score_s} / \sum e^{score}$, makes them positive and makes them sum to 1. These are the
 # *attention weights*.
 
 # %%
-powers = np.exp(scores - scores.max())  # taking the largest off changes no weight, and keeps e⁶⁰ small
+powers = np.exp(scores - scores.max())  # subtracting the largest changes no weight, and avoids e⁶⁰
 weights = powers / powers.sum()
 print(weights, "sum", weights.sum())
 assert weights.round(6).tolist() == [0, 1, 0, 0]
 
 # %% [markdown]
-# About 0, 1, 0, 0: all attention is on the second word. Not *exactly*: the fourth keeps $10^{-11}$. Softmax looks
-# at *differences*; between 60 and 35 there is a factor of $e^{25}$.
+# About 0, 1, 0, 0: all attention is on the second word. Not *exactly*: the fourth keeps $10^{-11}$. The softmax
+# depends on *differences*; between 60 and 35 there is a factor of $e^{25}$.
 #
 # ### Step 3: each state is multiplied by its weight
 #
@@ -282,9 +286,9 @@ alignment = weights[:, None] * encoder_hidden
 print(alignment.round(6))
 
 # %% [markdown]
-# ### Step 4: they are added up
+# ### Step 4: they are summed
 #
-# The sum is the **context**: what was looked at, in one vector. Its size does not depend on the length of the
+# The sum is the **context**: what was attended to, in one vector. Its size does not depend on the length of the
 # sentence.
 
 # %%
@@ -297,8 +301,8 @@ assert context.round(6).tolist() == [5, 0, 1]
 #
 # … in one way or another: that is where the architectures differ, and section 4 is about it.
 #
-# That was the whole of it. `regard` does the same, checks itself against this example, and prints it (`regard
-# explain --example`) or shows it moving on a page (`regard explain --example --html page.html`).
+# That is all. `regard` does the same, is tested against this example, and prints it (`regard explain --example`) or
+# animates it on a page (`regard explain --example --html page.html`).
 
 # %%
 known = worked_example()
@@ -319,18 +323,18 @@ print("context", soft.context)
 # %% [markdown]
 # ## 4. Three ways to use a context
 #
-# Two questions tell architectures apart: *which* decoder state asks, and *where* does the context go?
+# Two questions tell architectures apart: *which* decoder state is the query, and *where* does the context go?
 #
-# | | asks with | the context goes |
+# | | query | the context goes |
 # |---|---|---|
-# | **Bahdanau** et al. 2015 | the state *before* this step, $s_{i-1}$ | beside the last word into the decoder cell; the new state and the context predict the word |
-# | **Luong** et al. 2015 | the state *after* this step, $h_t$ | beside $h_t$ through $\tilde h_t = \tanh(W[c_t; h_t])$, which predicts the word; with *input feeding* $\tilde h_t$ also enters the next step |
-# | **GNMT**, Wu et al. 2016 | the *bottom* layer's state of the step before | into *every* layer of a deep decoder (eight in the paper, with residual connections); the top layer predicts the word |
+# | **Bahdanau** et al. 2015 | the state *before* this step, $s_{i-1}$ | into the decoder cell, with the previous word; the new state and the context predict the word |
+# | **Luong** et al. 2015 | the state *after* this step, $h_t$ | with $h_t$ through $\tilde h_t = \tanh(W[c_t; h_t])$, which predicts the word; with *input feeding* $\tilde h_t$ also enters the next step |
+# | **GNMT**, Wu et al. 2016 | the *bottom* layer's state of the previous step | into *every* layer of a deep decoder (eight in the paper, with residual connections); the top layer predicts the word |
 #
 # Bahdanau's encoder reads in both directions, and the decoder starts from the backward half; Luong's stacks
-# layers on both sides; GNMT's bottom encoder layer reads in both directions, the others forwards. In `regard` a
-# decoder has one method, `step`, that reads like its paper; here are the three, asked to describe themselves and
-# to take a step.
+# layers on both sides; GNMT's bottom encoder layer reads in both directions, the others forwards. In `regard` every
+# decoder has a method, `step`, that reads like its paper; here are the three, describing themselves and taking one
+# step.
 
 # %%
 for name, num_layers in (("bahdanau", 1), ("luong", 1), ("gnmt", 2)):
@@ -343,24 +347,24 @@ for name, num_layers in (("bahdanau", 1), ("luong", 1), ("gnmt", 2)):
     with torch.no_grad():
         memory = one.encode(source, torch.ones_like(source).bool())
         step = one.decoder.step(torch.tensor([START]), one.decoder.start(memory), memory)
-    print(f"{name}: asks with {one.decoder.query_source}; its context {one.decoder.context_use}.")
+    print(f"{name}: the query is {one.decoder.query_source}; its context {one.decoder.context_use}.")
     print(f"   weights of four states: {step.attention.weights[0, 0].numpy()}")
 
 # %% [markdown]
 # ## 5. Score functions side by side
 #
-# Step 1 is the only one with a choice. All of these have been used:
+# Step 1 is the only one with a choice. All of these are in use:
 #
 # | score | formula | learnt | idea |
 # |---|---|---|---|
 # | cosine, *content-based* (Graves et al. 2014) | $\beta \cos(q, k)$ | $\beta$ | the angle between the two, however long they are |
 # | additive, or *concat* (Bahdanau et al. 2015; Luong et al. 2015) | $v \cdot \tanh(W q + U k)$ | $W, U, v$ | a small network; widths may differ |
-# | location-based (Luong et al. 2015) | $(W q)_s$ | $W$ | the place alone: what stands there is not looked at |
-# | general (Luong et al. 2015) | $q \cdot W k$ | $W$ | a dot product after a learnt turn |
-# | dot (Luong et al. 2015) | $q \cdot k$ | nothing | both sides must learn to speak the same language |
+# | location-based (Luong et al. 2015) | $(W q)_s$ | $W$ | the position alone: the encoder states are ignored |
+# | general (Luong et al. 2015) | $q \cdot W k$ | $W$ | a dot product after a learnt linear map |
+# | dot (Luong et al. 2015) | $q \cdot k$ | nothing | both sides must learn to live in the same space |
 # | scaled dot (Vaswani et al. 2017) | $q \cdot k / \sqrt{K}$ | nothing | the root keeps the softmax soft when states are wide |
 #
-# The example under each of them; what would be learnt is fixed by hand (`regard explain --example` says how).
+# The example under each of them; parameters that would be learnt are set by hand (`regard explain --example` says how).
 
 # %%
 table = example_scores(known.query, known.values)
@@ -371,9 +375,9 @@ for score in table:
 figure, axes = plt.subplots(figsize=(8, 3.5))
 names = [score.name for score in table]
 left = np.zeros(len(names))
-for place in range(4):
-    widths = np.array([score.weights[place] for score in table])
-    axes.barh(names, widths, left=left, label=f"encoder state {place + 1}")
+for position in range(4):
+    widths = np.array([score.weights[position] for score in table])
+    axes.barh(names, widths, left=left, label=f"encoder state {position + 1}")
     left += widths
 axes.invert_yaxis()
 axes.set_xlabel("weight")
@@ -382,22 +386,19 @@ figure.tight_layout()
 
 # %% [markdown]
 # The same states, the same query, and yet the weights differ widely: a score function is a decision about what
-# "fits" means. Note how the cosine, which ignores length, is almost even; how the additive score cannot tell the
+# "fits" means. Note how the cosine, which ignores length, is almost uniform; how the additive score cannot tell the
 # states apart at all, since the tanh of numbers as large as these is 1 (trained models keep theirs smaller); and how
 # dividing by $\sqrt 3$ softens nothing visible when scores differ by 45.
 #
 # ## 6. A model that learnt where to look
 #
 # Now a real one. `regard` has a small German–English grammar inside, with cases, verbs at the end of subordinate
-# clauses and gold word links, which the model never sees. We train for a few minutes.
+# clauses, and gold word links that the model never sees. We train for a few minutes.
 
 # %%
 folder = Path(tempfile.mkdtemp())
-training, unseen = (
-    generate(12_000, seed=5, length=(2, 14)),
-    list(generate(60, seed=3, split="test", length=(2, 14))),
-)
-pairs = list(training)
+pairs = list(generate(12_000, seed=5, length=(2, 14)))
+unseen = list(generate(60, seed=3, split="test", length=(2, 14)))
 (folder / "train.de").write_text("".join(f"{pair.source}\n" for pair in pairs), encoding="utf-8")
 (folder / "train.en").write_text("".join(f"{pair.target}\n" for pair in pairs), encoding="utf-8")
 regard.train(
@@ -417,7 +418,7 @@ regard.train(
 translator = regard.load(folder / "model")
 
 # %% [markdown]
-# In a notebook a translation shows itself as its matrix; point at its words. In a terminal it is a heat map.
+# In a notebook a translation is displayed as its attention matrix; point at its words. In a terminal it is a heat map.
 
 # %%
 translation = translator.translate("die alte frau glaubt , dass der mann lacht .")
@@ -425,33 +426,34 @@ show(translation)
 translation
 
 # %% [markdown]
-# ### What "depends on what it has produced so far" means
+# ### What "depends on everything it has written so far" means
 #
 # The German sentence below has two articles, and so has the English one. Force the decoder to write the translation,
-# and read two rows: the step after each *the*. Its input there is the same word of the same vocabulary, so the same
-# vector, both times.
+# and read two rows: the step after each *the*. The decoder's input there is the same word, so the same vector, both
+# times.
 
 
 # %%
-def told(looked: regard.Translation, row: int) -> str:
-    """One row of the matrix in words, the largest weights first."""
-    order = looked.attention[row].argsort()[::-1][:3]
+def largest_weights(aligned: regard.Translation, row: int) -> str:
+    """Format the three largest weights of a row with their source tokens."""
+    order = aligned.attention[row].argsort()[::-1][:3]
     return ", ".join(
-        f"{looked.source_tokens[place]} {100 * looked.attention[row, place]:.0f} %" for place in order
+        f"{aligned.source_tokens[column]} {100 * aligned.attention[row, column]:.0f} %" for column in order
     )
 
 
-looked = translator.align("der mann sieht die frau .", "the man sees the woman .")
-show(HeatMap(looked.attention, looked.source_tokens, looked.tokens))
-for row, token in enumerate(looked.tokens):
+aligned = translator.align("der mann sieht die frau .", "the man sees the woman .")
+show(HeatMap(aligned.attention, aligned.source_tokens, aligned.tokens))
+for row, token in enumerate(aligned.tokens):
     if token == "the":
-        print(f"after {' '.join(looked.tokens[: row + 1])!r:20} it looks at {told(looked, row + 1)}")
+        so_far = " ".join(aligned.tokens[: row + 1])
+        print(f"after {so_far!r:20} it attends to {largest_weights(aligned, row + 1)}")
 
 # %% [markdown]
-# The same last word, the same source, and another place. What differs is the *history*: the query is the decoder's
-# state, and that has been through all the words before. After *the* it goes for the man, after *the man sees the* for
+# The same last word, the same source, and different weights. What differs is the *history*: the query is the decoder's
+# state, which has been through all the words before. After *the* it attends to the man, after *the man sees the* to
 # the woman. (Not every history makes a difference. *the woman sees the* has the wrong beginning, and yet the next
-# look may well be the same as after the right one: that a verb was written was enough. Try it.)
+# weights may well be those after the right one: that a verb was written was enough. Try it.)
 #
 # ## 7. Reading a matrix
 #
@@ -460,10 +462,10 @@ for row, token in enumerate(looked.tokens):
 # - a **diagonal**: word order agrees; a **jump** off it: it does not (German verbs wait at the end of the
 #   clause);
 # - one row spread over **several columns**: an output word that stands for several, or a model that is unsure;
-# - a column that no row looks at: a word left out, or one that the encoder's neighbouring states have taken over.
-#   An encoder state knows its neighbours, so a look *beside* a word is common;
-# - weight on **end-of-sentence** or on the full stop: often a place to rest for words that need nothing from the
-#   source.
+# - a column without weight: a word left out, or one whose neighbours' states have taken over. An encoder state knows
+#   its neighbours, so weight on the word *next to* the right one is common;
+# - weight on **end-of-sentence** or on the full stop: often where attention rests for words that need nothing from
+#   the source.
 
 # %%
 trace = translator.trace("heute sieht der alte mann eine frau .")
@@ -472,13 +474,13 @@ for step in trace.steps:
     entropy = -(step.weights * np.log2(np.maximum(step.weights, 1e-12))).sum()
     best = trace.translation.source_tokens[step.weights.argmax()]
     print(
-        f"{step.token:10} looks at {best:10} {100 * step.weights.max():3.0f} %   entropy {entropy:.2f} bits"
+        f"{step.token:10} attends to {best:10} {100 * step.weights.max():3.0f} %   entropy {entropy:.2f} bits"
     )
 
 # %% [markdown]
-# Are these the right places? The grammar knows which word goes with which. The *alignment error rate* (AER, Och &
-# Ney 2003) compares the best-looked-at words with these gold links: 0 is perfect; the diagonal is what one gets
-# without having learnt anything about words.
+# Are these the right words? The grammar knows which word translates which. The *alignment error rate* (AER, Och &
+# Ney 2003) compares the words with the largest weights with these gold links: 0 is perfect; the diagonal is what one
+# gets without having learnt anything about words.
 
 # %%
 judged = regard.evaluate(translator, unseen, bootstrap=0)
@@ -488,13 +490,13 @@ print(
 
 # %% [markdown]
 # And is where it looked *why* it wrote what it wrote? A heat map by itself does not prove that (Jain & Wallace
-# 2019; Wiegreffe & Pinter 2019 disagree on what would). It can be measured: take words out, exchange the weights,
-# and see what changes.
+# 2019; Wiegreffe & Pinter 2019 disagree on what would). It can be measured: remove words, replace the weights, and see
+# what changes.
 
 # %%
-believed = regard.faithfulness(translator, unseen, sentences=30, bootstrap=200)
-print(believed.verdict.words)
-for reason in believed.verdict.reasons:
+measured = regard.faithfulness(translator, unseen, sentences=30, bootstrap=200)
+print(measured.verdict.words)
+for reason in measured.verdict.reasons:
     print(f"- {reason.question} {reason.answer}. {reason.found}")
 
 # %% [markdown]
@@ -508,13 +510,13 @@ for reason in believed.verdict.reasons:
 # 3. Shuffle the encoder states (and nothing else). What happens to the weights? To the context? Is there a score
 #    function for which your answer is wrong?
 # 4. Find a sentence of the grammar and two beginnings of its translation that end in the same word, such that the
-#    next look differs by more than 0.5 on some source word.
+#    next weights differ by more than 0.5 on some source word.
 # 5. A plain network loses a factor of 0.8 of the gradient at each step. After how many steps is a thousandth
 #    left? With attention, how many steps lie between an output word and *any* source word?
 # 6. Force all weights to be equal. What is the context then, and can the decoder still tell *der hund beisst den
 #    mann* from *den hund beisst der mann*?
 # 7. Train the plain network of section 2 with a learning rate of 5e-3. After how many steps does the curve reach the
-#    top? Then make the task harder: 60 words in place of 10. Who falls first?
+#    top? Then make the task harder: 60 words instead of 10. Whose accuracy falls first?
 
 # %% [markdown]
 # ### Solutions
@@ -540,9 +542,9 @@ print(f"temperature {temperature:.2f}:", powers / powers.sum())
 assert abs((powers / powers.sum())[3] - 0.05) < 0.002
 
 # %% [markdown]
-# **3.** The weights are shuffled along, and the context, a sum, stays what it was: attention by content does not
-# care about order. (That the *model* does is the encoder's work: in another order it would make other states.)
-# The location-based score is the exception: it gives its weights to places, so the context changes.
+# **3.** The weights are shuffled along, and the context, a sum, stays what it was: content-based attention ignores
+# order. (That the *model* does not is the encoder's work: in another order it would compute other states.)
+# The location-based score is the exception: its weights belong to positions, so the context changes.
 
 # %%
 order = np.array([2, 0, 3, 1])
@@ -554,16 +556,16 @@ for score in example_scores(known.query, known.values):
 
 # %% [markdown]
 # **4.** For instance a sentence with two noun phrases of the same article; the beginnings translate one of them,
-# or the other. A search over the unseen sentences: compare the look after *the* where it stands for the first and
-# for the second time.
+# or the other. A search over the unseen sentences: compare the weights after the first *the* with those after the
+# second.
 
 # %%
 found = []
 for pair in unseen:
-    looked = translator.align(pair.source, pair.target)
-    rows = [row for row, token in enumerate(looked.tokens[:-1]) if token == "the"]
+    aligned = translator.align(pair.source, pair.target)
+    rows = [row for row, token in enumerate(aligned.tokens[:-1]) if token == "the"]
     found += [
-        (float(np.abs(looked.attention[a + 1] - looked.attention[b + 1]).max()), pair.source, pair.target)
+        (float(np.abs(aligned.attention[a + 1] - aligned.attention[b + 1]).max()), pair.source, pair.target)
         for a, b in pairwise(rows)
     ]
 largest = max(found)
@@ -579,18 +581,18 @@ assert round(np.log(1000) / np.log(1.25)) == 31
 # %% [markdown]
 # **6.** The mean of the encoder states, a "bag" of them. Were the states those of the words alone, the two
 # sentences would give the same mean; since a recurrent encoder's states know what came before, a trace of the
-# order is left, but the decoder can no longer ask for one word. That is the control
-# `--model.attention.score=uniform`; train it beside another and `regard compare` the two.
+# order is left, but the decoder can no longer select one word. That is the control
+# `--model.attention.score=uniform`; train it and another, and `regard compare` the two.
 #
-# **7.** At that rate about 500 steps are enough for ten words (the seed moves it). More words ask more of the 32 numbers
-# of the state, and of the gradient that has to sort them: look whose curve falls first.
+# **7.** At that rate about 500 steps are enough for ten words (it depends on the seed). More words demand more of the 32
+# numbers of the state, and of the gradient that has to tell them apart: see whose curve falls first.
 #
-# ## Where to go on
+# ## Where to go from here
 #
 # - `regard demo` trains with and without attention on the same number of words, and shows both by sentence
 #   length;
-# - `regard explain MODEL "…" --html page.html` shows these steps moving with your model's numbers;
-# - `docs/glossary.md` says what papers and courses call each thing; `docs/faithfulness.md` what can be believed.
+# - `regard explain MODEL "…" --html page.html` animates these steps with your model's numbers;
+# - `docs/glossary.md` says what papers and courses call each thing; `docs/faithfulness.md` what can be trusted.
 #
 # **Papers.** Sutskever, Vinyals & Le 2014, *Sequence to sequence learning with neural networks*; Cho et al. 2014,
 # *Learning phrase representations using RNN encoder–decoder*; Bahdanau, Cho & Bengio 2015, *Neural machine

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from regard.alignment import format_links
+from regard.atomic_writes import atomic_update, list_entries
 from regard.data.grammar import HELD_OUT, LONGEST, SHORTEST, generate
 from regard.errors import DataError
 from regard.records.text import Links, Pair

@@ -27,21 +27,22 @@ from tests.small import (
 
 def loss_and_gradients(model: Seq2Seq, batch: Batch) -> tuple[Tensor, list[Tensor]]:
     loss = model(batch).total
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
-    return loss, [one for one in found if one is not None]
+    gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    return loss, [gradient for gradient in gradients if gradient is not None]
 
 
 def check(model: Seq2Seq) -> None:
-    """More padding changes nothing, and sentences one by one add up to the batch."""
+    """Check that more padding changes nothing, and that the sentences one by one add up to the batch."""
     model, batch = model.double(), random_batch((5, 3, 1, 4), (2, 4, 1, 3))
     loss, gradients = loss_and_gradients(model, batch)
-    further, further_gradients = loss_and_gradients(model, pad_further(batch))
-    torch.testing.assert_close(further, loss)
-    torch.testing.assert_close(further_gradients, gradients)
-    alone = [loss_and_gradients(model, take(batch, [row])) for row in (2, 0, 3, 1)]
-    torch.testing.assert_close(sum(one for one, _ in alone), loss)
-    summed = [sum(parts) for parts in zip(*(parts for _, parts in alone), strict=True)]
-    torch.testing.assert_close(summed, gradients)
+    padded_loss, padded_gradients = loss_and_gradients(model, pad_further(batch))
+    torch.testing.assert_close(padded_loss, loss)
+    torch.testing.assert_close(padded_gradients, gradients)
+    losses, gradients_of_each = zip(
+        *(loss_and_gradients(model, take(batch, [row])) for row in (2, 0, 3, 1)), strict=True
+    )
+    torch.testing.assert_close(sum(losses), loss)
+    torch.testing.assert_close([sum(of_all) for of_all in zip(*gradients_of_each, strict=True)], gradients)
 
 
 @pytest.mark.parametrize(("way", "score"), COMBINATIONS)
@@ -77,7 +78,7 @@ def test_padding_changes_nothing_for_a_reversed_source() -> None:
 
 @pytest.mark.parametrize("way", ATTENTIVE)
 @pytest.mark.parametrize("score", ["additive", "location", "cosine"])
-def test_nothing_looks_at_padding(way: str, score: str) -> None:
+def test_padding_gets_no_weight(way: str, score: str) -> None:
     model, batch = small_way(way, score), random_batch()
     weights = model.unroll(batch).weights
     assert weights is not None
@@ -98,6 +99,6 @@ def test_log_probabilities_agree_whatever_the_batch(way: str, size: int) -> None
         for first in range(0, 64, size) if size > 1 else (0, 20, 63):
             rows = list(range(first, min(first + size, 64)))
             part = take(batch, rows)
-            found = model.log_probabilities(model.unroll(part).combined)[part.target_valid]
+            actual = model.log_probabilities(model.unroll(part).combined)[part.target_valid]
             expected = whole[rows][batch.target_valid[rows]]
-            torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+            torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)

@@ -1,4 +1,4 @@
-"""A decoder's two forms are one: `step` and `unroll` give the same, and so do their gradients."""
+"""A decoder's two forms are one: `step` and `unroll` return the same outputs, and have the same gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5}  # absolute and relativ
 
 
 def stepped(model: Seq2Seq, batch: Batch, memory: Memory) -> tuple[Tensor, Tensor | None]:
-    """What `unroll` gives, by `step` alone."""
+    """Compute the outputs and weights of `unroll` by `step` alone."""
     state, combined, weights = model.decoder.start(memory), [], []
     for tokens in batch.previous.unbind(1):
         step = model.decoder.step(tokens, state, memory)
@@ -29,7 +29,7 @@ def stepped(model: Seq2Seq, batch: Batch, memory: Memory) -> tuple[Tensor, Tenso
 
 
 def gradients(model: Seq2Seq, combined: Tensor, weights: Tensor | None) -> list[Tensor | None]:
-    """Of a function of everything given out, with respect to every parameter."""
+    """Differentiate a function of all outputs with respect to every parameter."""
     value = combined.sin().sum() + (0 if weights is None else (3 * weights).cos().sum())
     return list(torch.autograd.grad(value, list(model.parameters()), allow_unused=True))
 
@@ -47,10 +47,10 @@ def check(model: Seq2Seq, dtype: torch.dtype) -> None:
     if weights is not None:
         torch.testing.assert_close(unrolled.weights, weights, **close)
     unroll_gradients = gradients(model, unrolled.combined, unrolled.weights)
-    for one, other in zip(step_gradients, unroll_gradients, strict=True):
-        assert (one is None) == (other is None)
-        if one is not None:
-            torch.testing.assert_close(one, other, **close)
+    for stepped_gradient, unrolled_gradient in zip(step_gradients, unroll_gradients, strict=True):
+        assert (stepped_gradient is None) == (unrolled_gradient is None)
+        if stepped_gradient is not None:
+            torch.testing.assert_close(stepped_gradient, unrolled_gradient, **close)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -72,23 +72,27 @@ def test_step_is_unroll_in_several_layers(way: str, num_layers: int, cell: str) 
 
 
 @pytest.mark.parametrize("way", ATTENTIVE)
-def test_step_is_unroll_for_a_score_that_looks_back(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_is_unroll_for_a_score_that_needs_previous_weights(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(SCORES, "repelling", RepellingScore)
     check(small_way(way, "repelling"), torch.float64)
 
 
 @pytest.mark.parametrize("way", ATTENTIVE)
-def test_a_score_that_looks_back_makes_a_difference(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_that_needs_previous_weights_makes_a_difference(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(SCORES, "repelling", RepellingScore)
     repelled = small_way(way, "repelling")
     plain = small_way(way, "dot")
     plain.load_state_dict(repelled.state_dict())
     batch = random_batch((5,), (4,))
-    one, other = repelled.unroll(batch).weights, plain.unroll(batch).weights
-    assert one is not None
-    assert other is not None
-    torch.testing.assert_close(one[:, 0], other[:, 0])
-    assert not torch.allclose(one[:, 1:], other[:, 1:])
+    repelled_weights, plain_weights = repelled.unroll(batch).weights, plain.unroll(batch).weights
+    assert repelled_weights is not None
+    assert plain_weights is not None
+    torch.testing.assert_close(repelled_weights[:, 0], plain_weights[:, 0])
+    assert not torch.allclose(repelled_weights[:, 1:], plain_weights[:, 1:])
 
 
 @pytest.mark.parametrize("cell", CELLS)

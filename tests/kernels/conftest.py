@@ -17,7 +17,7 @@ from tests.kernels.agreement import DEVICE, INTERPRETED
 
 
 @pytest.fixture(autouse=True)
-def _where_kernels_run(_same_beginning: None) -> Iterator[None]:
+def _where_kernels_run(_same_seed: None) -> Iterator[None]:
     if INTERPRETED:
         pytest.importorskip("triton")
         with dispatch.interpreted():
