@@ -160,9 +160,7 @@ def sentences(number: int, length: int, seed: int) -> Batch:
     source = torch.randint(END + 1, END + 1 + WORDS, (number, length + 1), generator=generator)
     source[:, -1] = END
     target = torch.stack([source[:, 0], torch.full((number,), END)], dim=1)
-    return Batch(
-        source, torch.ones_like(source).bool(), target, torch.ones_like(target).bool(), torch.arange(number)
-    )
+    return Batch(source, torch.ones_like(source).bool(), target, torch.ones_like(target).bool())
 
 
 def learn_first_word(model: Seq2Seq, steps: int) -> Seq2Seq:

@@ -31,16 +31,15 @@ class Batch:
     """Sentence pairs as ids, padded to the longest of each side.
 
     `source` (B, S) and `target` (B, T) both end in END before their padding; `target` is what must be
-    predicted, `previous` what the decoder has seen when it predicts. `rows` (B,) are places in the corpus.
-    The shape of a `fixed` batch stands for those of others, so that what is computed of it may not depend on what
-    is padding, which may fill whole rows.
+    predicted, `previous` what the decoder has seen when it predicts. A `fixed` batch is padded to a shape that other
+    batches share, possibly with whole rows of padding, so no computation's shape may depend on which tokens are
+    padding.
     """
 
     source: Int[Tensor, "B S"]
     source_valid: Bool[Tensor, "B S"]
     target: Int[Tensor, "B T"]
     target_valid: Bool[Tensor, "B T"]
-    rows: Int[Tensor, " B"]
     fixed: bool = False
 
     @property
@@ -61,13 +60,12 @@ class Batch:
             self.source_valid.to(device),
             self.target.to(device),
             self.target_valid.to(device),
-            self.rows.to(device),
             self.fixed,
         )
 
     def halves(self) -> tuple[Batch, Batch]:
         """The first and the second half of the pairs, each without the padding that only the other needed."""
-        middle = len(self.rows) // 2
+        middle = len(self.source) // 2
         return self._part(slice(None, middle)), self._part(slice(middle, None))
 
     def _part(self, rows: slice) -> Batch:
@@ -78,7 +76,6 @@ class Batch:
             self.source_valid[rows, :source_size],
             self.target[rows, :target_size],
             self.target_valid[rows, :target_size],
-            self.rows[rows],
         )
 
 

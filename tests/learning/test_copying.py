@@ -23,7 +23,7 @@ def sentences(number: int, reverse: bool, seed: int) -> Batch:
     source, valid = _ended(tokens, lengths)
     places = (lengths.unsqueeze(1) - 1 - torch.arange(6)).clamp(min=0)
     target, _ = _ended(tokens.gather(1, places), lengths) if reverse else (source, valid)
-    return Batch(source, valid, target, valid, torch.arange(number))
+    return Batch(source, valid, target, valid)
 
 
 def _ended(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
