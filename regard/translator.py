@@ -25,6 +25,7 @@ from regard.data import sorted_batches
 from regard.data.words import typed_units, words_of, written_units
 from regard.errors import DataError, ModelError, SearchError
 from regard.model import Seq2Seq
+from regard.records.search_options import ProgressCallback
 from regard.records.tensors import Memory
 from regard.records.text import (
     END,
@@ -44,22 +45,21 @@ from regard.records.text import (
 )
 from regard.search import (
     BeamRecorder,
-    Changes,
     Ensemble,
     Overridden,
-    Plan,
     SearchOptions,
     SearchRequest,
+    SearchStrategy,
+    StepOverrides,
     Stepper,
-    check_size,
+    check_batch_size,
     forced_decode,
-    overridden,
+    override_weights,
 )
-from regard.search.request import Watch
-from regard.search.streaming import Tell, follow_search
+from regard.search.streaming import OnToken, stream_search
 
 Ids = tuple[int, ...]
-_UNCHANGED = Changes()
+_UNCHANGED = StepOverrides()
 
 
 class Translator:
@@ -98,11 +98,11 @@ class Translator:
         return any(model.decoder.attention is not None for model in self.models)
 
     @overload
-    def translate(self, text: str, **how: Unpack[SearchOptions]) -> Translation: ...  # type: ignore[overload-overlap]
+    def translate(self, text: str, **options: Unpack[SearchOptions]) -> Translation: ...  # type: ignore[overload-overlap]
     @overload
-    def translate(self, text: Sequence[str], **how: Unpack[SearchOptions]) -> list[Translation]: ...
+    def translate(self, text: Sequence[str], **options: Unpack[SearchOptions]) -> list[Translation]: ...
     def translate(
-        self, text: str | Sequence[str], **how: Unpack[SearchOptions]
+        self, text: str | Sequence[str], **options: Unpack[SearchOptions]
     ) -> Translation | list[Translation]:
         """Translate a sentence, or a list of them; the keywords are those of `SearchOptions`.
 
@@ -111,18 +111,23 @@ class Translator:
         what there is not, in the weights of a model without attention, in an ensemble.
         """
         if isinstance(text, str):
-            return self.translate([text], **how)[0]
-        request = self._asked(text, how)
+            return self.translate([text], **options)[0]
+        request = self._asked(text, options)
 
         def search(rows: Sequence[int], ids: Sequence[Ids]) -> list[list[Hypothesis]]:
             with self._products(request.precision):
                 return self._search(rows, [text[row] for row in rows], ids, request)
 
-        return self._each(text, search, request.batch_size, how.get("watch"), request)
+        return self._each(text, search, request.batch_size, options.get("watch"), request)
 
     @overload
     def align(  # type: ignore[overload-overlap]
-        self, sources: str, targets: str, *, batch_size: int | None = None, watch: Watch | None = None
+        self,
+        sources: str,
+        targets: str,
+        *,
+        batch_size: int | None = None,
+        watch: ProgressCallback | None = None,
     ) -> Translation: ...
     @overload
     def align(
@@ -131,7 +136,7 @@ class Translator:
         targets: Sequence[str],
         *,
         batch_size: int | None = None,
-        watch: Watch | None = None,
+        watch: ProgressCallback | None = None,
     ) -> list[Translation]: ...
     def align(
         self,
@@ -139,7 +144,7 @@ class Translator:
         targets: str | Sequence[str],
         *,
         batch_size: int | None = None,
-        watch: Watch | None = None,
+        watch: ProgressCallback | None = None,
     ) -> Translation | list[Translation]:
         """Force the model through known translations, one or a list: what it attended to, how probable it found them.
 
@@ -161,12 +166,17 @@ class Translator:
             return [[one] for one in self._force(ids, [wanted[row] for row in rows])]
 
         size = self.search.batch_size if batch_size is None else batch_size
-        check_size(size)
+        check_batch_size(size)
         return self._each(sources, force, size, watch)
 
     @overload
     def score(  # type: ignore[overload-overlap]
-        self, sources: str, targets: str, *, batch_size: int | None = None, watch: Watch | None = None
+        self,
+        sources: str,
+        targets: str,
+        *,
+        batch_size: int | None = None,
+        watch: ProgressCallback | None = None,
     ) -> Scored: ...
     @overload
     def score(
@@ -175,7 +185,7 @@ class Translator:
         targets: Sequence[str],
         *,
         batch_size: int | None = None,
-        watch: Watch | None = None,
+        watch: ProgressCallback | None = None,
     ) -> list[Scored]: ...
     def score(
         self,
@@ -183,7 +193,7 @@ class Translator:
         targets: str | Sequence[str],
         *,
         batch_size: int | None = None,
-        watch: Watch | None = None,
+        watch: ProgressCallback | None = None,
     ) -> Scored | list[Scored]:
         """How probable the model finds known translations, one or a list; nothing is scored of an empty source.
 
@@ -234,10 +244,10 @@ class Translator:
         `translate`; a forced target takes no `Force`. Raises SearchError as `translate` does.
         """
         self._check_alone("trace")
-        how: SearchOptions = (
+        options: SearchOptions = (
             {"intervene": intervene} if beam is None else {"intervene": intervene, "beam": beam}
         )
-        request = self._asked([text], how)
+        request = self._asked([text], options)
         source = (*self.tokenisers.source.encode(text), END)
         changes = self._changes(source, request.interventions)
         considered = None
@@ -245,7 +255,7 @@ class Translator:
             best = self._force([source], [(*self.tokenisers.target.encode(target), END)], changes)[0]
         else:
             considered = (
-                BeamRecorder(request.plan.ranking_of([source]), num_candidates) if beam_tree else None
+                BeamRecorder(request.strategy.ranking_for([source]), num_candidates) if beam_tree else None
             )
             best = self._search([0], [text], [source], request, considered)[0][0]
         memory = self._memory(self.model, [source])
@@ -267,7 +277,7 @@ class Translator:
         texts: Sequence[str],
         search: Callable[[Sequence[int], Sequence[Ids]], list[list[Hypothesis]]],
         batch_size: int,
-        watch: Watch | None,
+        watch: ProgressCallback | None,
         request: SearchRequest | None = None,
     ) -> list[Translation]:
         """Search in batches of sentences of like length; `search(rows, ids)` gives each row its n-best."""
@@ -285,9 +295,14 @@ class Translator:
                 watch(len(rows))
         return [_nothing(text) if one is None else one for one, text in zip(found, texts, strict=True)]
 
-    def _asked(self, texts: Sequence[str], how: SearchOptions) -> SearchRequest:
+    def _asked(self, texts: Sequence[str], options: SearchOptions) -> SearchRequest:
         return SearchRequest.of(
-            how, texts, self.search, self.tokenisers.source, self.tokenisers.target, attends=self.attends
+            options,
+            texts,
+            self.search,
+            self.tokenisers.source,
+            self.tokenisers.target,
+            has_attention=self.attends,
         )
 
     def _search(
@@ -299,7 +314,7 @@ class Translator:
         considered: BeamRecorder | None = None,
     ) -> list[list[Hypothesis]]:
         """The n-best of each sentence; those that must contain terms are searched for by themselves."""
-        wanted = [request.restrictions.wanted(text) for text in texts]
+        wanted = [request.restrictions.constraints(text) for text in texts]
         limits = [
             max(1, int(len(ids) * self.search.max_ratio) + self.search.max_extra)
             + len(request.restrictions.prefix(row))
@@ -310,16 +325,18 @@ class Translator:
         if request.interventions:
             changes = self._changes(sources[0], request.interventions)
             untouched = replace(
-                request, interventions=(), follow=None, plan=replace(request.plan, num_best=1)
+                request, interventions=(), follow=None, strategy=replace(request.strategy, num_best=1)
             )
             written = self._search(rows, texts, sources, untouched)[0][0].ids
             stepper = Overridden.of(stepper, changes, written, len(sources[0]), limits[0], self.device)
-        stepper = request.restrictions.apply(stepper, rows, limits, self.device)
+        stepper = request.restrictions.apply(
+            stepper, [request.restrictions.prefix(row) for row in rows], limits, self.device
+        )
         free = [place for place, one in enumerate(wanted) if one is None]
         if len(free) == len(rows):
-            search = partial(request.plan.run, limits=limits, sources=sources, observe=considered)
+            search = partial(request.strategy.run, limits=limits, sources=sources, observer=considered)
             if request.follow is not None:
-                search = partial(follow_search, search, tell=self._teller(request.follow))
+                search = partial(stream_search, search, on_token=self._teller(request.follow))
             found = search(stepper)
             changes.check_reached(len(found[0][0].ids))
             return found
@@ -329,7 +346,7 @@ class Translator:
             part = stepper.select(torch.tensor(places, dtype=torch.long, device=self.device))
             given = part, [limits[place] for place in places], [sources[place] for place in places]
             terms = [one for place in places if (one := wanted[place]) is not None]
-            best = request.plan.run_constrained(*given, terms) if terms else request.plan.run(*given)
+            best = request.strategy.run_constrained(*given, terms) if terms else request.strategy.run(*given)
             for place, hypotheses in zip(places, best, strict=True):
                 found[place] = hypotheses
         return found
@@ -339,7 +356,7 @@ class Translator:
         return kernels.inference_precision(precision, self.device, self.model.decoder.combined_size)
 
     def _force(
-        self, sources: Sequence[Ids], targets: Sequence[Ids], changes: Changes = _UNCHANGED
+        self, sources: Sequence[Ids], targets: Sequence[Ids], changes: StepOverrides = _UNCHANGED
     ) -> list[Hypothesis]:
         """Known targets; a single one may be written while the weights are changed."""
         if changes.tokens:
@@ -348,22 +365,22 @@ class Translator:
                 "leave out one of them"
             )
         stepper = self._stepper(sources)
-        if changes.rows:
+        if changes.weights:
             length = len(targets[0])
             changes.check_reached(length)
             stepper = Overridden.of(stepper, changes, (), len(sources[0]), length, self.device)
-        return forced_decode(stepper, targets, Plan.of(self.search, {}).ranking_of(sources))
+        return forced_decode(stepper, targets, SearchStrategy.of(self.search, {}).ranking_for(sources))
 
-    def _changes(self, source: Ids, interventions: Sequence[Intervention]) -> Changes:
+    def _changes(self, source: Ids, interventions: Sequence[Intervention]) -> StepOverrides:
         """The interventions, checked for this model and a source."""
         if interventions:
             self._check_alone("intervene")
-        changes = Changes.of(interventions, len(source), self.tokenisers.target)
+        changes = StepOverrides.of(interventions, len(source), self.tokenisers.target)
         attention = self.model.decoder.attention
-        if changes.rows and (attention is None or isinstance(attention.score, NoScore)):
+        if changes.weights and (attention is None or isinstance(attention.score, NoScore)):
             why = "the plain decoder has none" if attention is None else "its score is none, it looks nowhere"
             raise SearchError(
-                f"intervene at step {min(changes.rows)}: no weights of attention to change, for {why}; "
+                f"intervene at step {min(changes.weights)}: no weights of attention to change, for {why}; "
                 "only Force can be asked of this model"
             )
         return changes
@@ -389,14 +406,14 @@ class Translator:
 
     @torch.inference_mode()
     def _trace_steps(
-        self, memory: Memory, ids: Ids, num_candidates: int, changes: Changes, alignment: bool
+        self, memory: Memory, ids: Ids, num_candidates: int, changes: StepOverrides, alignment: bool
     ) -> Iterator[TraceStep]:
         decoder = self.model.decoder
         state = decoder.start(memory)
         for number, (previous, wanted) in enumerate(zip((START, *ids), ids, strict=False)):
-            if number in changes.rows:
-                row = changes.row(number, memory.values.shape[1], self.device)
-                state = overridden(state, row.unsqueeze(0))
+            if number in changes.weights:
+                row = changes.weights_at(number, memory.values.shape[1], self.device)
+                state = override_weights(state, row.unsqueeze(0))
             step = decoder.step(torch.tensor([previous], device=self.device), state, memory)
             log_probabilities = self.model.log_probabilities(step.combined)[0, 0]
             look = step.attention
@@ -478,7 +495,7 @@ class Translator:
     def _tokens(self, ids: Sequence[int]) -> list[str]:
         return self.tokenisers.target.tokens(ids)
 
-    def _teller(self, follow: Callable[[StreamedToken], None]) -> Tell:
+    def _teller(self, follow: Callable[[StreamedToken], None]) -> OnToken:
         """What tells `follow` of tokens, given their ids."""
         ids: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The nouns: what the little they do does."""
+"""The methods of records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regard.records.text import END, PAD, SPECIALS, START, UNKNOWN, Links
 
 
 def test_the_special_tokens_come_first() -> None:
-    assert [SPECIALS[place] for place in (PAD, UNKNOWN, START, END)] == ["<pad>", "<unk>", "<s>", "</s>"]
+    assert [SPECIALS[token] for token in (PAD, UNKNOWN, START, END)] == ["<pad>", "<unk>", "<s>", "</s>"]
 
 
 def test_sure_links_are_possible_too() -> None:
@@ -25,7 +25,7 @@ def batch() -> Batch:
     return Batch(target[:, 1:], target[:, 1:] != PAD, target, target != PAD)
 
 
-def test_the_decoder_has_seen_what_stands_before() -> None:
+def test_the_decoder_has_seen_the_previous_tokens() -> None:
     assert batch().previous.tolist() == [[START, 7, 8], [START, 9, END]]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.attention import Attention
 from regard.records.tensors import AttentionStep, Candidates, DecoderState, Memory, Prediction
-from regard.records.text import END, UNWRITABLE, Run
+from regard.records.text import END, UNWRITABLE, DecodedTokens
 from regard.recurrent import Cell
 
 _LAYER, _COMBINED = "layer", "combined"  # of the names of a decoder's states
@@ -69,13 +69,13 @@ class QuickDecoder:
 
     def greedily(
         self, tokens: Tensor, state: DecoderState, sentences: Tensor, limits: Sequence[int]
-    ) -> list[Run] | None:
+    ) -> list[DecodedTokens] | None:
         """A whole greedy search, each row at most its limit long; None where it must be taken step by step."""
         given = self._given(tokens, state, sentences)
         if given is None:
             return None
         kernel, _, rows = given
-        return [Run(*run) for run in kernel.greedily(rows, limits, UNWRITABLE, END)]
+        return [DecodedTokens(*run) for run in kernel.greedily(rows, limits, UNWRITABLE, END)]
 
     def _given(
         self, tokens: Tensor, state: DecoderState, sentences: Tensor

@@ -58,7 +58,9 @@ def attentive(decoder: str, score: str) -> ModelConfig:
 def share_right(model: Seq2Seq, reverse: bool) -> tuple[float, float]:
     """Of unseen sentences, how many come out whole; of their tokens, how many look most at their own place."""
     batch = sentences(100, reverse, seed=1_000_000)
-    found = beam_search(model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam=2)
+    found = beam_search(
+        model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam_size=2
+    )
     right, looks = 0, []
     for row, (best,) in enumerate(found):
         wanted = batch.target[row][batch.target_valid[row]].tolist()

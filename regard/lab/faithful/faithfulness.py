@@ -20,8 +20,8 @@ from regard.lab.faithful.measures import Probe, count, disagreement, sized
 from regard.lab.faithful.verdict import Verdict, judge
 from regard.lab.systems import System, TestSet, open_system, pairs_of
 from regard.metrics import Mean, mean_over
+from regard.records.search_options import ProgressCallback
 from regard.records.text import END, Links, Pair, Translation
-from regard.search.request import Watch
 from regard.translator import Translator
 
 NUM_SENTENCES = 200
@@ -72,7 +72,7 @@ def faithfulness(
     sentences: int = NUM_SENTENCES,
     seed: int = 1,
     bootstrap: int = BOOTSTRAP,
-    watch: Watch | None = None,
+    watch: ProgressCallback | None = None,
 ) -> Faithfulness:
     """Measure on a sample of sentences whether the weights of attention show what moves the output.
 
