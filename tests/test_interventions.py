@@ -111,7 +111,7 @@ def test_a_known_target_is_traced_under_other_weights() -> None:
     ]
     assert same[:3] == [True, True, False]
     length = len(free.steps)
-    with pytest.raises(SearchError, match=r"step 1 \(force\): the target says already what is written"):
+    with pytest.raises(SearchError, match=r"step 1 \(force\): the target already determines what is written"):
         translator.trace(TEXT, target, intervene=[Force(1, "garden")])
     with pytest.raises(SearchError, match=f"step {length}: the translation has {length} tokens"):
         translator.trace(TEXT, target, intervene=[Attend(length, 0)])
@@ -163,12 +163,14 @@ def test_an_impossible_intervention_is_an_error_of_one_line(changes: list[Interv
 
 @pytest.mark.parametrize(
     ("decoder", "score", "why"),
-    [("plain", "none", "the plain decoder has none"), ("luong", "none", "its score is none")],
+    [("plain", "none", "the plain decoder has none"), ("luong", "none", "its score function is none")],
 )
 def test_without_attention_there_is_nothing_to_change_but_words(decoder: str, score: str, why: str) -> None:
     translator = greedy(decoder, score)
     for change in (Attend(0, 1), Weights(0, [1.0] * 11)):
-        with pytest.raises(SearchError, match=f"no weights of attention to change, for {why}.*only Force"):
+        with pytest.raises(
+            SearchError, match=f"this model has no attention weights to change, {why}.*only Force"
+        ):
             translator.translate(TEXT, intervene=[change])
     assert translator.translate(TEXT, intervene=[Force(0, "garden")]).tokens[0] == "garden"
 
@@ -176,7 +178,9 @@ def test_without_attention_there_is_nothing_to_change_but_words(decoder: str, sc
 def test_an_ensemble_is_refused() -> None:
     one = greedy()
     both = Translator(one.model, one.tokenisers, one.search, others=[one.model])
-    with pytest.raises(SearchError, match="intervene: works inside one model, and this is an ensemble of 2"):
+    with pytest.raises(
+        SearchError, match="intervene: works with a single model, and this is an ensemble of 2"
+    ):
         both.translate(TEXT, intervene=[Force(0, "garden")])
 
 

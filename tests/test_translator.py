@@ -26,6 +26,7 @@ from regard.errors import DataError, ModelError, SearchError
 from regard.kernels import products
 from regard.records.text import END, UNKNOWN, Scored, Translation
 from regard.translator import Translator
+from regard.translator.sentence import encode_sentences
 from tests.small import small_config
 from tests.trained import Trained, trained, unseen_pairs
 
@@ -190,7 +191,7 @@ def test_a_trace_is_the_translation_step_by_step(decoder: str, beam: int) -> Non
     translator = fresh(decoder)
     translator.search = replace(translator.search, beam=beam)
     found, trace = translator.translate(SENTENCES[1]), translator.trace(SENTENCES[1], num_candidates=4)
-    source = (*translator.tokenisers.source.encode(SENTENCES[1]), END)
+    (sentence,) = encode_sentences(translator.tokenisers, [SENTENCES[1]])
     assert trace.translation.tokens == found.tokens == tuple(step.token for step in trace.steps)
     total = sum(step.log_probability for step in trace.steps)
     assert total == pytest.approx(found.log_probability, abs=1e-4)
@@ -209,7 +210,7 @@ def test_a_trace_is_the_translation_step_by_step(decoder: str, beam: int) -> Non
             np.testing.assert_allclose(step.context, step.weights @ trace.states, atol=1e-5)
             attention, memory = (
                 translator.model.decoder.attention,
-                translator._stepper([source]).memory,
+                translator._stepper([sentence]).memory,
             )
             with torch.inference_mode():  # the traced query is the one that was scored
                 asked = attention.step(torch.tensor(step.query)[None, None], memory, {})
@@ -469,7 +470,7 @@ def test_an_ensemble_of_itself_is_the_model(models: Trained, translator: Transla
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
         np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
     for call in (together.trace, together.embed):
-        with pytest.raises(SearchError, match="works inside one model, and this is an ensemble of 2"):
+        with pytest.raises(SearchError, match="works with a single model, and this is an ensemble of 2"):
             call(SENTENCES[0])
     assert together.attends
 
