@@ -18,6 +18,7 @@ from regard.cli.options import (
     progress,
     search_options,
 )
+from regard.cli.search_options import add_search_option
 from regard.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,13 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     _add_text_options(parser)
     _add_shard_options(parser)
     add_search_options(parser)
-    add(
-        "--num-best",
-        type=int,
-        default=1,
-        metavar="N",
-        help="how many translations of each line; the beam is widened to that, if --beam is not given (default: 1)",
-    )
+    add_search_option(add, "num_best")
     add("--format", choices=("text", "jsonl"), default="text", help="text, or one JSON object a line")
     add_machine_options(parser)
     options, unknown = parser.parse_known_args(arguments)
@@ -98,7 +93,6 @@ def main(arguments: Sequence[str]) -> int:
             shards=shards,
             warn=_warn,
             watch=watch,
-            num_best=options.num_best,
             **search_options(options),
         )
     if missing:
