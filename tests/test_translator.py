@@ -252,10 +252,10 @@ def test_tokens_know_their_words(kind: str) -> None:
     assert found.source_words.texts == tuple(sentence.split())
     assert found.words.texts == tuple(target.split())
     for words, tokens in ((found.words, found.tokens), (found.source_words, found.source_tokens)):
-        assert len(words.places) == len(tokens)
-        assert (tokens[-1], words.places[-1]) == ("</s>", -1)
+        assert len(words.word_of_token) == len(tokens)
+        assert (tokens[-1], words.word_of_token[-1]) == ("</s>", -1)
         spelt = [""] * len(words.texts)
-        for token, place in zip(tokens, words.places, strict=True):
+        for token, place in zip(tokens, words.word_of_token, strict=True):
             if place >= 0:
                 spelt[place] += token.removeprefix("▁")
         assert tuple(spelt) == words.texts

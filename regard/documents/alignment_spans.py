@@ -76,7 +76,7 @@ def _units(text: str, words: Words, tokens: Sequence[str]) -> tuple[list[Span], 
     """The spans of a text's units, and for each token the place of its unit; -1 for none."""
     spans = [found.span() for found in _WORD.finditer(text)]
     inside: list[list[int]] = [[] for _ in spans]
-    for token, place in enumerate(words.places):
+    for token, place in enumerate(words.word_of_token):
         if place >= 0 and spans:
             inside[min(place, len(spans) - 1)].append(token)
     units: list[Span] = []

@@ -132,6 +132,6 @@ def _words(parts: Sequence[Words]) -> Words:
     texts: list[str] = []
     places: list[int] = []
     for part in parts:
-        places += [place if place < 0 else place + len(texts) for place in part.places]
+        places += [place if place < 0 else place + len(texts) for place in part.word_of_token]
         texts += part.texts
     return Words(tuple(texts), tuple(places))

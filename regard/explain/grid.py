@@ -41,10 +41,13 @@ class Grid:
         if not source.texts or not target.texts:
             return None
         end = len(source.texts)
-        places = [*source.places[:-1], end if source.places[-1] < 0 else source.places[-1]]
+        places = [
+            *source.word_of_token[:-1],
+            end if source.word_of_token[-1] < 0 else source.word_of_token[-1],
+        ]
         ends = places[-1] == end
         labels = (*source.texts, translation.source_tokens[-1]) if ends else source.texts
-        matrix = fold_tokens(translation.attention, places, target.places)
+        matrix = fold_tokens(translation.attention, places, target.word_of_token)
         return cls(matrix, labels, target.texts, ends)
 
 
@@ -59,8 +62,8 @@ def _readable(words: Words, tokens: tuple[str, ...], with_features: bool = False
     """The words; where there is but one, or one with its features, the tokens it is written in."""
     if len(words.texts) != 1 and not with_features:
         return words
-    shown = [row for row, place in enumerate(words.places) if place >= 0]
-    places = [-1] * len(words.places)
+    shown = [row for row, place in enumerate(words.word_of_token) if place >= 0]
+    places = [-1] * len(words.word_of_token)
     for number, row in enumerate(shown):
         places[row] = number
     return Words(tuple(tokens[row] for row in shown), tuple(places))

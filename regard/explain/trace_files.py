@@ -122,7 +122,12 @@ def _csv(trace: Trace) -> str:
 def _pharaoh(trace: Trace) -> str:
     one = trace.translation
     assert one.attention is not None
-    return format_links(links_from_attention(one.attention, one.source_words.places, one.words.places)) + "\n"
+    return (
+        format_links(
+            links_from_attention(one.attention, one.source_words.word_of_token, one.words.word_of_token)
+        )
+        + "\n"
+    )
 
 
 def _softalign(trace: Trace) -> str:

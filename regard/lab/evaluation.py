@@ -189,7 +189,7 @@ def word_links(translation: Translation) -> Links:
     if translation.attention is None:
         return Links()
     return links_from_attention(
-        translation.attention, translation.source_words.places, translation.words.places
+        translation.attention, translation.source_words.word_of_token, translation.words.word_of_token
     )
 
 
@@ -224,7 +224,7 @@ def _as_given(forced: Translation, target: str) -> Translation:
     words = tuple(target.split())
     if len(words) != len(forced.words.texts):
         return forced
-    return replace(forced, text=target, words=Words(words, forced.words.places))
+    return replace(forced, text=target, words=Words(words, forced.words.word_of_token))
 
 
 def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenise: str) -> dict[str, Tally]:

@@ -76,7 +76,7 @@ class Words:
     """The words of a sentence, and for each of its tokens the index of its word; -1 for none, as of `</s>`."""
 
     texts: tuple[str, ...] = ()
-    places: tuple[int, ...] = ()
+    word_of_token: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Service:
         one: Translation = await self._pair(Aligning(), asked)
         if one.attention is None:  # nothing was read, so nothing was looked at
             return AlignAnswer(pharaoh="", attention=[], tokens=[], source_tokens=[])
-        links = links_from_attention(one.attention, one.source_words.places, one.words.places)
+        links = links_from_attention(one.attention, one.source_words.word_of_token, one.words.word_of_token)
         return AlignAnswer(
             pharaoh=format_links(links),
             attention=one.attention.tolist(),
@@ -186,8 +186,8 @@ def _hypothesis(one: Translation) -> dict[str, Any]:
         "source_tokens": list(one.source_tokens),
         "words": list(one.words.texts),
         "source_words": list(one.source_words.texts),
-        "places": list(one.words.places),
-        "source_places": list(one.source_words.places),
+        "places": list(one.words.word_of_token),
+        "source_places": list(one.source_words.word_of_token),
         "attention": None if one.attention is None else one.attention.tolist(),
     }
 

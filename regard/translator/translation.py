@@ -65,7 +65,7 @@ def _complete(
     if replacements:
         texts = [replacements.get(index, text) for index, text in enumerate(units.texts)]
         text = target.composed(("" if is_characters else " ").join(texts))
-        words = Words(tuple(map(target.composed, texts)), units.places)
+        words = Words(tuple(map(target.composed, texts)), units.word_of_token)
         translation = replace(
             translation, text=text, words=words_of(target, text, ids) if is_characters else words
         )
@@ -83,7 +83,9 @@ def _replacements(
 ) -> dict[int, str]:
     """Return the text for each unknown unit (a word, or a character) that has a replacement, by its index."""
     target = tokenisers.target
-    unknown = {index for i, index in zip(ids, units.places, strict=True) if i == UNKNOWN and index >= 0}
+    unknown = {
+        index for i, index in zip(ids, units.word_of_token, strict=True) if i == UNKNOWN and index >= 0
+    }
     replacements: dict[int, str] = {}
     if not unknown:
         return replacements

@@ -209,7 +209,7 @@ class Translator:
         for text, ids in zip(texts, tokeniser.encode_batch(list(texts)), strict=True):
             if UNKNOWN in ids:
                 words = words_of(tokeniser, tokeniser.normalise(text), tuple(ids))
-                indices = {index for i, index in zip(ids, words.places, strict=True) if i == UNKNOWN}
+                indices = {index for i, index in zip(ids, words.word_of_token, strict=True) if i == UNKNOWN}
                 found.update(words.texts[index] for index in indices if index >= 0)
         return found
 

@@ -202,16 +202,16 @@ def _probe(translator: Translator, sentences: Sequence[_Sentence], seed: int) ->
         units, last = source_units(one.forced), len(one.target) - 1  # the step that writes </s> is left out
         assert one.forced.attention is not None
         attention = one.forced.attention[:last].astype(np.float64)
-        erased = leave_one_out(model, one.source, one.target, units.places)[:last]
+        erased = leave_one_out(model, one.source, one.target, units.word_of_token)[:last]
         gradient = gradients[row, :last, : len(one.source)]
         yield Probe(
             number=one.number,
             forced=one.forced,
             units=units,
             attention=attention,
-            weights=fold_tokens(attention, units.places, range(last)),
+            weights=fold_tokens(attention, units.word_of_token, range(last)),
             erased=sized(erased),
-            gradient=sized(fold_tokens(gradient, units.places, range(last))),
+            gradient=sized(fold_tokens(gradient, units.word_of_token, range(last))),
             disturbed={name: values[row, :last] for name, values in disturbed.items()},
             links=one.links,
         )
