@@ -47,7 +47,6 @@ def batches_of(task: Task) -> list[Batch]:
                 torch.arange(source.shape[1]) < source_lengths.unsqueeze(1),
                 target,
                 torch.arange(target.shape[1]) < target_lengths.unsqueeze(1),
-                torch.arange(len(batch)),
             )
         )
     return batches

@@ -39,7 +39,7 @@ def batch_of() -> Batch:
     ids = torch.randint(4, VOCABULARY, (SENTENCES, LENGTH), generator=torch.Generator().manual_seed(1))
     ids[:, -1] = END
     valid = torch.ones_like(ids, dtype=torch.bool)
-    return Batch(ids, valid, ids, valid, torch.arange(SENTENCES))
+    return Batch(ids, valid, ids, valid)
 
 
 def stepper(decoder: str, width: int, bfloat16: bool) -> Callable[[], None]:

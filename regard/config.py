@@ -263,18 +263,20 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How translations are looked for.
+    """The search for translations.
 
     Args:
-        beam: hypotheses kept at each step; 1 is greedy
-        length_penalty: exponent a of the length |Y| in the score's normalisation; 0: none
-        length_form: what is raised to it: power, |Y| (Cho et al. 2014b), or gnmt, (5 + |Y|) / 6 (Wu et al. 2016)
-        coverage_penalty: how much source tokens without attention count in the ranking (Wu et al. 2016); 0: not
-        max_ratio: output length limit, times the source length in tokens
-        max_extra: and this many tokens more
+        beam: hypotheses kept at each step; 1 is greedy search
+        length_penalty: exponent a of the length |Y| by which scores are normalised; 0: no normalisation
+        length_form: the length that is raised to it: power is |Y| (Cho et al. 2014b), gnmt is (5 + |Y|) / 6
+            (Wu et al. 2016)
+        coverage_penalty: weight of the coverage penalty, which ranks translations lower that leave source tokens
+            without attention (Wu et al. 2016); 0: none
+        max_ratio: maximum output length as a multiple of the source length, in tokens
+        max_extra: tokens added to that maximum
         batch_size: sentences translated together
-        precision: of matrix products: float32, bfloat16, int8 (CPU; a little different with every batch), or auto:
-            bfloat16 on CPUs with units for it, int8 where few rows are multiplied, float32 elsewhere
+        precision: of matrix products: float32, bfloat16, int8 (CPU; results vary slightly with the batch), or auto:
+            bfloat16 on CPUs with hardware support, int8 for products of few rows, float32 elsewhere
     """
 
     beam: int = 5

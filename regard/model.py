@@ -14,7 +14,7 @@ from regard import kernels
 from regard.decoders import Decoder
 from regard.encoders import Encoder
 from regard.records.tensors import Batch, Candidates, DecoderState, Loss, Memory, Prediction, Unrolled
-from regard.records.text import UNWRITABLE, Run
+from regard.records.text import UNWRITABLE, DecodedTokens
 from regard.recurrent import Dropout
 
 
@@ -129,7 +129,7 @@ class ModelStepper:
 
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
-    ) -> list[Run] | None:
+    ) -> list[DecodedTokens] | None:
         """The rest of a greedy search in one go; None where it must be taken step by step."""
         if self.fused is None:
             return None

@@ -70,7 +70,7 @@ def random_batch(
     """Draw one sentence pair for each pair of lengths; lengths include end-of-sentence."""
     source, source_valid = _side(source_lengths)
     target, target_valid = _side(target_lengths)
-    return Batch(source, source_valid, target, target_valid, torch.arange(len(source_lengths)))
+    return Batch(source, source_valid, target, target_valid)
 
 
 def pad_further(batch: Batch, source: int = 2, target: int = 3) -> Batch:
@@ -93,7 +93,6 @@ def take(batch: Batch, rows: list[int]) -> Batch:
         batch.source_valid[rows, :longest_source],
         batch.target[rows, :longest_target],
         batch.target_valid[rows, :longest_target],
-        batch.rows[rows],
     )
 
 

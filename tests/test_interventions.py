@@ -1,4 +1,4 @@
-"""What if: a translator whose attention and words somebody changes, and the trace that shows it."""
+"""Interventions in a translator: overridden attention, forced tokens, and their traces."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from regard.attention import SCORES
 from regard.errors import SearchError
 from regard.records.text import Attend, Force, Intervention, Weights
-from regard.search import Plan
+from regard.search import SearchStrategy
 from regard.translator import Translator
 from tests.test_translator import DECODERS, SENTENCES, fresh
 from tests.trained import unseen_pairs
 
 TEXT = SENTENCES[1]
-LOOKING = [decoder for decoder in DECODERS if decoder != "plain"]
+ATTENDING = [decoder for decoder in DECODERS if decoder != "plain"]
 
 
 def greedy(decoder: str = "luong", score: str = "additive", beam: int = 1) -> Translator:
@@ -25,7 +25,7 @@ def greedy(decoder: str = "luong", score: str = "additive", beam: int = 1) -> Tr
     return translator
 
 
-@pytest.mark.parametrize("decoder", LOOKING)
+@pytest.mark.parametrize("decoder", ATTENDING)
 @pytest.mark.parametrize("score", [score for score in SCORES if score not in ("none", "concat")])
 def test_the_models_own_weights_change_nothing(decoder: str, score: str) -> None:
     translator = greedy(decoder, score)
@@ -40,9 +40,9 @@ def test_the_models_own_weights_change_nothing(decoder: str, score: str) -> None
     assert translator.translate(TEXT, intervene=own[last:]).tokens == found.tokens
 
 
-@pytest.mark.parametrize("decoder", LOOKING)
+@pytest.mark.parametrize("decoder", ATTENDING)
 @pytest.mark.parametrize("beam", [1, 3])
-def test_attention_goes_where_it_is_sent_and_what_came_before_stays(decoder: str, beam: int) -> None:
+def test_overridden_attention_is_used_and_earlier_tokens_stay(decoder: str, beam: int) -> None:
     translator = greedy(decoder, beam=beam)
     found = translator.translate(TEXT)
     size = len(found.source_tokens)
@@ -59,8 +59,8 @@ def test_attention_goes_where_it_is_sent_and_what_came_before_stays(decoder: str
         assert trace.translation.log_probability == pytest.approx(changed.log_probability, abs=1e-5)
         kinds = [step.intervention for step in trace.steps]
         assert kinds == [None, None, "attend", None, "weights", *[None] * (len(kinds) - 5)]
-        for step, look in zip(trace.steps, changed.attention, strict=True):
-            np.testing.assert_allclose(step.weights, look, atol=1e-6)
+        for step, weights in zip(trace.steps, changed.attention, strict=True):
+            np.testing.assert_allclose(step.weights, weights, atol=1e-6)
             np.testing.assert_allclose(step.context, step.weights @ trace.states, atol=1e-5)
 
 
@@ -73,14 +73,14 @@ def test_a_token_is_forced_and_the_model_decodes_on(decoder: str, beam: int) -> 
     changed = trace.translation
     assert changed.tokens[:2] == (found.tokens[0], "garden")
     assert changed.tokens == translator.translate(TEXT, intervene=[Force(1, "garden")]).tokens
-    if beam == 1:  # with a prefix the translation may become as much longer
+    if beam == 1:  # a prefix raises the maximum length
         begun = translator.translate(TEXT, prefix=f"{found.tokens[0]} garden")
         assert changed.tokens == begun.tokens[: len(changed.tokens)]
     forced = trace.steps[1]
     assert forced.intervention == "force"
     assert (
         sum(candidate.probability for candidate in forced.candidates) < 1
-    )  # the model's own, not 1 for what is forced
+    )  # the model's own, not 1 for the forced token
     ended = translator.translate(TEXT, intervene=[Force(1, "</s>")])
     assert ended.tokens == (found.tokens[0], "</s>")
 
@@ -111,7 +111,7 @@ def test_a_known_target_is_traced_under_other_weights() -> None:
     ]
     assert same[:3] == [True, True, False]
     length = len(free.steps)
-    with pytest.raises(SearchError, match=r"step 1 \(force\): the target says already what is written"):
+    with pytest.raises(SearchError, match=r"step 1 \(force\): the target already determines what is written"):
         translator.trace(TEXT, target, intervene=[Force(1, "garden")])
     with pytest.raises(SearchError, match=f"step {length}: the translation has {length} tokens"):
         translator.trace(TEXT, target, intervene=[Attend(length, 0)])
@@ -137,19 +137,22 @@ def test_a_known_target_is_traced_under_other_weights() -> None:
             [Weights(0, [1.0])],
             r"step 0 \(weights\): expected [0-9]+ weights, one for each source token with </s>, got 1",
         ),
-        ([Weights(0, [-0.5] + [1.0] * 10)], "expected weights from 0 on, not all of them 0, got .-0.5"),
-        ([Weights(0, [0.0] * 11)], "expected weights from 0 on, not all of them 0"),
-        ([Weights(0, [float("nan")] * 11)], "expected weights from 0 on"),
-        ([Weights(0, [float("inf")] * 11)], "expected weights from 0 on"),
-        ([Force(0, "gardn")], "'gardn' is no token of the target vocabulary; is it one of .*garden"),
+        (
+            [Weights(0, [-0.5] + [1.0] * 10)],
+            "expected finite weights of at least 0, not all of them 0, got .-0.5",
+        ),
+        ([Weights(0, [0.0] * 11)], "expected finite weights of at least 0, not all of them 0"),
+        ([Weights(0, [float("nan")] * 11)], "expected finite weights of at least 0"),
+        ([Weights(0, [float("inf")] * 11)], "expected finite weights of at least 0"),
+        ([Force(0, "gardn")], "'gardn' is no token of the target vocabulary; did you mean one of .*garden"),
         ([Force(0, "🦉🦉🦉🦉")], "'🦉🦉🦉🦉' is no token of the target vocabulary$"),
         ([Force(0, "garden" * 10)], "is no token of the target vocabulary$"),
-        ([Force(0, "<pad>")], "nobody may write <pad>"),
+        ([Force(0, "<pad>")], "<pad> can never be written"),
         ([Attend(1, 0), Weights(1, [1.0])], "two interventions change the weights there; keep one"),
         ([Force(1, "garden"), Force(1, "man")], "two interventions force a token there"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(changes: list[Intervention], words: str) -> None:
+def test_an_impossible_intervention_is_an_error_of_one_line(changes: list[Intervention], words: str) -> None:
     translator = greedy()
     assert len(translator.translate(TEXT).source_tokens) == 11
     for call in (translator.translate, translator.trace):
@@ -160,12 +163,14 @@ def test_what_cannot_be_is_told_in_one_line(changes: list[Intervention], words: 
 
 @pytest.mark.parametrize(
     ("decoder", "score", "why"),
-    [("plain", "none", "the plain decoder has none"), ("luong", "none", "its score is none")],
+    [("plain", "none", "the plain decoder has none"), ("luong", "none", "its score function is none")],
 )
 def test_without_attention_there_is_nothing_to_change_but_words(decoder: str, score: str, why: str) -> None:
     translator = greedy(decoder, score)
     for change in (Attend(0, 1), Weights(0, [1.0] * 11)):
-        with pytest.raises(SearchError, match=f"no weights of attention to change, for {why}.*only Force"):
+        with pytest.raises(
+            SearchError, match=f"this model has no attention weights to change, {why}.*only Force"
+        ):
             translator.translate(TEXT, intervene=[change])
     assert translator.translate(TEXT, intervene=[Force(0, "garden")]).tokens[0] == "garden"
 
@@ -173,7 +178,9 @@ def test_without_attention_there_is_nothing_to_change_but_words(decoder: str, sc
 def test_an_ensemble_is_refused() -> None:
     one = greedy()
     both = Translator(one.model, one.tokenisers, one.search, others=[one.model])
-    with pytest.raises(SearchError, match="intervene: works inside one model, and this is an ensemble of 2"):
+    with pytest.raises(
+        SearchError, match="intervene: works with a single model, and this is an ensemble of 2"
+    ):
         both.translate(TEXT, intervene=[Force(0, "garden")])
 
 
@@ -186,8 +193,11 @@ def test_one_text_with_words_is_changed(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     "other", [{"sample": True}, {"prefix": "the"}, {"ban": ["the"]}, {"glossary": {"frau": "woman"}}]
 )
-def test_what_also_says_what_is_written_is_refused(other: dict) -> None:
-    with pytest.raises(SearchError, match=f"{next(iter(other))} beside intervene: both say what is written"):
+def test_options_that_determine_the_output_are_refused(other: dict) -> None:
+    with pytest.raises(
+        SearchError,
+        match=f"{next(iter(other))} cannot be combined with intervene: both determine what is written",
+    ):
         greedy().translate(TEXT, intervene=[Force(0, "garden")], **other)
 
 
@@ -226,7 +236,7 @@ def test_a_forced_token_leaves_nothing_else_to_consider() -> None:
     assert [node.token for node in trace.beam.nodes if node.step == 1] == ["garden"]
 
 
-def test_alignment_is_made_when_asked_for() -> None:
+def test_alignment_is_computed_on_request() -> None:
     translator = greedy()
     assert all(step.alignment is None for step in translator.trace(TEXT).steps)
     trace = translator.trace(TEXT, alignment=True)
@@ -250,7 +260,7 @@ def test_a_trace_knows_its_tokens_and_their_numbers() -> None:
     )
 
 
-def test_a_search_that_is_not_looked_at_is_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("regard.search.plan.beam_search", None)
+def test_a_beam_of_one_without_recorder_is_greedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regard.search.strategy.beam_search", None)
     assert greedy().translate(TEXT).tokens
-    assert Plan.of(greedy().search, {}).beam == 1
+    assert SearchStrategy.of(greedy().search, {}).beam_size == 1

@@ -43,7 +43,7 @@ def with_fixed_output(probabilities: list[float], label_smoothing: float) -> Seq
 def batch_by_hand() -> Batch:
     """Targets 4 END and END alone, so three tokens to predict."""
     target = torch.tensor([[4, END], [END, 0]])
-    return Batch(target, target != 0, target, target != 0, torch.arange(2))
+    return Batch(target, target != 0, target, target != 0)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -96,7 +96,6 @@ def test_a_fixed_batch_may_be_padded_by_rows_and_costs_the_same(way: str, score:
     fixed = Batch(
         *(F.pad(side, rows) for side in (filled.source, filled.source_valid)),
         *(F.pad(side, rows) for side in (filled.target, filled.target_valid)),
-        F.pad(batch.rows, (0, 2)),
         fixed=True,
     )
     (one, other), weights = (model(batch), model(fixed)), list(model.parameters())

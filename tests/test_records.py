@@ -1,4 +1,4 @@
-"""The nouns: what the little they do does."""
+"""The methods of records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regard.records.text import END, PAD, SPECIALS, START, UNKNOWN, Links
 
 
 def test_the_special_tokens_come_first() -> None:
-    assert [SPECIALS[place] for place in (PAD, UNKNOWN, START, END)] == ["<pad>", "<unk>", "<s>", "</s>"]
+    assert [SPECIALS[token] for token in (PAD, UNKNOWN, START, END)] == ["<pad>", "<unk>", "<s>", "</s>"]
 
 
 def test_sure_links_are_possible_too() -> None:
@@ -22,10 +22,10 @@ def test_sure_links_are_possible_too() -> None:
 
 def batch() -> Batch:
     target = torch.tensor([[7, 8, END], [9, END, PAD]])
-    return Batch(target[:, 1:], target[:, 1:] != PAD, target, target != PAD, torch.tensor([4, 2]))
+    return Batch(target[:, 1:], target[:, 1:] != PAD, target, target != PAD)
 
 
-def test_the_decoder_has_seen_what_stands_before() -> None:
+def test_the_decoder_has_seen_the_previous_tokens() -> None:
     assert batch().previous.tolist() == [[START, 7, 8], [START, 9, END]]
 
 
@@ -35,7 +35,7 @@ def test_padding_is_no_token() -> None:
 
 def test_a_batch_moves_whole() -> None:
     moved = batch().to("meta")
-    parts = (moved.source, moved.source_valid, moved.target, moved.target_valid, moved.rows)
+    parts = (moved.source, moved.source_valid, moved.target, moved.target_valid)
     assert {part.device.type for part in parts} == {"meta"}
     assert torch.equal(batch().to("cpu").target, batch().target)
 
@@ -45,7 +45,6 @@ def test_the_halves_of_a_batch_are_its_pairs_without_needless_padding() -> None:
     assert first.target.tolist() == [[7, 8, END]]
     assert second.target.tolist() == [[9, END]]
     assert second.source.tolist() == [[END]]
-    assert (first.rows.tolist(), second.rows.tolist()) == ([4], [2])
     assert first.num_tokens + second.num_tokens == batch().num_tokens
 
 

@@ -1,4 +1,4 @@
-"""A trained model as its users meet it: text in, text out, and everything attention did."""
+"""The translator: text in, text out, and everything attention did."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from regard.errors import DataError, ModelError, SearchError
 from regard.kernels.gemm import int8
 from regard.records.text import END, UNKNOWN, Scored, Translation
 from regard.translator import Translator
+from regard.translator.sentence import encode_sentences
 from tests.small import small_config
 from tests.trained import Trained, trained, unseen_pairs
 
@@ -70,7 +71,7 @@ def test_a_sentence_gives_one_translation_and_a_list_a_list(translator: Translat
     assert translator.translate([]) == []
 
 
-def test_results_come_in_the_order_asked_for(translator: Translator) -> None:
+def test_results_are_in_the_order_of_the_texts(translator: Translator) -> None:
     asked = SENTENCES[:12]
     backwards = translator.translate(asked[::-1], batch_size=4)
     assert [one.source for one in backwards] == asked[::-1]
@@ -113,7 +114,7 @@ def test_more_best_than_the_beam_holds_are_refused(translator: Translator) -> No
 @pytest.mark.parametrize(
     ("how", "words"), [({"beam": 0}, "beam 0"), ({"batch_size": 0}, "batch_size.*from 1")]
 )
-def test_a_search_that_cannot_be_is_refused(translator: Translator, how: dict, words: str) -> None:
+def test_values_out_of_range_are_refused(translator: Translator, how: dict, words: str) -> None:
     with pytest.raises(SearchError, match=words):
         translator.translate(SENTENCES[:2], **how)
 
@@ -126,7 +127,7 @@ def test_attention_has_a_row_for_each_token_and_no_padding(translator: Translato
             np.testing.assert_allclose(one.attention.sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_watch_hears_of_every_sentence_once(translator: Translator) -> None:
+def test_the_progress_callback_counts_every_sentence_once(translator: Translator) -> None:
     heard: list[int] = []
     translator.translate(["", *SENTENCES[:9], " "], batch_size=4, watch=heard.append)
     assert sum(heard) == 11
@@ -167,7 +168,7 @@ def test_batch_sizes_agree_on_two_thousand_sentences(translator: Translator, bea
     assert ties <= 20
 
 
-def test_forcing_its_own_translation_finds_the_same(translator: Translator) -> None:
+def test_forcing_its_own_translation_gives_the_same_scores(translator: Translator) -> None:
     found = translator.translate(SENTENCES[:30], beam=1)
     ended = [one for one in found if one.tokens[-1] == "</s>" and "<unk>" not in one.tokens]
     assert len(ended) > 10
@@ -190,7 +191,7 @@ def test_a_trace_is_the_translation_step_by_step(decoder: str, beam: int) -> Non
     translator = fresh(decoder)
     translator.search = replace(translator.search, beam=beam)
     found, trace = translator.translate(SENTENCES[1]), translator.trace(SENTENCES[1], num_candidates=4)
-    source = (*translator.tokenisers.source.encode(SENTENCES[1]), END)
+    (sentence,) = encode_sentences(translator.tokenisers, [SENTENCES[1]])
     assert trace.translation.tokens == found.tokens == tuple(step.token for step in trace.steps)
     total = sum(step.log_probability for step in trace.steps)
     assert total == pytest.approx(found.log_probability, abs=1e-4)
@@ -207,8 +208,11 @@ def test_a_trace_is_the_translation_step_by_step(decoder: str, beam: int) -> Non
         else:
             np.testing.assert_allclose(step.weights, found.attention[place], atol=1e-5)
             np.testing.assert_allclose(step.context, step.weights @ trace.states, atol=1e-5)
-            attention, memory = translator.model.decoder.attention, translator._stepper([source]).memory
-            with torch.inference_mode():  # the query shown is the one that was asked with
+            attention, memory = (
+                translator.model.decoder.attention,
+                translator._stepper([sentence]).memory,
+            )
+            with torch.inference_mode():  # the traced query is the one that was scored
                 asked = attention.step(torch.tensor(step.query)[None, None], memory, {})
             np.testing.assert_allclose(asked.scores[0, 0], step.scores, atol=1e-5)
             exponentials = np.exp(step.scores - step.scores.max())
@@ -248,10 +252,10 @@ def test_tokens_know_their_words(kind: str) -> None:
     assert found.source_words.texts == tuple(sentence.split())
     assert found.words.texts == tuple(target.split())
     for words, tokens in ((found.words, found.tokens), (found.source_words, found.source_tokens)):
-        assert len(words.places) == len(tokens)
-        assert (tokens[-1], words.places[-1]) == ("</s>", -1)
+        assert len(words.word_of_token) == len(tokens)
+        assert (tokens[-1], words.word_of_token[-1]) == ("</s>", -1)
         spelt = [""] * len(words.texts)
-        for token, place in zip(tokens, words.places, strict=True):
+        for token, place in zip(tokens, words.word_of_token, strict=True):
             if place >= 0:
                 spelt[place] += token.removeprefix("▁")
         assert tuple(spelt) == words.texts
@@ -305,7 +309,7 @@ def test_scores_of_known_translations(translator: Translator) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_prefix_is_kept_whatever_the_search(kind: str) -> None:
+def test_every_search_keeps_a_prefix(kind: str) -> None:
     translator = fresh(kind=kind)
     prefixes = ["the old", "", "a little house"]
     ways: list[dict] = [
@@ -323,7 +327,7 @@ def test_a_prefix_is_kept_whatever_the_search(kind: str) -> None:
     assert translator.translate(SENTENCES[0], prefix="the old").text.startswith("the old")
 
 
-def test_a_prefix_of_unknown_words_is_written_as_given() -> None:
+def test_a_prefix_of_unknown_words_is_written_unchanged() -> None:
     for kind in ("words", "characters"):
         found = fresh(kind=kind).translate(SENTENCES[0], prefix="the Ωmega", beam=2)
         assert found.text.startswith("the Ωmega")
@@ -376,7 +380,7 @@ def _asks(glossary: dict[str, str], source: str) -> bool:
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_terms_beside_longer_and_shorter_sentences_without_any(translator: Translator, beam: int) -> None:
+def test_terms_in_a_batch_with_longer_and_shorter_sentences(translator: Translator, beam: int) -> None:
     sentences = sorted(SENTENCES[:8], key=len)
     for texts in (sentences, sentences[::-1]):
         glossary = {texts[0].split()[0]: "child"}
@@ -387,7 +391,7 @@ def test_terms_beside_longer_and_shorter_sentences_without_any(translator: Trans
         assert [one.score for one in found] == pytest.approx([one.score for one in alone], abs=1e-4)
 
 
-def test_a_term_that_cannot_be_written_is_told(translator: Translator) -> None:
+def test_a_term_that_cannot_be_written_is_missing(translator: Translator) -> None:
     word = SENTENCES[0].split()[0]
     found = translator.translate(SENTENCES[0], glossary={word: "Ωmega"})
     assert found.missing_terms == ("Ωmega",)
@@ -397,18 +401,18 @@ def test_a_term_that_cannot_be_written_is_told(translator: Translator) -> None:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"sample": True, "beam": 2}, "beam beside sample"),
-        ({"sample": True, "groups": 2}, "groups beside sample"),
-        ({"sample": True, "glossary": {"a": "b"}}, "glossary beside sample"),
+        ({"sample": True, "beam": 2}, "beam cannot be combined with sample"),
+        ({"sample": True, "groups": 2}, "groups cannot be combined with sample"),
+        ({"sample": True, "glossary": {"a": "b"}}, "glossary cannot be combined with sample"),
         ({"sample": True, "num_best": 0}, "cannot draw 0 samples"),
         ({"sample": True, "seed": -1}, "seed -1: expected 0 or more"),
         ({"sample": True, "top_p": 2.0}, "top_p 2.0"),
-        ({"temperature": 0.5}, "temperature says how to sample; ask for sample too"),
-        ({"seed": 3}, "seed says how to sample"),
-        ({"diversity": 1.0}, "diversity says how far groups keep apart"),
+        ({"temperature": 0.5}, "temperature sets how to sample; set sample too"),
+        ({"seed": 3}, "seed sets how to sample"),
+        ({"diversity": 1.0}, "diversity sets how far groups keep apart"),
         ({"groups": 2, "beam": 3}, "a beam of 3 cannot be cut into 2 groups"),
-        ({"groups": 2, "glossary": {"a": "b"}}, "groups beside glossary"),
-        ({"lexicon": {"a": "b"}}, "ask for replace_unknown too"),
+        ({"groups": 2, "glossary": {"a": "b"}}, "groups cannot be combined with glossary"),
+        ({"lexicon": {"a": "b"}}, "set replace_unknown too"),
         ({"ban": [" "]}, "an empty text can be neither banned"),
         ({"ban": ["old"], "glossary": {"a": "the old man"}}, "'old' is banned, but the glossary asks"),
         ({"ban": ["old"], "prefix": "the old"}, "'old' is banned, but the prefix asks for 'the old'"),
@@ -416,19 +420,27 @@ def test_a_term_that_cannot_be_written_is_told(translator: Translator) -> None:
         ({"length_form": "wu"}, "unknown form 'wu'"),
     ],
 )
-def test_what_does_not_go_together_is_refused(translator: Translator, how: dict, words: str) -> None:
+def test_options_that_contradict_each_other_are_refused(
+    translator: Translator, how: dict, words: str
+) -> None:
     with pytest.raises(SearchError, match=re.escape(words)):
         translator.translate(SENTENCES[:2], **how)
 
 
-def test_what_needs_attention_is_refused_without(models: Trained) -> None:
+def test_an_empty_option_is_none(translator: Translator) -> None:
+    plain = translator.translate(SENTENCES[0], sample=True)
+    same = translator.translate(SENTENCES[0], sample=True, glossary={}, ban=[], prefix="")
+    assert (same.tokens, same.log_probabilities) == (plain.tokens, plain.log_probabilities)
+
+
+def test_options_that_need_attention_are_refused_without(models: Trained) -> None:
     translator = regard.load(models.fixed_vector)
     for how in ({"coverage_penalty": 0.2}, {"replace_unknown": True}):
         with pytest.raises(SearchError, match="attention"):
             translator.translate(SENTENCES[:2], **how)  # type: ignore[call-overload]
 
 
-def test_samples_are_the_same_whatever_stands_beside(translator: Translator) -> None:
+def test_samples_do_not_depend_on_the_batch(translator: Translator) -> None:
     how: dict = {"sample": True, "num_best": 3, "seed": 5, "temperature": 1.5}
     together = translator.translate(SENTENCES[:7], batch_size=4, **how)
     for one in together:
@@ -458,7 +470,7 @@ def test_an_ensemble_of_itself_is_the_model(models: Trained, translator: Transla
         assert one.log_probability == pytest.approx(other.log_probability, abs=1e-4)
         np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
     for call in (together.trace, together.embed):
-        with pytest.raises(SearchError, match="works inside one model, and this is an ensemble of 2"):
+        with pytest.raises(SearchError, match="works with a single model, and this is an ensemble of 2"):
             call(SENTENCES[0])
     assert together.attends
 
@@ -473,7 +485,7 @@ def test_an_ensemble_averages_different_models(models: Trained) -> None:
     np.testing.assert_allclose(found.attention, apart[0].align(source, target).attention, atol=1e-6)
 
 
-def test_models_of_other_words_do_not_write_together(
+def test_models_with_different_vocabularies_are_no_ensemble(
     models: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(models.attention, tmp_path / "other")
@@ -499,7 +511,7 @@ def test_unknown_words_are_counted_as_they_were_typed(translator: Translator) ->
     assert set(fresh(kind="characters").unknown_words(["die Ωmega !"])) >= {"Ωmega"}
 
 
-def test_unknown_output_words_come_from_where_attention_lies(translator: Translator) -> None:
+def test_unknown_output_words_are_replaced_by_attended_source_words(translator: Translator) -> None:
     found = fresh_unknown()
     source = "die Xylophonistin lacht ."
     plain = found.translate(source, beam=1)
@@ -520,14 +532,14 @@ def test_unknown_output_words_come_from_where_attention_lies(translator: Transla
 
 
 def fresh_unknown() -> Translator:
-    """A translator that likes to write the unknown token."""
+    """A translator that prefers the unknown token."""
     translator = fresh()
     with torch.no_grad():
         translator.model.head.bias[UNKNOWN] += 20
     return translator
 
 
-def test_unknown_characters_come_from_where_attention_lies() -> None:
+def test_unknown_characters_are_replaced_by_attended_ones() -> None:
     translator = fresh(kind="characters")
     with torch.no_grad():
         translator.model.head.bias[UNKNOWN] += 30
@@ -574,7 +586,7 @@ def test_int8_translates_nearly_alike(translator: Translator, monkeypatch: pytes
     assert [one.log_probability for one in again] == [one.log_probability for one in exact]
 
 
-def test_bfloat16_translates_nearly_alike(translator: Translator) -> None:
+def test_bfloat16_translates_nearly_the_same(translator: Translator) -> None:
     exact = translator.translate(SENTENCES[:20])
     close = translator.translate(SENTENCES[:20], precision="bfloat16")
     assert sum(one.text == other.text for one, other in zip(exact, close, strict=True)) > 10

@@ -160,13 +160,7 @@ def sentences(num_sentences: int, length: int, seed: int) -> Batch:
     source = torch.randint(END + 1, END + 1 + WORDS, (num_sentences, length + 1), generator=generator)
     source[:, -1] = END
     target = torch.stack([source[:, 0], torch.full((num_sentences,), END)], dim=1)
-    return Batch(
-        source,
-        torch.ones_like(source).bool(),
-        target,
-        torch.ones_like(target).bool(),
-        torch.arange(num_sentences),
-    )
+    return Batch(source, torch.ones_like(source).bool(), target, torch.ones_like(target).bool())
 
 
 def learn_first_word(model: Seq2Seq, steps: int) -> Seq2Seq:

@@ -22,6 +22,6 @@ def words_for_unknown(
     Source: Jean et al. 2015; Luong et al. 2015b (Addressing the rare word problem) with links of their own.
     A word whose attention is all 0 stays unknown.
     """
-    links = links_from_attention(attention, source.places, target.places, leave_unlinked=False)
+    links = links_from_attention(attention, source.word_of_token, target.word_of_token, leave_unlinked=False)
     found = {t: source.texts[s] for s, t in links.sure if t in unknown}
     return {place: lexicon.get(word, word) for place, word in found.items()}

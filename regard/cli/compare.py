@@ -11,15 +11,14 @@ from regard.cli import Parser
 from regard.cli.options import (
     add_figure_options,
     add_machine_options,
-    add_search_options,
     add_table_options,
     figure_options,
     open_system,
     progress,
-    search_options,
     table_options,
     warn_of_long,
 )
+from regard.cli.search_options import add_search_options, search_options
 
 _DESCRIPTION = """\
 Evaluate systems on the same test set and show them side by side. The first is the baseline: for every other

@@ -14,15 +14,14 @@ from regard.cli import Parser
 from regard.cli.options import (
     add_figure_options,
     add_machine_options,
-    add_search_options,
     add_table_options,
     figure_options,
     open_system,
     progress,
-    search_options,
     table_options,
     warn_of_long,
 )
+from regard.cli.search_options import add_search_options, search_options
 
 if TYPE_CHECKING:
     from regard.lab.evaluation import Evaluation

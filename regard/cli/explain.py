@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regard.cli import Parser, fast_imports
-from regard.cli.options import add_machine_options, is_text, load_model
+from regard.cli.options import add_machine_options, load_model
+from regard.cli.search_options import is_text
 
 if TYPE_CHECKING:
     from regard.records.text import Trace, Translation

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 from regard.atomic_writes import atomic_text
 from regard.cli import Parser, fast_imports
 from regard.cli.options import (
-    add_ensemble_option,
     add_machine_options,
     add_table_options,
-    atomic_text,
     lines_of,
     load_model,
     progress,
     table_options,
 )
+from regard.cli.search_options import add_ensemble_option
 
 if TYPE_CHECKING:
     from regard.records.text import Pair, Scored

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from regard.cli import Parser
-from regard.cli.options import add_ensemble_option, add_machine_options, load_model
+from regard.cli.options import add_machine_options, load_model
+from regard.cli.search_options import add_ensemble_option
 
 _DESCRIPTION = """\
 Serve a model over HTTP, to this machine only unless --host says otherwise: a page at /, an API at /v1

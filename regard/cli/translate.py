@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regard.cli import Parser, fast_imports
-from regard.cli.options import (
-    add_machine_options,
-    add_search_options,
-    lines_of,
-    load_model,
-    progress,
-    search_options,
-)
+from regard.cli.options import add_machine_options, lines_of, load_model, progress
+from regard.cli.search_options import add_search_option, add_search_options, search_options
 from regard.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -73,19 +67,8 @@ def main(arguments: Sequence[str]) -> int:
     _add_text_options(parser)
     _add_shard_options(parser)
     add_search_options(parser)
-    add(
-        "--num-best",
-        type=int,
-        default=1,
-        metavar="N",
-        help="translations of each line; widens the beam to N, unless --beam is set (default: 1)",
-    )
-    add(
-        "--format",
-        choices=("text", "jsonl"),
-        default="text",
-        help="text, or one JSON object a line (default: text)",
-    )
+    add_search_option(add, "num_best")
+    add("--format", choices=("text", "jsonl"), default="text", help="text, or one JSON object a line")
     add_machine_options(parser)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -113,7 +96,6 @@ def main(arguments: Sequence[str]) -> int:
             shards=shards,
             warn=_warn,
             watch=watch,
-            num_best=options.num_best,
             **search_options(options),
         )
     if missing:

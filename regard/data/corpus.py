@@ -203,9 +203,7 @@ class Corpus:
     def batch(self, rows: ArrayLike) -> Batch:
         """The pairs of these rows, in this order: END appended, padded to the longest of each side."""
         places = np.asarray(rows, dtype=np.int64)
-        source, source_valid = self._source.padded(places)
-        target, target_valid = self._target.padded(places)
-        return Batch(source, source_valid, target, target_valid, torch.from_numpy(places.copy()))
+        return Batch(*self._source.padded(places), *self._target.padded(places))
 
 
 def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:

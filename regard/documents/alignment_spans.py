@@ -87,7 +87,7 @@ def _word_spans(text: str, words: Words, tokens: Sequence[str]) -> tuple[list[Sp
     """
     whole_spans = [match.span() for match in _WORD.finditer(text)]
     tokens_of: list[list[int]] = [[] for _ in whole_spans]
-    for token, word in enumerate(words.places):
+    for token, word in enumerate(words.word_of_token):
         if word >= 0 and whole_spans:
             tokens_of[min(word, len(whole_spans) - 1)].append(token)
     spans: list[Span] = []

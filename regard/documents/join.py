@@ -146,6 +146,6 @@ def _concatenate_words(parts: Sequence[Words]) -> Words:
     texts: list[str] = []
     word_of_token: list[int] = []
     for part in parts:
-        word_of_token += [word if word < 0 else word + len(texts) for word in part.places]
+        word_of_token += [word if word < 0 else word + len(texts) for word in part.word_of_token]
         texts += part.texts
     return Words(tuple(texts), tuple(word_of_token))

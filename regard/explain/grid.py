@@ -40,10 +40,13 @@ class Grid:
         if not source.texts or not target.texts:
             return None
         end = len(source.texts)
-        columns = [*source.places[:-1], end if source.places[-1] < 0 else source.places[-1]]
+        columns = [
+            *source.word_of_token[:-1],
+            end if source.word_of_token[-1] < 0 else source.word_of_token[-1],
+        ]
         ends = columns[-1] == end
         labels = (*source.texts, translation.source_tokens[-1]) if ends else source.texts
-        attention = fold_tokens(translation.attention, columns, target.places)
+        attention = fold_tokens(translation.attention, columns, target.word_of_token)
         return cls(attention, labels, target.texts, ends)
 
 
@@ -60,8 +63,8 @@ def _units(words: Words, tokens: tuple[str, ...], with_features: bool = False) -
     """Return the words, or the tokens if there is only one word or one with its features."""
     if len(words.texts) != 1 and not with_features:
         return words
-    shown = [index for index, word in enumerate(words.places) if word >= 0]
-    units = [-1] * len(words.places)
+    shown = [index for index, word in enumerate(words.word_of_token) if word >= 0]
+    units = [-1] * len(words.word_of_token)
     for unit, index in enumerate(shown):
         units[index] = unit
     return Words(tuple(tokens[index] for index in shown), tuple(units))

@@ -125,7 +125,7 @@ def _csv(trace: Trace) -> str:
 def _pharaoh(trace: Trace) -> str:
     translation = trace.translation
     assert translation.attention is not None
-    words = translation.source_words.places, translation.words.places
+    words = translation.source_words.word_of_token, translation.words.word_of_token
     return format_links(links_from_attention(translation.attention, *words)) + "\n"
 
 

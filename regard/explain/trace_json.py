@@ -48,7 +48,12 @@ def trace_from_json(data: Mapping[str, Any]) -> Trace:
 
 def side_to_json(text: str, tokens: tuple[str, ...], words: Words) -> dict[str, Any]:
     """Return one side of a sentence pair as JSON data; `places` is the index of each token's word, -1 for none."""
-    return {"text": text, "tokens": list(tokens), "words": list(words.texts), "places": list(words.places)}
+    return {
+        "text": text,
+        "tokens": list(tokens),
+        "words": list(words.texts),
+        "places": list(words.word_of_token),
+    }
 
 
 def _step(step: TraceStep) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _with_words_of(target: str, forced: Translation) -> Translation:
     words = tuple(target.split())
     if len(words) != len(forced.words.texts):
         return forced
-    return replace(forced, text=target, words=Words(words, forced.words.places))
+    return replace(forced, text=target, words=Words(words, forced.words.word_of_token))
 
 
 def _statistics(

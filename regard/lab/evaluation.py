@@ -101,5 +101,5 @@ def word_links(translation: Translation) -> Links:
     if translation.attention is None:
         return Links()
     return links_from_attention(
-        translation.attention, translation.source_words.places, translation.words.places
+        translation.attention, translation.source_words.word_of_token, translation.words.word_of_token
     )

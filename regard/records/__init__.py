@@ -1,1 +1,1 @@
-"""The nouns that travel between the rooms: `text` without torch, `tensors` with it."""
+"""Records that travel between packages: `text` and `search_options` need no torch, `tensors` does."""

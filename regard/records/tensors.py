@@ -1,6 +1,6 @@
-"""The nouns that hold tensors.
+"""Records of tensors.
 
-The letters of every shape in this package:
+The letters in the shapes of this package:
 
     B  batch (sentences)          N  heads
     S  source positions           V  vocabulary
@@ -10,8 +10,8 @@ The letters of every shape in this package:
     H  decoder width              A  attention width
     E  embedding width            L  layers
 
-Everything is batch-major; T is kept as 1 when stepping. In a matrix of attention a row is a target word.
-`valid` is True at a real token. End-of-sentence is a real token: it keeps its place and its label.
+Everything is batch-major; a single step has T = 1. The rows of an attention matrix are target tokens.
+`valid` is True at a real token. End-of-sentence is a real token: it keeps its position and its label.
 """
 
 from __future__ import annotations
@@ -31,43 +31,41 @@ class Batch:
     """Sentence pairs as ids, padded to the longest of each side.
 
     `source` (B, S) and `target` (B, T) both end in END before their padding; `target` is what must be
-    predicted, `previous` what the decoder has seen when it predicts. `rows` (B,) are places in the corpus.
-    The shape of a `fixed` batch stands for those of others, so that what is computed of it may not depend on what
-    is padding, which may fill whole rows.
+    predicted, `previous` what the decoder has seen when it predicts. A `fixed` batch is padded to a shape that other
+    batches share, possibly with whole rows of padding, so no computation's shape may depend on which tokens are
+    padding.
     """
 
     source: Int[Tensor, "B S"]
     source_valid: Bool[Tensor, "B S"]
     target: Int[Tensor, "B T"]
     target_valid: Bool[Tensor, "B T"]
-    rows: Int[Tensor, " B"]
     fixed: bool = False
 
     @property
     def previous(self) -> Int[Tensor, "B T"]:
-        """The target moved right by one, the start symbol before it: (B, T)."""
+        """The target shifted right by one, the start symbol first: (B, T)."""
         start = torch.full_like(self.target[:, :1], START)
         return torch.cat([start, self.target[:, :-1]], dim=1)
 
     @property
     def num_tokens(self) -> int:
-        """Target tokens with end-of-sentence and without padding."""
+        """Number of target tokens, end-of-sentence included, padding excluded."""
         return int(self.target_valid.sum())
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
+        """Copy the batch to a device."""
         return Batch(
             self.source.to(device),
             self.source_valid.to(device),
             self.target.to(device),
             self.target_valid.to(device),
-            self.rows.to(device),
             self.fixed,
         )
 
     def halves(self) -> tuple[Batch, Batch]:
-        """The first and the second half of the pairs, each without the padding that only the other needed."""
-        middle = len(self.rows) // 2
+        """Split the batch into two halves, and trim the padding of each."""
+        middle = len(self.source) // 2
         return self._part(slice(None, middle)), self._part(slice(middle, None))
 
     def _part(self, rows: slice) -> Batch:
@@ -78,22 +76,21 @@ class Batch:
             self.source_valid[rows, :source_size],
             self.target[rows, :target_size],
             self.target_valid[rows, :target_size],
-            self.rows[rows],
         )
 
 
 def _select(tensor: Tensor, rows: Tensor) -> Tensor:
-    """Rows by index, which torch copies several times as fast by this name, or by a Boolean each."""
+    """Select rows by index, for which `index_select` is several times faster than `[]`, or by a Boolean mask."""
     return tensor[rows] if rows.dtype == torch.bool else tensor.index_select(0, rows)
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the encoder left of each sentence for the decoder to look at; made once, never changed.
+    """The encoder's output for each sentence, which the decoder attends to.
 
-    values (B, S, M) are the encoder states, zero at padding. `keys` (B, S, K) are what scores are taken
-    against; `Attention.prepare` makes them once a sentence. `final` (B, M) is the encoder's last state, the
-    fixed sentence vector; `final_layers` holds each layer's last state (B, M) with, for an LSTM, its cell.
+    `values` (B, S, M) are the encoder states, zero at padding. `keys` (B, S, K) are what queries are scored against;
+    `Attention.prepare` computes them once per sentence. `final` (B, M) is the encoder's last state, the fixed
+    sentence vector; `final_layers` holds the last state (B, M) of each layer and, for an LSTM, its cell.
     """
 
     values: Float[Tensor, "B S M"]
@@ -103,7 +100,7 @@ class Memory:
     final_layers: tuple[tuple[Tensor, ...], ...] = ()
 
     def select(self, rows: Tensor) -> Memory:
-        """Only these sentences, in this order; `rows` are indices or a Boolean per sentence."""
+        """Select sentences, in this order; `rows` are indices or a Boolean mask."""
         return replace(
             self,
             values=_select(self.values, rows),
@@ -116,11 +113,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class DecoderState:
-    """All a decoder carries from one word to the next: named tensors, rows first.
+    """Everything a decoder carries from one token to the next: named tensors, whose first dimension is the rows.
 
-    Search, ensembles and exported programs handle every decoder alike through `select`. The rows of one
-    sentence stand together and are equally many for each sentence, so row r belongs to sentence r // (R / B)
-    of the memory and beams never copy it.
+    Searches, ensembles and exported programs treat all decoders alike through `select`. The rows of a sentence are
+    adjacent, and each sentence has the same number of them, so row r belongs to sentence r // (R / B) of the memory,
+    which a beam need not copy.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -132,21 +129,21 @@ class DecoderState:
         return iter(self.tensors)
 
     def select(self, rows: Tensor) -> DecoderState:
-        """Only these rows, in this order."""
+        """Select rows by index, in this order."""
         return DecoderState({name: _select(tensor, rows) for name, tensor in self.tensors.items()})
 
     def group(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors named `prefix.something`, without the prefix."""
+        """Return the tensors named `prefix.something`, without the prefix."""
         start = prefix + "."
         return {name[len(start) :]: t for name, t in self.tensors.items() if name.startswith(start)}
 
 
 @dataclass(frozen=True)
 class AttentionStep:
-    """What attention did for each query: steps 1 to 4, kept and never thrown away.
+    """The result of attention for each query: steps 1, 2 and 4, and step 3 on request.
 
-    scores (B, T, S), minus infinity where no score was taken; weights (B, T, S), exactly 0 there;
-    context (B, T, M); `state` is what the next step of a sequential mechanism needs.
+    `scores` (B, T, S) are minus infinity at masked positions, `weights` (B, T, S) exactly 0; `context` (B, T, M);
+    `state` is what the next step of a sequential mechanism needs.
     """
 
     scores: Float[Tensor, "B T S"]
@@ -155,15 +152,15 @@ class AttentionStep:
     state: Mapping[str, Tensor] = field(default_factory=dict)
 
     def alignment(self, memory: Memory) -> Float[Tensor, "B T S M"]:
-        """Step 3, made only when somebody looks: every encoder state multiplied by its weight."""
+        """Compute step 3, every encoder state multiplied by its weight; nothing else needs it."""
         return self.weights.unsqueeze(-1) * memory.values.unsqueeze(1)
 
 
 @dataclass(frozen=True)
 class DecoderStep:
-    """One word further: `combined` (R, 1, H) goes to the vocabulary, `state` to the next step.
+    """The result of one decoder step: `combined` (R, 1, H) for the output layer, `state` for the next step.
 
-    `attention` is None for a decoder that has none.
+    `attention` is None for a decoder without attention.
     """
 
     combined: Float[Tensor, "R 1 H"]
@@ -173,7 +170,7 @@ class DecoderStep:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a search sees of one step: log-probabilities (R, V) of the next token, new state, attention."""
+    """The result of one step of a search: log-probabilities (R, V) of the next token, new state, attention."""
 
     log_probabilities: Float[Tensor, "R V"]
     state: DecoderState
@@ -182,9 +179,9 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The N best next tokens of every row, best first, with their log-probabilities; new state, attention."""
+    """The N best next tokens of each row, best first, with their log-probabilities; new state, attention."""
 
-    gains: Float[Tensor, "R N"]
+    log_probabilities: Float[Tensor, "R N"]
     tokens: Int[Tensor, "R N"]
     state: DecoderState
     attention: AttentionStep | None
@@ -192,7 +189,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Unrolled:
-    """A decoder run over a whole known target: combined (B, T, H); weights (B, T, S), None without attention."""
+    """A decoder's output for a whole known target: combined (B, T, H); weights (B, T, S), None without attention."""
 
     combined: Float[Tensor, "B T H"]
     weights: Float[Tensor, "B T S"] | None
@@ -200,10 +197,10 @@ class Unrolled:
 
 @dataclass(frozen=True)
 class Loss:
-    """Summed over the real target tokens of a batch, so that parts of a larger batch add up.
+    """The loss summed over the real target tokens of a batch, so that those of parts of a batch add up.
 
-    `total` carries the gradient (label smoothing in it), `nll` is the plain negative log-likelihood in nats.
-    `num_tokens` of a fixed batch counts padding, which costs nothing.
+    `total` is differentiated and includes label smoothing; `nll` is the plain negative log-likelihood in nats.
+    `num_tokens` of a fixed batch includes padding, whose loss is 0.
     """
 
     total: Float[Tensor, ""]

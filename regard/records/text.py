@@ -1,4 +1,4 @@
-"""The nouns that hold text, numbers and arrays: rooms that only read and write text need no torch for them."""
+"""Records of text, numbers and arrays, which need no torch."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ UNWRITABLE = (PAD, START)
 
 @dataclass(frozen=True)
 class Links:
-    """Which source word goes with which target word: (source, target) positions of words, from zero.
+    """A word alignment: (source, target) positions of words that correspond, from zero.
 
-    `possible` holds the sure links too, as in Och & Ney 2003, section 4: S is a subset of P.
+    `possible` includes the sure links, as in Och & Ney 2003, section 4: S is a subset of P.
     """
 
     sure: frozenset[tuple[int, int]] = frozenset()
@@ -32,7 +32,7 @@ class Links:
 
 @dataclass(frozen=True)
 class Pair:
-    """A sentence with its translation, as text; words are separated by single spaces where links are given."""
+    """A sentence with its translation, as text; with links, words are separated by single spaces."""
 
     source: str
     target: str
@@ -40,8 +40,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a search wrote in one go: tokens, the log-probability of each in nats, and what each step attended to."""
+class DecodedTokens:
+    """Tokens that a search decoded in one call: ids, log-probabilities in nats, and attention (T, S)."""
 
     ids: list[int]
     log_probabilities: list[float]
@@ -50,10 +50,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One finished output of a search: ids with END where it was reached, and what each step attended to.
+    """One result of a search: token ids, the last of them END unless the output was cut off, and attention (T, S).
 
-    `log_probabilities` are those of the tokens in nats, `log_probability` their sum, `score` what the search
-    ranks by; attention (T, S) is None for a decoder without.
+    `log_probabilities` are those of the tokens in nats, `log_probability` their sum, `score` the value that the
+    search ranks by; `attention` is None for a decoder without attention.
     """
 
     ids: tuple[int, ...]
@@ -65,7 +65,7 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Table:
-    """Source and target column of a table, and the column of features, as in the recipe's `data` section."""
+    """The source and target columns of a table, and its column of features, as in the recipe's `data` section."""
 
     columns: tuple[str | int, ...] = ()
     features: str | int = ""
@@ -73,32 +73,32 @@ class Table:
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a sentence, and for each of its tokens the word it belongs to; -1 for none, as `</s>`."""
+    """The words of a sentence, and for each of its tokens the index of its word; -1 for none, as of `</s>`."""
 
     texts: tuple[str, ...] = ()
-    places: tuple[int, ...] = ()
+    word_of_token: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Display:
-    """How a record shows itself: `html` for a notebook, None if it cannot; `terminal` as a rich renderable."""
+    """How a record is displayed: `html` in a notebook, or None; `terminal` as a rich renderable."""
 
     html: Callable[[Any], str | None]
     terminal: Callable[[Any], Any]
 
 
 class Displayed:
-    """A record that shows itself in a notebook (`_repr_html_`) and on a rich console (`__rich__`).
+    """A record that is displayed in a notebook (`_repr_html_`) and on a rich console (`__rich__`).
 
-    Records know no renderer: the room `explain` teaches them with `show_as` when it is imported, and the
-    package sees to that when a model is loaded. Untaught, a record is shown by its repr.
+    Records know no renderer: the package `explain` registers one with `show_as` when it is imported, which importing
+    `regard.load` does. Without a renderer a record is displayed as its repr.
     """
 
     _display: ClassVar[Display | None] = None
 
     @classmethod
     def show_as(cls, display: Display) -> None:
-        """From now on records of this class are shown so."""
+        """Display all records of this class in this way."""
         cls._display = display
 
     def _repr_html_(self) -> str | None:
@@ -110,13 +110,13 @@ class Displayed:
 
 @dataclass(frozen=True)
 class Translation(Displayed):
-    """A translated sentence: text out, and everything needed to see how it came about.
+    """A translated sentence: its text, and everything needed to see how it came about.
 
     `tokens` and `source_tokens` end in `</s>`; attention (T, S) has a row per token, a column per source token.
     `log_probabilities` are those of the tokens in nats, `log_probability` their sum. `alternatives` are the rest of
-    the n-best; `words` and `source_words` say which words the tokens make up; `missing_terms` are the glossary's
-    terms that should be in the text and are not. `sentences` are the translations that one of several sentences was
-    joined from, each token and weight of which it has too.
+    the n-best; `words` and `source_words` say which words the tokens make up; `missing_terms` are the glossary terms
+    that should be in the text and are not. A translation of several sentences is joined from those in `sentences`; it
+    has all their tokens and weights.
     """
 
     text: str
@@ -136,7 +136,7 @@ class Translation(Displayed):
 
 @dataclass(frozen=True)
 class Scored:
-    """How probable a model finds a known translation: its tokens with `</s>`, the log-probability of each in nats."""
+    """A known translation scored by a model: its tokens with `</s>`, and the log-probability of each in nats."""
 
     source: str
     target: str
@@ -145,23 +145,23 @@ class Scored:
 
     @property
     def log_probability(self) -> float:
-        """Of the whole translation."""
+        """The log-probability of the whole translation, in nats."""
         return math.fsum(self.log_probabilities)
 
     @property
     def per_token(self) -> float:
-        """The mean log-probability of a token; nan where there is none."""
+        """The mean log-probability of its tokens; nan if there are none."""
         return self.log_probability / len(self.tokens) if self.tokens else math.nan
 
     @property
     def perplexity(self) -> float:
-        """exp(-per_token): among how many equally likely tokens the model chose, on average."""
+        """exp(-per_token): the number of equally likely tokens that would be as hard to predict, on average."""
         return math.inf if self.per_token < -700 else math.exp(-self.per_token)
 
 
 @dataclass(frozen=True)
 class StreamedToken:
-    """A token as soon as it is certain, with its log-probability in nats, its weights (S,), and the text up to it."""
+    """A token reported during a search: log-probability in nats, attention weights (S,), and the text up to it."""
 
     token: str
     log_probability: float
@@ -171,7 +171,7 @@ class StreamedToken:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A word the decoder could have said next, with its probability."""
+    """A token that the decoder might have written next, with its probability."""
 
     token: str
     probability: float
@@ -179,7 +179,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Attend:
-    """An intervention: while output token `step` (from 0) is written, look only at these source tokens, evenly."""
+    """An intervention: for output token `step` (from 0), attend to these source tokens only, with equal weights."""
 
     step: int
     to: int | Sequence[int]
@@ -191,9 +191,9 @@ class Attend:
 
 @dataclass(frozen=True)
 class Weights:
-    """An intervention: while output token `step` is written, look by this row; it is scaled to sum to 1.
+    """An intervention: for output token `step`, attend with the weights `row` (S,), scaled to sum to 1.
 
-    `row` has a number from 0 on for every source token, end-of-sentence counted: (S,).
+    `row` has a weight of at least 0 for every source token, end-of-sentence included.
     """
 
     step: int
@@ -205,7 +205,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Force:
-    """An intervention: write this as output token `step`, whatever the model would have written."""
+    """An intervention: write `token` as output token `step`, whatever the model predicts."""
 
     step: int
     token: str
@@ -216,11 +216,11 @@ Intervention = Attend | Weights | Force
 
 @dataclass(frozen=True)
 class TraceStep:
-    """Steps 1 to 5 of one output word: query (Q,), scores (S,), weights (S,), context (M,), best candidates.
+    """Steps 1 to 5 of one output token: query (Q,), scores (S,), weights (S,), context (M,), best candidates.
 
-    `id` is the token's in the target vocabulary. `alignment` (S, M), every encoder state times its weight, is there
-    only when asked for. Without attention `query`, `scores`, `weights` and `context` are None. `intervention` says
-    what was changed from outside at this step: attend, weights, force, attend+force or weights+force.
+    `id` is the token's index in the target vocabulary. `alignment` (S, M), every encoder state times its weight, is
+    None unless requested. Without attention `query`, `scores`, `weights` and `context` are None. `intervention` names
+    what was overridden at this step: attend, weights, force, attend+force or weights+force.
     """
 
     token: str
@@ -237,10 +237,10 @@ class TraceStep:
 
 @dataclass(frozen=True)
 class BeamNode:
-    """One continuation that a search considered: its token, and the node it continues (-1: the start symbol).
+    """One continuation that a search considered: its token, and the node that it continues (-1: the start symbol).
 
-    `log_probability` is that of the whole beginning in nats, `score` what the search ranks such a beginning by.
-    `kept`: it got a slot; `finished`: nothing comes after it, as it is `</s>`; `best`: it is on the path returned.
+    `log_probability` is that of the hypothesis up to here in nats, `score` the value that the search ranks it by.
+    `kept`: it got a slot of the beam; `finished`: it is `</s>`; `best`: it is part of the hypothesis returned.
     """
 
     id: int
@@ -256,9 +256,9 @@ class BeamNode:
 
 @dataclass(frozen=True)
 class BeamTree:
-    """All that a search with so many slots considered: for each slot its best continuations, kept or dropped.
+    """What a search with a beam of size `beam` considered: the best continuations of each slot, kept or dropped.
 
-    A node's `id` is its place in `nodes`, parents stand before children. Greedy search has one slot.
+    A node's `id` is its index in `nodes`; parents come before children. Greedy search has a beam of 1.
     """
 
     beam: int
@@ -267,11 +267,10 @@ class BeamTree:
 
 @dataclass(frozen=True)
 class Trace(Displayed):
-    """Everything shown for one sentence: the translation, the encoder states (S, M), and each output step.
+    """Everything that is shown for one sentence: the translation, the encoder states (S, M), and each output step.
 
-    The translation's weights and log-probabilities are those of the steps; all arrays are float32. `description`
-    says how the model is built, as `Translator.describe` does. `states` is None where they were left out, `beam`
-    where nothing was searched for.
+    The translation's attention and log-probabilities are those of the steps; all arrays are float32. `description` is
+    that of `Translator.describe`. `states` is None if they were left out, `beam` if there was no search.
     """
 
     translation: Translation

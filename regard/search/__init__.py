@@ -1,53 +1,56 @@
-"""Searches: greedy, beam, diverse, constrained, samples, forced.
+"""Searches: greedy, beam, diverse, lexically constrained, sampling, forced.
 
-They drive anything that can start, step and select, and know no model. What restricts a search (a prefix, banned
-words), intervenes in it, or joins models (an ensemble) is itself a stepper around others.
+They decode with any `Stepper`, and know no model. What restricts a search (a prefix, banned phrases), overrides the
+model's attention or tokens, or combines models (an ensemble) is a stepper that wraps others.
 """
 
-from regard.search.banned import Banned
+from regard.records.search_options import SearchOptions
+from regard.search.banned_phrases import BannedPhrases
 from regard.search.beam import beam_search
+from regard.search.beam_groups import BeamGroups
 from regard.search.beam_recorder import BeamRecorder
-from regard.search.constraints import Wanted, constrained_search
-from regard.search.diverse import Groups
+from regard.search.constraints import LexicalConstraints, constrained_search
 from regard.search.ensemble import Ensemble
 from regard.search.forced import forced_decode
 from regard.search.greedy import greedy_search
-from regard.search.overridden import Changes, Overridden, overridden
-from regard.search.phrases import Phrases
-from regard.search.plan import Plan
-from regard.search.prefix import Prefixed
+from regard.search.interventions import StepOverrides
+from regard.search.overridden import Overridden, override_weights
+from regard.search.phrase_matcher import PhraseMatcher
+from regard.search.prefixed import Prefixed
 from regard.search.ranking import Ranking
-from regard.search.request import SearchOptions, SearchRequest, check_size
+from regard.search.request import SearchRequest, check_batch_size
 from regard.search.restrictions import Restrictions
-from regard.search.sample import Sampling, noise, sample
+from regard.search.sample import Sampling, sample, uniform_draws
 from regard.search.stepper import Stepper
-from regard.search.streaming import Streaming, follow_search
+from regard.search.strategy import SearchStrategy
+from regard.search.streaming import OnToken, Streaming, stream_search
 
 __all__ = [
-    "Banned",
+    "BannedPhrases",
+    "BeamGroups",
     "BeamRecorder",
-    "Changes",
     "Ensemble",
-    "Groups",
+    "LexicalConstraints",
+    "OnToken",
     "Overridden",
-    "Phrases",
-    "Plan",
+    "PhraseMatcher",
     "Prefixed",
     "Ranking",
     "Restrictions",
     "Sampling",
     "SearchOptions",
     "SearchRequest",
+    "SearchStrategy",
+    "StepOverrides",
     "Stepper",
     "Streaming",
-    "Wanted",
     "beam_search",
-    "check_size",
+    "check_batch_size",
     "constrained_search",
-    "follow_search",
     "forced_decode",
     "greedy_search",
-    "noise",
-    "overridden",
+    "override_weights",
     "sample",
+    "stream_search",
+    "uniform_draws",
 ]

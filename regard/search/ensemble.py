@@ -1,4 +1,4 @@
-"""Several models that write together."""
+"""Ensembles: several models that decode together."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from regard.search.stepper import Stepper
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A stepper that averages others over the same vocabularies and sentences.
+    """A stepper that averages the predictions of others, which have the same vocabularies and sentences.
 
-    A token's probability is the arithmetic mean of the members' probabilities; attention weights are the mean of
-    those that attend, `scores` its logarithm, and there is no common context. A member's state keeps its names,
-    after its number and a dot.
+    A token's probability is the arithmetic mean of the members' probabilities. Attention weights are the mean over
+    the members with attention, `scores` their logarithm; there is no common context. In the joint state the tensors
+    of a member are prefixed by its index and a dot.
     """
 
     members: tuple[Stepper, ...]
 
     @property
     def num_sentences(self) -> int:
-        """B."""
+        """Number of sentences in the batch."""
         return self.members[0].num_sentences
 
     def start(self) -> DecoderState:
-        """All members' states."""
-        return _gather([member.start() for member in self.members])
+        """Return the joint initial state of all members."""
+        return _merge_states([member.start() for member in self.members])
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One token further with every member."""
+        """Step every member and average their predictions."""
         steps = [
-            member.step(tokens, DecoderState(state.group(str(number))))
-            for number, member in enumerate(self.members)
+            member.step(tokens, DecoderState(state.group(str(index))))
+            for index, member in enumerate(self.members)
         ]
-        together = torch.stack([step.log_probabilities for step in steps]).logsumexp(dim=0)
+        summed = torch.stack([step.log_probabilities for step in steps]).logsumexp(dim=0)
         return Prediction(
-            log_probabilities=together - math.log(len(steps)),
-            state=_gather([step.state for step in steps]),
+            log_probabilities=summed - math.log(len(steps)),
+            state=_merge_states([step.state for step in steps]),
             attention=_mean([step.attention for step in steps if step.attention is not None]),
         )
 
     def select(self, sentences: Tensor) -> Ensemble:
-        """The same for some of the sentences."""
+        """Return an ensemble for these sentences only."""
         return Ensemble(tuple(member.select(sentences) for member in self.members))
 
 
-def _gather(states: Sequence[DecoderState]) -> DecoderState:
-    named = {f"{number}.{name}": state[name] for number, state in enumerate(states) for name in state}
-    return DecoderState(named)
+def _merge_states(states: Sequence[DecoderState]) -> DecoderState:
+    return DecoderState(
+        {f"{index}.{name}": state[name] for index, state in enumerate(states) for name in state}
+    )
 
 
-def _mean(looks: Sequence[AttentionStep]) -> AttentionStep | None:
-    if not looks:
+def _mean(steps: Sequence[AttentionStep]) -> AttentionStep | None:
+    if not steps:
         return None
-    weights = torch.stack([look.weights for look in looks]).mean(dim=0)
+    weights = torch.stack([step.weights for step in steps]).mean(dim=0)
     return AttentionStep(weights.log(), weights, weights.new_zeros(*weights.shape[:2], 0))

@@ -1,4 +1,4 @@
-"""Greedy search: always the most probable next token."""
+"""Greedy search: always take the most probable next token."""
 
 from __future__ import annotations
 
@@ -8,81 +8,87 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from regard.records.text import END, Hypothesis, Run
+from regard.records.text import END, DecodedTokens, Hypothesis
 from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.stepper import Stepper, best_next, check_limits, quick, start_tokens
+from regard.search.stepper import Stepper, as_fused, best_next, check_limits, start_tokens
 
-MOST_ALIVE = 0.75  # of the rows of a batch, for those that have ended to leave it
+MAX_ACTIVE_SHARE = (
+    0.75  # finished sentences leave the batch once at most this share of its rows is unfinished
+)
 
 
 @torch.inference_mode()
 def greedy_search(
     stepper: Stepper, max_lengths: Sequence[int], ranking: Ranking = DEFAULT_RANKING
 ) -> list[Hypothesis]:
-    """One hypothesis a sentence, each at most its `max_lengths` (1 or more) tokens long, end-of-sentence counted.
+    """Return one hypothesis per sentence, each at most `max_lengths` (1 or more) tokens long, END included.
 
-    Sentences that have ended leave the batch, several together, for what is left must be copied. `score` is that of
-    `ranking`, so that it compares with a beam's.
+    Finished sentences leave the batch several at a time, because the state of the others must be copied each time.
+    `score` is that of `ranking`, so that it is comparable with a beam search's.
     """
     check_limits(stepper, max_lengths)
-    limits, going = np.array(max_lengths, dtype=np.int64), np.arange(stepper.num_sentences)
-    lengths, ended = np.zeros_like(limits), np.zeros(len(limits), dtype=np.bool_)
+    limits, active = np.array(max_lengths, dtype=np.int64), np.arange(stepper.num_sentences)
+    lengths, finished = np.zeros_like(limits), np.zeros(len(limits), dtype=np.bool_)
     history: list[_Step] = []
-    rest: dict[int, Run] = {}
+    rest: dict[int, DecodedTokens] = {}
     state = stepper.start()
-    tokens = start_tokens(len(going), state)
+    tokens = start_tokens(len(active), state)
     changed = True
-    while len(going):
-        if changed and (quickly := quick(stepper)) is not None:
-            runs = quickly.greedily(tokens, state, (limits - lengths)[going].tolist())
-            if runs is not None:
-                rest = dict(zip(going.tolist(), runs, strict=True))
+    while len(active):
+        if changed and (fused := as_fused(stepper)) is not None:
+            decoded = fused.greedily(tokens, state, (limits - lengths)[active].tolist())
+            if decoded is not None:
+                rest = dict(zip(active.tolist(), decoded, strict=True))
                 break
-        offered = best_next(stepper, tokens, state, 1)
-        tokens, state = offered.tokens[:, 0], offered.state
-        looks = None if offered.attention is None else offered.attention.weights[:, 0].cpu().numpy()
-        step = _Step(going, tokens.cpu().numpy(), offered.gains[:, 0].cpu().numpy(), looks)
+        best = best_next(stepper, tokens, state, 1)
+        tokens, state = best.tokens[:, 0], best.state
+        weights = None if best.attention is None else best.attention.weights[:, 0].cpu().numpy()
+        step = _Step(active, tokens.cpu().numpy(), best.log_probabilities[:, 0].cpu().numpy(), weights)
         history.append(step)
-        lengths[going] += ~ended[going]
-        ended[going] |= (step.tokens == END) | (lengths[going] >= limits[going])
-        alive = (~ended[going]).nonzero()[0]
-        changed = len(alive) <= MOST_ALIVE * len(going)
+        lengths[active] += ~finished[active]
+        finished[active] |= (step.tokens == END) | (lengths[active] >= limits[active])
+        kept = (~finished[active]).nonzero()[0]
+        changed = len(kept) <= MAX_ACTIVE_SHARE * len(active)
         if changed:
-            kept = torch.from_numpy(alive).to(tokens.device)
-            stepper, state, tokens = stepper.select(kept), state.select(kept), tokens[kept]
-            going = going[alive]
+            rows = torch.from_numpy(kept).to(tokens.device)
+            stepper, state, tokens = stepper.select(rows), state.select(rows), tokens[rows]
+            active = active[kept]
     found = []
-    for sentence, run in enumerate(_runs(history, lengths)):
-        writer = HypothesisBuilder()
-        writer.go_on(run)
+    for sentence, decoded_tokens in enumerate(_tokens_by_sentence(history, lengths)):
+        builder = HypothesisBuilder()
+        builder.extend(decoded_tokens)
         if sentence in rest:
-            writer.go_on(rest[sentence])
-        found.append(writer.hypothesis(ranking, sentence))
+            builder.extend(rest[sentence])
+        found.append(builder.build(ranking, sentence))
     return found
 
 
 @dataclass(frozen=True)
 class _Step:
-    """What a step wrote of the sentences (n,) that were in the batch: tokens, gains, and looks (n, S)."""
+    """One step of the n sentences in the batch: tokens (n,), log-probabilities (n,), attention weights (n, S)."""
 
     sentences: np.ndarray
     tokens: np.ndarray
-    gains: np.ndarray
-    looks: np.ndarray | None
+    log_probabilities: np.ndarray
+    weights: np.ndarray | None
 
 
-def _runs(history: Sequence[_Step], lengths: np.ndarray) -> list[Run]:
-    """What each sentence wrote in as many of the steps as it is long."""
+def _tokens_by_sentence(history: Sequence[_Step], lengths: np.ndarray) -> list[DecodedTokens]:
+    """Return the tokens of each sentence, taken from its first `lengths` steps."""
     shape = len(history), len(lengths)
-    tokens, gains = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
-    widths = [0 if step.looks is None else step.looks.shape[1] for step in history]
-    looks = np.zeros((*shape, max(widths, default=0)), np.float32)
-    for number, (step, width) in enumerate(zip(history, widths, strict=True)):
-        tokens[number, step.sentences], gains[number, step.sentences] = step.tokens, step.gains
-        if step.looks is not None:
-            looks[number, step.sentences, :width] = step.looks
+    tokens, log_probabilities = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
+    widths = [0 if step.weights is None else step.weights.shape[1] for step in history]
+    weights = np.zeros((*shape, max(widths, default=0)), np.float32)
+    for t, (step, width) in enumerate(zip(history, widths, strict=True)):
+        tokens[t, step.sentences], log_probabilities[t, step.sentences] = step.tokens, step.log_probabilities
+        if step.weights is not None:
+            weights[t, step.sentences, :width] = step.weights
     return [
-        Run(tokens[:n, row].tolist(), gains[:n, row].tolist(), looks[:n, row].copy() if any(widths) else None)
+        DecodedTokens(
+            tokens[:n, row].tolist(),
+            log_probabilities[:n, row].tolist(),
+            weights[:n, row].copy() if any(widths) else None,
+        )
         for row, n in enumerate(lengths)
     ]

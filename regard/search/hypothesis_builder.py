@@ -1,4 +1,4 @@
-"""What one row of a search has written so far, and the record it becomes."""
+"""A hypothesis under construction, and the record it becomes."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from regard.records.text import END, Hypothesis, Run
+from regard.records.text import END, DecodedTokens, Hypothesis
 from regard.search.ranking import Ranking
 
 
 @dataclass
 class HypothesisBuilder:
-    """Tokens written, the log-probability of each, and the weights of the steps, in blocks (k, S)."""
+    """The tokens of one hypothesis so far, their log-probabilities, and their attention weights in blocks (k, S)."""
 
     ids: list[int] = field(default_factory=list)
     log_probabilities: list[float] = field(default_factory=list)
-    looks: list[np.ndarray] = field(default_factory=list)
+    weights: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, token: int, log_probability: float, look: np.ndarray | None) -> None:
-        """Write one more token."""
+    def append(self, token: int, log_probability: float, weights: np.ndarray | None) -> None:
+        """Append one token, with its attention weights (S,)."""
         self.ids.append(token)
         self.log_probabilities.append(log_probability)
-        if look is not None:
-            self.looks.append(look[np.newaxis])
+        if weights is not None:
+            self.weights.append(weights[np.newaxis])
 
-    def go_on(self, run: Run) -> None:
-        """Write what was written in one go."""
-        self.ids += run.ids
-        self.log_probabilities += run.log_probabilities
-        if run.attention is not None and len(run.attention):
-            self.looks.append(run.attention)
+    def extend(self, decoded: DecodedTokens) -> None:
+        """Append several tokens."""
+        self.ids += decoded.ids
+        self.log_probabilities += decoded.log_probabilities
+        if decoded.attention is not None and len(decoded.attention):
+            self.weights.append(decoded.attention)
 
-    def ended(self, max_length: int) -> bool:
-        """Whether there is nothing more to write."""
+    def is_finished(self, max_length: int) -> bool:
+        """Whether the hypothesis ends in END or has reached its maximum length."""
         return len(self.ids) >= max_length or self.ids[-1:] == [END]
 
-    def turned_round(self) -> HypothesisBuilder:
-        """What was written backwards, the right way round."""
-        looks = [block[::-1] for block in reversed(self.looks)]
-        return HypothesisBuilder(self.ids[::-1], self.log_probabilities[::-1], looks)
+    def flipped(self) -> HypothesisBuilder:
+        """Return the hypothesis in reading order, after it was built from its last token to its first."""
+        weights = [block[::-1] for block in reversed(self.weights)]
+        return HypothesisBuilder(self.ids[::-1], self.log_probabilities[::-1], weights)
 
-    def hypothesis(self, ranking: Ranking, sentence: int) -> Hypothesis:
-        """The finished record; `sentence` is its place among those that `ranking` knows."""
+    def build(self, ranking: Ranking, sentence: int) -> Hypothesis:
+        """Return the record; `sentence` is the index of its sentence in `ranking`."""
         total = sum(self.log_probabilities)
-        attention = np.concatenate(self.looks) if self.looks else None
+        attention = np.concatenate(self.weights) if self.weights else None
         return Hypothesis(
             ids=tuple(self.ids),
             log_probability=total,

@@ -1,4 +1,4 @@
-"""What makes one hypothesis better than another: its log-probability, its length, what it left unlooked at."""
+"""The score by which a search ranks hypotheses: log-probability, length and coverage of the source."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from torch import Tensor
 from regard.errors import SearchError
 
 LENGTH_FORMS = ("power", "gnmt")
-LEAST_COVERAGE = 1e-4  # a place attended to less counts as this: sparse weights may give it nothing at all
+MIN_COVERAGE = 1e-4  # lower coverage counts as this: sparse weights may leave a source position at exactly 0
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The score that hypotheses are ranked by: log-probability / length penalty + coverage penalty.
+    """The score of a hypothesis: log-probability / length penalty + coverage penalty.
 
     The length penalty of |Y| tokens, with a for `length_penalty`, is |Y| ** a under `power` (Cho et al. 2014b, On
     the properties …, section 4, where a is 1) and ((5 + |Y|) / 6) ** a under `gnmt`. The coverage penalty is
-    `coverage_penalty` times the sum over source places of log min(c, 1), c being all the attention that a place
-    received (both: Wu et al. 2016, section 7, eq. 14). `source_lengths` are the places of each sentence,
-    end-of-sentence counted; only the coverage penalty needs them. Raises SearchError for what makes no ranking.
+    `coverage_penalty` times the sum over source positions of log min(c, 1), c being the coverage of a position, the
+    sum of its attention weights over all steps (both: Wu et al. 2016, section 7, eq. 14). `source_lengths` are the
+    number of tokens of each source, end-of-sentence counted; only the coverage penalty needs them. Raises
+    SearchError for a negative penalty and for an unknown form.
     """
 
     length_penalty: float = 1.0
@@ -41,38 +42,41 @@ class Ranking:
             )
 
     def score(self, total: float, length: int, attention: np.ndarray | None, sentence: int) -> float:
-        """Of one hypothesis that attended by `attention` (T, S); nothing written scores its log-probability."""
-        scored = total / self._divisor(length) if length else total
+        """Score one hypothesis with attention (T, S); an empty one scores its log-probability `total`."""
+        score = total / self._length_divisor(length) if length else total
         if not self.coverage_penalty:
-            return scored
-        received = _checked(attention)[:, : self.source_lengths[sentence]].sum(axis=0)
-        return scored + self.coverage_penalty * float(np.log(received.clip(LEAST_COVERAGE, 1)).sum())
+            return score
+        coverage = _checked(attention)[:, : self.source_lengths[sentence]].sum(axis=0)
+        return score + self.coverage_penalty * float(np.log(coverage.clip(MIN_COVERAGE, 1)).sum())
 
-    def scores(self, totals: Tensor, lengths: Tensor, received: Tensor | None) -> Tensor:
-        """Of many; `received` has the source places last."""
-        scores: Tensor = totals / self._divisor(lengths)
-        if received is None:
+    def scores(self, totals: Tensor, lengths: Tensor, coverage: Tensor | None) -> Tensor:
+        """Score many hypotheses at once; the last dimension of `coverage` is the source positions."""
+        scores: Tensor = totals / self._length_divisor(lengths)
+        if coverage is None:
             return scores
-        return scores + self.coverage_penalty * received.clamp(LEAST_COVERAGE, 1).log().sum(dim=-1)
+        return scores + self.coverage_penalty * coverage.clamp(MIN_COVERAGE, 1).log().sum(dim=-1)
 
     def upper_bound(self, totals: Tensor, limits: Tensor) -> Tensor:
-        """No continuation scores more: log-probabilities only fall, and no coverage penalty is above 0."""
-        upper_bound: Tensor = totals / self._divisor(limits)
+        """Return a score that no continuation exceeds: log-probabilities only fall, coverage terms are at most 0."""
+        upper_bound: Tensor = totals / self._length_divisor(limits)
         return upper_bound
 
-    def nothing_received(self, beam: int, device: torch.device) -> Tensor | None:
-        """Received attention (B, beam, S) at the start, 1 at padding, which so costs nothing; None if not needed."""
+    def initial_coverage(self, beam_size: int, device: torch.device) -> Tensor | None:
+        """Return coverage (B, beam, S) before the first step: 1 at padding, which costs nothing, else 0.
+
+        None if there is no coverage penalty.
+        """
         if not self.coverage_penalty:
             return None
         lengths = torch.tensor(self.source_lengths, device=device)
-        places = torch.arange(max(self.source_lengths, default=0), device=device)
-        return (places >= lengths.unsqueeze(1)).float().unsqueeze(1).repeat(1, beam, 1)
+        positions = torch.arange(max(self.source_lengths, default=0), device=device)
+        return (positions >= lengths.unsqueeze(1)).float().unsqueeze(1).repeat(1, beam_size, 1)
 
     @overload
-    def _divisor(self, length: int) -> float: ...
+    def _length_divisor(self, length: int) -> float: ...
     @overload
-    def _divisor(self, length: Tensor) -> Tensor: ...
-    def _divisor(self, length: int | Tensor) -> float | Tensor:
+    def _length_divisor(self, length: Tensor) -> Tensor: ...
+    def _length_divisor(self, length: int | Tensor) -> float | Tensor:
         if self.length_form == "gnmt":
             return ((5 + length) / 6) ** self.length_penalty
         return length**self.length_penalty
@@ -82,9 +86,9 @@ DEFAULT_RANKING = Ranking()
 
 
 def _checked(attention: np.ndarray | None) -> np.ndarray:
-    """The attention of a hypothesis, or SearchError for a model without."""
+    """Return the attention of a hypothesis; raise SearchError for a model without attention."""
     if attention is None:
         raise SearchError(
-            "search.coverage_penalty: this model has no attention that could cover anything; set it to 0"
+            "search.coverage_penalty: this model has no attention to measure coverage by; set it to 0"
         )
     return attention

@@ -1,144 +1,132 @@
-"""What may be asked of a translation, checked and put together."""
+"""Search options, checked and turned into the parts that decode."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import TypedDict
 
 from regard import kernels
 from regard.config import SearchConfig
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
+from regard.records.search_options import OPTIONS, SearchOptions
 from regard.records.text import Intervention, StreamedToken
-from regard.search.plan import Plan
 from regard.search.restrictions import Restrictions
+from regard.search.strategy import SearchStrategy
 
-Watch = Callable[[int], None]  # called with the number of sentences just done
-
-
-class SearchOptions(TypedDict, total=False):
-    """What may be asked of `Translator.translate` beside the text.
-
-    In place of the recipe's: `beam`, `length_penalty`, `length_form`, `coverage_penalty`, `batch_size`,
-    `precision`.
-    `num_best`: the number of translations wanted of each sentence, the others being in `alternatives`, best first.
-    `groups`: cut the beam into groups that differ, by a penalty of `diversity` nats (0.5) for each common token.
-    `sample`: draw `num_best` translations, in the order drawn, after `temperature`, `top_k` and `top_p`; the same
-    `seed` (1) draws the same for a sentence, whatever is translated beside it.
-    `prefix`: what the translation must begin with, one text or one for each sentence.
-    `ban`: words and phrases never to be written; `glossary`: the target term for each source term (both whole words;
-    a term that could not be written is in `missing_terms`).
-    `replace_unknown`: write the source word most attended to in place of each unknown word, or what the `lexicon`
-    says of it.
-    `intervene`: `Attend`, `Weights` and `Force`, for one text: what comes before the first of them is written as
-    without them, then the model goes on.
-    `watch`: called with the number of sentences just done.
-    `follow`: called, while one text is translated, with each token of its translation as soon as no hypothesis has
-    another in that place: at once if the beam is 1. What it raises ends the search.
-    """
-
-    beam: int
-    length_penalty: float
-    length_form: str
-    coverage_penalty: float
-    batch_size: int
-    precision: str
-    num_best: int
-    groups: int
-    diversity: float
-    sample: bool
-    temperature: float
-    top_k: int
-    top_p: float
-    seed: int
-    prefix: str | Sequence[str]
-    ban: Sequence[str]
-    glossary: Mapping[str, str]
-    replace_unknown: bool
-    lexicon: Mapping[str, str]
-    intervene: Sequence[Intervention]
-    watch: Watch | None
-    follow: Callable[[StreamedToken], None]
+_CONFLICTS = (
+    ("beam", "sample", "a sample is drawn, not searched for"),
+    ("groups", "sample", "samples differ by themselves"),
+    ("glossary", "sample", "sampling cannot guarantee that a term is written"),
+    ("follow", "sample", "samples have no common tokens to report"),
+    ("sample", "intervene", "both determine what is written"),
+    ("prefix", "intervene", "both determine what is written"),
+    ("ban", "intervene", "both determine what is written"),
+    ("glossary", "intervene", "both determine what is written"),
+    ("follow", "glossary", "no token is certain before all terms are written"),
+    ("groups", "glossary", "all groups would have to write the same terms"),
+)
 
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """How to translate some texts: `SearchOptions`, checked. `lexicon` is None where unknown words stay unknown."""
+    """How to translate some texts; `lexicon` is None if unknown words are not replaced."""
 
-    plan: Plan
+    strategy: SearchStrategy
     restrictions: Restrictions
     batch_size: int
+    precision: str
     lexicon: Mapping[str, str] | None
     interventions: tuple[Intervention, ...] = ()
-    precision: str = "float32"
     follow: Callable[[StreamedToken], None] | None = None
 
     @staticmethod
     def of(
-        how: SearchOptions,
+        options: SearchOptions,
         texts: Sequence[str],
         search: SearchConfig,
         source: Tokeniser,
         target: Tokeniser,
         *,
-        attends: bool,
+        has_attention: bool,
     ) -> SearchRequest:
-        """What is asked for, the rest as in the recipe.
+        """Check the options for these texts; what they leave open is as in the recipe.
 
-        Raises TypeError for what nobody can ask for, SearchError for what does not go together or with a model that
-        does not attend.
+        Raises TypeError for an unknown option, SearchError for options that contradict each other or need attention
+        where the model has none, and for values out of range.
         """
-        if unknown := how.keys() - SearchOptions.__annotations__.keys():
-            raise TypeError(
-                f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(SearchOptions.__annotations__)}"
-            )
-        plan = Plan.of(search, how)
-        if not attends:
-            _check_without_attention(plan, how)
-        if "lexicon" in how and not how.get("replace_unknown"):
-            raise SearchError(
-                "search: lexicon says what to write for unknown words; ask for replace_unknown too"
-            )
-        batch_size = how.get("batch_size", search.batch_size)
-        check_size(batch_size)
-        lexicon = how.get("lexicon", {}) if how.get("replace_unknown") else None
-        interventions = tuple(how.get("intervene", ()))
+        _check_names(options)
+        _check_combinations(options)
+        strategy = SearchStrategy.of(search, options)
+        if not has_attention:
+            _check_without_attention(strategy, options)
+        batch_size = options.get("batch_size", search.batch_size)
+        check_batch_size(batch_size)
+        precision = options.get("precision", search.precision)
+        kernels.check_precision(precision)
+        interventions = tuple(options.get("intervene", ()))
         if interventions and (len(texts) != 1 or not texts[0].strip()):
             raise SearchError(
                 f"search: intervene changes one text; expected one with words, got {list(texts)}"
             )
-        precision = how.get("precision", search.precision)
-        kernels.check_precision(precision)
-        if "follow" in how and len(texts) != 1:
+        follow = options.get("follow")
+        if follow is not None and len(texts) != 1:
             raise SearchError(
-                f"search: one text can be followed, not {len(texts)}; translate them one by one"
+                f"search: follow reports one text, got {len(texts)}; translate them one at a time"
             )
-        restrictions = _restrictions(how, texts, source, target)
         return SearchRequest(
-            plan, restrictions, batch_size, lexicon, interventions, precision, how.get("follow")
+            strategy,
+            _restrictions(options, texts, source, target),
+            batch_size,
+            precision,
+            options.get("lexicon", {}) if options.get("replace_unknown") else None,
+            interventions,
+            follow,
         )
 
 
-def check_size(batch_size: int) -> None:
-    """Raise SearchError unless a batch holds a sentence."""
+def check_batch_size(batch_size: int) -> None:
+    """Raise SearchError for a batch size below 1."""
     if batch_size < 1:
         raise SearchError(f"search.batch_size: expected a number from 1 on, got {batch_size}")
 
 
-def _check_without_attention(plan: Plan, how: SearchOptions) -> None:
-    if plan.ranking.coverage_penalty:
+def _check_names(options: SearchOptions) -> None:
+    known = SearchOptions.__annotations__
+    if unknown := options.keys() - known.keys():
+        raise TypeError(f"translate: unknown {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+
+
+def _check_combinations(options: SearchOptions) -> None:
+    """Raise SearchError for options that contradict each other, and for one that means nothing without another."""
+    is_set = {name for name, value in options.items() if _is_set(value)}
+    for name, other, why in _CONFLICTS:
+        if name in is_set and other in is_set:
+            raise SearchError(f"search: {name} cannot be combined with {other}: {why}; leave out one of them")
+    for name, option in OPTIONS.items():
+        if option.requires is not None and name in is_set:
+            required, why = option.requires
+            if required not in is_set:
+                raise SearchError(f"search: {name} {why}; set {required} too, or leave {name} out")
+
+
+def _is_set(value: object) -> bool:
+    return value is not None and value is not False and not (isinstance(value, Sized) and len(value) == 0)
+
+
+def _check_without_attention(strategy: SearchStrategy, options: SearchOptions) -> None:
+    if strategy.ranking.coverage_penalty:
         raise SearchError(
-            "search.coverage_penalty: this model has no attention that could cover anything; set it to 0"
+            "search.coverage_penalty: this model has no attention to measure coverage by; set it to 0"
         )
-    if how.get("replace_unknown"):
+    if options.get("replace_unknown"):
         raise SearchError("search: replace_unknown needs attention, and this model has none; leave it out")
 
 
 def _restrictions(
-    how: SearchOptions, texts: Sequence[str], source: Tokeniser, target: Tokeniser
+    options: SearchOptions, texts: Sequence[str], source: Tokeniser, target: Tokeniser
 ) -> Restrictions:
-    prefix, ban = how.get("prefix", ""), how.get("ban", ())
+    prefix, ban = options.get("prefix", ""), options.get("ban", ())
     prefixes = (prefix,) * len(texts) if isinstance(prefix, str) else tuple(prefix)
     if len(prefixes) != len(texts):
         raise SearchError(f"search: expected one prefix for each text, got {len(prefixes)} for {len(texts)}")
@@ -147,5 +135,5 @@ def _restrictions(
         target,
         prefixes if any(prefixes) else (),
         (ban,) if isinstance(ban, str) else tuple(ban),
-        how.get("glossary", {}),
+        options.get("glossary", {}),
     )

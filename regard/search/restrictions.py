@@ -1,4 +1,4 @@
-"""What translations must begin with, must contain and must not contain: texts, turned into tokens."""
+"""Restrictions on the text of translations, turned into tokens: prefixes, banned phrases, glossaries."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from regard.data.phrases import find_phrases, stands
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
 from regard.records.text import UNKNOWN
-from regard.search.banned import Banned
-from regard.search.constraints import Wanted
-from regard.search.phrases import Phrases
-from regard.search.prefix import Prefixed
+from regard.search.banned_phrases import BannedPhrases
+from regard.search.constraints import LexicalConstraints
+from regard.search.phrase_matcher import PhraseMatcher
+from regard.search.prefixed import Prefixed
 from regard.search.stepper import Stepper
 
 Ids = tuple[int, ...]
@@ -23,11 +23,11 @@ Ids = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Restrictions:
-    """Restrictions for some sentences, as texts; every text counts as its tokeniser normalises it.
+    """What translations must begin with, must contain and must not contain; texts are normalised by their tokeniser.
 
-    `prefixes` has one text a sentence, or none at all; `ban` the phrases never to be written; `glossary` the target
-    term that must be written for each source term that stands in the source as whole words. Raises SearchError for
-    an empty phrase, and for what is both banned and wanted.
+    `prefixes` has one text per sentence, or is empty; `ban` are phrases that must not be written; `glossary` maps a
+    source term to the target term that must be written where the source contains it as whole words. Raises
+    SearchError for an empty phrase, and for one that is both banned and required.
     """
 
     source: Tokeniser
@@ -41,72 +41,76 @@ class Restrictions:
             raise SearchError(
                 "search: an empty text can be neither banned nor a term of a glossary; leave it out"
             )
-        wanted = [("glossary", text) for text in self.glossary.values()]
-        wanted += [("prefix", text) for text in self.prefixes]
+        required = [("glossary", text) for text in self.glossary.values()]
+        required += [("prefix", text) for text in self.prefixes]
         for phrase in self.ban:
-            for what, text in wanted:
+            for what, text in required:
                 if stands(self.target.spelt(phrase), self.target.spelt(text)):
                     raise SearchError(
                         f"search: {phrase!r} is banned, but the {what} asks for {text!r}; leave out one of them"
                     )
 
     def apply(
-        self, stepper: Stepper, rows: Sequence[int], limits: Sequence[int], device: torch.device | str
+        self,
+        stepper: Stepper,
+        prefixes: Sequence[Ids],
+        limits: Sequence[int],
+        device: torch.device | str,
     ) -> Stepper:
-        """A stepper for the sentences `rows` that begins as it must and writes nothing banned within the limits."""
+        """Return a stepper that writes these prefixes and, within the limits, nothing banned."""
         if self._banned is not None:
-            stepper = Banned(stepper, self._banned, torch.tensor(limits, device=device))
+            stepper = BannedPhrases(stepper, self._banned, torch.tensor(limits, device=device))
         if self.prefixes:
-            stepper = Prefixed.of(stepper, [self.prefix(row) for row in rows], device)
+            stepper = Prefixed.of(stepper, prefixes, device)
         return stepper
 
-    def prefix(self, row: int) -> Ids:
-        """The tokens that a translation must begin with."""
-        return tuple(self.target.encode(self.prefixes[row])) if self.prefixes else ()
+    def prefix(self, index: int) -> Ids:
+        """Return the tokens that the translation of the sentence at `index` must begin with."""
+        return tuple(self.target.encode(self.prefixes[index])) if self.prefixes else ()
 
     def terms(self, source: str) -> list[str]:
-        """The target terms that the translation of a text must contain, as their tokens spell them."""
+        """Return the target terms that the translation of a text must contain, as the target tokens spell them."""
         if not self.glossary:
             return []
-        found = find_phrases(self._sources, self.source.normalise(source))
-        return list(dict.fromkeys(self._sources[term] for term in found))
+        found = find_phrases(self._normalised_glossary, self.source.normalise(source))
+        return list(dict.fromkeys(self._normalised_glossary[term] for term in found))
 
-    def wanted(self, source: str) -> Wanted | None:
-        """The same for a search; without the terms that the vocabulary cannot write. None if nothing is left."""
+    def constraints(self, source: str) -> LexicalConstraints | None:
+        """Return the constraints of a text for a search; None without terms that the vocabulary can write."""
         terms = tuple(self.terms(source))
-        if terms not in self._made:
-            self._made[terms] = self._make_wanted(terms)
-        return self._made[terms]
+        if terms not in self._constraints_of:
+            self._constraints_of[terms] = self._build_constraints(terms)
+        return self._constraints_of[terms]
 
     def missing_terms(self, source: str, text: str) -> tuple[str, ...]:
-        """The terms that are missing in the translation of a text."""
+        """Return the terms that are missing from the translation of a text."""
         spelt = self.target.spelt(text)
         return tuple(self.target.normalise(term) for term in self.terms(source) if not stands(term, spelt))
 
     @cached_property
-    def _made(self) -> dict[tuple[str, ...], Wanted | None]:
-        """What follows a text remembers what it has seen, so sentences that want the same share it."""
+    def _constraints_of(self) -> dict[tuple[str, ...], LexicalConstraints | None]:
+        """A cache: a phrase matcher remembers its states, so sentences with the same terms should share one."""
         return {}
 
     @cached_property
-    def _sources(self) -> dict[str, str]:
-        normalise = self.source.normalise, self.target.spelt
-        return {normalise[0](source): normalise[1](target) for source, target in self.glossary.items()}
+    def _normalised_glossary(self) -> dict[str, str]:
+        return {self.source.normalise(term): self.target.spelt(text) for term, text in self.glossary.items()}
 
     @cached_property
     def _spellings(self) -> list[bytes]:
         return self.target.spellings()
 
     @cached_property
-    def _banned(self) -> Phrases | None:
+    def _banned(self) -> PhraseMatcher | None:
         phrases = list(dict.fromkeys(self.target.spelt(phrase) for phrase in self.ban))
-        return Phrases(phrases, self._spellings) if phrases else None
+        return PhraseMatcher(phrases, self._spellings) if phrases else None
 
-    def _make_wanted(self, terms: tuple[str, ...]) -> Wanted | None:
+    def _build_constraints(self, terms: tuple[str, ...]) -> LexicalConstraints | None:
         tokens = {term: tuple(self.target.encode(term)) for term in terms}
         writable = [term for term in terms if tokens[term] and UNKNOWN not in tokens[term]]
         if not writable:
             return None
-        begins = all(self._spellings[tokens[term][0]].startswith(b" ") for term in writable)
-        gap = None if begins or b" " not in self._spellings else self._spellings.index(b" ")
-        return Wanted(Phrases(writable, self._spellings), tuple(tokens[term] for term in writable), gap)
+        has_own_spaces = all(self._spellings[tokens[term][0]].startswith(b" ") for term in writable)
+        gap = None if has_own_spaces or b" " not in self._spellings else self._spellings.index(b" ")
+        matcher = PhraseMatcher(writable, self._spellings)
+        return LexicalConstraints(matcher, tuple(tokens[term] for term in writable), gap)

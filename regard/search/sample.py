@@ -1,4 +1,4 @@
-"""Sampling: draw each next token by its probability."""
+"""Sampling: draw each next token from the model's distribution."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from regard.errors import SearchError
 from regard.records.text import Hypothesis
 from regard.search.hypothesis_builder import HypothesisBuilder
 from regard.search.ranking import DEFAULT_RANKING, Ranking
-from regard.search.stepper import Stepper, check_limits, start_tokens, writable
+from regard.search.stepper import Stepper, check_limits, mask_unwritable, start_tokens
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How the model's distribution is changed before a token is drawn, in this order.
 
-    temperature: log-probabilities are divided by it; below 1 bolder, above 1 more varied. top_k: only the k most
+    temperature: divides the log-probabilities; below 1 sharper, above 1 more varied. top_k: only the k most
     probable tokens (Fan et al. 2018); 0: all. top_p: only the fewest tokens that together have probability p
-    (the nucleus, Holtzman et al. 2020, section 3.1); 1: all. Raises SearchError for what cannot be.
+    (the nucleus, Holtzman et al. 2020, section 3.1); 1: all. Raises SearchError for a value out of range.
     """
 
     temperature: float = 1.0
@@ -34,7 +34,7 @@ class Sampling:
     def __post_init__(self) -> None:
         if not self.temperature > 0:
             raise SearchError(
-                f"search: temperature {self.temperature}: expected a number above 0; a beam of 1 never draws"
+                f"search: temperature {self.temperature}: expected a number above 0; use a beam of 1 for 0"
             )
         if self.top_k < 0:
             raise SearchError(f"search: top_k {self.top_k}: expected 1 or more, or 0 for all tokens")
@@ -42,26 +42,28 @@ class Sampling:
             raise SearchError(f"search: top_p {self.top_p}: expected above 0 and at most 1")
 
     def distribution(self, log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
-        """The probabilities drawn from, in double precision."""
-        warm = (log_probabilities.double() / self.temperature).log_softmax(dim=-1)
+        """Return the probabilities to draw from, in double precision."""
+        scaled = (log_probabilities.double() / self.temperature).log_softmax(dim=-1)
         if self.top_k:
-            kept = warm.topk(min(self.top_k, warm.shape[-1]), dim=-1)
-            warm = torch.full_like(warm, -torch.inf).scatter(1, kept.indices, kept.values).log_softmax(dim=-1)
-        probabilities = warm.exp()
+            kept = scaled.topk(min(self.top_k, scaled.shape[-1]), dim=-1)
+            scaled = (
+                torch.full_like(scaled, -torch.inf).scatter(1, kept.indices, kept.values).log_softmax(dim=-1)
+            )
+        probabilities = scaled.exp()
         if self.top_p < 1:
-            falling, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
-            before = falling.cumsum(dim=-1) - falling  # what the more probable ones have together
-            falling = falling.masked_fill(before >= self.top_p, 0)
-            probabilities = torch.zeros_like(falling).scatter(1, tokens, falling)
+            descending, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
+            before = descending.cumsum(dim=-1) - descending  # total probability of the more probable tokens
+            descending = descending.masked_fill(before >= self.top_p, 0)
+            probabilities = torch.zeros_like(descending).scatter(1, tokens, descending)
         return probabilities / probabilities.sum(dim=-1, keepdim=True)
 
 
-def noise(seed: int, source: Sequence[int], max_length: int, number: int) -> NDArray[np.float64]:
-    """Uniform numbers (number, max_length) in [0, 1) that depend on the sentence, not on what it is batched with.
+def uniform_draws(seed: int, source: Sequence[int], max_length: int, num_samples: int) -> NDArray[np.float64]:
+    """Return random numbers (num_samples, max_length), uniform in [0, 1), seeded by `seed` and the source tokens.
 
-    The first samples stay the same when more are asked for.
+    A sentence's draws therefore do not depend on its batch, and the first samples stay the same if more are drawn.
     """
-    return np.random.default_rng([seed, *source]).random((number, max_length))
+    return np.random.default_rng([seed, *source]).random((num_samples, max_length))
 
 
 @torch.inference_mode()
@@ -72,48 +74,48 @@ def sample(
     sampling: Sampling,
     ranking: Ranking = DEFAULT_RANKING,
 ) -> list[list[Hypothesis]]:
-    """For each sentence as many hypotheses as its `draws` (number, max_length) has rows, in their order.
+    """Return one hypothesis for each row of a sentence's `draws` (num_samples, max_length), in their order.
 
-    Each draw in [0, 1) picks the token at that point of the cumulated distribution. Log-probabilities are the
-    model's, whatever `sampling` makes of them. Every sentence must have as many rows.
+    A draw in [0, 1) selects the token at that point of the cumulative distribution. Log-probabilities are the
+    model's, before `sampling` changes them. Every sentence must have the same number of rows.
     """
     check_limits(stepper, max_lengths)
-    number = len(draws[0]) if draws else 1
-    writers = [[HypothesisBuilder() for _ in range(number)] for _ in max_lengths]
-    going = list(range(stepper.num_sentences))
+    num_samples = len(draws[0]) if draws else 1
+    builders = [[HypothesisBuilder() for _ in range(num_samples)] for _ in max_lengths]
+    active = list(range(stepper.num_sentences))
     state = stepper.start()
-    state = state.select(torch.arange(len(going)).repeat_interleave(number))
-    tokens = start_tokens(len(going) * number, state)
+    state = state.select(torch.arange(len(active)).repeat_interleave(num_samples))
+    tokens = start_tokens(len(active) * num_samples, state)
     step = 0
-    while going:
+    while active:
         prediction = stepper.step(tokens, state)
         state = prediction.state
-        log_probabilities = writable(prediction.log_probabilities)
-        drawn = torch.tensor(np.concatenate([draws[sentence][:, step] for sentence in going]))
-        tokens = _pick(sampling.distribution(log_probabilities), drawn.to(tokens.device))
+        log_probabilities = mask_unwritable(prediction.log_probabilities)
+        drawn = torch.tensor(np.concatenate([draws[sentence][:, step] for sentence in active]))
+        tokens = _invert_cumulative(sampling.distribution(log_probabilities), drawn.to(tokens.device))
         gains = log_probabilities.gather(1, tokens.unsqueeze(1)).squeeze(1).tolist()
-        looks = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
+        weights = None if prediction.attention is None else prediction.attention.weights[:, 0].cpu().numpy()
         step += 1
-        alive: list[int] = []
+        unfinished: list[int] = []
         for row, (token, gain) in enumerate(zip(tokens.tolist(), gains, strict=True)):
-            sentence = going[row // number]
-            writer, limit = writers[sentence][row % number], max_lengths[sentence]
-            if not writer.ended(limit):
-                writer.add(token, gain, None if looks is None else looks[row])
-            if not writer.ended(limit) and row // number not in alive[-1:]:
-                alive.append(row // number)
-        if len(alive) < len(going):
-            kept = torch.tensor(alive, dtype=torch.long, device=tokens.device)
-            rows = (kept.unsqueeze(1) * number + torch.arange(number, device=kept.device)).flatten()
+            sentence = active[row // num_samples]
+            builder, limit = builders[sentence][row % num_samples], max_lengths[sentence]
+            if not builder.is_finished(limit):
+                builder.append(token, gain, None if weights is None else weights[row])
+            if not builder.is_finished(limit) and row // num_samples not in unfinished[-1:]:
+                unfinished.append(row // num_samples)
+        if len(unfinished) < len(active):
+            kept = torch.tensor(unfinished, dtype=torch.long, device=tokens.device)
+            rows = (kept.unsqueeze(1) * num_samples + torch.arange(num_samples, device=kept.device)).flatten()
             stepper, state, tokens = stepper.select(kept), state.select(rows), tokens[rows]
-            going = [going[place] for place in alive]
+            active = [active[index] for index in unfinished]
     return [
-        [writer.hypothesis(ranking, sentence) for writer in each] for sentence, each in enumerate(writers)
+        [builder.build(ranking, sentence) for builder in samples] for sentence, samples in enumerate(builders)
     ]
 
 
-def _pick(probabilities: Float[Tensor, "R V"], drawn: Float[Tensor, " R"]) -> Tensor:
-    """The token of each row (R,) in whose share of [0, 1) the number drawn falls."""
-    cumulated = probabilities.cumsum(dim=-1)
-    points = (drawn * cumulated[:, -1]).unsqueeze(1)
-    return torch.searchsorted(cumulated, points, right=True).squeeze(1).clamp(max=cumulated.shape[1] - 1)
+def _invert_cumulative(probabilities: Float[Tensor, "R V"], drawn: Float[Tensor, " R"]) -> Tensor:
+    """Return for each row the token (R,) in whose share of [0, 1) the drawn number falls."""
+    cumulative = probabilities.cumsum(dim=-1)
+    points = (drawn * cumulative[:, -1]).unsqueeze(1)
+    return torch.searchsorted(cumulative, points, right=True).squeeze(1).clamp(max=cumulative.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""What a search drives: a model, an ensemble, an exported program, a table."""
+"""What a search drives: a model, an ensemble, an exported program, a table of probabilities."""
 
 from __future__ import annotations
 
@@ -12,60 +12,63 @@ from torch import Tensor
 from regard import kernels
 from regard.errors import SearchError
 from regard.records.tensors import Candidates, DecoderState, Prediction
-from regard.records.text import PAD, START, UNWRITABLE, Run
+from regard.records.text import PAD, START, UNWRITABLE, DecodedTokens
 
 
 @runtime_checkable
 class Stepper(Protocol):
-    """Something that writes one token after another for some sentences at once.
+    """Decodes a batch of sentences one token at a time.
 
-    A state has as many rows for every sentence, together and in the sentences' order.
+    A state has the same number of rows for each sentence; the rows of a sentence are adjacent, and sentences keep
+    their order.
     """
 
     @property
     def num_sentences(self) -> int:
-        """How many sentences are being written."""
+        """Number of sentences in the batch."""
 
     def start(self) -> DecoderState:
-        """The state before the first token, one row a sentence."""
+        """Return the state before the first token, with one row per sentence."""
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """From the last tokens to log-probabilities (R, V) of the next ones."""
+        """Feed the last token of each row; return the log-probabilities (R, V) of the next one."""
 
     def select(self, sentences: Tensor) -> Stepper:
-        """The same for some of the sentences only."""
+        """Return a stepper for these sentences only."""
 
 
 @runtime_checkable
-class QuickStepper(Stepper, Protocol):
-    """A stepper that knows quicker ways to what searches want most."""
+class FusedStepper(Stepper, Protocol):
+    """A stepper with faster ways to do what searches do most."""
 
-    def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
-        """From the last tokens to the best next ones that may be written; not more than the vocabulary has."""
+    def best(self, tokens: Int[Tensor, " R"], state: DecoderState, num_candidates: int) -> Candidates:
+        """Feed the last token of each row; return the best writable next tokens, at most V of them."""
 
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
-    ) -> list[Run] | None:
-        """What follows the last tokens, one row a sentence, each at most its limit long; None: step by step."""
+    ) -> list[DecodedTokens] | None:
+        """Decode greedily to the end, one row per sentence, within these limits; None if it must go step by step."""
 
 
-def quick(stepper: Stepper) -> QuickStepper | None:
-    """The same stepper, if it is one of the quick."""
-    is_quick = _QUICK.get(type(stepper))
-    if is_quick is None:  # a protocol's own check takes longer than much of a step
-        is_quick = _QUICK[type(stepper)] = isinstance(stepper, QuickStepper)
-    return cast(QuickStepper, stepper) if is_quick else None
+def as_fused(stepper: Stepper) -> FusedStepper | None:
+    """Return the stepper if it is a fused one, else None."""
+    is_fused = _IS_FUSED.get(type(stepper))
+    if is_fused is None:  # isinstance with a protocol takes longer than much of a step
+        is_fused = _IS_FUSED[type(stepper)] = isinstance(stepper, FusedStepper)
+    return cast(FusedStepper, stepper) if is_fused else None
 
 
-_QUICK: dict[type[Stepper], bool] = {}
+_IS_FUSED: dict[type[Stepper], bool] = {}
 
 
-def best_next(stepper: Stepper, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
-    """The best next tokens that may be written, by the quickest way that a stepper knows."""
-    if (quickly := quick(stepper)) is not None:
-        return quickly.best(tokens, state, number)
+def best_next(
+    stepper: Stepper, tokens: Int[Tensor, " R"], state: DecoderState, num_candidates: int
+) -> Candidates:
+    """Return the best writable next tokens of each row, computed the fastest way the stepper has."""
+    if (fused := as_fused(stepper)) is not None:
+        return fused.best(tokens, state, num_candidates)
     prediction = stepper.step(tokens, state)
-    best = best_writable(prediction.log_probabilities, number)
+    best = top_writable(prediction.log_probabilities, num_candidates)
     return Candidates(*best, prediction.state, prediction.attention)
 
 
@@ -78,35 +81,35 @@ def check_limits(stepper: Stepper, max_lengths: Sequence[int]) -> None:
         )
 
 
-def start_tokens(rows: int, state: DecoderState) -> Int[Tensor, " R"]:
-    """The start symbol for every row, on the state's device."""
+def start_tokens(num_rows: int, state: DecoderState) -> Int[Tensor, " R"]:
+    """Return the start symbol for every row, on the state's device."""
     device = next((tensor.device for tensor in state.tensors.values()), None)
-    return torch.full((rows,), START, device=device)
+    return torch.full((num_rows,), START, device=device)
 
 
-def writable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
-    """The log-probabilities with padding and the start symbol, which nobody may write, at minus infinity."""
-    allowed = log_probabilities.clone()
-    allowed[:, PAD] = -torch.inf
-    allowed[:, START] = -torch.inf
-    return allowed
+def mask_unwritable(log_probabilities: Float[Tensor, "R V"]) -> Float[Tensor, "R V"]:
+    """Return a copy with padding and the start symbol, which are never written, at minus infinity."""
+    masked = log_probabilities.clone()
+    masked[:, PAD] = -torch.inf
+    masked[:, START] = -torch.inf
+    return masked
 
 
-def best_writable(
-    log_probabilities: Float[Tensor, "R V"], number: int
+def top_writable(
+    log_probabilities: Float[Tensor, "R V"], num_candidates: int
 ) -> tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]:
-    """The best of what may be written, best first: log-probabilities and tokens; at most V of them."""
-    return kernels.top(log_probabilities, number, UNWRITABLE)
+    """Return log-probabilities and ids of the best writable tokens, best first; at most V of them."""
+    return kernels.top(log_probabilities, num_candidates, UNWRITABLE)
 
 
-def only_wanted(log_probabilities: Float[Tensor, "R V"], wanted: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
-    """The log-probabilities with all tokens but the wanted one at minus infinity; PAD: the row is left as it is."""
-    places = wanted.unsqueeze(1)
-    only = torch.full_like(log_probabilities, -torch.inf)
-    only.scatter_(1, places, log_probabilities.gather(1, places))
-    return torch.where(places == PAD, log_probabilities, only)
+def force_tokens(log_probabilities: Float[Tensor, "R V"], tokens: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
+    """Set all but one token of each row to minus infinity; a row whose token is PAD is left unchanged."""
+    indices = tokens.unsqueeze(1)
+    forced = torch.full_like(log_probabilities, -torch.inf)
+    forced.scatter_(1, indices, log_probabilities.gather(1, indices))
+    return torch.where(indices == PAD, log_probabilities, forced)
 
 
-def sentence_of_rows(stepper: Stepper, rows: int) -> Int[Tensor, " R"]:
-    """The sentence that each of so many rows belongs to: every sentence has as many, and they stand together."""
-    return torch.arange(rows) // max(rows // max(stepper.num_sentences, 1), 1)
+def sentence_of_rows(stepper: Stepper, num_rows: int) -> Int[Tensor, " R"]:
+    """Return the index of the sentence that each row belongs to."""
+    return torch.arange(num_rows) // max(num_rows // max(stepper.num_sentences, 1), 1)

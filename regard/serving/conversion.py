@@ -43,8 +43,8 @@ def _hypothesis(translation: Translation) -> dict[str, Any]:
         "source_tokens": list(translation.source_tokens),
         "words": list(translation.words.texts),
         "source_words": list(translation.source_words.texts),
-        "places": list(translation.words.places),
-        "source_places": list(translation.source_words.places),
+        "places": list(translation.words.word_of_token),
+        "source_places": list(translation.source_words.word_of_token),
         "attention": None if translation.attention is None else translation.attention.tolist(),
     }
 
@@ -53,7 +53,9 @@ def align_response(forced: Translation) -> AlignResponse:
     """Link the words of a forced translation by its attention; empty for an empty source."""
     if forced.attention is None:
         return AlignResponse(pharaoh="", attention=[], tokens=[], source_tokens=[])
-    links = links_from_attention(forced.attention, forced.source_words.places, forced.words.places)
+    links = links_from_attention(
+        forced.attention, forced.source_words.word_of_token, forced.words.word_of_token
+    )
     return AlignResponse(
         pharaoh=format_links(links),
         attention=forced.attention.tolist(),

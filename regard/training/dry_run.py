@@ -93,7 +93,7 @@ def dry_run(
         batches_per_epoch=len(rows),
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps(config, steps_per_epoch),
-        largest_batch=(len(batch.rows), batch.source.shape[1], batch.target.shape[1]),
+        largest_batch=(len(batch.source), batch.source.shape[1], batch.target.shape[1]),
         batch_mebibytes=batch_mebibytes,
         state_mebibytes=sum(parameters.values()) * 4 * _copies(config) / MEBIBYTE,  # float32
         seconds_per_epoch=seconds_per_token * target_tokens,

@@ -51,14 +51,13 @@ class Shape:
     def filled(self, batch: Batch) -> Batch:
         """A fixed batch of this shape: the given one, and padding. It must fit."""
         wide = 0, self.source - batch.source.shape[1]
-        high = 0, self.rows - len(batch.rows)
+        high = 0, self.rows - len(batch.source)
         long = 0, self.target - batch.target.shape[1]
         return Batch(
             F.pad(batch.source, wide + high),
             F.pad(batch.source_valid, wide + high),
             F.pad(batch.target, long + high),
             F.pad(batch.target_valid, long + high),
-            F.pad(batch.rows, high),
             fixed=True,
         )
 
@@ -172,7 +171,7 @@ def on_cuda(device: torch.device) -> Record:
 
 
 def _tensors(batch: Batch) -> Sequence[Tensor]:
-    return batch.source, batch.source_valid, batch.target, batch.target_valid, batch.rows
+    return batch.source, batch.source_valid, batch.target, batch.target_valid
 
 
 def _places(weights: Sequence[nn.Parameter]) -> list[int]:

@@ -109,21 +109,21 @@ class Update:
 
     def _pass(self, batch: Batch, scale: float | Tensor) -> Tensor:
         """Forwards and back over a batch: adds its gradients, gives its negative log-likelihood."""
-        tensors = batch.source, batch.source_valid, batch.target, batch.target_valid, batch.rows
+        tensors = batch.source, batch.source_valid, batch.target, batch.target_valid
         total, nll = self._forward(*tensors, batch.fixed)
         self.fabric.backward(total * scale)
         return nll.detach()  # type: ignore[no-any-return]
 
     def _smaller(self, parts: Sequence[Batch]) -> list[Batch]:
         """Each part of more than one pair in two."""
-        if all(len(part.rows) == 1 for part in parts):
+        if all(len(part.source) == 1 for part in parts):
             largest = max(parts, key=lambda part: part.source.numel() + part.target.numel())
             raise ConfigError(
                 f"training: a single pair of {largest.source.shape[1]} source and {largest.target.shape[1]} target "
                 f"tokens does not fit in the memory of {self.fabric.device}; lower data.max_tokens, or make the "
                 "model smaller"
             )
-        return [half for part in parts for half in (part.halves() if len(part.rows) > 1 else (part,))]
+        return [half for part in parts for half in (part.halves() if len(part.source) > 1 else (part,))]
 
     def _clip(self) -> float:
         """Have the optimiser divide gradients whose norm is above what is allowed; gives their norm before."""
@@ -154,8 +154,7 @@ class _TensorsOnly(nn.Module):
         source_valid: Tensor,
         target: Tensor,
         target_valid: Tensor,
-        rows: Tensor,
         fixed: bool,
     ) -> tuple[Tensor, Tensor]:
-        loss: Loss = self.model(Batch(source, source_valid, target, target_valid, rows, fixed))
+        loss: Loss = self.model(Batch(source, source_valid, target, target_valid, fixed))
         return loss.total, loss.nll

@@ -96,7 +96,7 @@ class Validator:
         words, source = translation.words, translation.source_words
         if self.tokenisers.source.config.kind == "characters":
             words, source = _each_token(translation.tokens), _each_token(translation.source_tokens)
-        links = links_from_attention(translation.attention, source.places, words.places).sure
+        links = links_from_attention(translation.attention, source.word_of_token, words.word_of_token).sure
         return tuple((words.texts[t], source.texts[s]) for s, t in sorted(links, key=lambda link: link[1]))
 
 

@@ -148,7 +148,7 @@ def test_long_sources_and_recipes_that_differ_are_reported(
     answer = run("evaluate", model, table, *quick)
     assert answer.status == 0
     assert "warning: " in answer.err
-    assert "1 source of more tokens than training had (data.max_tokens)" in answer.err
+    assert "1 source of more tokens than in training (data.max_tokens)" in answer.err
     both = ("compare", models.attention, model, "--test", table, "--trials", 5, *quick)
     check_refused(run(*both), "attention reads the default columns", "model reads 2 and 1", "--columns")
     answer = run(*both, "--columns", 2, 1)

@@ -1,17 +1,60 @@
-"""The search options that several verbs share, as `regard translate` takes them."""
+"""The search options that several verbs share, as flags of `regard translate`."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import regard
+from regard.cli import Parser
+from regard.cli.search_options import add_search_option, add_search_options, search_options
+from regard.config import SearchConfig
+from regard.records.search_options import OPTIONS, SearchOptions
 from tests.cli.shell import Shell, check_refused
 from tests.trained import Trained, unseen_pairs
 
 SENTENCES = [pair.source for pair in unseen_pairs(4)]
 STDIN = "".join(f"{line}\n" for line in SENTENCES).encode()
+
+
+VALUES = {
+    "length_form": ("gnmt", "gnmt"),
+    "precision": ("int8", "int8"),
+    "prefix": ("the", "the"),
+    "ban": ("the", ["the"]),
+    "glossary": ("{file}", {"der": "the"}),
+    "lexicon": ("{file}", {"der": "the"}),
+}
+
+
+def test_every_option_is_declared_once_and_has_a_flag(tmp_path: Path) -> None:
+    (tmp_path / "terms.tsv").write_text("der\tthe\n", encoding="utf-8")
+    parser = Parser()
+    add_search_options(parser)
+    add_search_option(parser.add_argument, "num_best")
+    of_recipe = SearchOptions.__annotations__.keys() - OPTIONS.keys()
+    assert of_recipe == {field.name for field in fields(SearchConfig)} - {"max_ratio", "max_extra"}
+    for name in SearchOptions.__annotations__.keys() - {"intervene", "watch", "follow"}:
+        text, value = VALUES.get(name, ("3", 3))
+        flag = [f"--{name.replace('_', '-')}"]
+        if name in ("sample", "replace_unknown"):
+            value = True
+        else:
+            flag.append(text.format(file=tmp_path / "terms.tsv"))
+        assert search_options(parser.parse_args(flag)) == {name: value}
+    assert search_options(parser.parse_args([])) == {}
+
+
+def test_help_says_what_every_flag_does_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser()
+    add_search_options(parser)
+    parser.print_help()
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--beam N hypotheses kept at each step; 1 is greedy search (default: the model's recipe)" in text
+    assert "has just chosen (default: 0.5)" in text
+    assert all(option.help in text for option in OPTIONS.values() if option.group is not None)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +122,8 @@ def test_an_ensemble_translates(run: Shell, models: Trained) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sample", "--beam", "3"], ["beam beside sample"]),
-        (["--temperature", "0.5"], ["temperature says how to sample"]),
+        (["--sample", "--beam", "3"], ["beam cannot be combined with sample"]),
+        (["--temperature", "0.5"], ["temperature sets how to sample"]),
         (["--groups", "2", "--beam", "5"], ["a beam of 5 cannot be cut into 2 groups"]),
         (["--coverage-penalty", "-1"], ["coverage_penalty: expected 0 or more"]),
         (["--length-form", "wu"], ["--length-form", "gnmt"]),

@@ -31,8 +31,7 @@ def test_a_batch_by_hand() -> None:
     assert batch.source_valid.tolist() == [[True, True, False, False], [True] * 4]
     assert batch.target.tolist() == [[C, A, END], [B, END, PAD]]
     assert batch.target_valid.tolist() == [[True, True, True], [True, True, False]]
-    assert batch.rows.tolist() == [1, 0]
-    assert batch.source.dtype == batch.target.dtype == batch.rows.dtype == torch.int64
+    assert batch.source.dtype == batch.target.dtype == torch.int64
     assert batch.source_valid.dtype == torch.bool
 
 
@@ -60,13 +59,6 @@ def test_a_corpus_without_a_pair_is_refused() -> None:
         encode([("", "a"), ("aaa", "a")], 2)
     with pytest.raises(DataError, match="no sentence pair"):
         encode([])
-
-
-def test_the_caller_s_rows_are_not_shared() -> None:
-    rows = np.array([0])
-    batch = encode([("a", "b"), ("b", "a")]).batch(rows)
-    rows[0] = 1
-    assert batch.rows.tolist() == [0]
 
 
 sides = st.text("abcx", min_size=1, max_size=6)

@@ -32,7 +32,7 @@ def test_every_character_token_has_what_was_typed(
     tokeniser = Tokeniser.train(["a"], TokeniserConfig(kind="characters", normalise=form, lowercase=True))
     found = typed_units(tokeniser, text, [*tokeniser.encode(text), END], apart)
     assert list(found.texts) == units
-    assert found.places == (*range(len(units)), -1)
+    assert found.word_of_token == (*range(len(units)), -1)
 
 
 @pytest.mark.parametrize(("kind", "units"), [("words", ["zog"]), ("characters", ["z", "o", "g"])])
@@ -42,7 +42,7 @@ def test_features_follow_what_was_typed(kind: str, units: list[str]) -> None:
     assert UNKNOWN in ids
     found = typed_units(tokeniser, "zog\tV;PST", [*ids, END], False)
     assert list(found.texts) == [*units, "V", "PST"]
-    assert found.places == (*range(len(units) + 2), -1)
+    assert found.word_of_token == (*range(len(units) + 2), -1)
 
 
 def test_written_tokens_are_told_from_what_they_look_like_together() -> None:
@@ -60,4 +60,4 @@ def test_words_are_those_of_the_text() -> None:
     ids = [*tokeniser.encode("ab  xy"), END]
     found = words_of(tokeniser, "ab xy", ids)
     assert found.texts == ("ab", "xy")
-    assert max(found.places) == 1
+    assert max(found.word_of_token) == 1

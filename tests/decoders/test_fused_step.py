@@ -165,13 +165,17 @@ def test_in_low_precision_it_goes_from_one_best_token_to_the_next(name: str) -> 
         for place in range(2):
             made = stepper.best(tokens, state, 2)
             whole = stepper.step(tokens, state).log_probabilities
-            torch.testing.assert_close(made.gains, whole.gather(1, made.tokens), atol=1e-5, rtol=1e-5)
-            assert (made.gains[:, 0] >= made.gains[:, 1]).all()
+            torch.testing.assert_close(
+                made.log_probabilities, whole.gather(1, made.tokens), atol=1e-5, rtol=1e-5
+            )
+            assert (made.log_probabilities[:, 0] >= made.log_probabilities[:, 1]).all()
             tokens, state = made.tokens[:, 0], made.state
             for row, run in enumerate(runs):
                 if place < len(run.ids):
                     assert run.ids[place] == tokens[row]
-                    assert run.log_probabilities[place] == pytest.approx(float(made.gains[row, 0]), abs=1e-5)
+                    assert run.log_probabilities[place] == pytest.approx(
+                        float(made.log_probabilities[row, 0]), abs=1e-5
+                    )
     assert all(1 <= len(run.ids) <= limit for run, limit in zip(runs, limits, strict=True))
 
 
@@ -181,7 +185,7 @@ def test_a_beam_finds_the_same(sentences: int) -> None:
     stepper = stepper_of(model_of(), sentences)
     stepper.model.head.bias[END] = 0.4  # so that some sentences leave before others
     limits = [9, 2, 9, 5, 9][:sentences]
-    ours = beam_search(stepper, limits, beam=3, num_best=2)
+    ours = beam_search(stepper, limits, beam_size=3, num_best=2)
     with kernels.forced("plain"):
-        plain = beam_search(stepper, limits, beam=3, num_best=2)
+        plain = beam_search(stepper, limits, beam_size=3, num_best=2)
     assert [[one.ids for one in best] for best in ours] == [[one.ids for one in best] for best in plain]

@@ -49,8 +49,8 @@ def test_two_sentences_are_one_after_the_other() -> None:
     assert (one.text, one.source) == (" B. A C", " a b. c")
     assert one.tokens == ("B.", "A", "</s>", "C", "</s>")
     assert one.source_tokens == ("a", "b.", "</s>", "c", "</s>")
-    assert (one.words.texts, one.words.places) == (("B.", "A", "C"), (0, 1, -1, 2, -1))
-    assert (one.source_words.texts, one.source_words.places) == (("a", "b.", "c"), (0, 1, -1, 2, -1))
+    assert (one.words.texts, one.words.word_of_token) == (("B.", "A", "C"), (0, 1, -1, 2, -1))
+    assert (one.source_words.texts, one.source_words.word_of_token) == (("a", "b.", "c"), (0, 1, -1, 2, -1))
     assert one.log_probability == sum(one.log_probabilities) == -3
     assert len(one.log_probabilities) == len(one.tokens)
     assert one.score == first.score + second.score

@@ -17,12 +17,12 @@ from regard.records.text import END, PAD, START
 class Table:
     """log-probabilities (B, steps, V, V): of sentence, step and last token, for every next token.
 
-    `looks` (B, steps, V, S) are attention weights, None for a table that attends to nothing.
+    `weights` (B, steps, V, S) are attention weights, None for a table that attends to nothing.
     """
 
     log_probabilities: Tensor
     num_sentences: int
-    looks: Tensor | None = None
+    weights: Tensor | None = None
 
     def start(self) -> DecoderState:
         sentences = torch.arange(self.num_sentences)
@@ -31,9 +31,9 @@ class Table:
     def step(self, tokens: Tensor, state: DecoderState) -> Prediction:
         found = self.log_probabilities[state["sentence"], state["step"], tokens]
         state = DecoderState({**state.tensors, "step": state["step"] + 1})
-        if self.looks is None:
+        if self.weights is None:
             return Prediction(found, state, None)
-        weights = self.looks[state["sentence"], state["step"] - 1, tokens].unsqueeze(1)
+        weights = self.weights[state["sentence"], state["step"] - 1, tokens].unsqueeze(1)
         return Prediction(found, state, AttentionStep(weights.log(), weights, weights))
 
     def select(self, sentences: Tensor) -> Table:
@@ -45,14 +45,14 @@ class Table:
         return self.log_probabilities[sentence, len(written), last, token].item()
 
     def alone(self, sentence: int) -> Table:
-        looks = None if self.looks is None else self.looks[sentence : sentence + 1]
-        return Table(self.log_probabilities[sentence : sentence + 1], 1, looks)
+        weights = None if self.weights is None else self.weights[sentence : sentence + 1]
+        return Table(self.log_probabilities[sentence : sentence + 1], 1, weights)
 
-    def received(self, sentence: int, ids: Sequence[int]) -> Tensor:
+    def coverage(self, sentence: int, ids: Sequence[int]) -> Tensor:
         """The attention (S,) that each source place gets while these tokens are written."""
-        assert self.looks is not None
+        assert self.weights is not None
         before = (START, *ids[:-1])
-        return torch.stack([self.looks[sentence, step, last] for step, last in enumerate(before)]).sum(0)
+        return torch.stack([self.weights[sentence, step, last] for step, last in enumerate(before)]).sum(0)
 
 
 def random_table(
@@ -66,15 +66,15 @@ def random_table(
     return Table(logits.log_softmax(-1).masked_fill(banned, -torch.inf), sentences)
 
 
-def with_looks(table: Table, seed: int, lengths: Sequence[int]) -> Table:
+def with_weights(table: Table, seed: int, lengths: Sequence[int]) -> Table:
     """The table with random attention, half of it exactly 0, none of it beyond the sentences' lengths."""
     generator = torch.Generator().manual_seed(seed)
     sentences, steps, size, _ = table.log_probabilities.shape
-    looks = torch.rand(sentences, steps, size, max(lengths), generator=generator)
-    looks[torch.rand(looks.shape, generator=generator) < 0.5] = 0
+    weights = torch.rand(sentences, steps, size, max(lengths), generator=generator)
+    weights[torch.rand(weights.shape, generator=generator) < 0.5] = 0
     for sentence, length in enumerate(lengths):
-        looks[sentence, ..., length:] = 0
-    return replace(table, looks=looks / looks.sum(-1, keepdim=True).clamp(min=1e-9))
+        weights[sentence, ..., length:] = 0
+    return replace(table, weights=weights / weights.sum(-1, keepdim=True).clamp(min=1e-9))
 
 
 Ranked = tuple[float, float, tuple[int, ...]]  # score, log-probability, tokens
@@ -103,7 +103,7 @@ def total_of(table: Table, sentence: int, ids: Sequence[int]) -> float:
 
 
 def slow_beam(table: Table, sentence: int, limit: int, beam: int, penalty: float) -> list[Ranked]:
-    """Beam search as one tells it, to the very end: no tensors, no early stop."""
+    """Beam search in plain Python: no tensors, no early stop."""
     finished: list[tuple[int, ...]] = []
     going: list[tuple[int, ...]] = [()]
     for _ in range(limit):

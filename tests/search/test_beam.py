@@ -42,7 +42,7 @@ def test_greedy_misses_the_best_path() -> None:
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_a_beam_of_two_finds_the_best_path(penalty: float) -> None:
-    (found,) = beam_search(table_by_hand(), [5], beam=2, ranking=Ranking(penalty), num_best=2)
+    (found,) = beam_search(table_by_hand(), [5], beam_size=2, ranking=Ranking(penalty), num_best=2)
     assert [one.ids for one in found] == [(B, END), (A, END)]
     assert found[0].log_probability == pytest.approx(math.log(0.36), abs=1e-6)
     assert found[0].score == pytest.approx(math.log(0.36) / 2**penalty, abs=1e-6)
@@ -52,8 +52,8 @@ def test_a_beam_of_two_finds_the_best_path(penalty: float) -> None:
 def test_the_length_penalty_favours_length() -> None:
     # A B END: 0.6 × 0.2 × 0.9 = 0.108, whose ln is -2.226; B END: 0.36, ln -1.022.
     # Penalty 0 takes the latter; with 3 the former has -2.226 / 27 = -0.082, the latter -1.022 / 8 = -0.128.
-    (short,) = beam_search(table_by_hand(), [3], beam=30, ranking=Ranking(0.0))
-    (long,) = beam_search(table_by_hand(), [3], beam=30, ranking=Ranking(3.0))
+    (short,) = beam_search(table_by_hand(), [3], beam_size=30, ranking=Ranking(0.0))
+    (long,) = beam_search(table_by_hand(), [3], beam_size=30, ranking=Ranking(3.0))
     assert short[0].ids == (B, END)
     assert long[0].ids == (A, B, END)
     assert long[0].score == pytest.approx(math.log(0.108) / 27, abs=1e-6)
@@ -63,7 +63,7 @@ def test_the_length_penalty_favours_length() -> None:
 @settings(max_examples=15, deadline=None)
 def test_a_beam_as_wide_as_all_paths_is_brute_force(seed: int, penalty: float, num_best: int) -> None:
     table = random_table(seed, steps=4)
-    (found,) = beam_search(table, [4], beam=400, ranking=Ranking(penalty), num_best=num_best)
+    (found,) = beam_search(table, [4], beam_size=400, ranking=Ranking(penalty), num_best=num_best)
     assert_agree(found, all_outputs(table, 0, 4, penalty)[:num_best])
 
 
@@ -83,18 +83,18 @@ def test_the_early_stop_is_exact(
 ) -> None:
     num_best = 1 + pick % beam
     table = random_table(seed, size=size, forbidden=forbidden)
-    (found,) = beam_search(table, [limit], beam=beam, ranking=Ranking(penalty), num_best=num_best)
+    (found,) = beam_search(table, [limit], beam_size=beam, ranking=Ranking(penalty), num_best=num_best)
     assert_agree(found, slow_beam(table, 0, limit, beam, penalty)[:num_best])
 
 
-def test_an_empty_slot_stays_free_for_what_comes_later() -> None:
+def test_an_empty_slot_stays_free_for_later_hypotheses() -> None:
     # One path or END at first, three ways later: slots that nothing could fill must not be lost to a beam of 4.
     probabilities = torch.zeros(1, 4, 7, 7)
     probabilities[0, 0, START, [4, END]] = torch.tensor([0.6, 0.4])
     probabilities[0, 1, 4, 4] = 1.0
     probabilities[0, 2, 4, [4, 5, 6]] = torch.tensor([0.5, 0.3, 0.2])
     probabilities[0, 3, 4:, END] = 1.0
-    (found,) = beam_search(Table(probabilities.log(), 1), [4], beam=4, ranking=Ranking(0.0), num_best=4)
+    (found,) = beam_search(Table(probabilities.log(), 1), [4], beam_size=4, ranking=Ranking(0.0), num_best=4)
     assert [one.ids for one in found] == [(END,), (4, 4, 4, END), (4, 4, 5, END), (4, 4, 6, END)]
 
 
@@ -108,17 +108,17 @@ def test_it_stops_when_nothing_can_overtake() -> None:
 
     probabilities = torch.full((6, 6), 0.0)
     probabilities[:, [A, END]] = torch.tensor([0.1, 0.9])
-    beam_search(Counting(probabilities.log().expand(1, 50, 6, 6), 1), [50], beam=3, ranking=Ranking(0.0))
-    assert len(steps) == 1  # END at 0.9; whatever else begins has 0.1 at most
+    beam_search(Counting(probabilities.log().expand(1, 50, 6, 6), 1), [50], beam_size=3, ranking=Ranking(0.0))
+    assert len(steps) == 1  # END at 0.9; every other hypothesis has 0.1 at most
 
 
 @given(seed=seeds, limits=st.lists(st.integers(1, 6), min_size=1, max_size=4), beam=st.integers(1, 5))
 @settings(max_examples=25, deadline=None)
 def test_a_sentence_alone_is_a_sentence_in_the_batch(seed: int, limits: list[int], beam: int) -> None:
     table = random_table(seed, sentences=len(limits))
-    together = beam_search(table, limits, beam=beam, num_best=beam)
+    together = beam_search(table, limits, beam_size=beam, num_best=beam)
     for sentence, limit in enumerate(limits):
-        (alone,) = beam_search(table.alone(sentence), [limit], beam=beam, num_best=beam)
+        (alone,) = beam_search(table.alone(sentence), [limit], beam_size=beam, num_best=beam)
         assert [(one.ids, one.score) for one in alone] == [(one.ids, one.score) for one in together[sentence]]
 
 
@@ -127,7 +127,7 @@ def test_a_sentence_alone_is_a_sentence_in_the_batch(seed: int, limits: list[int
 def test_a_beam_of_one_is_greedy(seed: int, limit: int) -> None:
     table = random_table(seed, sentences=3)
     for greedy, (best,) in zip(
-        greedy_search(table, [limit] * 3), beam_search(table, [limit] * 3, beam=1), strict=True
+        greedy_search(table, [limit] * 3), beam_search(table, [limit] * 3, beam_size=1), strict=True
     ):
         assert greedy.ids == best.ids
         assert greedy.score == pytest.approx(best.score, abs=1e-5)
@@ -135,8 +135,8 @@ def test_a_beam_of_one_is_greedy(seed: int, limit: int) -> None:
 
 @given(seed=seeds, limit=st.integers(1, 6), beam=st.integers(1, 40))
 @settings(max_examples=25, deadline=None)
-def test_what_comes_back_is_well_formed(seed: int, limit: int, beam: int) -> None:
-    (found,) = beam_search(random_table(seed), [limit], beam=beam, num_best=beam)
+def test_results_are_well_formed(seed: int, limit: int, beam: int) -> None:
+    (found,) = beam_search(random_table(seed), [limit], beam_size=beam, num_best=beam)
     assert 1 <= len(found) <= beam
     assert len({one.ids for one in found}) == len(found)
     ended = [one.ids[-1] == END for one in found]
@@ -151,17 +151,19 @@ def test_what_comes_back_is_well_formed(seed: int, limit: int, beam: int) -> Non
         assert one.ids[-1] == END or len(one.ids) == limit
 
 
-def test_what_nobody_may_write_is_not_written_however_probable() -> None:
+def test_unwritable_tokens_are_not_written_however_probable() -> None:
     probabilities = torch.full((6, 6), 0.01)
     probabilities[:, [PAD, START]] = 0.4
     table = Table(probabilities.log().expand(1, 3, 6, 6), 1)
     assert set(greedy_search(table, [3])[0].ids) <= {UNKNOWN, END, A, B}
-    assert all(not {PAD, START} & set(one.ids) for one in beam_search(table, [3], beam=50, num_best=50)[0])
+    assert all(
+        not {PAD, START} & set(one.ids) for one in beam_search(table, [3], beam_size=50, num_best=50)[0]
+    )
 
 
 def test_a_beam_wider_than_the_vocabulary() -> None:
     table = random_table(3, size=4, steps=3)  # only UNKNOWN and END can be written
-    (found,) = beam_search(table, [3], beam=9, ranking=Ranking(0.0), num_best=9)
+    (found,) = beam_search(table, [3], beam_size=9, ranking=Ranking(0.0), num_best=9)
     assert_agree(found, all_outputs(table, 0, 3, 0.0))
     assert len(found) == 4  # END, ? END, ? ? END, ? ? ?
 
@@ -174,11 +176,11 @@ def test_no_sentence_gives_no_hypothesis() -> None:
 
 
 @pytest.mark.parametrize(("beam", "num_best"), [(0, 1), (2, 3), (3, 0)])
-def test_a_beam_that_cannot_give_so_many_is_refused(beam: int, num_best: int) -> None:
+def test_a_beam_too_small_for_num_best_is_refused(beam: int, num_best: int) -> None:
     with pytest.raises(
         SearchError, match=f"beam {beam} cannot give {num_best} best; expected 1 <= num_best <= beam"
     ):
-        beam_search(table_by_hand(), [3], beam=beam, num_best=num_best)
+        beam_search(table_by_hand(), [3], beam_size=beam, num_best=num_best)
 
 
 def test_a_negative_length_penalty_is_refused() -> None:

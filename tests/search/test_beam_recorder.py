@@ -1,4 +1,4 @@
-"""The tree of what a beam search considered, against the search told slowly."""
+"""The tree of what a beam search considered, compared with a slow search in plain Python."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from regard.records.text import END, PAD, START, BeamNode, BeamTree, Hypothesis
 from regard.search import BeamRecorder, Ranking, beam_search, greedy_search
-from tests.search.tables import Table, random_table, total_of, with_looks
+from tests.search.tables import Table, random_table, total_of, with_weights
 
 LIMIT = 6
 
 
 def searched(table: Table, beam: int, number: int, ranking: Ranking) -> tuple[Hypothesis, BeamTree]:
-    considered = BeamRecorder(ranking, number)
-    ((best,),) = beam_search(table, [LIMIT], beam, ranking, observe=considered)
-    return best, considered.tree(best.ids, lambda ids: [str(token) for token in ids])
+    recorder = BeamRecorder(ranking, number)
+    ((best,),) = beam_search(table, [LIMIT], beam, ranking, observer=recorder)
+    return best, recorder.tree(best.ids, lambda ids: [str(token) for token in ids])
 
 
 def paths(tree: BeamTree) -> dict[int, tuple[int, ...]]:
@@ -28,7 +28,7 @@ def paths(tree: BeamTree) -> dict[int, tuple[int, ...]]:
 
 
 def possible(table: Table, ids: tuple[int, ...]) -> list[int]:
-    """What may come next, the most probable first."""
+    """The possible next tokens, most probable first."""
     size = table.log_probabilities.shape[-1]
     tokens = [
         token for token in range(size) if token not in (PAD, START) and table.gain(0, ids, token) > -1e30
@@ -81,7 +81,7 @@ def test_the_tree_is_what_the_search_did(seed: int, beam: int, number: int, forb
 
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=20, deadline=None)
-def test_greedy_is_a_chain_with_what_it_left_aside(seed: int) -> None:
+def test_greedy_is_a_chain_with_the_rejected_candidates(seed: int) -> None:
     table = random_table(seed)
     best, tree = searched(table, 1, 3, Ranking())
     assert best.ids == greedy_search(table, [LIMIT])[0].ids
@@ -93,8 +93,8 @@ def test_greedy_is_a_chain_with_what_it_left_aside(seed: int) -> None:
 
 @given(seed=st.integers(0, 10_000), beam=st.integers(1, 4))
 @settings(max_examples=20, deadline=None)
-def test_a_score_counts_what_was_attended_to(seed: int, beam: int) -> None:
-    table = with_looks(random_table(seed), seed, [4])
+def test_a_score_includes_the_coverage_penalty(seed: int, beam: int) -> None:
+    table = with_weights(random_table(seed), seed, [4])
     best, tree = searched(table, beam, 3, Ranking(1.0, "gnmt", 0.4, (4,)))
     (leaf,) = [node for node in tree.nodes if node.best][-1:]
     assert leaf.score == pytest.approx(best.score, abs=1e-5)

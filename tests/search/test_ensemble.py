@@ -38,7 +38,7 @@ def test_probabilities_are_averaged_by_hand() -> None:
 
 def test_a_token_that_no_member_can_write_stays_impossible() -> None:
     together = Ensemble((table_of([1.0, 0.0]), table_of([1.0, 0.0])))
-    (found,) = beam_search(together, [3], beam=4, num_best=4)
+    (found,) = beam_search(together, [3], beam_size=4, num_best=4)
     assert [one.ids for one in found] == [(A, END)]
 
 
@@ -61,8 +61,8 @@ def test_attention_is_that_of_the_members_who_have_it() -> None:
     target = [[6, 7, END]] * 4
     apart = [forced_decode(member, target) for member in members]
     for row, one in enumerate(forced_decode(Ensemble(tuple(members)), target)):
-        looks = [each[row].attention for each in apart]
-        assert looks[1] is None
+        weights = [each[row].attention for each in apart]
+        assert weights[1] is None
         assert one.attention is not None
-        np.testing.assert_allclose(one.attention, (looks[0] + looks[2]) / 2, atol=1e-6)  # type: ignore[operator]
+        np.testing.assert_allclose(one.attention, (weights[0] + weights[2]) / 2, atol=1e-6)  # type: ignore[operator]
         np.testing.assert_allclose(one.attention.sum(1), 1, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Somebody intervenes in a model: other weights, other tokens, and what follows from them."""
+"""Interventions: overridden weights, forced tokens, and what follows from them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from regard.attention import SCORES
 from regard.model import ModelStepper, Seq2Seq
 from regard.records.tensors import DecoderState, Memory
 from regard.records.text import END, Hypothesis
-from regard.search import Changes, Overridden, Prefixed, beam_search, forced_decode, greedy_search
+from regard.search import Overridden, Prefixed, StepOverrides, beam_search, forced_decode, greedy_search
 from tests.attention.sequential import RepellingScore
 from tests.search.tables import random_table
 from tests.small import ATTENTIVE, COMBINATIONS, random_batch, small_way
 
 S, LIMIT = 5, 8
-LOOKING = [(way, score) for way, score in COMBINATIONS if way in ATTENTIVE and score != "none"]
-LOOKING += [(way, "repelling") for way in ATTENTIVE]
-every_look = pytest.mark.parametrize(("way", "score"), LOOKING)
+ATTENDING = [(way, score) for way, score in COMBINATIONS if way in ATTENTIVE and score != "none"]
+ATTENDING += [(way, "repelling") for way in ATTENTIVE]
+every_attention = pytest.mark.parametrize(("way", "score"), ATTENDING)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def changed(
     rows, tokens = rows or {}, tokens or {}
     given = {step: tuple(row.tolist()) for step, row in rows.items()}
     kinds = {**dict.fromkeys(rows, "weights"), **dict.fromkeys(tokens, "force")}
-    return Overridden.of(stepper, Changes(given, tokens, kinds), written, S, LIMIT, "cpu")
+    return Overridden.of(stepper, StepOverrides(given, tokens, kinds), written, S, LIMIT, "cpu")
 
 
 def own_rows(found: Hypothesis) -> dict[int, np.ndarray]:
@@ -63,7 +63,7 @@ def assert_same(one: Hypothesis, other: Hypothesis) -> None:
     np.testing.assert_allclose(one.attention, other.attention, atol=1e-6)
 
 
-@every_look
+@every_attention
 def test_the_models_own_rows_change_nothing(way: str, score: str) -> None:
     _, stepper = setting(way, score)
     (greedy,) = greedy_search(stepper, [LIMIT])
@@ -71,31 +71,31 @@ def test_the_models_own_rows_change_nothing(way: str, score: str) -> None:
     (forced,) = forced_decode(stepper, [(5, 4, 6, 4, END)])
     assert_same(forced_decode(changed(stepper, own_rows(forced)), [forced.ids])[0], forced)
     (best,) = beam_search(stepper, [LIMIT], 3)
-    first = {0: own_rows(best[0])[0]}  # what the beginnings of a beam have in common
+    first = {0: own_rows(best[0])[0]}  # all hypotheses of the beam share the first step
     assert_same(beam_search(changed(stepper, first), [LIMIT], 3)[0][0], best[0])
 
 
 @pytest.mark.parametrize(
-    ("way", "score"), [(way, score) for way, score in LOOKING if score in ("additive", "repelling")]
+    ("way", "score"), [(way, score) for way, score in ATTENDING if score in ("additive", "repelling")]
 )
 @pytest.mark.parametrize("beam", [1, 3])
-def test_a_row_is_what_was_looked_at_and_the_rest_follows(way: str, score: str, beam: int) -> None:
+def test_overridden_weights_are_used_and_the_rest_follows(way: str, score: str, beam: int) -> None:
     _, stepper = setting(way, score)
     row = np.array([0.0, 0.0, 0.75, 0.0, 0.25], dtype=np.float32)
-    intervened = changed(stepper, {1: row, 3: row[::-1]})
-    (found,) = beam_search(intervened, [LIMIT], beam)
-    (again,) = forced_decode(intervened, [found[0].ids])
+    overridden = changed(stepper, {1: row, 3: row[::-1]})
+    (found,) = beam_search(overridden, [LIMIT], beam)
+    (again,) = forced_decode(overridden, [found[0].ids])
     assert_same(again, found[0])
-    looks = own_rows(found[0])
+    weights = own_rows(found[0])
     for step, expected in ((1, row), (3, row[::-1])):
-        if step in looks:
-            np.testing.assert_array_equal(looks[step], expected)
+        if step in weights:
+            np.testing.assert_array_equal(weights[step], expected)
     (untouched,) = forced_decode(stepper, [found[0].ids])
     assert again.log_probabilities[0] == pytest.approx(untouched.log_probabilities[0], abs=1e-6)
-    np.testing.assert_allclose(looks[0], own_rows(untouched)[0], atol=1e-6)
+    np.testing.assert_allclose(weights[0], own_rows(untouched)[0], atol=1e-6)
 
 
-@every_look
+@every_attention
 def test_context_and_attention_state_follow_and_the_override_is_gone(way: str, score: str) -> None:
     model, stepper = setting(way, score)
     row = torch.tensor([[0.5, 0.5, 0.0, 0.0, 0.0]])
@@ -116,7 +116,7 @@ def test_context_and_attention_state_follow_and_the_override_is_gone(way: str, s
         assert any(not torch.equal(held.state[name], free.state[name]) for name in free.state)
 
 
-def test_only_the_rows_that_are_given_are_overridden() -> None:
+def test_rows_of_nan_are_not_overridden() -> None:
     model, stepper = setting("luong", "general")
     with torch.no_grad():
         state = stepper.start().select(torch.tensor([0, 0]))
@@ -131,7 +131,7 @@ def test_only_the_rows_that_are_given_are_overridden() -> None:
 
 
 @pytest.mark.parametrize("way", ["plain", *ATTENTIVE])
-def test_a_forced_token_appears_and_the_model_goes_on(way: str) -> None:
+def test_a_forced_token_appears_and_the_model_decodes_on(way: str) -> None:
     _, stepper = setting(way, "additive")
     (free,) = greedy_search(stepper, [LIMIT])
     token = next(token for token in (5, 6) if token != free.ids[0])
@@ -150,12 +150,10 @@ def test_a_forced_token_appears_and_the_model_goes_on(way: str) -> None:
     beam=st.sampled_from([1, 3]),
 )
 @settings(max_examples=40, deadline=None)
-def test_what_is_written_before_and_at_the_changes_is_as_told(
-    seed: int, tokens: dict[int, int], beam: int
-) -> None:
+def test_the_prefix_and_the_forced_tokens_are_written(seed: int, tokens: dict[int, int], beam: int) -> None:
     table = random_table(seed)
     written = (4, 1, 5, 5)
-    changes = Changes({}, tokens, dict.fromkeys(tokens, "force"))
+    changes = StepOverrides({}, tokens, dict.fromkeys(tokens, "force"))
     (found,) = beam_search(Overridden.of(table, changes, written, 2, 6, "cpu"), [6], beam)
     first = min(tokens)
     assert found[0].ids[:first] == written[:first]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from regard.errors import SearchError
 from regard.records.text import END
 from regard.search import Ranking, beam_search
-from regard.search.ranking import LEAST_COVERAGE
-from tests.search.tables import Table, all_bodies, random_table, total_of, with_looks
+from regard.search.ranking import MIN_COVERAGE
+from tests.search.tables import Table, all_bodies, random_table, total_of, with_weights
 
 
 def test_both_length_forms_by_hand() -> None:
@@ -26,19 +26,19 @@ def test_both_length_forms_by_hand() -> None:
 
 
 def test_the_coverage_penalty_by_hand() -> None:
-    # Places receive 1.5, 0.5 and 0.0 of two steps: log 1 + log 0.5 + log of the least; the fourth is padding.
-    looks = np.array([[0.9, 0.1, 0.0, 0.0], [0.6, 0.4, 0.0, 0.0]])
-    found = Ranking(0.0, coverage_penalty=2.0, source_lengths=(9, 3)).score(-1.0, 2, looks, 1)
-    assert found == pytest.approx(-1.0 + 2 * (math.log(0.5) + math.log(LEAST_COVERAGE)))
+    # Coverage 1.5, 0.5 and 0.0 after two steps: log 1 + log 0.5 + log of the minimum; the fourth is padding.
+    weights = np.array([[0.9, 0.1, 0.0, 0.0], [0.6, 0.4, 0.0, 0.0]])
+    found = Ranking(0.0, coverage_penalty=2.0, source_lengths=(9, 3)).score(-1.0, 2, weights, 1)
+    assert found == pytest.approx(-1.0 + 2 * (math.log(0.5) + math.log(MIN_COVERAGE)))
 
 
 def test_many_score_as_each_does() -> None:
-    looks = torch.rand(4, 3, 5, generator=torch.Generator().manual_seed(1))  # four outputs of three tokens
+    weights = torch.rand(4, 3, 5, generator=torch.Generator().manual_seed(1))  # four outputs of three tokens
     for form in ("power", "gnmt"):
         ranking = Ranking(0.7, form, 0.3, (5,))
         totals = torch.tensor([-1.0, -2.0, -3.0, -4.0])
-        together = ranking.scores(totals, torch.full((4,), 3), looks.sum(1))
-        alone = [ranking.score(float(t), 3, one.numpy(), 0) for t, one in zip(totals, looks, strict=True)]
+        together = ranking.scores(totals, torch.full((4,), 3), weights.sum(1))
+        alone = [ranking.score(float(t), 3, one.numpy(), 0) for t, one in zip(totals, weights, strict=True)]
         assert together.tolist() == pytest.approx(alone, rel=1e-5)
 
 
@@ -51,7 +51,7 @@ def test_many_score_as_each_does() -> None:
         ({"length_form": "wu"}, "unknown form 'wu'; known forms: power, gnmt"),
     ],
 )
-def test_what_makes_no_ranking_is_refused(how: dict, words: str) -> None:
+def test_values_out_of_range_are_refused(how: dict, words: str) -> None:
     with pytest.raises(SearchError, match=words):
         Ranking(**how)
 
@@ -67,7 +67,7 @@ def test_what_makes_no_ranking_is_refused(how: dict, words: str) -> None:
 def test_a_beam_as_wide_as_all_paths_ranks_all_outputs(
     seed: int, lengths: list[int], coverage: float, form: str, num_best: int
 ) -> None:
-    table = with_looks(random_table(seed, len(lengths), size=6, steps=4), seed, lengths)
+    table = with_weights(random_table(seed, len(lengths), size=6, steps=4), seed, lengths)
     ranking = Ranking(0.6, form, coverage, tuple(lengths))
     found = beam_search(table, [4] * len(lengths), 150, ranking, num_best)
     for sentence, hypotheses in enumerate(found):
@@ -81,8 +81,8 @@ def _score(table: Table, sentence: int, body: tuple[int, ...], ranking: Ranking)
     """Equation 14 with plain numbers."""
     ids = (*body, END)
     length = len(ids) if ranking.length_form == "power" else (5 + len(ids)) / 6
-    received = table.received(sentence, ids)[: ranking.source_lengths[sentence]].tolist()
-    covered = sum(math.log(min(max(one, LEAST_COVERAGE), 1)) for one in received)
+    coverage = table.coverage(sentence, ids)[: ranking.source_lengths[sentence]].tolist()
+    covered = sum(math.log(min(max(one, MIN_COVERAGE), 1)) for one in coverage)
     penalty = ranking.coverage_penalty * covered
     return total_of(table, sentence, ids) / length**ranking.length_penalty + penalty
 
@@ -91,16 +91,16 @@ def _score(table: Table, sentence: int, body: tuple[int, ...], ranking: Ranking)
 @settings(max_examples=25, deadline=None)
 def test_a_sentence_alone_scores_as_in_the_batch(seed: int, beam: int) -> None:
     lengths = (2, 5, 1)
-    table = with_looks(random_table(seed, 3), seed, lengths)
+    table = with_weights(random_table(seed, 3), seed, lengths)
     together = beam_search(
         table, [6, 3, 5], beam, Ranking(coverage_penalty=0.5, source_lengths=lengths), beam
     )
     for sentence, limit in enumerate((6, 3, 5)):
         ranking = Ranking(coverage_penalty=0.5, source_lengths=lengths[sentence : sentence + 1])
         alone_table = table.alone(sentence)
-        looks = alone_table.looks
-        assert looks is not None
-        narrow = Table(alone_table.log_probabilities, 1, looks[..., : lengths[sentence]])
+        weights = alone_table.weights
+        assert weights is not None
+        narrow = Table(alone_table.log_probabilities, 1, weights[..., : lengths[sentence]])
         (alone,) = beam_search(narrow, [limit], beam, ranking, beam)
         assert [one.ids for one in alone] == [one.ids for one in together[sentence]]
         for one, other in zip(alone, together[sentence], strict=True):
@@ -110,8 +110,8 @@ def test_a_sentence_alone_scores_as_in_the_batch(seed: int, beam: int) -> None:
 @given(seed=st.integers(0, 10_000), beam=st.integers(2, 8))
 @settings(max_examples=25, deadline=None)
 def test_the_early_stop_is_exact_with_coverage(seed: int, beam: int) -> None:
-    # Asked for all that the beam holds, a search cannot stop before all has ended or the limit is reached.
-    table = with_looks(random_table(seed), seed, (3,))
+    # With num_best = beam, a search cannot stop before all hypotheses are finished or the limit is reached.
+    table = with_weights(random_table(seed), seed, (3,))
     ranking = Ranking(0.8, coverage_penalty=0.7, source_lengths=(3,))
     (one,) = beam_search(table, [6], beam, ranking, 1)
     (all_of_them,) = beam_search(table, [6], beam, ranking, beam)
@@ -119,5 +119,5 @@ def test_the_early_stop_is_exact_with_coverage(seed: int, beam: int) -> None:
 
 
 def test_a_model_without_attention_covers_nothing() -> None:
-    with pytest.raises(SearchError, match="no attention that could cover anything; set it to 0"):
+    with pytest.raises(SearchError, match="no attention to measure coverage by; set it to 0"):
         beam_search(random_table(1), [3], 2, Ranking(coverage_penalty=0.5, source_lengths=(3,)))

@@ -1,4 +1,4 @@
-"""What a translation must contain, and what of it is missing."""
+"""Required terms, and those that are missing from a translation."""
 
 from __future__ import annotations
 

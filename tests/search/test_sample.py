@@ -1,4 +1,4 @@
-"""Samples: what is drawn, how often, and that a seed draws the same whatever stands beside a sentence."""
+"""Sampling: which tokens are drawn, how often, and that draws do not depend on the batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from regard.errors import SearchError
 from regard.records.text import END, START, Hypothesis
-from regard.search import Sampling, greedy_search, noise, sample
+from regard.search import Sampling, greedy_search, sample, uniform_draws
 from tests.search.tables import Table, random_table, total_of
 
 A, B, C = 4, 5, 6
@@ -30,7 +30,7 @@ def first_token_table(probabilities: dict[int, float]) -> Table:
 
 def drawn(table: Table, sampling: Sampling, number: int = MANY) -> dict[int, float]:
     """How often each first token is drawn, as a share."""
-    (found,) = sample(table, [2], [noise(7, [1], 2, number)], sampling)
+    (found,) = sample(table, [2], [uniform_draws(7, [1], 2, number)], sampling)
     tokens, counts = np.unique([one.ids[0] for one in found], return_counts=True)
     return dict(zip(tokens.tolist(), (counts / number).tolist(), strict=True))
 
@@ -68,7 +68,7 @@ def test_draws_by_hand() -> None:
 
 def test_log_probabilities_are_the_models_whatever_the_temperature() -> None:
     table = random_table(5, sentences=2)
-    draws = [noise(1, [row], 6, 4) for row in range(2)]
+    draws = [uniform_draws(1, [row], 6, 4) for row in range(2)]
     for sentence, found in enumerate(sample(table, [6, 6], draws, Sampling(temperature=3.0))):
         for one in found:
             assert one.log_probability == pytest.approx(total_of(table, sentence, one.ids), abs=1e-5)
@@ -78,7 +78,7 @@ def test_log_probabilities_are_the_models_whatever_the_temperature() -> None:
 @settings(max_examples=20, deadline=None)
 def test_the_most_probable_of_one_is_greedy(seed: int, limit: int) -> None:
     table = random_table(seed, sentences=3)
-    draws = [noise(seed, [row], limit, 2) for row in range(3)]
+    draws = [uniform_draws(seed, [row], limit, 2) for row in range(3)]
     for greedy, found in zip(
         greedy_search(table, [limit] * 3),
         sample(table, [limit] * 3, draws, Sampling(top_k=1)),
@@ -87,7 +87,7 @@ def test_the_most_probable_of_one_is_greedy(seed: int, limit: int) -> None:
         assert [one.ids for one in found] == [greedy.ids] * 2
 
 
-def _told(found: list[Hypothesis]) -> list[tuple[tuple[int, ...], float]]:
+def _ids_and_scores(found: list[Hypothesis]) -> list[tuple[tuple[int, ...], float]]:
     return [(one.ids, one.score) for one in found]
 
 
@@ -95,18 +95,18 @@ def _told(found: list[Hypothesis]) -> list[tuple[tuple[int, ...], float]]:
 @settings(max_examples=25, deadline=None)
 def test_a_sentence_alone_is_a_sentence_in_the_batch(seed: int, limits: list[int]) -> None:
     table = random_table(seed, sentences=len(limits))
-    draws = [noise(seed, [row], limit, 3) for row, limit in enumerate(limits)]
+    draws = [uniform_draws(seed, [row], limit, 3) for row, limit in enumerate(limits)]
     together = sample(table, limits, draws, Sampling(0.9, 4, 0.95))
     for row, limit in enumerate(limits):
         (alone,) = sample(table.alone(row), [limit], draws[row : row + 1], Sampling(0.9, 4, 0.95))
-        assert _told(alone) == _told(together[row])
+        assert _ids_and_scores(alone) == _ids_and_scores(together[row])
         assert all(one.ids[-1] == END or len(one.ids) == limit for one in alone)
 
 
 def test_asking_for_more_keeps_the_first() -> None:
-    assert (noise(3, [5, 6], 4, 9)[:2] == noise(3, [5, 6], 4, 2)).all()
-    assert (noise(3, [5, 6], 4, 2) != noise(4, [5, 6], 4, 2)).any()
-    assert (noise(3, [5, 6], 4, 2) != noise(3, [5, 7], 4, 2)).any()
+    assert (uniform_draws(3, [5, 6], 4, 9)[:2] == uniform_draws(3, [5, 6], 4, 2)).all()
+    assert (uniform_draws(3, [5, 6], 4, 2) != uniform_draws(4, [5, 6], 4, 2)).any()
+    assert (uniform_draws(3, [5, 6], 4, 2) != uniform_draws(3, [5, 7], 4, 2)).any()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_asking_for_more_keeps_the_first() -> None:
         ({"temperature": math.nan}, "temperature nan"),
     ],
 )
-def test_what_cannot_be_drawn_from_is_refused(how: dict, words: str) -> None:
+def test_values_out_of_range_are_refused(how: dict, words: str) -> None:
     with pytest.raises(SearchError, match=words):
         Sampling(**how)
 

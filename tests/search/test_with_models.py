@@ -56,15 +56,15 @@ def test_a_beam_of_one_is_greedy(way: str, seed: int) -> None:
     torch.manual_seed(seed)
     model, batch = setting(way)
     greedy = greedy_search(stepper(model, batch), LIMITS)
-    for one, (best,) in zip(greedy, beam_search(stepper(model, batch), LIMITS, beam=1), strict=True):
+    for one, (best,) in zip(greedy, beam_search(stepper(model, batch), LIMITS, beam_size=1), strict=True):
         assert_same(one, best)
 
 
 @every_way
 @pytest.mark.parametrize("beam", [1, 4])
-def test_a_beam_looks_where_forced_decoding_of_its_words_looks(way: str, beam: int) -> None:
+def test_a_beam_attends_as_forced_decoding_of_its_output_does(way: str, beam: int) -> None:
     model, batch = setting(way)
-    n_best = beam_search(stepper(model, batch), LIMITS, beam=beam, num_best=beam)
+    n_best = beam_search(stepper(model, batch), LIMITS, beam_size=beam, num_best=beam)
     for rank in range(min(len(found) for found in n_best)):
         found = [hypotheses[rank] for hypotheses in n_best]
         for one, again in zip(found, forced_decode(stepper(model, batch), targets(found)), strict=True):
@@ -77,11 +77,11 @@ def test_a_beam_looks_where_forced_decoding_of_its_words_looks(way: str, beam: i
 @pytest.mark.parametrize("beam", [1, 4])
 def test_a_sentence_alone_is_a_sentence_in_the_batch(way: str, beam: int) -> None:
     model, batch = setting(way)
-    together = beam_search(stepper(model, batch), LIMITS, beam=beam, num_best=beam)
+    together = beam_search(stepper(model, batch), LIMITS, beam_size=beam, num_best=beam)
     greedy = greedy_search(stepper(model, batch), LIMITS)
     for row, limit in enumerate(LIMITS):
         one = take(batch, [row])
-        (alone,) = beam_search(stepper(model, one), [limit], beam=beam, num_best=beam)
+        (alone,) = beam_search(stepper(model, one), [limit], beam_size=beam, num_best=beam)
         assert len(alone) == len(together[row])
         for a, b in zip(alone, together[row], strict=True):
             assert_same(a, b)
@@ -96,7 +96,7 @@ def test_limits_hold(way: str) -> None:
     for one, limit in zip(greedy_search(stepper(model, batch), LIMITS), LIMITS, strict=True):
         assert len(one.ids) == limit
     for found, limit in zip(
-        beam_search(stepper(model, batch), LIMITS, beam=3, num_best=3), LIMITS, strict=True
+        beam_search(stepper(model, batch), LIMITS, beam_size=3, num_best=3), LIMITS, strict=True
     ):
         assert {len(one.ids) for one in found} == {limit}
         assert all(not {PAD, START, END} & set(one.ids) for one in found)
@@ -105,7 +105,7 @@ def test_limits_hold(way: str) -> None:
 @pytest.mark.parametrize("way", ATTENTIVE)
 def test_attention_adds_up_and_never_falls_on_padding(way: str) -> None:
     model, batch = setting(way)
-    for row, found in enumerate(beam_search(stepper(model, batch), LIMITS, beam=3, num_best=3)):
+    for row, found in enumerate(beam_search(stepper(model, batch), LIMITS, beam_size=3, num_best=3)):
         for one in found:
             assert one.attention is not None
             assert np.allclose(one.attention.sum(1), 1, atol=1e-5)
@@ -113,15 +113,15 @@ def test_attention_adds_up_and_never_falls_on_padding(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ATTENTIVE)
-def test_a_score_that_looks_back_searches_well(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_with_state_searches_well(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SCORES, "repelling", RepellingScore)
     model, batch = setting(way, "repelling")
-    n_best = beam_search(stepper(model, batch), LIMITS, beam=4, num_best=2)
+    n_best = beam_search(stepper(model, batch), LIMITS, beam_size=4, num_best=2)
     found = [hypotheses[-1] for hypotheses in n_best]
     for one, again in zip(found, forced_decode(stepper(model, batch), targets(found)), strict=True):
         assert_same(one, again)
     for row, limit in enumerate(LIMITS):
-        (alone,) = beam_search(stepper(model, take(batch, [row])), [limit], beam=4, num_best=2)
+        (alone,) = beam_search(stepper(model, take(batch, [row])), [limit], beam_size=4, num_best=2)
         assert_same(alone[0], n_best[row][0])
 
 
@@ -138,7 +138,7 @@ def test_no_sentence_gives_no_hypothesis(way: str) -> None:
     model, batch = setting(way)
     none = model.encode(batch.source[:0], batch.source_valid[:0])
     assert greedy_search(model.stepper(none), []) == []
-    assert beam_search(model.stepper(none), [], beam=3) == []
+    assert beam_search(model.stepper(none), [], beam_size=3) == []
     assert forced_decode(model.stepper(none), []) == []
 
 

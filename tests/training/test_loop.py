@@ -455,7 +455,7 @@ def test_batches_that_did_not_fit_are_told_and_remembered(tmp_path):
             self.inner = tiny_model()
 
         def forward(self, batch):
-            if len(batch.rows) > 3:
+            if len(batch.source) > 3:
                 raise MemoryError
             return self.inner(batch)
 

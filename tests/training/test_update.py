@@ -102,9 +102,9 @@ class Small(nn.Module):
         self.tried = []
 
     def forward(self, batch):
-        self.tried.append(len(batch.rows))
+        self.tried.append(len(batch.source))
         loss = self.inner(batch)
-        if len(batch.rows) > self.fitting:
+        if len(batch.source) > self.fitting:
             if not self.in_backward:
                 raise self.error
             self.inner.embedding.weight.register_hook(self.fail)  # the head has its gradient by then

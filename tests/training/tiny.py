@@ -58,7 +58,7 @@ class TinyCorpus:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         source, target = (_padded([self._pairs[row][side] for row in rows]) for side in range(2))
-        return Batch(source, source != PAD, target, target != PAD, torch.as_tensor(rows))
+        return Batch(source, source != PAD, target, target != PAD)
 
 
 def _padded(sentences: list[list[int]]) -> torch.Tensor:

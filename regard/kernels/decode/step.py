@@ -20,7 +20,7 @@ from regard.kernels.decode.output import OutputBuffer, Written
 from regard.kernels.decode.single import MAX_ROWS, SmallBatch
 from regard.kernels.gemm.int8 import in_few_bits
 from regard.records.tensors import AttentionStep, Candidates, DecoderState, Prediction
-from regard.records.text import END, UNWRITABLE, Run
+from regard.records.text import END, UNWRITABLE, DecodedTokens
 
 _LAYER, _COMBINED = "layer", "combined"  # how the names of a decoder's recurrent states begin; what is fed
 
@@ -58,7 +58,7 @@ class FusedStep:
 
     def greedy(
         self, tokens: Tensor, state: DecoderState, sentences: Tensor, limits: Sequence[int]
-    ) -> list[Run] | None:
+    ) -> list[DecodedTokens] | None:
         """Run a whole greedy search, each row at most its limit long."""
         rows = self._rows(tokens, state, sentences)
         if rows is None:
@@ -71,7 +71,7 @@ class FusedStep:
             more = self._small.greedy(rest, buffer.remaining(), UNWRITABLE, END)
             for row, continuation in zip(buffer.rows, more, strict=True):
                 written[row] = _joined(written[row], continuation)
-        return [Run(*row) for row in written]
+        return [DecodedTokens(*row) for row in written]
 
     def _rows(self, tokens: Tensor, state: DecoderState, sentences: Tensor) -> StepInput | None:
         """The rows of a search as kernels take them; None where the decoder's own step has to be taken."""

@@ -28,7 +28,7 @@ def pair_batch(
     """Return a batch of sentence pairs given as ids, including END, padded to the longest on each side."""
     source, source_valid = _padded(sources)
     target, target_valid = _padded(targets)
-    return Batch(source, source_valid, target, target_valid, torch.arange(len(sources))).to(device)
+    return Batch(source, source_valid, target, target_valid).to(device)
 
 
 @torch.inference_mode()

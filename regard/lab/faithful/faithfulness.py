@@ -21,8 +21,8 @@ from regard.lab.faithful.verdict import Verdict, judge
 from regard.lab.systems import System, open_system
 from regard.lab.test_sets import TestSet, sentence_pairs
 from regard.metrics import Mean, mean_over
+from regard.records.search_options import ProgressCallback
 from regard.records.text import END, Links, Pair, Translation
-from regard.search.request import Watch
 from regard.translator import Translator
 
 NUM_SENTENCES = 200
@@ -73,7 +73,7 @@ def faithfulness(
     sentences: int = NUM_SENTENCES,
     seed: int = 1,
     bootstrap: int = BOOTSTRAP,
-    watch: Watch | None = None,
+    watch: ProgressCallback | None = None,
 ) -> Faithfulness:
     """Measure on a sample of sentences whether attention weights show what changes the output.
 
@@ -205,16 +205,16 @@ def _probe_batch(translator: Translator, sentences: Sequence[_Sentence], seed: i
         last = len(sentence.target) - 1  # without the step that outputs </s>
         assert sentence.forced.attention is not None
         attention = sentence.forced.attention[:last].astype(np.float64)
-        erased = leave_one_out(model, sentence.source, sentence.target, units.places)[:last]
+        erased = leave_one_out(model, sentence.source, sentence.target, units.word_of_token)[:last]
         gradient = gradients[row, :last, : len(sentence.source)]
         yield Probe(
             number=sentence.number,
             forced=sentence.forced,
             units=units,
             attention=attention,
-            weights=fold_tokens(attention, units.places, range(last)),
+            weights=fold_tokens(attention, units.word_of_token, range(last)),
             erased=effect_sizes(erased),
-            gradient=effect_sizes(fold_tokens(gradient, units.places, range(last))),
+            gradient=effect_sizes(fold_tokens(gradient, units.word_of_token, range(last))),
             perturbed={name: values[row, :last] for name, values in perturbed.items()},
             links=sentence.links,
         )

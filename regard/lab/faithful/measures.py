@@ -128,7 +128,7 @@ def _focus(probe: Probe) -> Sums:
     rows, tokens = probe.attention.shape
     num_units = probe.weights.shape[1]
     punctuation = [unit for unit, text in enumerate(probe.units.texts) if is_punctuation(text)]
-    num_punctuation = sum(unit in punctuation for unit in probe.units.places)
+    num_punctuation = sum(unit in punctuation for unit in probe.units.word_of_token)
     entropy = -(probe.attention * np.log(np.where(probe.attention > 0, probe.attention, 1))).sum(axis=1)
     sums: Sums = {
         ("end", "attention"): _sum(probe.attention[:, -1]),
@@ -157,7 +157,7 @@ def _links(probe: Probe) -> Sums:
     if gold is None:
         return {}
     rows = len(probe.weights)
-    target_places = probe.forced.words.places[:rows]
+    target_places = probe.forced.words.word_of_token[:rows]
     unit_words = _words_of_units(probe)
     source, target = len(probe.forced.source_words.texts), len(probe.forced.words.texts)
     found = {
@@ -179,7 +179,7 @@ def is_punctuation(text: str) -> bool:
 
 
 def _words_of_units(probe: Probe) -> list[int]:
-    words = dict(zip(probe.units.places, probe.forced.source_words.places, strict=True))
+    words = dict(zip(probe.units.word_of_token, probe.forced.source_words.word_of_token, strict=True))
     return [words[unit] for unit in range(len(probe.units.texts))]
 
 

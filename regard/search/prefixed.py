@@ -1,4 +1,4 @@
-"""Translations that must begin with given tokens."""
+"""Prefix-constrained decoding: translations that must begin with given tokens."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor
 
 from regard.records.tensors import DecoderState, Prediction
 from regard.records.text import PAD
-from regard.search.stepper import Stepper, only_wanted, sentence_of_rows
+from regard.search.stepper import Stepper, force_tokens, sentence_of_rows
 
-_PLACE = "prefix.place"
+_POSITION = "prefix.position"
 
 
 @dataclass(frozen=True)
 class Prefixed:
-    """A stepper that writes a prefix for each sentence before it may choose: every other token is impossible.
+    """A stepper that forces a prefix for each sentence before the search may choose a token.
 
-    The tokens of the prefix keep the log-probability that the model gives them. `prefixes` (B, P) end in PAD.
+    Its tokens keep the model's log-probability, all others are impossible. `prefixes` (B, P) end in PAD.
     """
 
     stepper: Stepper
@@ -28,7 +28,7 @@ class Prefixed:
 
     @staticmethod
     def of(stepper: Stepper, prefixes: Sequence[Sequence[int]], device: torch.device | str) -> Prefixed:
-        """With a prefix, perhaps an empty one, for each sentence."""
+        """Pad the prefixes, one for each sentence; any of them may be empty."""
         longest = max((len(prefix) for prefix in prefixes), default=0)
         padded = [[*prefix, *[PAD] * (longest + 1 - len(prefix))] for prefix in prefixes]
         return Prefixed(
@@ -37,27 +37,26 @@ class Prefixed:
 
     @property
     def num_sentences(self) -> int:
-        """B."""
+        """Number of sentences in the batch."""
         return self.stepper.num_sentences
 
     def start(self) -> DecoderState:
-        """With how much of its prefix each row has written."""
+        """Return the initial state, each row at position 0 of its prefix."""
         state = self.stepper.start()
-        place = torch.zeros(self.num_sentences, dtype=torch.long, device=self.prefixes.device)
-        return DecoderState({**state.tensors, _PLACE: place})
+        position = torch.zeros(self.num_sentences, dtype=torch.long, device=self.prefixes.device)
+        return DecoderState({**state.tensors, _POSITION: position})
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One token further; only the next one of the prefix is possible while that lasts."""
+        """Step, allowing only the next token of each row's prefix until that is complete."""
         prediction = self.stepper.step(tokens, state)
-        place, free = state[_PLACE], self.prefixes.shape[1] - 1
-        wanted = self.prefixes[sentence_of_rows(self, len(place)), place.clamp(max=free)]
-        next_state = DecoderState({**prediction.state.tensors, _PLACE: place + 1})
+        position, last = state[_POSITION], self.prefixes.shape[1] - 1
+        forced = self.prefixes[sentence_of_rows(self, len(position)), position.clamp(max=last)]
         return replace(
             prediction,
-            log_probabilities=only_wanted(prediction.log_probabilities, wanted),
-            state=next_state,
+            log_probabilities=force_tokens(prediction.log_probabilities, forced),
+            state=DecoderState({**prediction.state.tensors, _POSITION: position + 1}),
         )
 
     def select(self, sentences: Tensor) -> Prefixed:
-        """The same for some of the sentences."""
+        """Return a stepper for these sentences only."""
         return Prefixed(self.stepper.select(sentences), self.prefixes[sentences])

@@ -1,4 +1,4 @@
-"""Phrases seen while a text is written token by token are those that stand in the text."""
+"""PhraseMatcher seen while a text is written token by token are those that stand in the text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regard.config import TokeniserConfig
 from regard.data import Tokeniser
 from regard.data.phrases import stands
 from regard.records.text import END, PAD, START, UNKNOWN
-from regard.search import Phrases
+from regard.search import PhraseMatcher
 
 TEXTS = [
     "the art of artists",
@@ -29,14 +29,14 @@ def tokeniser(kind: str, size: int = 300) -> Tokeniser:
     return Tokeniser.train(TEXTS, TokeniserConfig(kind=kind, size=size))
 
 
-def completed_by(phrases: Phrases, ids: list[int]) -> set[int]:
+def completed_by(phrases: PhraseMatcher, ids: list[int]) -> set[int]:
     """All phrases that are completed on the way through these tokens."""
-    place, found = phrases.start, set()
+    state, found = phrases.start, set()
     for token in ids:
-        done = phrases.completed(place, token)
-        assert bool(done) == bool(phrases.completing(place)[token])
+        done = phrases.completed_by(state, token)
+        assert bool(done) == bool(phrases.completing_tokens(state)[token])
         found |= done
-        place = phrases.after(place, token)
+        state = phrases.next_state(state, token)
     return found
 
 
@@ -57,7 +57,7 @@ def _is_text(learnt: Tokeniser, token: int) -> bool:
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_what_is_completed_is_what_stands_in_the_text(kind: str, data: st.DataObject) -> None:
+def test_completed_phrases_are_those_in_the_text(kind: str, data: st.DataObject) -> None:
     learnt = LEARNT[kind]
     ids = data.draw(st.lists(st.sampled_from(TOKENS[kind]), max_size=8))
     found = completed_by(FOLLOWED[kind], [*ids, END])
@@ -74,7 +74,7 @@ def test_a_text_is_followed_in_its_usual_tokens(kind: str) -> None:
 
 def test_bytes_make_up_a_phrase_too() -> None:
     spellings = [b"", b"<unk>", b"", b"", b" caf", b"\xc3", b"\xa9", b"s", " café".encode()]
-    phrases = Phrases(["café"], spellings)
+    phrases = PhraseMatcher(["café"], spellings)
     assert completed_by(phrases, [4, 5, 6, END]) == {0}
     assert completed_by(phrases, [8, END]) == {0}
     assert completed_by(phrases, [8, 4]) == {0}
@@ -82,36 +82,36 @@ def test_bytes_make_up_a_phrase_too() -> None:
     assert completed_by(phrases, [4, 5, END]) == set()
 
 
-def test_completing_is_known_for_all_tokens_at_once() -> None:
+def test_the_mask_of_completing_tokens_agrees_with_each_token() -> None:
     phrases = FOLLOWED["bpe"]
-    place = phrases.start
+    state = phrases.start
     for token in LEARNT["bpe"].encode("smart art, new art"):
-        expected = [bool(phrases.completed(place, other)) for other in range(len(LEARNT["bpe"]))]
-        assert phrases.completing(place).tolist() == expected
-        place = phrases.after(place, token)
+        expected = [bool(phrases.completed_by(state, other)) for other in range(len(LEARNT["bpe"]))]
+        assert phrases.completing_tokens(state).tolist() == expected
+        state = phrases.next_state(state, token)
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
 def test_closing_tokens_leave_a_phrase_that_the_end_completes(kind: str) -> None:
     phrases, learnt = FOLLOWED[kind], LEARNT[kind]
-    place = phrases.start
+    state = phrases.start
     for token in learnt.encode("the art, smart new york"):
-        expected = [p for p in range(len(learnt)) if phrases.completed(phrases.after(place, p), END)]
-        assert phrases.closing(place) == [p for p in expected if learnt.spellings()[p]]
-        place = phrases.after(place, token)
+        expected = [p for p in range(len(learnt)) if phrases.completed_by(phrases.next_state(state, p), END)]
+        assert phrases.closing_tokens(state) == [p for p in expected if learnt.spellings()[p]]
+        state = phrases.next_state(state, token)
 
 
-def test_places_do_not_grow_without_end() -> None:
-    phrases = Phrases(["ab"], LEARNT["characters"].spellings())
+def test_states_do_not_grow_without_end() -> None:
+    phrases = PhraseMatcher(["ab"], LEARNT["characters"].spellings())
     ids = LEARNT["characters"].encode("ab ab ab ab ab ab")
-    places = [phrases.start]
+    states = [phrases.start]
     for token in ids:
-        places.append(phrases.after(places[-1], token))
-    assert max(places) <= 4
-    assert any(one == other for one, other in pairwise(sorted(places)))
-    assert phrases.completing(phrases.start).dtype == torch.bool
+        states.append(phrases.next_state(states[-1], token))
+    assert max(states) <= 4
+    assert any(one == other for one, other in pairwise(sorted(states)))
+    assert phrases.completing_tokens(phrases.start).dtype == torch.bool
 
 
 LEARNT = {kind: tokeniser(kind) for kind in ("words", "characters", "bpe")}
 TOKENS = {kind: tokens_of(learnt) for kind, learnt in LEARNT.items()}
-FOLLOWED = {kind: Phrases(PHRASES, learnt.spellings()) for kind, learnt in LEARNT.items()}
+FOLLOWED = {kind: PhraseMatcher(PHRASES, learnt.spellings()) for kind, learnt in LEARNT.items()}

@@ -11,23 +11,23 @@ from hypothesis import strategies as st
 
 from regard.errors import SearchError
 from regard.records.text import END, PAD, START
-from regard.search import Groups, Ranking, beam_search
+from regard.search import BeamGroups, Ranking, beam_search
 from tests.search.tables import Table, random_table, total_of
 
 A, B = 4, 5
 
 
-def test_the_second_group_shuns_the_first_by_hand() -> None:
+def test_the_second_group_avoids_the_first_by_hand() -> None:
     # A has 0.6 and B 0.4; ln 0.6 - ln 0.4 = 0.405, so a penalty of 0.5 sends the second group to B.
     probabilities = torch.zeros(6, 6)
     probabilities[START, [A, B]] = torch.tensor([0.6, 0.4])
     probabilities[[A, B], END] = 1.0
     table = Table(probabilities.log().expand(1, 3, 6, 6), 1)
-    (found,) = beam_search(table, [3], 2, Ranking(0.0), 2, Groups(2, 0.5))
+    (found,) = beam_search(table, [3], 2, Ranking(0.0), 2, BeamGroups(2, 0.5))
     assert [one.ids for one in found] == [(A, END), (B, END)]
     assert [one.log_probability for one in found] == pytest.approx([math.log(0.6), math.log(0.4)], abs=1e-6)
-    (alike,) = beam_search(table, [3], 2, Ranking(0.0), 2, Groups(2, 0.4))
-    assert [one.ids for one in alike] == [(A, END)]  # what two groups wrote alike counts once
+    (alike,) = beam_search(table, [3], 2, Ranking(0.0), 2, BeamGroups(2, 0.4))
+    assert [one.ids for one in alike] == [(A, END)]  # a hypothesis of two groups counts once
 
 
 @given(
@@ -38,10 +38,12 @@ def test_the_second_group_shuns_the_first_by_hand() -> None:
     limit=st.integers(1, 6),
 )
 @settings(max_examples=60, deadline=None)
-def test_it_is_the_slow_search(seed: int, number: int, size: int, penalty: float, limit: int) -> None:
+def test_it_agrees_with_the_slow_search(
+    seed: int, number: int, size: int, penalty: float, limit: int
+) -> None:
     table = random_table(seed)
     (found,) = beam_search(
-        table, [limit], number * size, Ranking(0.7), number * size, Groups(number, penalty)
+        table, [limit], number * size, Ranking(0.7), number * size, BeamGroups(number, penalty)
     )
     distinct = {ids for group in slow_groups(table, limit, number, size, penalty) for ids in group}
     assert {one.ids for one in found} == distinct
@@ -54,7 +56,7 @@ def test_it_is_the_slow_search(seed: int, number: int, size: int, penalty: float
 @settings(max_examples=40, deadline=None)
 def test_each_group_gives_its_best(seed: int, number: int, size: int) -> None:
     table = random_table(seed)
-    (found,) = beam_search(table, [6], number * size, Ranking(0.7), number, Groups(number, 1.0))
+    (found,) = beam_search(table, [6], number * size, Ranking(0.7), number, BeamGroups(number, 1.0))
     heads = set()
     for group in slow_groups(table, 6, number, size, 1.0):
         heads.add(max(group, key=lambda ids: (ids[-1] == END, total_of(table, 0, ids) / len(ids) ** 0.7)))
@@ -65,16 +67,16 @@ def test_each_group_gives_its_best(seed: int, number: int, size: int) -> None:
 @settings(max_examples=25, deadline=None)
 def test_a_sentence_alone_is_a_sentence_in_the_batch(seed: int, limits: list[int]) -> None:
     table = random_table(seed, sentences=len(limits))
-    together = beam_search(table, limits, 4, num_best=3, groups=Groups(2, 1.0))
+    together = beam_search(table, limits, 4, num_best=3, groups=BeamGroups(2, 1.0))
     for sentence, limit in enumerate(limits):
-        (alone,) = beam_search(table.alone(sentence), [limit], 4, num_best=3, groups=Groups(2, 1.0))
+        (alone,) = beam_search(table.alone(sentence), [limit], 4, num_best=3, groups=BeamGroups(2, 1.0))
         assert [one.ids for one in alone] == [one.ids for one in together[sentence]]
 
 
 def slow_groups(
     table: Table, limit: int, number: int, size: int, penalty: float
 ) -> list[list[tuple[int, ...]]]:
-    """What each group holds at the very end: lists, no tensors, no early stop."""
+    """Diverse beam search in plain Python: the final hypotheses of each group, no early stop."""
     finished: list[list[tuple[int, ...]]] = [[] for _ in range(number)]
     going: list[list[tuple[int, ...]]] = [[()] for _ in range(number)]
     for _ in range(limit):
@@ -100,11 +102,11 @@ def slow_groups(
 )
 def test_a_beam_that_cannot_be_cut_is_refused(beam: int, groups: int, words: str) -> None:
     with pytest.raises(SearchError, match=words):
-        beam_search(random_table(1), [3], beam, groups=Groups(groups))
+        beam_search(random_table(1), [3], beam, groups=BeamGroups(groups))
 
 
-def test_numbers_that_cannot_be_are_refused() -> None:
+def test_values_out_of_range_are_refused() -> None:
     with pytest.raises(SearchError, match="expected 1 group or more, got 0"):
-        Groups(0)
+        BeamGroups(0)
     with pytest.raises(SearchError, match="diversity penalty must be 0 or more, got -1"):
-        Groups(2, -1.0)
+        BeamGroups(2, -1.0)

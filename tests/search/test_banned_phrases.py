@@ -1,4 +1,4 @@
-"""Banned phrases never appear, whatever the search; what is left is searched as before."""
+"""Banned phrases never appear in the results of any search; the rest is searched as before."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from regard.data.phrases import stands
 from regard.records.text import END, START
 from regard.search import (
-    Banned,
-    Groups,
-    Phrases,
+    BannedPhrases,
+    BeamGroups,
+    PhraseMatcher,
     Ranking,
     Sampling,
     beam_search,
     greedy_search,
-    noise,
     sample,
+    uniform_draws,
 )
 from tests.search.tables import Table, all_bodies, random_table, total_of
 
@@ -34,12 +34,12 @@ def text_of(ids: tuple[int, ...]) -> str:
     return b"".join(SPELLINGS[i] for i in ids).decode().strip()
 
 
-def restricted(table: Table, ban: list[str], limit: int) -> Banned:
-    return Banned(table, Phrases(ban, SPELLINGS), torch.full((table.num_sentences,), limit))
+def restricted(table: Table, ban: list[str], limit: int) -> BannedPhrases:
+    return BannedPhrases(table, PhraseMatcher(ban, SPELLINGS), torch.full((table.num_sentences,), limit))
 
 
 def test_greedy_does_not_run_into_a_closed_word() -> None:
-    # "a" has 0.6, but its word goes on with probability 0.1 only: 0.06 is less than the 0.4 of "b".
+    # "a" has 0.6, but its word continues with probability 0.1 only: 0.06 is less than the 0.4 of "b".
     probabilities = torch.zeros(8, 8)
     probabilities[START, [4, 5]] = torch.tensor([0.6, 0.4])
     probabilities[4, [6, END]] = torch.tensor([0.1, 0.9])
@@ -55,13 +55,13 @@ def test_greedy_does_not_run_into_a_closed_word() -> None:
 @given(seed=st.integers(0, 10_000), ban=banned)
 @settings(max_examples=40, deadline=None)
 def test_no_search_writes_what_is_banned(seed: int, ban: list[str]) -> None:
-    table = random_table(seed, sentences=2, size=8, steps=7)  # one more than is written: it looks ahead
+    table = random_table(seed, sentences=2, size=8, steps=7)  # one more than is written: it weights ahead
     stepper = restricted(table, ban, 6)
-    draws = [noise(seed, [row], 6, 4) for row in range(2)]
+    draws = [uniform_draws(seed, [row], 6, 4) for row in range(2)]
     found = [
         *[[one] for one in greedy_search(stepper, [6, 6])],
         *beam_search(stepper, [6, 6], 3, num_best=3),
-        *beam_search(stepper, [6, 6], 4, num_best=4, groups=Groups(2)),
+        *beam_search(stepper, [6, 6], 4, num_best=4, groups=BeamGroups(2)),
         *sample(stepper, [6, 6], draws, Sampling()),
     ]
     for place, hypotheses in enumerate(found):
@@ -73,7 +73,7 @@ def test_no_search_writes_what_is_banned(seed: int, ban: list[str]) -> None:
 
 @given(seed=st.integers(0, 10_000), ban=banned)
 @settings(max_examples=20, deadline=None)
-def test_the_best_of_what_is_left_is_found(seed: int, ban: list[str]) -> None:
+def test_the_best_of_the_allowed_outputs_is_found(seed: int, ban: list[str]) -> None:
     table = random_table(seed, size=8, steps=5)
     (found,) = beam_search(restricted(table, ban, 4), [4], 700, Ranking(0.0), 3)
     left = [body for body in all_bodies(table, 3) if not any(stands(one, text_of(body)) for one in ban)]
@@ -83,7 +83,7 @@ def test_the_best_of_what_is_left_is_found(seed: int, ban: list[str]) -> None:
 
 @given(seed=st.integers(0, 10_000), beam=st.integers(1, 4))
 @settings(max_examples=20, deadline=None)
-def test_a_word_that_nobody_writes_changes_nothing(seed: int, beam: int) -> None:
+def test_a_word_that_is_never_written_changes_nothing(seed: int, beam: int) -> None:
     table = random_table(seed, sentences=2, size=8)
     stepper = restricted(table, ["zzz"], 6)
     assert beam_search(stepper, [6, 4], beam) == beam_search(table, [6, 4], beam)
