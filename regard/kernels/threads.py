@@ -29,6 +29,7 @@ _FUNCTIONS = (
     "omp_in_parallel",
 )
 _ADDRESSES = {name: address(name) for name in _FUNCTIONS}
+ENTRY = ".entry"  # after a kernel's name, that of the function which takes its arguments from memory
 SHARED = AVAILABLE and None not in _ADDRESSES.values()
 
 parallel_range: Any = range
@@ -49,42 +50,59 @@ if AVAILABLE:
         kind = ir.FunctionType(result, [arg.type for arg in args])
         return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"regard_{name}"), args)
 
-    def _thread_function(builder: Any, arguments: Any) -> Any:
-        """A function that calls the kernel being compiled with arguments from a structure, as OpenMP's threads do."""
-        compiled, kind = builder.function, ir.FunctionType(ir.VoidType(), [_POINTER])
-        name = f"{compiled.name}.thread"
+    def _word(builder: Any, value: Any) -> Any:
+        """An argument as a 64-bit word."""
+        kind = value.type
+        if isinstance(kind, ir.PointerType):
+            return builder.ptrtoint(value, _INT64)
+        if isinstance(kind, ir.DoubleType):
+            return builder.bitcast(value, _INT64)
+        return builder.zext(value, _INT64) if kind.width < 64 else value
+
+    def _argument(builder: Any, word: Any, kind: Any) -> Any:
+        """The inverse of `_word`."""
+        if isinstance(kind, ir.PointerType):
+            return builder.inttoptr(word, kind)
+        if isinstance(kind, ir.DoubleType):
+            return builder.bitcast(word, kind)
+        return builder.trunc(word, kind) if kind.width < 64 else word
+
+    def _entry(builder: Any) -> Any:
+        """A function that calls the kernel being compiled with arguments from words in memory.
+
+        OpenMP's threads call it, and `program`, which finds it by its name.
+        """
+        compiled, name = builder.function, f"{builder.function.name}{ENTRY}"
         if name in builder.module.globals:  # the kernel has another loop, in another branch
             return builder.module.globals[name]
-        function = ir.Function(builder.module, kind, name)
-        function.linkage = "internal"
+        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [_POINTER]), name)
         inside = ir.IRBuilder(function.append_basic_block())
-        data = inside.bitcast(function.args[0], arguments.as_pointer())
-        fields = [
-            inside.load(inside.gep(data, [_INT32(0), _INT32(i)])) for i in range(len(arguments.elements))
+        words = inside.bitcast(function.args[0], _INT64.as_pointer())
+        arguments = [
+            _argument(inside, inside.load(inside.gep(words, [_INT32(i)])), argument.type)
+            for i, argument in enumerate(compiled.args[2:])
         ]
         results = [
             inside.alloca(arg.type.pointee) for arg in compiled.args[:2]
         ]  # numba's return value and error
-        inside.call(compiled, [*results, *fields])
+        inside.call(compiled, [*results, *arguments])
         inside.ret_void()
         return function
 
-    def _start(builder: Any) -> None:
+    def _start(builder: Any, entry: Any) -> None:
         """Run the kernel being compiled on all threads."""
         arguments = builder.function.args[2:]
-        structure = ir.LiteralStructType([argument.type for argument in arguments])
-        function = _thread_function(builder, structure)
         with builder.goto_entry_block():
-            data = builder.alloca(structure)
+            words = builder.alloca(_INT64, size=max(len(arguments), 1))
         for i, argument in enumerate(arguments):
-            builder.store(argument, builder.gep(data, [_INT32(0), _INT32(i)]))
+            builder.store(_word(builder, argument), builder.gep(words, [_INT32(i)]))
         default = _INT32(0)  # as many threads as torch has set
         _call(
             builder,
             "GOMP_parallel",
             ir.VoidType(),
-            function,
-            builder.bitcast(data, _POINTER),
+            entry,
+            builder.bitcast(words, _POINTER),
             default,
             _INT32(0),
         )
@@ -95,14 +113,14 @@ if AVAILABLE:
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             (size,) = args
-            begin, end = _INT64(0), size
+            begin, end, entry = _INT64(0), size, _entry(builder)
             if SHARED:
                 outside = builder.icmp_signed("==", _call(builder, "omp_in_parallel", _INT32), _INT32(0))
                 several = builder.icmp_signed(">", _call(builder, "omp_get_max_threads", _INT32), _INT32(1))
                 more = builder.icmp_signed(">", size, _INT64(1))
                 started = builder.and_(builder.and_(outside, several), more)
                 with builder.if_then(started):
-                    _start(builder)
+                    _start(builder, entry)
                 thread = builder.sext(_call(builder, "omp_get_thread_num", _INT32), _INT64)
                 threads = builder.sext(_call(builder, "omp_get_num_threads", _INT32), _INT64)
                 begin = builder.sdiv(builder.mul(size, thread), threads)

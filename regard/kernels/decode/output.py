@@ -12,6 +12,7 @@ from torch import Tensor
 
 from regard.kernels.compile import array, kernel
 from regard.kernels.decode.inputs import StepInput
+from regard.kernels.threads import parallel_range
 
 # tokens, log-probabilities, and the attention weights of each step
 Written = tuple[list[int], list[float], Float[np.ndarray, "T S"]]
@@ -92,7 +93,7 @@ def append(  # type: ignore[no-untyped-def]
 
     `alive` (R,) becomes True where a row goes on.
     """
-    for r in range(len(tokens)):
+    for r in parallel_range(len(tokens)):
         row = rows[r]
         n = lengths[row]
         if n >= limits[row] or (n > 0 and ids[row, n - 1] == end):

@@ -1,22 +1,19 @@
-"""A whole step of a search, or a whole greedy search, as one call: for the few rows of a single sentence.
+"""A step of a search for the few rows of a single sentence, as a program of kernels.
 
 With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as all
-products. So one compiled function embeds, moves the cells, attends, combines and takes the logarithm of the softmax,
-by kernels that it calls by address (`pointers`). Weights may be in 8 bits with a scale for every row; what they are
-multiplied by stays float32.
+products. So the calls of a step are prepared once for a search, and run one after the other (`program`). Weights may be
+in 8 bits with a scale for every row; what they are multiplied by stays float32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from regard.kernels.compile import array, f32, inner, kernel
+from regard.kernels.compile import array, f32, kernel
 from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
 from regard.kernels.decode.output import OutputBuffer, Written, append
 from regard.kernels.gemm.int8 import in_few_bits, rows_with_scales, wide_enough
@@ -25,66 +22,26 @@ from regard.kernels.ops.attention import additive_attention_rows, dot_attention_
 from regard.kernels.ops.gru import gru_forward
 from regard.kernels.ops.lstm import lstm_forward
 from regard.kernels.ops.topk import argmax, log_softmax_kernel, top
-from regard.kernels.pointers import KernelPointer, call
+from regard.kernels.program import Program
 from regard.kernels.threads import parallel_range
 
 MAX_ROWS = 4  # of a small batch: more are faster by larger products
+Weight = tuple[Tensor, Tensor, Tensor]  # rows, their scales, a bias
 
 
-class Weight(NamedTuple):
-    """A linear layer as `multiply_rows` takes it: rows as float32 or in 8 bits, their scales, a bias."""
+@dataclass(frozen=True)
+class _Rows:
+    """The tensors that a step reads and writes: tokens, states by layer before and after it, and its results."""
 
-    rows: NDArray[Any]
-    scales: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-
-class Kernels(NamedTuple):
-    """Pointers to the kernels of a step."""
-
-    multiply: KernelPointer
-    cell: KernelPointer
-    attend: KernelPointer
-    log_softmax: KernelPointer
-
-
-class Model(NamedTuple):
-    """The weights of a decoder. `query` and `feed` are None where there is no such product."""
-
-    embedding: NDArray[np.float32]
-    project: tuple[Weight, ...]
-    recur: tuple[Weight, ...]
-    feed: Weight | None
-    query: Weight | None
-    combine: tuple[Weight, ...]
-    head: Weight
-
-
-class Attended(NamedTuple):
-    """What is attended to, `score` being the last arguments of the kernel: v and the scale, or the scale alone."""
-
-    sentences: NDArray[np.int64]
-    memory: tuple[NDArray[Any], ...]
-    score: tuple[Any, ...]
-
-
-class Buffers(NamedTuple):
-    """Where a step writes. The first four are intermediate."""
-
-    words: NDArray[np.float32]
-    gates: NDArray[np.float32]
-    products: NDArray[np.float32]
-    query: NDArray[np.float32]
-    joined: NDArray[np.float32]
-    alive: NDArray[np.bool_]
-    scores: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    context: NDArray[np.float32]
-    logits: NDArray[np.float32]
-    log_probabilities: NDArray[np.float32]
-
-
-States = tuple[tuple[NDArray[np.float32], ...], ...]  # of each layer: hidden state, and the cell of an LSTM
+    tokens: Tensor
+    old: Sequence[Sequence[Tensor]]
+    new: Sequence[Sequence[Tensor]]
+    fed: Tensor
+    combined: Tensor
+    scores: Tensor
+    weights: Tensor
+    context: Tensor
+    log_probabilities: Tensor
 
 
 class SmallBatch:
@@ -97,30 +54,23 @@ class SmallBatch:
         def packed(product: nn.Linear) -> Weight:
             return _packed(product.weight, product.bias, low)
 
-        attention, layers = weights.attention, weights.layers
-        query = None if attention.W is None else _packed(attention.W, None, low)
-        self._model = Model(
-            embedding=array(weights.embedding.weight),
-            project=tuple(packed(layer.project) for layer in layers),
-            recur=tuple(packed(layer.recur) for layer in layers),
-            feed=None if weights.feed is None else packed(weights.feed),
-            query=query,
-            combine=tuple(packed(product) for product in weights.combine),
-            head=packed(weights.head),
-        )
-        self._memory = tuple(
-            array(part.contiguous()) for part in (attention.keys, attention.values, attention.valid)
-        )
-        v = () if attention.v is None else (array(attention.v.contiguous()),)
-        self._score = (*v, float(attention.scale))
-        self._kernels: Kernels | None = None
+        attention = weights.attention
+        self._embedding = weights.embedding.weight
+        self._project = [packed(layer.project) for layer in weights.layers]
+        self._recur = [packed(layer.recur) for layer in weights.layers]
+        self._feed = None if weights.feed is None else packed(weights.feed)
+        self._query = None if attention.W is None else _packed(attention.W, None, low)
+        self._combine = [packed(product) for product in weights.combine]
+        self._head = packed(weights.head)
+        memory = attention.keys, attention.values, attention.valid
+        self._memory = [part.contiguous() for part in memory]
+        v = [] if attention.v is None else [attention.v.contiguous()]
+        self._score = [*v, float(attention.scale)]
 
     def __call__(self, rows: StepInput) -> StepOutput:
         """Decode one token further."""
-        output = self._weights.output_buffers(rows.states, len(self._model.head.rows))
-        (_attend_first_step if self._weights.attend_first else _attend_last_step)(
-            *self._arguments(rows, output)
-        )
+        output = self._weights.output_buffers(rows.states, len(self._head[0]))
+        self._program(self._tensors(rows, output), rows.sentences.contiguous()).run()
         return output
 
     def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[Best, StepOutput]:
@@ -132,206 +82,150 @@ class SmallBatch:
         self, rows: StepInput, limits: Sequence[int], banned: Sequence[int], end: int
     ) -> list[Written]:
         """Decode the best token that is not banned at every step, until a row's limit or `end`."""
-        output = self._weights.output_buffers(rows.states, len(self._model.head.rows))
+        output = self._weights.output_buffers(rows.states, len(self._head[0]))
         fed = torch.zeros_like(output.combined) if rows.fed is None else rows.fed.float().clone()
+        # tokens, states and `fed` are overwritten at every step
         own = StepInput(rows.tokens.clone(), [state.clone() for state in rows.states], fed, rows.sentences)
-        arguments = self._arguments(own, output)  # tokens, states and `fed` are overwritten at every step
+        tensors, sentences = self._tensors(own, output), rows.sentences.contiguous()
         buffer = OutputBuffer(limits, output.scores.shape[1], end)
-        ids, best = np.empty(len(rows.tokens), np.int64), np.empty(len(rows.tokens), np.float32)
-        added = ids, best, arguments[-1].weights, arguments[-1].alive, *buffer.arrays
-        search = _attend_first_search if self._weights.attend_first else _attend_last_search
-        search(*arguments, KernelPointer(append, added), np.array(sorted(banned), dtype=np.int64), added)
+        banned_ids = torch.tensor(sorted(banned))
+        best, alive = torch.empty(len(tensors.tokens)), torch.ones(len(tensors.tokens), dtype=torch.bool)
+        program = self._program(tensors, sentences)
+        program.add(_choose, tensors.log_probabilities, banned_ids, tensors.tokens, best)
+        program.add(append, tensors.tokens, best, tensors.weights, alive, *buffer.arrays)
+        for old, new in zip(tensors.old, tensors.new, strict=True):
+            for part, moved in zip(old, new, strict=True):
+                program.add(_copy, moved, part)
+        if self._feed is not None and not self._weights.attend_first:
+            program.add(_copy, tensors.combined, tensors.fed)
+        program.run_while(array(alive))
         return buffer.written()
 
-    def _arguments(self, rows: StepInput, output: StepOutput) -> tuple[Any, ...]:
-        """The arguments of a compiled step."""
-        num_rows, model = len(rows.tokens), self._model
-        old, new = self._by_layer(rows.states), self._by_layer(output.states)
-        combined = array(output.combined)
-        fed = combined[:0] if rows.fed is None else array(rows.fed.float().contiguous())
-        attended = Attended(array(rows.sentences), self._memory, self._score)
-
-        def buffer(width: int) -> NDArray[np.float32]:
-            return np.empty((num_rows, width), np.float32)
-
-        buffers = Buffers(
-            words=buffer(model.embedding.shape[1]),
-            gates=buffer(len(model.project[0].rows)),
-            products=buffer(len(model.recur[0].rows)),
-            query=buffer(0 if model.query is None else len(model.query.rows)),
-            joined=buffer(
-                model.combine[0].rows.shape[1] if len(model.combine) == 1 else 2 * combined.shape[1]
-            ),
-            alive=np.ones(num_rows, np.bool_),
-            scores=array(output.scores),
-            weights=array(output.weights),
-            context=array(output.context),
-            logits=buffer(len(model.head.rows)),
-            log_probabilities=array(output.log_probabilities),
+    def _tensors(self, rows: StepInput, output: StepOutput) -> _Rows:
+        return _Rows(
+            tokens=rows.tokens.contiguous(),
+            old=self._by_layer(rows.states),
+            new=self._by_layer(output.states),
+            fed=output.combined if rows.fed is None else rows.fed.float().contiguous(),
+            combined=output.combined,
+            scores=output.scores,
+            weights=output.weights,
+            context=output.context,
+            log_probabilities=output.log_probabilities,
         )
-        kernels = self._kernels = self._kernels or self._compiled(old, new, attended, buffers)
-        return kernels, model, attended, array(rows.tokens.contiguous()), old, new, fed, combined, buffers
 
-    def _by_layer(self, states: Sequence[Tensor]) -> States:
+    def _by_layer(self, states: Sequence[Tensor]) -> list[list[Tensor]]:
         parts = self._weights.num_parts
-        arrays = [array(state.contiguous()) for state in states]
-        return tuple(tuple(arrays[i : i + parts]) for i in range(0, len(arrays), parts))
+        return [[state.contiguous() for state in states[i : i + parts]] for i in range(0, len(states), parts)]
 
-    def _compiled(self, old: States, new: States, attended: Attended, buffers: Buffers) -> Kernels:
-        """Pointers to the kernels, compiled for the types of these arguments."""
-        query = old[0][0]
-        cell = (buffers.gates, buffers.products, *old[0], buffers.alive, None, *new[0], new[0][0])
-        attention = (attended.sentences, *attended.memory, *attended.score, buffers.scores, buffers.weights)
-        return Kernels(
-            multiply=KernelPointer(multiply_rows, (*self._model.head, query, False, buffers.logits)),
-            cell=KernelPointer(gru_forward if self._weights.is_gru else lstm_forward, cell),
-            attend=KernelPointer(
-                dot_attention_rows if len(attended.score) == 1 else additive_attention_rows,
-                (query, *attention, buffers.context),
-            ),
-            log_softmax=KernelPointer(log_softmax_kernel, (buffers.logits, buffers.log_probabilities)),
+    def _program(self, rows: _Rows, sentences: Tensor) -> Program:
+        """The calls of a step, from tokens to log-probabilities."""
+        program, num_rows = Program(), len(rows.tokens)
+        words = torch.empty(num_rows, self._embedding.shape[1])
+        program.add(_embed, rows.tokens, self._embedding, words)
+        if self._weights.attend_first:
+            self._add_attention(program, rows, rows.old[0][0], sentences)
+            self._add_layer(program, rows, 0, words, rows.context)
+            pairs = torch.empty(num_rows, len(self._combine[0][0]))
+            for i, input in enumerate((rows.new[0][0], words, rows.context)):
+                program.add(multiply_rows, *self._combine[i], input, i > 0, pairs)
+            program.add(_maximum_of_pairs, pairs, rows.combined)
+        else:
+            input = words
+            for layer in range(len(rows.old)):
+                self._add_layer(program, rows, layer, input, rows.fed)
+                input = rows.new[layer][0]
+            self._add_attention(program, rows, input, sentences)
+            joined = torch.empty(num_rows, self._combine[0][0].shape[1])
+            program.add(_concat, rows.context, input, joined)
+            program.add(multiply_rows, *self._combine[0], joined, False, rows.combined)
+            program.add(_tanh, rows.combined)
+        program.add(multiply_rows, *self._head, rows.combined, False, rows.log_probabilities)
+        program.add(log_softmax_kernel, rows.log_probabilities, rows.log_probabilities)
+        return program
+
+    def _add_layer(self, program: Program, rows: _Rows, layer: int, input: Tensor, fed: Tensor) -> None:
+        """A layer's step; `fed` enters the lowest layer besides its input."""
+        old, new = rows.old[layer], rows.new[layer]
+        gates, products = (
+            torch.empty(len(rows.tokens), len(weight[layer][0])) for weight in (self._project, self._recur)
         )
+        program.add(multiply_rows, *self._project[layer], input, False, gates)
+        if layer == 0 and self._feed is not None:
+            program.add(multiply_rows, *self._feed, fed, True, gates)
+        program.add(multiply_rows, *self._recur[layer], old[0], False, products)
+        alive = torch.ones(len(rows.tokens), dtype=torch.bool)
+        cell = gru_forward if self._weights.is_gru else lstm_forward
+        program.add(cell, gates, products, *old, alive, None, *new, new[0])
+
+    def _add_attention(self, program: Program, rows: _Rows, state: Tensor, sentences: Tensor) -> None:
+        query = state
+        if self._query is not None:
+            query = torch.empty(len(state), len(self._query[0]))
+            program.add(multiply_rows, *self._query, state, False, query)
+        attend = dot_attention_rows if len(self._score) == 1 else additive_attention_rows
+        outputs = rows.scores, rows.weights, rows.context
+        program.add(attend, query, sentences, *self._memory, *self._score, *outputs)
 
 
 def _packed(weight: Tensor, bias: Tensor | None, low: bool) -> Weight:
-    return Weight(
-        *rows_with_scales(weight, low), array(torch.zeros(len(weight)) if bias is None else bias.contiguous())
-    )
+    bias = torch.zeros(len(weight)) if bias is None else bias.contiguous()
+    return *rows_with_scales(weight, low), bias
 
 
-@inner
-def _embed(embedding, tokens, words):  # type: ignore[no-untyped-def]
-    for r in range(len(tokens)):
-        row = embedding[tokens[r]]
+@kernel
+def _embed(tokens, embedding, words):  # type: ignore[no-untyped-def]
+    """words (R, E) = embedding (V, E) of the tokens (R,)."""
+    for r in parallel_range(len(tokens)):
+        row, word = embedding[tokens[r]], words[r]
         for j in range(len(row)):
-            words[r, j] = row[j]
-
-
-@inner
-def _multiply(pointer, layer, input, add, output):  # type: ignore[no-untyped-def]
-    call(pointer, layer.rows, layer.scales, layer.bias, input, add, output)
-
-
-@inner
-def _add_fed(pointer, layer, fed, gates):  # type: ignore[no-untyped-def]
-    if layer is not None:
-        _multiply(pointer, layer, fed, True, gates)
-
-
-@inner
-def _projected(pointer, layer, state, query):  # type: ignore[no-untyped-def]
-    if layer is not None:
-        _multiply(pointer, layer, state, False, query)
-        return query
-    return state
-
-
-@inner
-def _move(kernels, layer, old, new, buffers):  # type: ignore[no-untyped-def]
-    """Move a cell, given the product with its input in `gates`."""
-    _multiply(kernels.multiply, layer, old[0], False, buffers.products)
-    call(kernels.cell, buffers.gates, buffers.products, *old, buffers.alive, None, *new, new[0])
-
-
-@inner
-def _attend(kernels, model, attended, state, buffers):  # type: ignore[no-untyped-def]
-    query = _projected(kernels.multiply, model.query, state, buffers.query)
-    outputs = buffers.scores, buffers.weights, buffers.context
-    call(kernels.attend, query, attended.sentences, *attended.memory, *attended.score, *outputs)
-
-
-@inner
-def _attend_last(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers
-):
-    _embed(model.embedding, tokens, buffers.words)
-    below = buffers.words
-    for layer in range(len(old)):
-        _multiply(kernels.multiply, model.project[layer], below, False, buffers.gates)
-        if layer == 0:
-            _add_fed(kernels.multiply, model.feed, fed, buffers.gates)
-        _move(kernels, model.recur[layer], old[layer], new[layer], buffers)
-        below = new[layer][0]
-    _attend(kernels, model, attended, below, buffers)
-    width = buffers.context.shape[1]
-    for r in range(len(below)):
-        for j in range(width):
-            buffers.joined[r, j] = buffers.context[r, j]
-        for j in range(below.shape[1]):
-            buffers.joined[r, width + j] = below[r, j]
-    _multiply(kernels.multiply, model.combine[0], buffers.joined, False, combined)
-    for r in range(len(combined)):
-        for j in range(combined.shape[1]):
-            combined[r, j] = tanh(combined[r, j])
-    _multiply(kernels.multiply, model.head, combined, False, buffers.logits)
-    call(kernels.log_softmax, buffers.logits, buffers.log_probabilities)
-
-
-@inner
-def _attend_first(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers
-):
-    _embed(model.embedding, tokens, buffers.words)
-    _attend(kernels, model, attended, old[0][0], buffers)
-    _multiply(kernels.multiply, model.project[0], buffers.words, False, buffers.gates)
-    _multiply(kernels.multiply, model.feed, buffers.context, True, buffers.gates)
-    _move(kernels, model.recur[0], old[0], new[0], buffers)
-    _multiply(kernels.multiply, model.combine[0], new[0][0], False, buffers.joined)
-    _multiply(kernels.multiply, model.combine[1], buffers.words, True, buffers.joined)
-    _multiply(kernels.multiply, model.combine[2], buffers.context, True, buffers.joined)
-    for r in range(len(combined)):
-        for j in range(combined.shape[1]):
-            combined[r, j] = maximum(buffers.joined[r, 2 * j], buffers.joined[r, 2 * j + 1])
-    _multiply(kernels.multiply, model.head, combined, False, buffers.logits)
-    call(kernels.log_softmax, buffers.logits, buffers.log_probabilities)
+            word[j] = row[j]
 
 
 @kernel
-def _attend_last_step(kernels, model, attended, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
-    _attend_last(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+def _copy(states, output):  # type: ignore[no-untyped-def]
+    """output (R, W) = states (R, W)."""
+    for r in parallel_range(len(states)):
+        row, out = states[r], output[r]
+        for j in range(len(row)):
+            out[j] = row[j]
 
 
 @kernel
-def _attend_first_step(kernels, model, attended, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
-    _attend_first(kernels, model, attended, tokens, old, new, fed, combined, buffers)
-
-
-@inner
-def _choose(append_pointer, log_probabilities, banned, added, tokens):  # type: ignore[no-untyped-def]
-    """Append the best token of every row that goes on, and make it the row's last; return whether any row goes on."""
-    ids, best, alive = added[0], added[1], added[3]
-    for r in range(len(tokens)):
-        ids[r] = argmax(log_probabilities[r], banned)
-        best[r] = log_probabilities[r, ids[r]]
-    call(append_pointer, *added)
-    goes_on = False
-    for r in range(len(tokens)):
-        tokens[r] = ids[r]
-        goes_on = goes_on or alive[r]
-        alive[r] = True  # rows that have ended are decoded on, and what they give is not appended
-    return goes_on
+def _concat(one, other, output):  # type: ignore[no-untyped-def]
+    """output (R, A + B) = one (R, A) beside other (R, B)."""
+    for r in parallel_range(len(output)):
+        row, left, right = output[r], one[r], other[r]
+        for j in range(len(left)):
+            row[j] = left[j]
+        for j in range(len(right)):
+            row[len(left) + j] = right[j]
 
 
 @kernel
-def _attend_last_search(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
-):
-    goes_on = True
-    while goes_on:
-        _attend_last(kernels, model, attended, tokens, old, new, fed, combined, buffers)
-        goes_on = _choose(append_pointer, buffers.log_probabilities, banned, added, tokens)
-        old, new, fed, combined = new, old, combined, fed
+def _tanh(states):  # type: ignore[no-untyped-def]
+    """states (R, W) = tanh(states), in place."""
+    for r in parallel_range(len(states)):
+        row = states[r]
+        for j in range(len(row)):
+            row[j] = tanh(row[j])
 
 
 @kernel
-def _attend_first_search(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
-):
-    goes_on = True
-    while goes_on:
-        _attend_first(kernels, model, attended, tokens, old, new, fed, combined, buffers)
-        goes_on = _choose(append_pointer, buffers.log_probabilities, banned, added, tokens)
-        old, new = new, old
+def _maximum_of_pairs(pairs, output):  # type: ignore[no-untyped-def]
+    """output (R, H) = the larger of every two neighbours of pairs (R, 2H)."""
+    for r in parallel_range(len(pairs)):
+        row, out = pairs[r], output[r]
+        for j in range(len(out)):
+            out[j] = maximum(row[2 * j], row[2 * j + 1])
+
+
+@kernel
+def _choose(scores, banned, tokens, best):  # type: ignore[no-untyped-def]
+    """tokens (R,) = the best tokens of scores (R, V) that are not banned; best (R,) = their scores."""
+    for r in parallel_range(len(tokens)):
+        tokens[r] = argmax(scores[r], banned)
+        best[r] = scores[r, tokens[r]]
 
 
 @kernel

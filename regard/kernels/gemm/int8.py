@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from regard.kernels.compile import array
 from regard.kernels.gemm.deferred import _loops
 from regard.kernels.gemm.packed import _kept
 
@@ -35,17 +32,15 @@ def in_8_bits(weight: Tensor) -> Any:
     return kept.layouts[key]
 
 
-def rows_with_scales(weight: Tensor, low: bool) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """The numbers of a weight and what each row of them must be multiplied by: as they are, or `low`, in 8 bits."""
+def rows_with_scales(weight: Tensor, low: bool) -> tuple[Tensor, Tensor]:
+    """The rows of a weight and what each must be multiplied by: as they are, or `low`, in 8 bits."""
     kept, key = _kept(weight), (False, torch.int8 if low else torch.float32, "rows")
     if key not in kept.layouts:
-        if low:
-            rounded, scales = _rounded(weight)
-            kept.layouts[key] = array(rounded), array(scales)
-        else:
-            kept.layouts[key] = array(weight.contiguous()), np.ones(len(weight), np.float32)
-    numbers: tuple[NDArray[Any], NDArray[np.float32]] = kept.layouts[key]
-    return numbers
+        kept.layouts[key] = (
+            _rounded(weight) if low else (weight.detach().contiguous(), torch.ones(len(weight)))
+        )
+    rows: tuple[Tensor, Tensor] = kept.layouts[key]
+    return rows
 
 
 def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:

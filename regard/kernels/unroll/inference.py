@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from regard.kernels.compile import array, kernel
+from regard.kernels.compile import array
 from regard.kernels.decode.single import MAX_ROWS, multiply_rows
 from regard.kernels.gemm.packed import PackedWeight
 from regard.kernels.ops.gru import gru_forward
 from regard.kernels.ops.lstm import lstm_forward
-from regard.kernels.pointers import KernelPointer, call
+from regard.kernels.program import Each, Program
 
 _CELLS = {"lstm": lstm_forward, "gru": gru_forward}
 
@@ -57,13 +56,16 @@ def _few_rows(
     states = [torch.empty(steps + 1, *first.shape) for first in start]
     for block, first in zip(states, start, strict=True):
         block[0] = first
-    inputs, alive = array(projected.contiguous()), array(live)
-    layer = array(weight), np.ones(len(weight), np.float32), array(bias)
-    blocks, products = tuple(map(array, states)), np.empty((rows, width), np.float32)
-    before = tuple(block[0] for block in blocks)
-    multiply = KernelPointer(multiply_rows, (*layer, before[0], False, products))
-    move = KernelPointer(_CELLS[cell], (inputs[0], products, *before, alive[0], None, *before, before[0]))
-    (_lstm_steps if cell == "lstm" else _gru_steps)(multiply, move, layer, inputs, alive, products, *blocks)
+    inputs, layer = projected.contiguous(), (weight, torch.ones(len(weight)), bias)
+    products, (hidden, *cells) = torch.empty(rows, width), states
+    program = Program(steps)
+    program.add(multiply_rows, *layer, Each(hidden), False, products)
+    program.add(
+        _CELLS[cell],
+        *(Each(inputs), products, *map(Each, (hidden, *cells)), Each(live), None),
+        *(Each(state, first=1) for state in (hidden, *cells, hidden)),
+    )
+    program.run()
     output = states[0][1:]
     return output.flip(0) if reverse else output, *(block[-1] for block in states)
 
@@ -102,19 +104,3 @@ def _many_rows(
         )
         last, old, new = outputs[t], new, old
     return hidden, torch.from_numpy(last).clone(), *old
-
-
-@kernel
-def _lstm_steps(multiply, move, layer, inputs, alive, products, hidden, cell):  # type: ignore[no-untyped-def]
-    for t in range(len(inputs)):
-        old, new = hidden[t], hidden[t + 1]
-        call(multiply, *layer, old, False, products)
-        call(move, inputs[t], products, old, cell[t], alive[t], None, new, cell[t + 1], new)
-
-
-@kernel
-def _gru_steps(multiply, move, layer, inputs, alive, products, hidden):  # type: ignore[no-untyped-def]
-    for t in range(len(inputs)):
-        old, new = hidden[t], hidden[t + 1]
-        call(multiply, *layer, old, False, products)
-        call(move, inputs[t], products, old, alive[t], None, new, new)
