@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from regard.data.tokeniser import Tokeniser
 from regard.errors import DataError
-from regard.records.tensors import Batch
 from regard.records.text import END, PAD, UNKNOWN, Pair
+
+if TYPE_CHECKING:
+    from regard.records.tensors import Batch
 
 _CHUNK_PAIRS = 10_000
 _SIDES = ("source", "target")
@@ -51,15 +52,15 @@ class _Side:
         lengths = self.lengths
         return _Side(_ends(lengths[kept]), self.values[np.repeat(kept, lengths)])
 
-    def padded(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sentences of these rows with END and padding, and where they are valid: both (B, longest + 1)."""
+    def padded(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the sentences of these rows with END and padding, and which tokens are valid: (B, longest + 1)."""
         starts = self.offsets[rows][:, None]  # (B, 1)
         lengths = self.offsets[rows + 1][:, None] - starts
         columns = np.arange(int(lengths.max()) + 1)
         ids = self.values.take(starts + columns, mode="clip").astype(np.int64)
         ids[columns == lengths] = END
         ids[columns > lengths] = PAD
-        return torch.from_numpy(ids), torch.from_numpy(columns <= lengths)
+        return ids, columns <= lengths
 
 
 class _Growing:
@@ -203,11 +204,15 @@ class Corpus:
         return source, target
 
     def batch(self, rows: ArrayLike) -> Batch:
-        """The pairs of these rows, in this order: END appended, padded to the longest of each side."""
-        places = np.asarray(rows, dtype=np.int64)
-        source, source_valid = self._source.padded(places)
-        target, target_valid = self._target.padded(places)
-        return Batch(source, source_valid, target, target_valid, torch.from_numpy(places.copy()))
+        """Return the pairs of these rows, in this order: END appended, padded to the longest of each side."""
+        from torch import from_numpy  # here, because preparing a corpus needs no torch
+
+        from regard.records.tensors import Batch
+
+        indices = np.array(rows, dtype=np.int64)  # a copy, which the tensor owns
+        source, source_valid = map(from_numpy, self._source.padded(indices))
+        target, target_valid = map(from_numpy, self._target.padded(indices))
+        return Batch(source, source_valid, target, target_valid, from_numpy(indices))
 
 
 def _chunks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
