@@ -22,7 +22,7 @@ from regard.build import describe_model
 from regard.checkpoint import Tokenisers, load_model
 from regard.config import DataConfig, SearchConfig
 from regard.data import sorted_batches
-from regard.data.words import typed_units, words_of, written_units
+from regard.data.words import input_units, output_units, words_of
 from regard.errors import DataError, ModelError, SearchError
 from regard.model import Seq2Seq
 from regard.records.tensors import Memory
@@ -457,21 +457,21 @@ class Translator:
         """With its unknown words spelt out where that can be, and with the terms that it lacks."""
         tokeniser = self.tokenisers.target
         characters = tokeniser.config.kind == "characters"
-        written = written_units(tokeniser, one.text, ids)
+        written = output_units(tokeniser, one.text, ids)
         unknown = {place for i, place in zip(ids, written.places, strict=True) if i == UNKNOWN and place >= 0}
         spelt = {}
         if unknown and request.lexicon is not None and one.attention is not None:
             apart = characters and tokeniser.config.normalise == "NFD"
-            typed = typed_units(self.tokenisers.source, one.source, source, apart)
+            typed = input_units(self.tokenisers.source, one.source, source, apart)
             spelt = words_for_unknown(one.attention, typed, written, unknown, request.lexicon)
         if unknown and request.restrictions.prefixes:
-            prefix = tokeniser.spelt(request.restrictions.prefixes[row])
+            prefix = tokeniser.token_form(request.restrictions.prefixes[row])
             begin = prefix if characters else prefix.split()
             spelt |= {place: word for place, word in enumerate(begin) if place in unknown}
         if spelt:
             texts = [spelt.get(place, word) for place, word in enumerate(written.texts)]
-            text = tokeniser.composed(("" if characters else " ").join(texts))
-            words = Words(tuple(map(tokeniser.composed, texts)), written.places)
+            text = tokeniser.recompose(("" if characters else " ").join(texts))
+            words = Words(tuple(map(tokeniser.recompose, texts)), written.places)
             one = replace(one, text=text, words=words_of(tokeniser, text, ids) if characters else words)
         return replace(one, missing_terms=request.restrictions.missing_terms(one.source, one.text))
 
@@ -509,7 +509,7 @@ def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translato
     first, *others = [load_model(path, device) for path in paths]
     for path, saved in zip(paths[1:], others, strict=True):
         for side in ("source", "target"):
-            difference = getattr(first.tokenisers, side).difference(getattr(saved.tokenisers, side))
+            difference = getattr(first.tokenisers, side).describe_difference(getattr(saved.tokenisers, side))
             if difference:
                 raise ModelError(
                     f"{paths[0]} and {path} cannot write together, their {side} tokenisers differ: {difference}; "

@@ -165,7 +165,7 @@ def _check_features(tokeniser: Tokeniser, lines: Sequence[str], first_line: int)
     """Raise DataError, naming the line, for one that lacks the features which the model reads."""
     for number, line in enumerate(lines, start=first_line):
         try:
-            tokeniser.check(line)
+            tokeniser.check_features(line)
         except DataError as error:
             raise DataError(f"line {number}: {error}") from None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regard.alignment import fold_tokens
-from regard.data.tokeniser import split_features
+from regard.data.features import split_features
 from regard.records.text import Translation, Words
 
 

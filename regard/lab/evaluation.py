@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from regard.alignment import AlignmentScore, alignment_error_rate, diagonal, links_from_attention
-from regard.data.tokeniser import split_features
+from regard.data.features import split_features
 from regard.errors import ConfigError
 from regard.explain import Grid
 from regard.lab.systems import (

@@ -45,7 +45,7 @@ class Restrictions:
         wanted += [("prefix", text) for text in self.prefixes]
         for phrase in self.ban:
             for what, text in wanted:
-                if stands(self.target.spelt(phrase), self.target.spelt(text)):
+                if stands(self.target.token_form(phrase), self.target.token_form(text)):
                     raise SearchError(
                         f"search: {phrase!r} is banned, but the {what} asks for {text!r}; leave out one of them"
                     )
@@ -80,7 +80,7 @@ class Restrictions:
 
     def missing_terms(self, source: str, text: str) -> tuple[str, ...]:
         """The terms that are missing in the translation of a text."""
-        spelt = self.target.spelt(text)
+        spelt = self.target.token_form(text)
         return tuple(self.target.normalise(term) for term in self.terms(source) if not stands(term, spelt))
 
     @cached_property
@@ -90,16 +90,16 @@ class Restrictions:
 
     @cached_property
     def _sources(self) -> dict[str, str]:
-        normalise = self.source.normalise, self.target.spelt
+        normalise = self.source.normalise, self.target.token_form
         return {normalise[0](source): normalise[1](target) for source, target in self.glossary.items()}
 
     @cached_property
     def _spellings(self) -> list[bytes]:
-        return self.target.spellings()
+        return self.target.token_bytes()
 
     @cached_property
     def _banned(self) -> Phrases | None:
-        phrases = list(dict.fromkeys(self.target.spelt(phrase) for phrase in self.ban))
+        phrases = list(dict.fromkeys(self.target.token_form(phrase) for phrase in self.ban))
         return Phrases(phrases, self._spellings) if phrases else None
 
     def _make_wanted(self, terms: tuple[str, ...]) -> Wanted | None:

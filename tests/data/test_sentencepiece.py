@@ -89,7 +89,7 @@ def test_the_saved_tokeniser_needs_neither_file_nor_library(
     loaded = Tokeniser.load(tmp_path / "t.json")
     for text in [*SENTENCES[:20], *ODD]:
         assert loaded.encode(text) == made.encode(text)
-        assert loaded.word_of(loaded.encode(text)) == made.word_of(made.encode(text))
+        assert loaded.word_ids(loaded.encode(text)) == made.word_ids(made.encode(text))
 
 
 def test_lower_case_on_request(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def tokens_of(learnt: Tokeniser) -> list[int]:
 
 def _is_text(learnt: Tokeniser, token: int) -> bool:
     try:
-        return bool(learnt.spellings()[token].decode())
+        return bool(learnt.token_bytes()[token].decode())
     except UnicodeDecodeError:
         return False
 
@@ -97,12 +97,12 @@ def test_closing_tokens_leave_a_phrase_that_the_end_completes(kind: str) -> None
     place = phrases.start
     for token in learnt.encode("the art, smart new york"):
         expected = [p for p in range(len(learnt)) if phrases.completed(phrases.after(place, p), END)]
-        assert phrases.closing(place) == [p for p in expected if learnt.spellings()[p]]
+        assert phrases.closing(place) == [p for p in expected if learnt.token_bytes()[p]]
         place = phrases.after(place, token)
 
 
 def test_places_do_not_grow_without_end() -> None:
-    phrases = Phrases(["ab"], LEARNT["characters"].spellings())
+    phrases = Phrases(["ab"], LEARNT["characters"].token_bytes())
     ids = LEARNT["characters"].encode("ab ab ab ab ab ab")
     places = [phrases.start]
     for token in ids:
@@ -114,4 +114,4 @@ def test_places_do_not_grow_without_end() -> None:
 
 LEARNT = {kind: tokeniser(kind) for kind in ("words", "characters", "bpe")}
 TOKENS = {kind: tokens_of(learnt) for kind, learnt in LEARNT.items()}
-FOLLOWED = {kind: Phrases(PHRASES, learnt.spellings()) for kind, learnt in LEARNT.items()}
+FOLLOWED = {kind: Phrases(PHRASES, learnt.token_bytes()) for kind, learnt in LEARNT.items()}
