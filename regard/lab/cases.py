@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from regard.explain import Grid
 from regard.explain.words import visible
 from regard.lab.evaluation import Evaluation, Judged, word_links
-from regard.metrics import composed
+from regard.metrics import to_nfc
 from regard.records.text import Links, Translation
 
 PASSED_OVER, OVERUSED = 0.2, 2.0  # weight drawn over the whole sentence, from which words are named
@@ -55,11 +55,11 @@ def odd_words(text: str, others: Sequence[str]) -> list[tuple[str, bool]]:
     """The words of a text, and whether each is missing from every one of the others (counting how often, in NFC)."""
     left = Counter[str]()
     for other in others:
-        left |= Counter(composed(other).split())
+        left |= Counter(to_nfc(other).split())
     marked = []
     for word in text.split():
-        marked.append((word, left[composed(word)] <= 0))
-        left[composed(word)] -= 1
+        marked.append((word, left[to_nfc(word)] <= 0))
+        left[to_nfc(word)] -= 1
     return marked
 
 

@@ -25,9 +25,9 @@ from regard.metrics import (
     ExactMatch,
     FrequencyBin,
     LengthBin,
+    MetricScore,
     References,
-    Score,
-    Tally,
+    Statistics,
     bleu_metric,
     by_frequency,
     by_length,
@@ -77,12 +77,12 @@ class Evaluation:
     or attention. `tallies` are what the figures were computed of, by name.
     """
 
-    bleu: Score
-    chrf: Score
-    ter: Score
-    exact_match: Score
-    wer: Score
-    cer: Score
+    bleu: MetricScore
+    chrf: MetricScore
+    ter: MetricScore
+    exact_match: MetricScore
+    wer: MetricScore
+    cer: MetricScore
     by_length: list[LengthBin]
     length_unit: str
     num_long: int
@@ -90,7 +90,7 @@ class Evaluation:
     aer: AlignmentScore | None
     diagonal_aer: AlignmentScore | None
     sentences: tuple[Judged, ...] = field(repr=False)
-    tallies: Mapping[str, Tally] = field(repr=False)
+    tallies: Mapping[str, Statistics] = field(repr=False)
 
     @property
     def translations(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class Evaluation:
         return tuple(one.translation for one in self.sentences)
 
     @property
-    def scores(self) -> dict[str, Score]:
+    def scores(self) -> dict[str, MetricScore]:
         """The figures over the whole test set, by name; no BLEU where no output has the four words it counts."""
         short = all(len(text.split()) < _BLEU_WORDS for text in self.translations)
         return {name: getattr(self, name) for name in FIGURES if not (short and name == "bleu")}
@@ -227,7 +227,9 @@ def _as_given(forced: Translation, target: str) -> Translation:
     return replace(forced, text=target, words=Words(words, forced.words.places))
 
 
-def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenise: str) -> dict[str, Tally]:
+def _tally(
+    written: Sequence[str], streams: References, lowercase: bool, tokenise: str
+) -> dict[str, Statistics]:
     """What every figure is computed of, by name."""
     metrics = {
         "bleu": bleu_metric(lowercase, tokenise),
@@ -237,7 +239,7 @@ def _tally(written: Sequence[str], streams: References, lowercase: bool, tokenis
         "wer": ErrorRate("words", lowercase),
         "cer": ErrorRate("characters", lowercase),
     }
-    return {name: Tally.of(metric, written, streams) for name, metric in metrics.items()}
+    return {name: Statistics.compute(metric, written, streams) for name, metric in metrics.items()}
 
 
 def _num_long(looked: Sequence[Translation], max_tokens: int) -> int:
@@ -257,7 +259,7 @@ def _judge(
     pairs: Sequence[Pair],
     streams: References,
     written: Sequence[str],
-    tallies: Mapping[str, Tally],
+    tallies: Mapping[str, Statistics],
     looked: Sequence[Translation],
     forced: Sequence[Translation],
 ) -> Iterator[Judged]:

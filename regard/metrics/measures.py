@@ -1,4 +1,4 @@
-"""What the figures are called and which way each is better: one table for training, evaluation and reports."""
+"""The names of all measures and which direction is better: one table for training, evaluation and reports."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure's name for people, what it means in a few words, and whether it falls as a model learns."""
+    """A measure's name for people, its meaning in a few words, and whether lower values are better."""
 
     label: str
     meaning: str
     lower_is_better: bool = False
 
     def is_better(self, value: float, than: float) -> bool:
-        """Whether the first value is the better of the two."""
+        """Return whether `value` is better than the other one."""
         return value < than if self.lower_is_better else value > than
 
 

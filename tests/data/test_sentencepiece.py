@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(DataError, match="No such file or directory; expected a sentencepiece"):
         Tokeniser.train([], TokeniserConfig("sentencepiece", source_model=str(tmp_path / "no.model")))
     for content in (b"", b"die\t-1.0\nfrau\t-2.0\n"):
-        with pytest.raises(DataError, match=r"a\.model: no sentencepiece \.model file") as caught:
+        with pytest.raises(DataError, match=r"a\.model: not a sentencepiece \.model file") as caught:
             read(tmp_path, content)
         assert "\n" not in str(caught.value)
     for model, words in {
