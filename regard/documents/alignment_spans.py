@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.alignment import fold_tokens
+from regard.alignment import word_attention
 from regard.data.scripts import is_unspaced
 from regard.records.text import Translation, Words
 
@@ -100,7 +100,7 @@ def _between_units(
     """The attention between the units of a sentence, of this shape: (target units, source units)."""
     weights = np.zeros(shape)
     if part.attention is not None:
-        folded = fold_tokens(part.attention, sources, targets)
+        folded = word_attention(part.attention, sources, targets)
         weights[: folded.shape[0], : folded.shape[1]] = folded
     return weights
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regard.alignment import fold_tokens
+from regard.alignment import word_attention
 from regard.data.features import split_features
 from regard.records.text import Translation, Words
 
@@ -44,7 +44,7 @@ class Grid:
         places = [*source.places[:-1], end if source.places[-1] < 0 else source.places[-1]]
         ends = places[-1] == end
         labels = (*source.texts, translation.source_tokens[-1]) if ends else source.texts
-        matrix = fold_tokens(translation.attention, places, target.places)
+        matrix = word_attention(translation.attention, places, target.places)
         return cls(matrix, labels, target.texts, ends)
 
 

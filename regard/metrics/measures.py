@@ -19,12 +19,12 @@ class Measure:
 
 
 MEASURES = {
-    "loss": Measure("loss", "nats a token, the true tokens before it given", lower_is_better=True),
-    "bleu": Measure("BLEU", "runs of 1 to 4 words in common"),
-    "chrf": Measure("chrF", "runs of 1 to 6 characters in common"),
-    "ter": Measure("TER", "edits and shifts for each reference word", lower_is_better=True),
-    "exact_match": Measure("exact match", "exactly as a reference has it"),
-    "wer": Measure("WER", "edits for each reference word", True),
-    "per": Measure("PER", "edits for each reference phoneme", True),
-    "cer": Measure("CER", "edits for each reference character", lower_is_better=True),
+    "loss": Measure("loss", "nats per token, given the true tokens before it", lower_is_better=True),
+    "bleu": Measure("BLEU", "n-grams of 1 to 4 words in common"),
+    "chrf": Measure("chrF", "n-grams of 1 to 6 characters in common"),
+    "ter": Measure("TER", "edits and shifts per reference word", lower_is_better=True),
+    "exact_match": Measure("exact match", "identical to a reference"),
+    "wer": Measure("WER", "edits per reference word", lower_is_better=True),
+    "per": Measure("PER", "edits per reference phoneme", lower_is_better=True),
+    "cer": Measure("CER", "edits per reference character", lower_is_better=True),
 }

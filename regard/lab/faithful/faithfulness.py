@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regard.alignment import fold_tokens
+from regard.alignment import word_attention
 from regard.attention import NoScore
 from regard.data import sorted_batches
 from regard.errors import ConfigError, DataError, SearchError
@@ -209,9 +209,9 @@ def _probe(translator: Translator, sentences: Sequence[_Sentence], seed: int) ->
             forced=one.forced,
             units=units,
             attention=attention,
-            weights=fold_tokens(attention, units.places, range(last)),
+            weights=word_attention(attention, units.places, range(last)),
             erased=sized(erased),
-            gradient=sized(fold_tokens(gradient, units.places, range(last))),
+            gradient=sized(word_attention(gradient, units.places, range(last))),
             disturbed={name: values[row, :last] for name, values in disturbed.items()},
             links=one.links,
         )
