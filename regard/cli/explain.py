@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
 
     from rich.console import Console
 
-    from regard.data.sentences import cut_sentences
+    from regard.data.sentences import split_sentences
     from regard.explain import (
         HeatMap,
         attention_page,
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     translator = load_model(options)
     if options.plot and translator.model.decoder.attention is None:
         parser.error("--plot: this model has no attention to draw; choose a model with a score function")
-    if len(cut_sentences(sentence)) > 1:
+    if len(split_sentences(sentence)) > 1:
         print("several sentences are explained as one; `regard translate` cuts them apart", file=sys.stderr)
     trace = translator.trace(
         sentence, options.target, num_candidates=options.top, alignment=options.alignment

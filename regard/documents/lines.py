@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regard.data import Tokeniser
-from regard.data.markup import Marked, take_out
-from regard.data.sentences import cut_long, cut_sentences
+from regard.data.markup import StrippedText, strip_markup
+from regard.data.sentences import split_long, split_sentences
 from regard.documents.join import Cut, join
 from regard.documents.missing_terms import Unmet, Warn
 from regard.documents.reinsert_markup import place_marks
@@ -51,7 +51,7 @@ class TextOptions:
             raise ConfigError(
                 f"max_length: expected a number from 1 on, or 0 for the model's, got {self.max_length}"
             )
-        cut_sentences("", self.language)
+        split_sentences("", self.language)
 
 
 DEFAULT = TextOptions()
@@ -107,7 +107,7 @@ def translate_lines(
     Raises SearchError for markup with a model that has no attention, DataError for a line that lacks features.
     """
     without = options.markup or options.addresses
-    marked = [take_out(line, options.addresses) if without else Marked(line) for line in lines]
+    marked = [strip_markup(line, options.addresses) if without else StrippedText(line) for line in lines]
     cuts = _cut(translator, [each.text for each in marked], options, first_line, warn)
     texts = [text for cut in cuts for text in cut.texts]
     if unknown is not None:
@@ -144,8 +144,8 @@ def _cut(
         return [Cut.whole(text) for text in texts]
     limit = options.max_length or translator.max_tokens
     split = options.split == "always" or (options.split == "auto" and tokeniser.config.kind != "characters")
-    sentences = [cut_sentences(text, options.language) if split else [text] for text in texts]
-    windows = iter(cut_long([one for line in sentences for one in line], limit, partial(_sizes, tokeniser)))
+    sentences = [split_sentences(text, options.language) if split else [text] for text in texts]
+    windows = iter(split_long([one for line in sentences for one in line], limit, partial(_sizes, tokeniser)))
     cuts = []
     for number, (text, line) in enumerate(zip(texts, sentences, strict=True), start=first_line):
         parts = []
@@ -188,9 +188,9 @@ def _sizes(tokeniser: Tokeniser, texts: list[str]) -> list[int]:
     return [len(ids) for ids in tokeniser.encode_batch(texts)]
 
 
-def _with_marks(line: str, marked: Marked, found: Translation) -> Translation:
+def _with_marks(line: str, marked: StrippedText, found: Translation) -> Translation:
     """The translation of a line with its markup back in place."""
-    if not marked.marks and not marked.escaped:
+    if not marked.tags and not marked.escaped:
         return found
     if not marked.text.strip():
         return replace(found, text=line, source=line)

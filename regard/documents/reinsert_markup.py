@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby, pairwise
 
-from regard.data.markup import CLOSING, OPENING, Mark, Marked
+from regard.data.markup import CLOSING, OPENING, InlineTag, StrippedText
 from regard.documents.alignment_spans import Attended, Span, attended
 from regard.records.text import Translation
 
 _LETTER = "a"  # any neighbour that is no punctuation
-_Placed = tuple[int, Mark]  # before which character of the target
+_Placed = tuple[int, InlineTag]  # before which character of the target
 
 
 @dataclass
@@ -38,7 +38,7 @@ class _Element:
     end: int = 0
 
 
-def place_marks(marked: Marked, translation: Translation) -> str:
+def place_marks(marked: StrippedText, translation: Translation) -> str:
     """The translation of `marked.text` with its marks; `translation` must have attention, or no words.
 
     A tag comes before the first, or behind the last, target word that attended to what it encloses. Where the words
@@ -48,15 +48,15 @@ def place_marks(marked: Marked, translation: Translation) -> str:
     roots = _tree(marked, links.source)
     _place_all(roots, links)
     return _written(
-        translation.text, list(_in_order(marked.marks, roots, translation.text, links.target)), marked
+        translation.text, list(_in_order(marked.tags, roots, translation.text, links.target)), marked
     )
 
 
-def _tree(marked: Marked, spans: Sequence[Span]) -> list[_Element]:
+def _tree(marked: StrippedText, spans: Sequence[Span]) -> list[_Element]:
     """The elements of a text, nested as their tags are."""
     top: list[_Element] = []
     open_ones: list[_Element] = []
-    for number, mark in enumerate(marked.marks):
+    for number, mark in enumerate(marked.tags):
         if mark.kind == "close":
             open_ones.pop()
             continue
@@ -67,23 +67,23 @@ def _tree(marked: Marked, spans: Sequence[Span]) -> list[_Element]:
     return top
 
 
-def _element(marked: Marked, number: int, spans: Sequence[Span]) -> _Element:
-    mark = marked.marks[number]
+def _element(marked: StrippedText, number: int, spans: Sequence[Span]) -> _Element:
+    mark = marked.tags[number]
     first, behind_opening, before_closing = _stand(marked.text, mark, spans)
     if mark.partner < 0:
         return _Element(number, -1, first, first, (behind_opening, before_closing))
-    last, _, before_closing = _stand(marked.text, marked.marks[mark.partner], spans)
+    last, _, before_closing = _stand(marked.text, marked.tags[mark.partner], spans)
     return _Element(number, mark.partner, first, max(first, last), (behind_opening, before_closing))
 
 
-def _stand(text: str, mark: Mark, spans: Sequence[Span]) -> tuple[int, bool, bool]:
+def _stand(text: str, mark: InlineTag, spans: Sequence[Span]) -> tuple[int, bool, bool]:
     """Before which word a mark stands, and whether that is behind a word's opening or before its closing signs."""
-    word = bisect_right(spans, mark.place, key=lambda span: span[1])
-    if word == len(spans) or spans[word][0] >= mark.place:
+    word = bisect_right(spans, mark.position, key=lambda span: span[1])
+    if word == len(spans) or spans[word][0] >= mark.position:
         return word, False, False
-    head = _has_letters(text[spans[word][0] : mark.place])
-    rest = _has_letters(text[mark.place : spans[word][1]])
-    behind = {"open": not rest, "close": head, "point": head or not rest}[mark.kind]
+    head = _has_letters(text[spans[word][0] : mark.position])
+    rest = _has_letters(text[mark.position : spans[word][1]])
+    behind = {"open": not rest, "close": head, "standalone": head or not rest}[mark.kind]
     return word + behind, rest and not head, head and not rest
 
 
@@ -173,7 +173,7 @@ def _beside(gap: int, taken: Sequence[Span]) -> int:
 
 
 def _in_order(
-    marks: Sequence[Mark], roots: Sequence[_Element], text: str, words: Sequence[Span]
+    marks: Sequence[InlineTag], roots: Sequence[_Element], text: str, words: Sequence[Span]
 ) -> Iterator[_Placed]:
     """The marks as they come in the target, each with its character."""
     work = _positions(roots, 0, len(text), text, words)[::-1]
@@ -225,7 +225,7 @@ def _closing_signs(word: str) -> int:
     return _opening_signs(word[::-1])
 
 
-def _written(text: str, placed: Sequence[_Placed], marked: Marked) -> str:
+def _written(text: str, placed: Sequence[_Placed], marked: StrippedText) -> str:
     """The text with its marks; where words are parted by white space they stay so."""
     show = (lambda part: html.escape(part, quote=False)) if marked.escaped else str
     parts: list[str] = []
@@ -246,7 +246,7 @@ def _white_space(text: str, place: int) -> Span:
     return first, last
 
 
-def _between(marks: Sequence[Mark], text: str, first: int, last: int) -> str:
+def _between(marks: Sequence[InlineTag], text: str, first: int, last: int) -> str:
     """Marks in place of the white space from `first` to `last`, which goes where they had some beside them."""
     space, at_start, at_end = text[first:last], first == 0, last == len(text)
     inside_word = not (space or at_start or at_end)
@@ -269,13 +269,13 @@ def _between(marks: Sequence[Mark], text: str, first: int, last: int) -> str:
     return lead + inner + trail
 
 
-def _wants_before(mark: Mark, neighbour: str, inside_word: bool) -> bool:
-    if inside_word and mark.kind != "point":
+def _wants_before(mark: InlineTag, neighbour: str, inside_word: bool) -> bool:
+    if inside_word and mark.kind != "standalone":
         return False
     return mark.kind != "close" and neighbour not in OPENING if mark.before is None else mark.before
 
 
-def _wants_after(mark: Mark, neighbour: str, inside_word: bool) -> bool:
-    if inside_word and mark.kind != "point":
+def _wants_after(mark: InlineTag, neighbour: str, inside_word: bool) -> bool:
+    if inside_word and mark.kind != "standalone":
         return False
     return mark.kind != "open" and neighbour not in CLOSING if mark.after is None else mark.after

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from regard.data.phrases import joins
+from regard.data.phrases import is_word_character
 from regard.records.text import END
 
 _Partial = tuple[int, int]  # a phrase, and how many of its bytes are written
@@ -29,7 +29,7 @@ class Phrases:
     def __init__(self, phrases: Sequence[str], spellings: Sequence[bytes]) -> None:
         self.texts = [phrase.encode() for phrase in phrases]
         self.edges = [
-            (joins(phrase[0]), joins(phrase[-1])) for phrase in phrases
+            (is_word_character(phrase[0]), is_word_character(phrase[-1])) for phrase in phrases
         ]  # where a letter may not touch
         self.spellings = spellings
         self._places: list[_Place] = [(frozenset(), False)]
@@ -153,6 +153,6 @@ class Phrases:
 
 def _joining(spelling: bytes) -> list[tuple[int, bool]]:
     try:
-        return [(byte, joins(one)) for one in spelling.decode() for byte in one.encode()]
+        return [(byte, is_word_character(one)) for one in spelling.decode() for byte in one.encode()]
     except UnicodeDecodeError:
         return [(byte, False) for byte in spelling]

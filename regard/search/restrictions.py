@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from regard.data.phrases import find_phrases, stands
+from regard.data.phrases import find_phrases, occurs_in
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
 from regard.records.text import UNKNOWN
@@ -45,7 +45,7 @@ class Restrictions:
         wanted += [("prefix", text) for text in self.prefixes]
         for phrase in self.ban:
             for what, text in wanted:
-                if stands(self.target.token_form(phrase), self.target.token_form(text)):
+                if occurs_in(self.target.token_form(phrase), self.target.token_form(text)):
                     raise SearchError(
                         f"search: {phrase!r} is banned, but the {what} asks for {text!r}; leave out one of them"
                     )
@@ -81,7 +81,7 @@ class Restrictions:
     def missing_terms(self, source: str, text: str) -> tuple[str, ...]:
         """The terms that are missing in the translation of a text."""
         spelt = self.target.token_form(text)
-        return tuple(self.target.normalise(term) for term in self.terms(source) if not stands(term, spelt))
+        return tuple(self.target.normalise(term) for term in self.terms(source) if not occurs_in(term, spelt))
 
     @cached_property
     def _made(self) -> dict[tuple[str, ...], Wanted | None]:

@@ -127,7 +127,7 @@ def test_an_output_that_fails_leaves_the_old_one(run: Shell, models: Trained, tm
     ("options", "words"),
     [
         (["--input", "{folder}/missing.txt"], ["missing.txt: no such file"]),
-        (["--input", "{folder}"], ["expected a text file, came a folder"]),
+        (["--input", "{folder}"], ["expected a text file, got a folder"]),
         (["--output", "{folder}"], ["is a folder; name a file in it"]),
         (["--output", "{folder}/no/out.txt"], ["there is no folder", "make it first"]),
         (["--language", "german"], ["expected a code of two or three letters", "'german'"]),

@@ -22,7 +22,7 @@ def plan_of(lengths: Lengths, batch_tokens: int, num_ranks: int = 1, epoch: int 
 
 
 def test_a_plan_by_hand() -> None:
-    # targets 2 2 4 4 and one of 9 under a budget of 8: 3 x 4 would be too many, the 9 stands alone
+    # targets 2 2 4 4 and one of 9 under a budget of 8: 3 x 4 would be too many, the 9 is a batch of its own
     plan = plan_of([(1, 2), (1, 4), (1, 9), (1, 2), (1, 4)], batch_tokens=8)
     assert sorted(sorted(step[0]) for step in plan) == [[0, 3], [1, 4], [2]]
 
@@ -83,7 +83,7 @@ def test_an_empty_corpus_has_an_empty_plan() -> None:
 
 
 def test_more_ranks_than_rows_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"3 training pairs, each a batch alone, .* by 4 ranks"):
+    with pytest.raises(ConfigError, match=r"3 training pairs, each a batch of its own, .* among 4 ranks"):
         plan_of([(1, 1)] * 3, 100, num_ranks=4)
 
 

@@ -64,7 +64,7 @@ def test_features_do_not_count_as_text_of_a_script() -> None:
 
 
 def test_an_unknown_script_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no letter is 'Cyrilic'; expected scripts as Unicode names them"):
+    with pytest.raises(ConfigError, match="unknown script 'Cyrilic'; expected scripts as Unicode names them"):
         Cleaner(source_scripts=["Cyrilic"])
 
 

@@ -195,9 +195,9 @@ def test_a_corpus_without_pairs_is_refused(tmp_path: Path) -> None:
 def test_ids_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
     corpus = encode([("abc", "b")])
     corpus.check_ids(7, 6)
-    for sizes, words in (((6, 6), "source ids from 4 to 6"), ((7, 5), "target ids from 5 to 5")):
+    for sizes, words in (((6, 6), "source ids .* got 4 to 6"), ((7, 5), "target ids .* got 5 to 5")):
         with pytest.raises(DataError, match=words):
             corpus.check_ids(*sizes)
     below = saved(tmp_path / "train.arrow", [column([1], [-1]), column([1], [A])])
-    with pytest.raises(DataError, match="source ids from -1"):
+    with pytest.raises(DataError, match=r"source ids .* got -1"):
         Corpus.load(below).check_ids(7, 7)

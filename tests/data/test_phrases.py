@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regard.data.phrases import find_phrases, joins, read_lexicon, read_phrases, stands
+from regard.data.phrases import find_phrases, is_word_character, occurs_in, read_lexicon, read_phrases
 from regard.errors import DataError
 
 
@@ -35,12 +35,12 @@ from regard.errors import DataError
     ],
 )
 def test_where_a_phrase_stands(phrase: str, text: str, expected: bool) -> None:
-    assert stands(phrase, text) is expected
+    assert occurs_in(phrase, text) is expected
 
 
-def test_what_joins() -> None:
-    assert all(map(joins, "aÄß9ж\u0301ع한"))
-    assert not any(map(joins, " .-'“”\t猫か"))
+def test_which_characters_make_words() -> None:
+    assert all(map(is_word_character, "aÄß9ж\u0301ع한"))
+    assert not any(map(is_word_character, " .-'“”\t猫か"))
 
 
 def test_the_longer_phrase_wins_and_each_comes_once() -> None:
@@ -62,7 +62,7 @@ def test_files_of_phrases_and_terms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("Hund\tdog\nKatze cat\n", "line 2: expected source TAB target, came 'Katze cat'"),
+        ("Hund\tdog\nKatze cat\n", "line 2: expected source TAB target, got 'Katze cat'"),
         ("Hund\t\n", "line 1: expected source TAB target"),
         ("Hund\tdog\tmore\n", "line 1: expected source TAB target"),
         ("Hund\tdog\nHund\thound\n", "line 2: 'Hund' should become 'hound', but an earlier line says 'dog'"),

@@ -78,7 +78,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(DataError, match="empty: expected at least one line"):
         corpus_stats([tmp_path / "empty"])
-    with pytest.raises(DataError, match="came 0 files"):
+    with pytest.raises(DataError, match="got 0 files"):
         corpus_stats([])
     with pytest.raises(DataError, match="no such file"):
         corpus_stats([tmp_path / "missing"])
@@ -101,7 +101,7 @@ def test_shown_as_tables_with_what_was_counted(tmp_path: Path) -> None:
 
 @given(numbers=st.lists(st.integers(0, 60), min_size=1, max_size=50))
 def test_distributions_agree_with_numpy(numbers: list[int]) -> None:
-    spread = Distribution.of(Counter(numbers))
+    spread = Distribution.from_counts(Counter(numbers))
     assert spread.smallest == min(numbers)
     assert spread.largest == max(numbers)
     assert spread.mean == pytest.approx(np.mean(numbers))

@@ -40,8 +40,8 @@ def test_packed_files_are_read(tmp_path: Path, suffix: str, pack) -> None:
     [
         ("", "line 1: expected word vectors as text"),
         ("ein satz ist kein vektor\n", "line 1: expected word vectors as text"),
-        ("haus 1 2 3\nbaum 1 2\n", "line 2: expected a word and 3 numbers, came 2 numbers"),
-        ("2 3\nhaus 1 2 3\nbaum 1 2 3 4\n", "line 3: expected a word and 3 numbers, came 4 numbers"),
+        ("haus 1 2 3\nbaum 1 2\n", "line 2: expected a word and 3 numbers, got 2 numbers"),
+        ("2 3\nhaus 1 2 3\nbaum 1 2 3 4\n", "line 3: expected a word and 3 numbers, got 4 numbers"),
         ("haus 1 2 3\nbaum 1 2 x\n", "line 2: number 3 is 'x'"),
         ("haus 1 2 3\nbaum nan 2 3\n", "line 2: number 1 is 'nan'"),
     ],

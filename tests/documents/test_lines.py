@@ -179,7 +179,7 @@ def test_a_line_with_features_stays_whole(kind: str, split: Literal["auto"]) -> 
 
 
 def test_a_line_without_its_features_is_named() -> None:
-    with pytest.raises(DataError, match=r"^line 8: expected a source, a tab and its features .* came 'walk'"):
+    with pytest.raises(DataError, match=r"^line 8: expected a source, a tab and its features .* got 'walk'"):
         translate_lines(copying(features=["V"]), ["walk\tV", "walk"], first_line=7)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from regard.data.markup import take_out
+from regard.data.markup import strip_markup
 from regard.documents.reinsert_markup import place_marks
 from regard.records.text import Translation, Words
 from tests.documents.copying import attended, moved
@@ -20,7 +20,7 @@ _TAG = re.compile(r"</?\w+>")
 
 
 def placed(text: str, order: Sequence[int] | None = None) -> str:
-    marked = take_out(text)
+    marked = strip_markup(text)
     number = len(marked.text.split())
     return place_marks(marked, moved(marked.text, range(number) if order is None else order))
 
@@ -83,24 +83,24 @@ def test_marks_follow_attention(text: str, order: list[int], expected: str) -> N
 
 
 def test_words_that_nobody_looked_at_most_lend_their_tag_to_who_looked_at_all() -> None:
-    marked = take_out("a <b>b</b> c")
+    marked = strip_markup("a <b>b</b> c")
     weights = np.array([[0.9, 0.1, 0.0, 0.0], [0.0, 0.4, 0.6, 0.0], [0.0, 0.0, 0.0, 1.0]], np.float32)
     assert place_marks(marked, attended("a b c", "X Y", weights)) == "X <b>Y</b>"
 
 
 def test_a_placeholder_follows_the_neighbour_that_was_looked_at_more() -> None:
-    marked = take_out("a {0} b c")
+    marked = strip_markup("a {0} b c")
     looks = [[0.0, 0.9, 0.1, 0.0], [0.0, 0.0, 0.9, 0.1], [0.4, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0]]
     assert place_marks(marked, attended("a b c", "X Y Z", np.array(looks, np.float32))) == "{0} X Y Z"
 
 
 def test_without_words_marks_stand_in_their_order() -> None:
-    marked = take_out("<b>a</b> {0}")
+    marked = strip_markup("<b>a</b> {0}")
     assert place_marks(marked, attended("a", "", np.ones((1, 2), np.float32))) == "<b></b> {0}"
 
 
 def test_scripts_without_spaces_are_placed_by_tokens() -> None:
-    marked = take_out("she <b>laughs</b>")
+    marked = strip_markup("she <b>laughs</b>")
     weights = np.eye(3, dtype=np.float32)
     one = Translation(
         "她笑", 0.0, 0.0, ("▁她", "笑", "</s>"), weights, "she laughs", ("she", "laughs", "</s>"),
@@ -131,19 +131,21 @@ def _marked_texts(draw: st.DrawFn) -> str:
 @given(_marked_texts())
 @example("a{0}<b>a a a a</b>")
 def test_every_mark_comes_out_once_and_nested_as_before(text: str) -> None:
-    marked = take_out(text)
+    marked = strip_markup(text)
     number = len(marked.text.split())
     weights = np.random.default_rng(number).dirichlet([0.2] * (number + 1), number + 2).astype(np.float32)
     written = " ".join(f"W{place}" for place in range(number + 1))
     found = place_marks(marked, attended(marked.text, written, weights))
-    assert Counter(mark.text for mark in take_out(found).marks) == Counter(mark.text for mark in marked.marks)
-    assert take_out(found).text.split() == written.split()
+    assert Counter(mark.text for mark in strip_markup(found).tags) == Counter(
+        mark.text for mark in marked.tags
+    )
+    assert strip_markup(found).text.split() == written.split()
     assert _nesting(found) == _nesting(text)
 
 
 def _nesting(text: str) -> Counter[tuple[str, ...]]:
     """For each pair of tags the names around it."""
-    marks = take_out(text).marks
+    marks = strip_markup(text).tags
     around: list[str] = []
     found: Counter[tuple[str, ...]] = Counter()
     for mark in marks:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.data.phrases import stands
+from regard.data.phrases import occurs_in
 from regard.model import ModelStepper
 from regard.records.text import END, PAD, START, UNKNOWN, Hypothesis
 from regard.search import (
@@ -54,7 +54,7 @@ def text_of(ids: Sequence[int], spellings: list[bytes]) -> str:
 
 
 def all_stand(terms: Sequence[str], ids: Sequence[int], spellings: list[bytes]) -> bool:
-    return all(stands(term, text_of(ids, spellings)) for term in terms)
+    return all(occurs_in(term, text_of(ids, spellings)) for term in terms)
 
 
 @given(
@@ -125,7 +125,7 @@ def test_what_cannot_be_is_given_as_far_as_it_came() -> None:
     (found,) = constrained_search(table, [6], [wanted(("a", "b"), WORDS)], 3, num_best=2)
     assert found
     assert all(one.ids[-1] != END and len(one.ids) == 6 for one in found)
-    assert stands("a", text_of(found[0].ids, WORDS))
+    assert occurs_in("a", text_of(found[0].ids, WORDS))
     (short,) = constrained_search(table, [1], [wanted(("a a",), WORDS)], 3)
     assert [len(one.ids) for one in short] == [1]
 
@@ -135,7 +135,7 @@ def test_a_prefix_comes_first() -> None:
     stepper = Prefixed.of(table, [[5, 5, 7]], "cpu")
     (found,) = constrained_search(stepper, [12], [wanted(("a",), WORDS)], 3)
     assert found[0].ids[:3] == (5, 5, 7)
-    assert stands("a", text_of(found[0].ids, WORDS))
+    assert occurs_in("a", text_of(found[0].ids, WORDS))
 
 
 @pytest.mark.parametrize("way", ATTENTIVE)
