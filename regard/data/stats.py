@@ -241,7 +241,7 @@ def _histogram(lengths: Counter[int]) -> tuple[Bin, ...]:
     counts: Counter[int] = Counter()
     for length, count in lengths.items():
         counts[length.bit_length()] += count
-    return tuple(Bin(2**i >> 1, max(0, 2**i - 1), counts[i]) for i in range(max(counts) + 1))
+    return tuple(Bin(2**i >> 1, 2**i - 1, counts[i]) for i in range(max(counts) + 1))
 
 
 def _odd_characters(characters: Counter[str]) -> Counter[str]:
