@@ -33,6 +33,24 @@ def test_long_sources_are_guarded_against() -> None:
     assert sorted(len(step[0]) for step in plan_of([(8, 1)] * 4, batch_tokens=8)) == [2, 2]
 
 
+def test_pairs_are_sorted_by_target_before_source() -> None:
+    # budget 8; costs 1, 3 and 4, 4: by target {0, 1} takes 2 x 3 and {2, 3} takes 2 x 4; by source 0 would go with 2
+    plan = plan_of([(1, 1), (6, 1), (1, 4), (6, 4)], batch_tokens=8)
+    assert sorted(sorted(step[0]) for step in plan) == [[0, 1], [2, 3]]
+
+
+def test_pairs_with_equal_targets_are_sorted_by_source() -> None:
+    # two sources of 16 tokens fill a batch each; the other two share one only where no 16 is between them
+    for epoch in range(10):
+        assert len(plan_of([(2, 1), (16, 1), (2, 1), (16, 1)], batch_tokens=8, epoch=epoch)) == 3
+
+
+def test_the_shuffle_is_that_of_seed_and_epoch() -> None:
+    # equal lengths stay in shuffled order; a run that is resumed by a later version must find the same plan
+    (step,) = epoch_plan([1] * 9, [1] * 9, 100, seed=3, epoch=5)
+    assert step[0].tolist() == np.random.default_rng([3, 5]).permutation(9).tolist()
+
+
 @given(lengths=corpora, batch_tokens=budgets)
 def test_every_row_appears_once_and_batches_keep_to_the_budget(lengths: Lengths, batch_tokens: int) -> None:
     batches = [step[0] for step in plan_of(lengths, batch_tokens)]
@@ -99,3 +117,5 @@ def test_sorted_batches_hold_every_row_once_the_longest_first(lengths: list[int]
 def test_long_rows_are_decoded_fewer_at_a_time() -> None:
     batches = sorted_batches([10, 40, 100, 40, 7], batch_size=4, max_tokens=80)
     assert [batch.tolist() for batch in batches] == [[2], [1, 3], [0, 4]]
+    # 16,384 tokens unless told otherwise: 163 sentences of 100
+    assert [len(batch) for batch in sorted_batches([100] * 200, batch_size=1000)] == [163, 37]

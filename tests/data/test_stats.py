@@ -56,6 +56,26 @@ def test_a_parallel_corpus_by_hand(tmp_path: Path) -> None:
     assert stats.ratios == Distribution(smallest=0.5, median=0.5, mean=4.5 / 4, percentile_95=3, largest=3)
 
 
+def test_a_singleton_occurs_once_and_ten_words_are_listed(tmp_path: Path) -> None:
+    (side,) = corpus_stats([write(tmp_path / "a", "a b b c c c", "d e f g h i j k")]).sides
+    assert side.num_singletons == 9  # all but b and c
+    assert [word for word, _ in side.frequent] == ["c", "b", *"adefghij"]
+
+
+def test_pairs_without_a_target_have_no_ratio(tmp_path: Path) -> None:
+    source, target = write(tmp_path / "a", "a b", "c"), write(tmp_path / "b", "", "d e")
+    stats = corpus_stats([source, target])
+    assert stats.ratios == Distribution(smallest=2, median=2, mean=2, percentile_95=2, largest=2)
+    assert stats.num_duplicate_pairs == 0
+
+
+def test_a_tab_is_not_unusual_and_a_full_bar_has_twenty_blocks(tmp_path: Path) -> None:
+    stats = corpus_stats([write(tmp_path / "a", "a", "b\tc")])
+    assert stats.sides[0].odd == {}
+    assert "█" * 20 + " 2" in shown(corpus_stats([write(tmp_path / "b", "a", "b")]))
+    assert "█" * 21 not in shown(corpus_stats([write(tmp_path / "b", "a", "b")]))
+
+
 def test_a_tsv_is_a_pair_corpus(tmp_path: Path) -> None:
     source, target = write(tmp_path / "a.de", "a b", "c"), write(tmp_path / "a.en", "x", "y z")
     both = corpus_stats([source, target])
