@@ -88,7 +88,7 @@ def test_one_tsv_will_do(run: Shell, models: Trained, tmp_path: Path) -> None:
         (["{source}", "{folder}/none.en"], ["none.en: no such file"]),
         (["{source}", "{folder}/short.en"], ["60 lines", "has 1"]),
         (["{source}", "{folder}/latin.en"], ["latin.en, line 1: byte 0xFC", "iconv"]),
-        (["{source}", "{target}", "{target}"], ["came 3 files"]),
+        (["{source}", "{target}", "{target}"], ["got 3 files"]),
         (["{source}", "{target}", "--links", "{folder}/none.links"], ["none.links", "check the path"]),
         (["{source}", "{target}", "--links", "{folder}/short.en"], ["short.en", "expected"]),
         (["{source}", "{target}", "--links", "{folder}/far.links"], ["line 1: link 0-99", "outside"]),

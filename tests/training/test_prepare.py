@@ -191,7 +191,7 @@ def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
     for files, words in (
         ([source, target], "12 lines.* has 1:"),
         ([source, str(tmp_path / "trian.en")], "no such file; did you mean"),
-        ([source, target, source], "came 3 files"),
+        ([source, target, source], "got 3 files"),
     ):
         with pytest.raises(DataError, match=words):
             made(files)

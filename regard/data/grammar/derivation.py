@@ -230,7 +230,7 @@ class Derivation:
         preposition: Preposition | None,
         owner: bool,
     ) -> Phrase:
-        """Derive a noun with determiner, adjectives and what follows it, in `budget` words beside the noun."""
+        """Derive a noun with determiner, adjectives and what follows it, in `budget` words around the noun."""
         agreement = "p" if plural else noun.gender
         de, en, used = self.opening(case, agreement, determiner, plural, preposition)
         budget -= used
