@@ -178,9 +178,7 @@ class Corpus:
             used = side.values[side.offsets[0] : side.offsets[-1]]
             least, most = (int(used.min()), int(used.max())) if len(used) else (0, 0)
             if least < 0 or most >= size:
-                raise DataError(
-                    f"expected {name} ids from 0 to {size - 1}, got {least} to {most}; encode again"
-                )
+                raise DataError(f"expected {name} ids from 0 to {size - 1}, got {least} to {most}")
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
