@@ -56,6 +56,8 @@ def test_no_sentence_is_lost(lengths: list[int]) -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(DataError, match="got 1 lengths for 2 translations"):
         binned(["a", "b"], ["a", "b"], [1])
+    with pytest.raises(DataError, match="got 2 lengths for 1 translations"):
+        binned(["a"], ["a"], [1, 2])
     with pytest.raises(ConfigError, match=r"increasing numbers.*got \[20, 10\]"):
         binned(["a"], ["a"], [1], (20, 10))
     with pytest.raises(ConfigError, match=r"got \[\]"):

@@ -68,6 +68,22 @@ def test_p_worked_by_hand() -> None:
     assert difference(wrong, right, trials=4000).p_value == pytest.approx(2 / 8, abs=0.03)
 
 
+def test_a_slightly_smaller_difference_is_not_as_large() -> None:
+    # 3 of 5,000 sentences: the observed difference is 0.06, and 6 of the 8 tosses give 0.02
+    texts = ["a"] * 5000
+    right, wrong = (
+        Statistics.compute(ExactMatch(), [*[text] * 3, *texts[3:]], [texts]) for text in ("a", "x")
+    )
+    found = difference(wrong, right, trials=1000)
+    assert found.value == pytest.approx(0.06)
+    assert found.p_value == pytest.approx(2 / 8, abs=0.06)
+
+
+def test_there_are_as_many_trials_as_in_sacrebleu_unless_told() -> None:
+    one = Statistics.compute(ExactMatch(), ["a"], [["a"]])
+    assert "|ar:10000|seed:12345|" in difference(one, one).signature
+
+
 def test_the_test_has_two_sides() -> None:
     tallies = [Statistics.compute(chrf_metric(), each, [REFERENCES]) for each in (BASELINE, OTHER)]
     forth, back = difference(*tallies, trials=100), difference(*tallies[::-1], trials=100)
