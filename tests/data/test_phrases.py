@@ -48,6 +48,13 @@ def test_the_longer_phrase_wins_and_each_comes_once() -> None:
     assert find_phrases(phrases, "das weiße Haus der Katze und die Katze") == ["weiße Haus", "Katze"]
     assert find_phrases(phrases, "das Haus, das weiße Haus") == ["Haus", "weiße Haus"]
     assert find_phrases(phrases, "die Häuser") == []
+    assert find_phrases(phrases, "Katze Hund Katze") == ["Katze", "Hund"]  # by their first occurrence
+    assert find_phrases(["a b", "b c d"], "a b c d") == ["b c d"]  # they share b
+
+
+def test_an_occurrence_may_overlap_one_that_is_inside_a_word() -> None:
+    assert occurs_in("a a", "xa a a")
+    assert not occurs_in("a a", "xa ay")
     assert find_phrases([], "die Häuser") == []
 
 

@@ -45,6 +45,7 @@ def test_each_bin_is_scored_as_a_corpus_of_its_own() -> None:
 
 def test_empty_bins_are_left_out_and_single_lengths_named() -> None:
     assert [row.label for row in binned(["a"] * 2, ["a"] * 2, [2, 50], (1, 2, 40))] == ["2", "> 40"]
+    assert [row.label for row in binned(["a"], ["a"], [3], (1, 3))] == ["2–3"]
 
 
 @given(st.lists(st.integers(0, 80), min_size=1, max_size=20))
