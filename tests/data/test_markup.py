@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.data.markup import strip_markup
+from regard.data.markup import InlineTag, strip_markup
 
 
 @pytest.mark.parametrize(
@@ -117,3 +117,23 @@ def test_nothing_takes_forever(text: str) -> None:
     """Patterns that try again from every character would run into the time limit of the tests."""
     found = strip_markup(text * (100_000 // len(text)), addresses=True)
     assert len(found.text) <= 100_000
+
+
+def test_a_tag_knows_the_white_space_beside_it() -> None:
+    (tag,) = strip_markup("a {0} b").tags
+    assert tag == InlineTag("{0}", "standalone", 1, before=True, after=True)
+
+
+def test_punctuation_stays_apart_from_a_tag_that_encloses_it() -> None:
+    assert strip_markup("a <b>, c</b>").text == "a , c"
+    assert strip_markup("<b>a (</b> b").text == "a ( b"
+
+
+def test_of_a_run_of_tags_those_separate_words_that_do_so_alone() -> None:
+    found = strip_markup("x<b><br>y</b>")
+    assert found.text == "x y"
+    assert [(tag.text, tag.separates) for tag in found.tags] == [
+        ("<b>", False),
+        ("<br>", True),
+        ("</b>", False),
+    ]

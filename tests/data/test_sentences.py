@@ -109,3 +109,13 @@ def test_a_very_long_line_is_measured_a_few_times() -> None:
     parts = split_long([text], 100, count)[0]
     assert max(len(part.split()) for part in parts) <= 100
     assert measured <= 12 * len(text)  # as often as 100,000 can be halved until it is 100, and once more
+
+
+def test_the_end_of_a_sentence_counts_up_to_a_quarter_from_the_middle() -> None:
+    # 12 characters: the sentence ends 3 from the middle, just near enough; the clause, 2 from it, counts for less
+    def num_characters(texts: list[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+    assert split_long(["a. bbb, cccc"], 9, num_characters) == [["a. ", "bbb, cccc"]]
+    # what a joiner joins stays together: not after 2 or 3 characters but after 4
+    assert split_long(["aa\u200daa"], 4, num_characters) == [["aa\u200da", "a"]]

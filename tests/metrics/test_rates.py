@@ -70,6 +70,12 @@ def test_of_several_references_any_may_be_met_and_the_nearest_counts() -> None:
     assert "nrefs:var" in Statistics.compute(ErrorRate("words"), ["a c", "k l"], references).score().signature
 
 
+def test_the_nearest_reference_is_that_of_the_lowest_rate() -> None:
+    # 3 edits of 6 words are fewer than 2 of 2
+    found = Statistics.compute(ErrorRate("words"), ["a b c"], [["x b"], ["a b c d e f"]])
+    assert found.value() == pytest.approx(50)
+
+
 def test_signatures_tell_what_was_done() -> None:
     assert "norm:NFC" in exact_match(["a"], ["a"]).signature
     assert "unit:words" in wer(["a"], ["a"]).signature
