@@ -108,7 +108,9 @@ def test_a_wrong_import_is_seen(module: str, line: str, wrong: list[str]) -> Non
     assert wrong_imports(line, PACKAGE / module) == wrong
 
 
-@pytest.mark.parametrize("room", ["errors", "config", "recipe_file", "records.text", "metrics", "alignment"])
+@pytest.mark.parametrize(
+    "room", ["errors", "config", "recipe_file", "records.text", "data", "metrics", "alignment"]
+)
 def test_torch_stays_away_from(room: str) -> None:
     code = f"import sys, regard.{room}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, check=False).returncode == 0

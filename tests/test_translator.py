@@ -21,7 +21,7 @@ from regard.checkpoint import Tokenisers
 from regard.config import SearchConfig, TokeniserConfig
 from regard.data import Tokeniser
 from regard.data.grammar import generate
-from regard.data.phrases import stands
+from regard.data.phrases import occurs_in
 from regard.errors import DataError, ModelError, SearchError
 from regard.kernels.gemm import int8
 from regard.records.text import END, UNKNOWN, Scored, Translation
@@ -254,11 +254,11 @@ def test_tokens_know_their_words(kind: str) -> None:
     for words, tokens in ((found.words, found.tokens), (found.source_words, found.source_tokens)):
         assert len(words.word_of_token) == len(tokens)
         assert (tokens[-1], words.word_of_token[-1]) == ("</s>", -1)
-        spelt = [""] * len(words.texts)
+        token_form = [""] * len(words.texts)
         for token, place in zip(tokens, words.word_of_token, strict=True):
             if place >= 0:
-                spelt[place] += token.removeprefix("▁")
-        assert tuple(spelt) == words.texts
+                token_form[place] += token.removeprefix("▁")
+        assert tuple(token_form) == words.texts
 
 
 def test_a_fixed_vector_model_has_no_attention_anywhere(models: Trained) -> None:
@@ -349,7 +349,7 @@ def test_banned_words_are_never_written(kind: str) -> None:
     for how in ways:
         for found in translator.translate(SENTENCES[:8], ban=ban, **how):
             for one in (found, *found.alternatives):
-                assert not [word for word in ban if stands(word, one.text)]
+                assert not [word for word in ban if occurs_in(word, one.text)]
     unbanned = translator.translate(SENTENCES[:8], beam=1, ban="zzzz")
     assert [one.text for one in unbanned] == [one.text for one in free]
 
@@ -364,10 +364,10 @@ def test_the_glossarys_terms_are_written(kind: str, beam: int) -> None:
     found = translator.translate(SENTENCES[:6], glossary=glossary, beam=beam)
     told = 0
     for one, source in zip(found, SENTENCES, strict=False):
-        wanted = [target for term, target in glossary.items() if stands(term, source)]
+        wanted = [target for term, target in glossary.items() if occurs_in(term, source)]
         told += len(wanted)
         assert one.missing_terms == ()
-        assert all(stands(target, one.text) for target in wanted)
+        assert all(occurs_in(target, one.text) for target in wanted)
         assert one.log_probability == pytest.approx(sum(one.log_probabilities))
     assert told >= 2
     free = [one for one, text in zip(found, SENTENCES, strict=False) if not _asks(glossary, text)]
@@ -376,7 +376,7 @@ def test_the_glossarys_terms_are_written(kind: str, beam: int) -> None:
 
 
 def _asks(glossary: dict[str, str], source: str) -> bool:
-    return any(stands(term, source) for term in glossary)
+    return any(occurs_in(term, source) for term in glossary)
 
 
 @pytest.mark.parametrize("beam", [1, 3])

@@ -1,4 +1,4 @@
-"""How far found links are from those that people drew."""
+"""How far extracted links are from those that people annotated."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from regard.records.text import Links
 
 @dataclass(frozen=True)
 class AlignmentScore:
-    """Alignment error rate with its two halves, each from 0 to 1, over a corpus.
+    """Alignment error rate with precision and recall, each from 0 to 1, over a corpus.
 
-    `precision`: share of the found links that are possible. `recall`: share of the sure links that were found.
+    `precision` is the share of found links that are possible, `recall` the share of sure links that were found.
     """
 
     aer: float
@@ -27,9 +27,8 @@ def alignment_error_rate(found: Sequence[Links], gold: Sequence[Links]) -> Align
     """Compare found links with gold ones: AER = 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|); lower is better.
 
     Source: Och & Ney 2003, section 4. A are the sure links of `found`, S and P the sure and the possible ones
-    of `gold`. Links are counted over the whole corpus, not averaged over sentences. Where there is nothing to
-    count, nothing is wrong: finding no link has precision 1, looking for none has recall 1.
-    Raises DataError when the two differ in length or are empty.
+    of `gold`. Links are counted over the whole corpus, not averaged over sentences. Precision is 1 without found
+    links, recall is 1 without sure gold links. Raises DataError when the two differ in length or are empty.
     """
     if len(found) != len(gold) or not gold:
         raise DataError(

@@ -12,10 +12,10 @@ _LINK = re.compile(r"(\d+)([-p?])(\d+)", re.ASCII)
 
 
 def parse_links(line: str, *, one_indexed: bool = False, flipped: bool = False) -> Links:
-    """Read the links of one sentence pair: `0-1` is sure, `0p1` or `0?1` only possible.
+    """Parse the links of one sentence pair: `0-1` is sure, `0p1` or `0?1` only possible.
 
-    `one_indexed`: the line counts words from 1, as the WPT-2003 gold does. `flipped`: the target word comes
-    first. Raises DataError naming the first link that cannot be read.
+    With `one_indexed` the line counts words from 1, as the WPT-2003 gold does; with `flipped` the target word comes
+    first. Raises DataError naming the first link that cannot be parsed.
     """
     first = 1 if one_indexed else 0
     sure: set[tuple[int, int]] = set()
@@ -23,16 +23,16 @@ def parse_links(line: str, *, one_indexed: bool = False, flipped: bool = False) 
     for text in line.split():
         match = _LINK.fullmatch(text)
         if match is None:
-            raise DataError(f"expected links such as 0-1, 0p1 or 0?1, got {text!r}; mend or remove it")
+            raise DataError(f"expected links such as 0-1, 0p1 or 0?1, got {text!r}; correct or remove it")
         left, right = int(match[1]) - first, int(match[3]) - first
         if min(left, right) < 0:
-            raise DataError(f"expected words counted from 1, got {text!r}; read the links as zero-indexed")
+            raise DataError(f"expected words counted from 1, got {text!r}; read the file as zero-indexed")
         (sure if match[2] == "-" else possible).add((right, left) if flipped else (left, right))
     return Links(frozenset(sure), frozenset(possible))
 
 
 def format_links(links: Links, *, one_indexed: bool = False) -> str:
-    """Write the links of one sentence pair in order, `0-1` for sure and `0p1` for possible ones."""
+    """Format the links of one sentence pair in order, `0-1` for sure and `0p1` for possible ones."""
     first = 1 if one_indexed else 0
     return " ".join(
         f"{source + first}{'-' if (source, target) in links.sure else 'p'}{target + first}"
@@ -41,7 +41,7 @@ def format_links(links: Links, *, one_indexed: bool = False) -> str:
 
 
 def read_links(path: str | Path, *, one_indexed: bool = False, flipped: bool = False) -> list[Links]:
-    """Read a file of links, a line for each sentence pair; an empty line is a pair without links.
+    """Read a file of links with a line for each sentence pair; an empty line is a pair without links.
 
     Raises DataError naming file and line.
     """

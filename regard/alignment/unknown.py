@@ -1,4 +1,4 @@
-"""Source words in the place of output words that the vocabulary does not have."""
+"""Replacement of unknown output words by the source words they attended to."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def words_for_unknown(
     unknown: Collection[int],
     lexicon: Mapping[str, str],
 ) -> dict[int, str]:
-    """For each `unknown` target word what the lexicon says of the source word most attended to, or else that word.
+    """Return for each `unknown` target word its attended source word, or the lexicon's translation of that word.
 
-    Source: Jean et al. 2015; Luong et al. 2015b (Addressing the rare word problem) with links of their own.
-    A word whose attention is all 0 stays unknown.
+    Source: Jean et al. 2015; Luong et al. 2015b (Addressing the rare word problem), who trained links of their own.
+    A word whose attention is all 0 has no replacement.
     """
     links = links_from_attention(attention, source.word_of_token, target.word_of_token, leave_unlinked=False)
-    found = {t: source.texts[s] for s, t in links.sure if t in unknown}
-    return {place: lexicon.get(word, word) for place, word in found.items()}
+    attended = {t: source.texts[s] for s, t in links.sure if t in unknown}
+    return {index: lexicon.get(word, word) for index, word in attended.items()}

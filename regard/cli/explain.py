@@ -166,9 +166,9 @@ def _check_outputs(parser: Parser, options: Namespace) -> None:
 
 
 def _warn_of_several(sentence: str) -> None:
-    from regard.data.sentences import cut_sentences
+    from regard.data.sentences import split_sentences
 
-    if len(cut_sentences(sentence)) > 1:
+    if len(split_sentences(sentence)) > 1:
         print("several sentences are explained as one; `regard translate` splits them", file=sys.stderr)
 
 

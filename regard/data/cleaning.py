@@ -1,4 +1,4 @@
-"""Leaving out pairs that teach nothing, or something wrong, and counting them by reason."""
+"""Dropping sentence pairs that are unfit for training, and counting them by reason."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from regard.errors import ConfigError
 from regard.records.text import Pair
 
 STRIPPED = "control characters stripped"
-# C0 and C1 without tab and line ends, byte-order marks, and what Unicode says is no character
+# C0 and C1 controls without tab and line ends, byte-order marks, and noncharacters of Unicode
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 _LETTERS = ("Lu", "Ll", "Lt", "Lo")
 _WIDTHS = re.compile("^(FULLWIDTH|HALFWIDTH) ")
-_OTHER_NAMES = {"HAN": "CJK"}  # what Unicode's character names call it
+_OTHER_NAMES = {"HAN": "CJK"}  # scripts whose characters have another name in Unicode
 
 
 class Cleaner:
-    """Decides pair by pair; `counts` says how many were left out for which reason, and how many were changed.
+    """Cleans or drops pair by pair; `counts` has the number of dropped pairs by reason, and of changed ones.
 
     `control_characters` is strip, drop or keep. A side is of the wrong script when fewer than half of its letters
-    belong to `source_scripts` or `target_scripts`. Duplicates are remembered as 64-bit hashes. Only the first reason
-    counts. Raises ConfigError for an unknown script.
+    belong to `source_scripts` or `target_scripts`. Duplicates are recognised by 64-bit hashes. A pair is counted
+    under its first reason only. Raises ConfigError for an unknown script.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Cleaner:
         self._seen: set[int] = set()
 
     def clean(self, pair: Pair) -> Pair | None:
-        """The pair as it is trained on; None where it is left out."""
+        """Return the pair as it is trained on, or None if it is dropped."""
         if self._control_characters != "keep" and (
             _CONTROL.search(pair.source) or _CONTROL.search(pair.target)
         ):
@@ -61,7 +61,7 @@ class Cleaner:
         return pair
 
     def _reason(self, pair: Pair) -> str:
-        """Why a pair is left out; nothing if it is kept."""
+        """Return why a pair is dropped; empty if it is kept."""
         source, target = pair.source.partition("\t")[0].strip(), pair.target.strip()
         if not pair.source.strip() or not target:
             return "empty"
@@ -79,7 +79,7 @@ class Cleaner:
 
 
 class _Script(dict[str, int]):
-    """For each character: 1 for a letter of the scripts, -1 for another letter, 0 for what is no letter."""
+    """Maps a character to 1 for a letter of the scripts, -1 for another letter, 0 for no letter."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _Script(dict[str, int]):
         for name, prefix in zip(names, self._prefixes, strict=True):
             if not any(_letter_name(chr(code)).startswith(prefix) for code in range(sys.maxunicode + 1)):
                 raise ConfigError(
-                    f"data.source_script, data.target_script: no letter is {name!r}; expected scripts as Unicode "
+                    f"data.source_script, data.target_script: unknown script {name!r}; expected scripts as Unicode "
                     "names them, such as Latin, Cyrillic, Greek, Arabic, Hebrew, Devanagari, Han, Hiragana, Hangul"
                 )
 
@@ -97,17 +97,17 @@ class _Script(dict[str, int]):
         return self[character]
 
     def fits(self, text: str) -> bool:
-        """Whether at least half of its letters are of the scripts."""
+        """Return whether at least half of the letters belong to the scripts."""
         return sum(map(self.__getitem__, text)) >= 0
 
 
 def _letter_name(character: str) -> str:
-    """A letter's Unicode name, which begins with its script; nothing for what is no letter."""
+    """Return a letter's Unicode name, which begins with its script; empty for no letter."""
     if unicodedata.category(character) not in _LETTERS:
         return ""
     return _WIDTHS.sub("", unicodedata.name(character, ""))
 
 
 def _stripped(text: str) -> str:
-    """Without control characters; those that are white space become a space."""
-    return _CONTROL.sub(lambda found: " " if found[0].isspace() else "", text)
+    """Remove control characters; those that are white space become a space."""
+    return _CONTROL.sub(lambda match: " " if match[0].isspace() else "", text)

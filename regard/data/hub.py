@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, and local folders of the same kinds, through the library `datasets`."""
+"""Data sets of the Hugging Face hub, and local folders in its formats, read by the library `datasets`."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ HUB = "hub:"
 
 
 class HubName(NamedTuple):
-    """What `hub:NAME:SUBSET@SPLIT` says; subset and split may be missing, and are empty then."""
+    """The parts of `hub:NAME:SUBSET@SPLIT`; subset and split are empty where they are left out."""
 
     name: str
     subset: str
     split: str
 
 
-def parse(name: str) -> HubName:
-    """Take a hub name apart. Raises DataError if nothing is named."""
+def parse_hub_name(name: str) -> HubName:
+    """Parse a hub name. Raises DataError if it has no NAME."""
     whole = name.removeprefix(HUB)
     if Path(whole).is_dir() and whole:
         return HubName(whole, "", "")
     rest, _, split = whole.partition("@")
-    place, _, subset = rest.partition(":")
-    if not place:
+    repository, _, subset = rest.partition(":")
+    if not repository:
         raise DataError(f"{name!r}: expected hub:NAME, hub:NAME:SUBSET or hub:NAME:SUBSET@SPLIT")
-    return HubName(place, subset, split)
+    return HubName(repository, subset, split)
 
 
 def open_dataset(name: str, columns: Sequence[str], split: str) -> Any:
-    """The data set with these columns, nested ones by their dotted names; `split` counts if the name has none.
+    """Open a data set with these columns, nested ones by dotted names; `split` is read if the name has none.
 
-    Raises ConfigError without the library, DataError for a data set, subset, split or column that is not there.
+    Raises ConfigError without the library, DataError for a data set, subset, split or column that does not exist.
     """
     try:
         import datasets
@@ -42,12 +42,12 @@ def open_dataset(name: str, columns: Sequence[str], split: str) -> Any:
         raise ConfigError(
             f"{name}: reading from the hub needs the library `datasets`; get it with: pip install 'regard[hub]'"
         ) from None
-    asked = parse(name)
-    quiet = datasets.is_progress_bar_enabled() and Path(asked.name).is_dir()  # nothing is downloaded
+    parsed = parse_hub_name(name)
+    quiet = datasets.is_progress_bar_enabled() and Path(parsed.name).is_dir()  # nothing is downloaded
     try:
         if quiet:
             datasets.disable_progress_bars()
-        found = _open(datasets, asked, asked.split or split)
+        found = _open(datasets, parsed, parsed.split or split)
     except Exception as error:  # the library raises its own, urllib's, pyarrow's and bare ValueErrors
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -59,22 +59,22 @@ def open_dataset(name: str, columns: Sequence[str], split: str) -> Any:
     flat = found.flatten()
     for column in columns:
         if column not in flat.column_names:
-            there = ", ".join(flat.column_names)
+            known = ", ".join(flat.column_names)
             raise DataError(
-                f"{name}: no column {column!r}; its columns are {there}; choose with data.columns"
+                f"{name}: no column {column!r}; its columns are {known}; choose with data.columns"
             )
     if len(flat) == 0:
-        raise DataError(f"{name}: expected at least one row, came an empty data set")
+        raise DataError(f"{name}: expected at least one row, got an empty data set")
     return flat.select_columns(list(dict.fromkeys(columns)))
 
 
-def _open(datasets: Any, asked: HubName, split: str) -> Any:
-    folder = Path(asked.name)
+def _open(datasets: Any, parsed: HubName, split: str) -> Any:
+    folder = Path(parsed.name)
     if (folder / "dataset_dict.json").is_file():
         splits = datasets.load_from_disk(str(folder))
         if split not in splits:
-            raise DataError(f"no split {split!r}, it has {', '.join(splits)}: name one behind an @")
+            raise DataError(f"no split {split!r}, it has {', '.join(splits)}; name one after an @")
         return splits[split]
     if (folder / "state.json").is_file():
         return datasets.load_from_disk(str(folder))
-    return datasets.load_dataset(asked.name, asked.subset or None, split=split)
+    return datasets.load_dataset(parsed.name, parsed.subset or None, split=split)

@@ -1,4 +1,4 @@
-"""Sentence pairs as text in one Arrow file: written once, read as often as needed, a block at a time."""
+"""Sentence pairs as text in one Arrow file: written once, read any number of times, a block at a time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Copies = NDArray[np.int64]
 
 
 class PairFile:
-    """The pairs in a file, in order; `copies[row]` says how often a reader is given that row, none: once."""
+    """The pairs of a file, in order; `copies[i]` is how many times a reader gets pair i (once without `copies`)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def write(cls, path: Path, pairs: Iterable[Pair]) -> PairFile:
-        """Write the pairs, without their links."""
+        """Write the pairs without their links."""
         remaining = iter(pairs)
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as stream:
             while block := list(islice(remaining, _BLOCK_PAIRS)):
@@ -38,13 +38,13 @@ class PairFile:
         return cls(path)
 
     def pairs(self, copies: Copies | None = None) -> Iterator[Pair]:
-        """Pair by pair."""
+        """Yield the pairs."""
         for block in self._blocks(copies):
             sources, targets = (block.column(side).to_pylist() for side in _SIDES)
             yield from map(Pair, sources, targets)
 
     def texts(self, side: str, copies: Copies | None = None) -> Iterator[str]:
-        """The texts of one side, source or target."""
+        """Yield the texts of one side, source or target."""
         for block in self._blocks(copies):
             yield from block.column(side).to_pylist()
 
@@ -52,9 +52,9 @@ class PairFile:
         start = 0
         with pa.memory_map(str(self.path)) as file, pa.ipc.open_stream(file) as stream:
             for block in stream:
-                own = None if copies is None else copies[start : start + len(block)]
+                block_copies = None if copies is None else copies[start : start + len(block)]
                 start += len(block)
-                if own is None or (own == 1).all():
+                if block_copies is None or (block_copies == 1).all():
                     yield block
-                elif own.any():
-                    yield block.take(pa.array(np.repeat(np.arange(len(block)), own)))
+                elif block_copies.any():
+                    yield block.take(pa.array(np.repeat(np.arange(len(block)), block_copies)))

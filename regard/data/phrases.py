@@ -1,7 +1,7 @@
-"""Words and phrases in running text: where they stand as whole words, and files that list them.
+"""Words and phrases in running text: where they occur as whole words, and files that list them.
 
-A phrase stands as whole words where no letter or digit touches it: "art" stands in "art, of course" and not in
-"artist". Scripts that put no spaces between words have no such edge: there a phrase stands wherever it is found.
+A phrase occurs as whole words where no letter or digit touches it: "art" occurs in "art, of course" but not in
+"artist". In scripts without spaces between words it occurs wherever its characters do.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from regard.errors import DataError
 
 
 @lru_cache(maxsize=4096)
-def joins(character: str) -> bool:
-    """Whether a character makes one word with its neighbours: a letter, digit or mark of a script with spaces."""
+def is_word_character(character: str) -> bool:
+    """Return whether a character is part of a word: a letter, digit or combining mark of a script with spaces."""
     return unicodedata.category(character)[0] in "LNM" and not is_unspaced(character)
 
 
-def stands(phrase: str, text: str) -> bool:
-    """Whether a phrase stands in a text as whole words."""
-    return next(_places(phrase, text), None) is not None
+def occurs_in(phrase: str, text: str) -> bool:
+    """Return whether a phrase occurs in a text as whole words."""
+    return next(_positions(phrase, text), None) is not None
 
 
 def find_phrases(phrases: Iterable[str], text: str) -> list[str]:
-    """Those phrases that stand in a text, in its order, each once; of two that overlap the longer one."""
-    taken = [False] * len(text)
+    """Return the phrases that occur in a text, in its order, each once; of two that overlap the longer one."""
+    covered = [False] * len(text)
     found: dict[str, int] = {}
     for phrase in sorted((one for one in phrases if one in text), key=len, reverse=True):
-        for place in _places(phrase, text):
-            span = slice(place, place + len(phrase))
-            if not any(taken[span]):
-                taken[span] = [True] * len(phrase)
-                found.setdefault(phrase, place)
+        for position in _positions(phrase, text):
+            span = slice(position, position + len(phrase))
+            if not any(covered[span]):
+                covered[span] = [True] * len(phrase)
+                found.setdefault(phrase, position)
     return sorted(found, key=lambda phrase: found[phrase])
 
 
 def read_phrases(path: str | Path) -> list[str]:
-    """The words or phrases of a file, one a line; empty lines are left out."""
+    """Read the words or phrases of a file, one per line; empty lines are skipped."""
     return [line.strip() for line in read_lines(path) if line.strip()]
 
 
 def read_lexicon(path: str | Path) -> dict[str, str]:
-    """Source and target terms from a file with `source TAB target` lines; empty lines are left out.
+    """Read source and target terms from a file with lines `source TAB target`; empty lines are skipped.
 
-    Raises DataError, naming the line, for one that is not so, and for a source term with two different targets.
+    Raises DataError, naming the line, for one of another form, and for a source term with two different targets.
     """
     found: dict[str, str] = {}
     for number, line in enumerate(read_lines(path), start=1):
@@ -57,7 +57,7 @@ def read_lexicon(path: str | Path) -> dict[str, str]:
         terms = [term.strip() for term in line.split("\t")]
         if len(terms) != 2 or not all(terms):
             raise DataError(
-                f"{path}, line {number}: expected source TAB target, came {line!r}; mend the line"
+                f"{path}, line {number}: expected source TAB target, got {line!r}; correct the line"
             )
         source, target = terms
         if found.setdefault(source, target) != target:
@@ -68,13 +68,17 @@ def read_lexicon(path: str | Path) -> dict[str, str]:
     return found
 
 
-def _places(phrase: str, text: str) -> Iterator[int]:
-    """Where a phrase begins that stands as whole words."""
-    place = text.find(phrase)
-    while phrase and place >= 0:
-        end = place + len(phrase)
-        cut_left = place > 0 and joins(phrase[0]) and joins(text[place - 1])
-        cut_right = end < len(text) and joins(phrase[-1]) and joins(text[end])
-        if not cut_left and not cut_right:
-            yield place
-        place = text.find(phrase, place + 1)
+def _positions(phrase: str, text: str) -> Iterator[int]:
+    """Yield the position of each occurrence of a phrase as whole words."""
+    start = text.find(phrase)
+    while phrase and start >= 0:
+        end = start + len(phrase)
+        if not _is_inside_word(text, start) and not _is_inside_word(text, end):
+            yield start
+        start = text.find(phrase, start + 1)
+
+
+def _is_inside_word(text: str, position: int) -> bool:
+    """Return whether the characters before and at a position belong to one word."""
+    inside = 0 < position < len(text)
+    return inside and is_word_character(text[position - 1]) and is_word_character(text[position])

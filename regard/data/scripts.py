@@ -12,7 +12,7 @@ _UNSPACED = (
     (0xA9E0, 0xA9FF),  # more Burmese
     (0xAA60, 0xAA7F),
     (0xF900, 0xFAFF),
-    (0xFF00, 0xFF0F),  # full-width signs; letters and digits make words as the narrow ones do
+    (0xFF00, 0xFF0F),  # full-width signs; full-width letters and digits make words as the narrow ones do
     (0xFF1A, 0xFF20),
     (0xFF3B, 0xFF40),
     (0xFF5B, 0xFF9F),  # and half-width katakana
@@ -22,6 +22,6 @@ _UNSPACED = (
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether its script puts no spaces between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan."""
+    """Return whether a script has no spaces between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan."""
     code = ord(character)
     return any(first <= code <= last for first, last in _UNSPACED)

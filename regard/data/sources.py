@@ -1,9 +1,10 @@
 """Where sentence pairs come from: line-parallel files, tables (TSV, JSON lines), data sets of the hub.
 
-A list of names is read as corpora in turn: a name that ends in .tsv or .jsonl (before .gz or .xz) or begins with
-`hub:` is a corpus by itself; other files come in twos, source and target. A single file is a TSV whatever its name.
+A list of names is read as one corpus after another: a name that ends in .tsv or .jsonl (before .gz or .xz) or begins
+with `hub:` is a corpus by itself; other files come in pairs, source and target. A single file is a TSV whatever its
+name.
 
-In a table with features, the source of a pair is `source TAB features`, as a model that was trained so reads it.
+In a table with features, the source of a pair is `source TAB features`, which is what models with features expect.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from regard.records.text import Pair
 
 _TABLES = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ARCHIVES = (".gz", ".xz")
-_BREAKS = re.compile(r"[\t\n\r]+")  # what would end a line or a column of a text file
+_BREAKS = re.compile(r"[\t\n\r]+")  # characters that end a line or a column of a text file
 _HALVES = re.compile("[\ud800-\udfff]")  # JSON can spell them, UTF-8 cannot
 _HUB_ROWS = 1000
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are read: numbers from 1, names of a header, or keys, dotted where nested.
+    """The columns of a table that are read: numbers from 1, names of a header, or keys, dotted where nested.
 
     Without `source` and `target` they are the first two of a TSV, and `source` and `target` elsewhere. `features`
-    names the column whose text, split at ";", joins the source as symbols of its own.
+    names the column whose text, split at ";", is appended to the source as symbols of their own.
     """
 
     source: str = ""
@@ -43,31 +44,31 @@ class Columns:
     features: str = ""
 
     @classmethod
-    def of(cls, columns: Sequence[str | int] = (), features: str | int = "") -> Columns:
-        """From the recipe's keys. Raises DataError unless there are two columns or none."""
+    def from_recipe(cls, columns: Sequence[str | int] = (), features: str | int = "") -> Columns:
+        """Build from the keys of a recipe. Raises DataError unless there are two columns or none."""
         names = [str(column) for column in columns]
         if len(names) not in (0, 2):
             raise DataError(
-                f"data.columns: expected two, source and target, came {len(names)} ({', '.join(names)}); "
-                "name two, or none for the usual ones"
+                f"data.columns: expected two, source and target, got {len(names)} ({', '.join(names)}); "
+                "name two, or none for the default ones"
             )
         source, target = names or ("", "")
         return cls(source, target, str(features))
 
-    def or_else(self, source: str, target: str) -> Columns:
-        """These columns, or the given ones where none were chosen."""
+    def or_default(self, source: str, target: str) -> Columns:
+        """Return these columns, or the default ones where none were chosen."""
         return self if self.source else Columns(source, target, self.features)
 
     @property
-    def wanted(self) -> list[str]:
+    def names(self) -> list[str]:
         """The columns in the order they are read."""
         return [self.source, self.target, *([self.features] if self.features else [])]
 
 
 class Source(ABC):
-    """One corpus; it is checked when it is made, and can be read as often as needed.
+    """One corpus; it is checked when it is opened, and can be read any number of times.
 
-    `files` are those it reads: none, one with both sides, or one a side.
+    `files` are the files it reads: none, one with both sides, or one per side.
     """
 
     name: str
@@ -75,11 +76,11 @@ class Source(ABC):
 
     @abstractmethod
     def pairs(self) -> Iterator[Pair]:
-        """Every pair in order. Raises DataError, naming file and line, for what cannot be read."""
+        """Yield every pair in order. Raises DataError, naming file and line, for a line that cannot be read."""
 
     @abstractmethod
     def checksums(self) -> dict[str, str]:
-        """Each file, or the data set, with the SHA-256 of its content."""
+        """Return the SHA-256 of each file, or of the data set."""
 
 
 class ParallelFiles(Source):
@@ -91,135 +92,133 @@ class ParallelFiles(Source):
         num_source, num_target = count_filled_lines(source), count_filled_lines(target)
         if num_source != num_target:
             raise DataError(
-                f"{source} has {num_source} lines, {target} has {num_target}: expected as many in both, line n of "
-                "one the translation of line n of the other; find where they part and mend it"
+                f"{source} has {num_source} lines, {target} has {num_target}; expected the same number, line n of "
+                "one the translation of line n of the other; find where they diverge and correct it"
             )
 
     def pairs(self) -> Iterator[Pair]:
-        """Line by line."""
+        """Yield the pairs line by line."""
         for source, target in zip(*map(read_lines, self.files), strict=True):
             yield Pair(source, target)
 
     def checksums(self) -> dict[str, str]:
-        """Both files."""
+        """Return the checksums of both files."""
         return {str(file): file_checksum(file) for file in self.files}
 
 
 class Tsv(Source):
-    """A file with a pair a line, its columns between tabs; with columns chosen by name, line 1 is their header."""
+    """A file with a pair on each line, in columns between tabs; line 1 is a header if columns are chosen by name."""
 
     def __init__(self, file: str | Path, columns: Columns) -> None:
         self.file, self.name, self.files = file, str(file), (file,)
-        self._columns = columns.or_else("1", "2")
-        self._has_header = not all(column.isdecimal() for column in self._columns.wanted)
+        self._columns = columns.or_default("1", "2")
+        self._has_header = not all(column.isdecimal() for column in self._columns.names)
         if count_filled_lines(file) == 1 and self._has_header:
             raise DataError(
-                f"{file}: expected lines after the header, came the header alone; check what wrote it"
+                f"{file}: expected lines after the header, got only the header; check what wrote it"
             )
-        self._places = self._find()
+        self._indices = self._column_indices()
 
     def pairs(self) -> Iterator[Pair]:
-        """Row by row."""
-        needed = max(self._places) + 1
+        """Yield the pairs row by row."""
+        needed = max(self._indices) + 1
         for number, line in enumerate(read_lines(self.file), start=1):
             if number == 1 and self._has_header:
                 continue
             cells = line.split("\t")
             if len(cells) < needed:
                 raise DataError(f"{self.file}, line {number}: {self._missing(len(cells), needed)}")
-            yield _pair(*(cells[place] for place in self._places))
+            yield _pair(*(cells[index] for index in self._indices))
 
     def checksums(self) -> dict[str, str]:
-        """The file."""
+        """Return the checksum of the file."""
         return {self.name: file_checksum(self.file)}
 
-    def _find(self) -> list[int]:
-        """The places of the wanted columns, from 0."""
+    def _column_indices(self) -> list[int]:
+        """Return the indices of the chosen columns, from 0."""
         header = next(read_lines(self.file)).split("\t") if self._has_header else []
-        places = []
-        for column in self._columns.wanted:
+        indices = []
+        for column in self._columns.names:
             if header.count(column) > 1:
                 raise DataError(
                     f"{self.file}, line 1: {header.count(column)} columns are named {column!r}; rename all but one"
                 )
             if column in header:
-                places.append(header.index(column))
+                indices.append(header.index(column))
             elif column.isdecimal() and int(column) > 0:
-                places.append(int(column) - 1)
+                indices.append(int(column) - 1)
             else:
-                there = f"its columns are {', '.join(header)}" if header else "columns are counted from 1"
+                known = f"its columns are {', '.join(header)}" if header else "columns are counted from 1"
                 raise DataError(
-                    f"{self.file}, line 1: no column {column!r}, {there}; choose with data.columns"
+                    f"{self.file}, line 1: no column {column!r}, {known}; choose with data.columns"
                 )
-        return places
+        return indices
 
-    def _missing(self, came: int, needed: int) -> str:
+    def _missing(self, num_cells: int, needed: int) -> str:
         if self._columns == Columns("1", "2"):
             return (
-                "expected source TAB target, came a line without a tab; "
-                "mend the line, or name two files if this is one of two line-parallel ones"
+                "expected source TAB target, got a line without a tab; "
+                "correct the line, or name two files if this is one of two line-parallel ones"
             )
         return (
-            f"expected at least {needed} columns between tabs, came {came}; "
-            "mend the line, or choose other columns with data.columns and data.features"
+            f"expected at least {needed} columns between tabs, got {num_cells}; "
+            "correct the line, or choose other columns with data.columns and data.features"
         )
 
 
 class JsonLines(Source):
-    """A file with a JSON object a line; blank lines are passed over."""
+    """A file with a JSON object on each line; blank lines are skipped."""
 
     def __init__(self, file: str | Path, columns: Columns) -> None:
         self.file, self.name, self.files = file, str(file), (file,)
-        self._columns = columns.or_else("source", "target")
+        self._columns = columns.or_default("source", "target")
         count_filled_lines(file)
 
     def pairs(self) -> Iterator[Pair]:
-        """Object by object."""
+        """Yield the pairs object by object."""
         for number, line in enumerate(read_lines(self.file), start=1):
             if line.strip():
                 row = self._parse(line, f"{self.file}, line {number}")
                 where = f"{self.file}, line {number}"
-                yield _pair(*(_text(row, column, where) for column in self._columns.wanted))
+                yield _pair(*(_text(row, column, where) for column in self._columns.names))
 
     def checksums(self) -> dict[str, str]:
-        """The file."""
+        """Return the checksum of the file."""
         return {self.name: file_checksum(self.file)}
 
     def _parse(self, line: str, where: str) -> dict[str, Any]:
         try:
             row = json.loads(line)
-        except (ValueError, RecursionError) as error:  # brackets within brackets without end
+        except (ValueError, RecursionError) as error:  # RecursionError: brackets nested too deeply
             raise DataError(f"{where}: broken JSON ({error}); expected one object on each line") from None
         if not isinstance(row, dict):
-            raise DataError(
-                f"{where}: expected a JSON object, came {line[:40]}; write keys with their values"
-            )
+            raise DataError(f"{where}: expected a JSON object, got {line[:40]}; write keys with their values")
         return row
 
 
 class HubDataset(Source):
     """A data set of the Hugging Face hub, or a local folder that `datasets` can read.
 
-    `hub:NAME`, `hub:NAME:SUBSET`, either with `@SPLIT` behind it.
+    It is named `hub:NAME` or `hub:NAME:SUBSET`, either followed by `@SPLIT`.
     """
 
     def __init__(self, name: str, columns: Columns, split: str) -> None:
         self.name = name
-        self._columns = columns.or_else("source", "target")
-        self._data = open_dataset(name, self._columns.wanted, split)
+        self._columns = columns.or_default("source", "target")
+        self._data = open_dataset(name, self._columns.names, split)
 
     def pairs(self) -> Iterator[Pair]:
-        """Row by row."""
+        """Yield the pairs row by row."""
         number = 0
         for rows in self._data.iter(batch_size=_HUB_ROWS):
-            for cells in zip(*(rows[column] for column in self._columns.wanted), strict=True):
+            for cells in zip(*(rows[column] for column in self._columns.names), strict=True):
                 number += 1
-                for column, cell in zip(self._columns.wanted, cells, strict=True):
+                for column, cell in zip(self._columns.names, cells, strict=True):
                     _check_text(cell, column, f"{self.name}, row {number}")
                 yield _pair(*cells)
 
     def checksums(self) -> dict[str, str]:
-        """The data set, by its texts."""
+        """Return the checksum of the data set's texts."""
         digest = hashlib.sha256()
         for pair in self.pairs():
             digest.update(f"{pair.source}\n{pair.target}\n".encode("utf-8", "surrogatepass"))
@@ -232,20 +231,20 @@ def open_sources(
     features: str | int = "",
     split: str = "train",
 ) -> list[Source]:
-    """The corpora that these files and hub names are, checked for what can be known before the first pair.
+    """Open the corpora of these files and hub names, and check whatever can be checked before reading pairs.
 
-    `split` is the one read of a hub data set whose name does not say. Raises DataError for a missing or empty file,
-    for unequal numbers of lines, for a missing column of a header, for a file without its partner.
+    `split` is read of a hub data set whose name has none. Raises DataError for a missing or empty file, for unequal
+    numbers of lines, for a column missing in a header, for a file without its partner.
     """
-    chosen = Columns.of(columns, features)
-    waiting: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
-    if not waiting:
+    chosen = Columns.from_recipe(columns, features)
+    listed: list[str | Path] = [names] if isinstance(names, str | Path) else list(names)
+    if not listed:
         raise DataError(
-            "expected two line-parallel files (source, target) or one TSV, came 0 files; name one or two"
+            "expected two line-parallel files (source, target) or one TSV, got 0 files; name one or two"
         )
-    if len(waiting) == 1 and _kind(waiting[0]) == "text":
-        return [Tsv(waiting[0], chosen)]
-    return [_source(group, chosen, split) for group in _groups(waiting)]
+    if len(listed) == 1 and _kind(listed[0]) == "text":
+        return [Tsv(listed[0], chosen)]
+    return [_source(group, chosen, split) for group in _groups(listed)]
 
 
 def read_pairs(
@@ -254,27 +253,27 @@ def read_pairs(
     features: str | int = "",
     split: str = "train",
 ) -> Iterator[Pair]:
-    """All pairs of these corpora, one corpus after the other.
+    """Return an iterator over all pairs of these corpora, one corpus after the other.
 
-    What can be known before the first pair is checked at once, not at the first pair. Raises DataError as
-    `open_sources` does; later for a missing column, broken JSON and bytes that are not UTF-8, naming file and line.
+    Raises DataError at once as `open_sources` does; while iterating, for a missing column, broken JSON and bytes that
+    are not UTF-8, naming file and line.
     """
     return chain.from_iterable([source.pairs() for source in open_sources(files, columns, features, split)])
 
 
 def is_table(name: str | Path) -> bool:
-    """Whether a name alone says that it holds both sides."""
+    """Return whether a name says that it holds both sides."""
     return _kind(name) != "text"
 
 
 def file_checksum(file: str | Path) -> str:
-    """The SHA-256 of a file as it lies on the disk."""
+    """Return the SHA-256 of a file's bytes."""
     with Path(file).open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _kind(name: str | Path) -> str:
-    """text, tsv, jsonl or hub, by the name."""
+    """Return text, tsv, jsonl or hub, judging by the name."""
     if str(name).startswith(HUB):
         return "hub"
     path = Path(name)
@@ -283,7 +282,7 @@ def _kind(name: str | Path) -> str:
 
 
 def _groups(names: Sequence[str | Path]) -> list[list[str | Path]]:
-    """The names of each corpus: a table alone, other files in twos."""
+    """Group the names by corpus: a table alone, other files in pairs."""
     groups: list[list[str | Path]] = []
     for name in names:
         alone = bool(groups) and len(groups[-1]) == 1 and _kind(groups[-1][0]) == "text"
@@ -295,7 +294,7 @@ def _groups(names: Sequence[str | Path]) -> list[list[str | Path]]:
             groups.append([name])
     if len(groups[-1]) == 1 and _kind(groups[-1][0]) == "text":
         raise DataError(
-            f"{groups[-1][0]}: has no partner, came {len(names)} files; expected two line-parallel files, source and "
+            f"{groups[-1][0]}: has no partner, got {len(names)} files; expected two line-parallel files, source and "
             "target, one after the other, or tables, whose names end in .tsv or .jsonl (then .gz, .xz)"
         )
     return groups
@@ -316,21 +315,21 @@ def _source(names: Sequence[str | Path], columns: Columns, split: str) -> Source
 
 
 def _pair(source: str, target: str, features: str | None = None) -> Pair:
-    """A pair of single lines; the features, if any, behind the source's only tab."""
+    """Return a pair of single lines; features, if any, follow the source's only tab."""
     source, target = _BREAKS.sub(" ", source), _BREAKS.sub(" ", target)
     return Pair(source if features is None else f"{source}\t{_BREAKS.sub(' ', features)}", target)
 
 
 def _text(row: dict[str, Any], column: str, where: str) -> str:
-    """The text under a key, which may be dotted: `translation.de`."""
-    found: Any = row
+    """Return the text under a key, which may be dotted: `translation.de`."""
+    value: Any = row
     for key in [column] if column in row else column.split("."):
-        if not isinstance(found, dict) or key not in found:
+        if not isinstance(value, dict) or key not in value:
             raise DataError(
                 f"{where}: no key {column!r}; its keys are {', '.join(_keys(row))}; choose with data.columns"
             )
-        found = found[key]
-    return _check_text(found, column, where)
+        value = value[key]
+    return _check_text(value, column, where)
 
 
 def _keys(row: dict[str, Any], inside: str = "") -> Iterator[str]:
@@ -343,8 +342,8 @@ def _keys(row: dict[str, Any], inside: str = "") -> Iterator[str]:
 
 def _check_text(value: Any, column: str, where: str) -> str:
     if not isinstance(value, str):
-        came = json.dumps(value, default=str)[:40]
-        raise DataError(f"{where}: expected text under {column!r}, came {came}")
+        got = json.dumps(value, default=str)[:40]
+        raise DataError(f"{where}: expected text under {column!r}, got {got}")
     if half := _HALVES.search(value):
         raise DataError(
             f"{where}: half a character (\\u{ord(half[0]):x}) under {column!r}; "

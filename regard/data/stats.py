@@ -1,6 +1,6 @@
-"""What a corpus is like: sizes, lengths, duplicates, odd characters. `rich.print` shows it as tables.
+"""Statistics of a corpus: sizes, lengths, duplicates, unusual characters. `rich.print` shows them as tables.
 
-One pass; kept in memory are the counts of words and characters and a hash of every line.
+A corpus is read once; the counts of words and characters and a hash of every line are kept in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _NUM_SHOWN = 10
-_TOLD_EVERY = 1000
+_REPORT_EVERY = 1000
 _NUM_LONGEST = 3
 _ODD_CATEGORIES = {"Cc": "control", "Co": "private use", "Cn": "unassigned", "Cs": "half a character"}
 _ODD_CHARACTERS = {
@@ -34,12 +34,12 @@ _ODD_CHARACTERS = {
     "\u00ad": "soft hyphen",
     "\u2028": "line separator",
     "\u2029": "line separator",
-}  # invisible in most editors, and each makes another word
+}  # invisible in most editors, though each makes a different word
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """How numbers are spread; `percentile_95` is the smallest number that 95 % do not exceed."""
+    """The distribution of numbers; `percentile_95` is the smallest number that 95 % do not exceed."""
 
     smallest: float
     median: float
@@ -48,8 +48,8 @@ class Distribution:
     largest: float
 
     @classmethod
-    def of(cls, counts: Counter[int] | Counter[float]) -> Distribution:
-        """From how often each number occurs; at least one must."""
+    def from_counts(cls, counts: Counter[int] | Counter[float]) -> Distribution:
+        """Summarise numbers by how often each occurs; there must be at least one."""
         numbers = sorted(counts)
         total = sum(counts.values())
         return cls(
@@ -63,7 +63,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Bin:
-    """How many lines have from `low` to `high` words."""
+    """The number of lines that have from `low` to `high` words."""
 
     low: int
     high: int
@@ -72,7 +72,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class LongLine:
-    """A line's number in its file, from 1, and its words."""
+    """A line's number in its file, from 1, and its number of words."""
 
     number: int
     num_words: int
@@ -80,11 +80,11 @@ class LongLine:
 
 @dataclass(frozen=True)
 class SideStats:
-    """One language of a corpus; words are split at white space, a type is a different word.
+    """One language of a corpus; words are split at white space, a type is a distinct word.
 
-    A singleton is a type that occurs once. A duplicate is a line that stood before; empty lines are counted
-    apart. `odd` counts what one may not see, by kind: replacement, control, private-use and unassigned characters,
-    no-break and zero-width spaces, byte-order marks, and Windows line ends, which the reader takes off.
+    A singleton is a type that occurs once. A duplicate is a line that occurred before; empty lines are counted
+    separately. `odd` counts what is easily overlooked, by kind: replacement, control, private-use and unassigned
+    characters, no-break and zero-width spaces, byte-order marks, and Windows line ends, which the reader removes.
     """
 
     name: str
@@ -104,16 +104,16 @@ class SideStats:
 
     @property
     def type_token_ratio(self) -> float:
-        """Types per word: near 0 where few words are used again and again, 1 where none comes twice."""
+        """Types per word: near 0 where few words are used over and over, 1 where no word occurs twice."""
         return self.num_types / self.num_words if self.num_words else 0.0
 
 
 @dataclass(frozen=True)
 class CorpusStats:
-    """A text (one side) or a parallel corpus (two, and how they go together).
+    """Statistics of a text (one side) or of a parallel corpus (two sides and their pairs).
 
-    Pairs with an empty side are set aside: of the others, `num_duplicate_pairs` stood before as a whole, and
-    `ratios` says how target words over source words are spread; None where there are none.
+    Pairs with an empty side are not counted: of the others, `num_duplicate_pairs` occurred before, and `ratios` is
+    the distribution of target words / source words, None if there are no such pairs.
     """
 
     sides: tuple[SideStats, ...]
@@ -130,13 +130,13 @@ def corpus_stats(
     files: str | Path | Sequence[str | Path],
     columns: Sequence[str | int] = (),
     features: str | int = "",
-    watch: Callable[[int], object] = lambda number: None,
+    watch: Callable[[int], object] = lambda num_lines: None,
 ) -> CorpusStats:
-    """Describe one text, or a parallel corpus in any of the forms `read_pairs` reads.
+    """Describe one text, or a parallel corpus in any of the formats that `read_pairs` reads.
 
-    A single file is a text, unless its name says that it is a table, its first line has a tab or `columns` are given.
-    `rich.print` shows what is found as tables. `watch` hears of the lines done. Raises DataError as `read_pairs`
-    does.
+    A single file is a text, unless its name says that it is a table, its first line has a tab or `columns` are set.
+    `rich.print` shows the result as tables. `watch` is called with the number of lines read since its last call.
+    Raises DataError as `read_pairs` does.
     """
     files = [files] if isinstance(files, str | Path) else files
     if len(files) == 1 and not (columns or is_table(files[0]) or "\t" in next(read_lines(files[0]), "")):
@@ -153,13 +153,15 @@ def corpus_stats(
         if num_source and num_target:
             ratios[num_target / num_source] += 1
             seen.add(hash((pair.source, pair.target)))
-        if source.num_lines % _TOLD_EVERY == 0:
-            watch(_TOLD_EVERY)
+        if source.num_lines % _REPORT_EVERY == 0:
+            watch(_REPORT_EVERY)
     for corpus in sources:
         for side, file in zip((source, target), corpus.files, strict=False):
             side.add_file(file)
     sides = source.stats(), target.stats()
-    return CorpusStats(sides, ratios.total() - len(seen), Distribution.of(ratios) if ratios else None)
+    return CorpusStats(
+        sides, ratios.total() - len(seen), Distribution.from_counts(ratios) if ratios else None
+    )
 
 
 def _text_stats(path: str | Path, watch: Callable[[int], object]) -> CorpusStats:
@@ -168,8 +170,8 @@ def _text_stats(path: str | Path, watch: Callable[[int], object]) -> CorpusStats
     side.add_file(path)
     for line in read_lines(path):
         side.add(line)
-        if side.num_lines % _TOLD_EVERY == 0:
-            watch(_TOLD_EVERY)
+        if side.num_lines % _REPORT_EVERY == 0:
+            watch(_REPORT_EVERY)
     return CorpusStats((side.stats(),))
 
 
@@ -184,7 +186,7 @@ class _SideCounts:
         self.seen: set[int] = set()
         self.num_lines = 0
         self.longest: list[tuple[int, int]] = []  # a heap of (words, minus line number)
-        self.taken_off: Counter[str] = Counter()  # by the reader
+        self.removed: Counter[str] = Counter()  # by the reader
 
     def add(self, line: str) -> int:
         """Count a line and return its number of words."""
@@ -201,9 +203,9 @@ class _SideCounts:
         return len(words)
 
     def add_file(self, file: str | Path) -> None:
-        """Count what the reader takes off: carriage returns, and a byte-order mark before the first line."""
-        self.taken_off["byte-order mark"] += has_byte_order_mark(file)
-        self.taken_off["Windows line end"] += count_carriage_returns(file)
+        """Count what the reader removes: carriage returns, and a byte-order mark before the first line."""
+        self.removed["byte-order mark"] += has_byte_order_mark(file)
+        self.removed["Windows line end"] += count_carriage_returns(file)
 
     def stats(self) -> SideStats:
         return SideStats(
@@ -216,30 +218,30 @@ class _SideCounts:
             num_singletons=sum(count == 1 for count in self.words.values()),
             num_characters=self.characters.total(),
             num_character_types=len(self.characters),
-            lengths=Distribution.of(self.lengths),
+            lengths=Distribution.from_counts(self.lengths),
             histogram=_histogram(self.lengths),
-            odd=dict(_odd_characters(self.characters) + self.taken_off),
+            odd=dict(_odd_characters(self.characters) + self.removed),
             frequent=tuple(sorted(self.words.items(), key=lambda item: (-item[1], item[0]))[:_NUM_SHOWN]),
             longest=tuple(LongLine(-number, words) for words, number in sorted(self.longest, reverse=True)),
         )
 
 
 def _percentile(counts: Counter[int] | Counter[float], percent: int) -> float:
-    """The smallest number that at least `percent` per cent do not exceed (nearest rank)."""
+    """Return the smallest number that at least `percent` per cent do not exceed (nearest rank)."""
     total, reached = sum(counts.values()), 0
     for number, count in sorted(counts.items()):
         reached += count
         if 100 * reached >= percent * total:
             return number
-    raise AssertionError("percentile of nothing")
+    raise AssertionError("expected at least one number")
 
 
 def _histogram(lengths: Counter[int]) -> tuple[Bin, ...]:
-    """Bins that double: 0, 1, 2-3, 4-7, 8-15 ..., up to the longest line's."""
+    """Return bins of doubling width: 0, 1, 2-3, 4-7, 8-15 ..., up to that of the longest line."""
     counts: Counter[int] = Counter()
     for length, count in lengths.items():
         counts[length.bit_length()] += count
-    return tuple(Bin(2**i >> 1, max(0, 2**i - 1), counts[i]) for i in range(max(counts) + 1))
+    return tuple(Bin(2**i >> 1, 2**i - 1, counts[i]) for i in range(max(counts) + 1))
 
 
 def _odd_characters(characters: Counter[str]) -> Counter[str]:
@@ -264,13 +266,13 @@ def _overview(stats: CorpusStats) -> Table:
         "singletons": lambda side: f"{side.num_singletons:,}",
         "characters": lambda side: f"{side.num_characters:,}",
         "different characters": lambda side: f"{side.num_character_types:,}",
-        "odd, and unseen": lambda side: _odd_text(side.odd),
-        "words a line: least": lambda side: f"{side.lengths.smallest:g}",
+        "unusual characters": lambda side: _odd_text(side.odd),
+        "words per line: least": lambda side: f"{side.lengths.smallest:g}",
         "median": lambda side: f"{side.lengths.median:g}",
         "mean": lambda side: f"{side.lengths.mean:.1f}",
         "95 %": lambda side: f"{side.lengths.percentile_95:g}",
         "most": lambda side: f"{side.lengths.largest:g}",
-        "longest, by line": lambda side: ", ".join(str(line.number) for line in side.longest),
+        "longest lines": lambda side: ", ".join(str(line.number) for line in side.longest),
     }
     for label, cell in rows.items():
         table.add_row(label, *map(cell, stats.sides))
@@ -284,7 +286,7 @@ def _overview(stats: CorpusStats) -> Table:
 
 
 def _histograms(stats: CorpusStats) -> Table:
-    table = _table("words a line", stats)
+    table = _table("words per line", stats)
     for bins in zip_longest(*(side.histogram for side in stats.sides)):
         low, high = next((b.low, b.high) for b in bins if b is not None)
         counts = [0 if b is None else b.count for b in bins]
@@ -325,5 +327,5 @@ def _bar(count: int, total: int) -> str:
 
 
 def _printable(word: str) -> str:
-    """The word, safe for a terminal: what cannot be printed is named by its code point."""
+    """Return the word, safe for a terminal: a character that cannot be printed is shown as its code point."""
     return "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in word)

@@ -33,25 +33,25 @@ _OTHER_ARCHIVES = {
 
 
 def open_text(path: str | Path) -> BinaryIO:
-    """Open a text file as bytes: the one door through which every corpus file is read.
+    """Open a text file as bytes: every corpus file is read through this function.
 
-    gzip and xz are unpacked on the way; the first bytes tell, not the name. Raises DataError where there is no such
-    file, naming one with a similar name if there is one, for UTF-16, and, also while reading, for a broken archive.
+    gzip and xz are decompressed, recognised by their first bytes and not by name. Raises DataError if the file does
+    not exist, suggesting one with a similar name, for UTF-16, and, also while reading, for a broken archive.
     """
     path = Path(path)
     if path.is_file():
-        return _not_utf_16(path, _unpacked(path))
+        return _refuse_utf_16(path, _open_decompressed(path))
     if path.is_dir():
-        raise DataError(f"{path}: expected a text file, came a folder; name the file in it")
+        raise DataError(f"{path}: expected a text file, got a folder; name the file in it")
     if path.exists():
         raise DataError(
-            f"{path}: expected a plain file, for it is read twice; write the stream to a file first"
+            f"{path}: expected a regular file, since it is read twice; write the stream to a file first"
         )
     raise DataError(f"{path}: no such file{_suggestion(path)}")
 
 
 def count_lines(path: str | Path) -> int:
-    """How many lines a file has; a last line without a line feed counts too."""
+    """Count the lines of a file, also a last one without a line feed."""
     count, last = 0, b"\n"
     with open_text(path) as file:
         while block := file.read(_BLOCK_SIZE):
@@ -61,27 +61,27 @@ def count_lines(path: str | Path) -> int:
 
 
 def count_filled_lines(path: str | Path) -> int:
-    """`count_lines` of a file that must have one. Raises DataError for an empty file."""
+    """Count the lines of a file that must have some. Raises DataError for an empty file."""
     count = count_lines(path)
     if count == 0:
-        raise DataError(f"{path}: expected at least one line, came an empty file; check what wrote it")
+        raise DataError(f"{path}: expected at least one line, got an empty file; check what wrote it")
     return count
 
 
 def read_lines(path: str | Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, without their line ends.
+    """Yield the lines of a UTF-8 file without their line ends.
 
-    Raises DataError at bytes that are not UTF-8, naming the line and the byte's place in the (unpacked) file.
+    Raises DataError at bytes that are not UTF-8, naming the line and the byte's offset in the (decompressed) file.
     """
-    position = 0
+    offset = 0
     with open_text(path) as file:
         for number, raw in enumerate(file, start=1):
-            yield _decode(raw, path, number, position)
-            position += len(raw)
+            yield _decode(raw, path, number, offset)
+            offset += len(raw)
 
 
 def count_carriage_returns(path: str | Path) -> int:
-    """How many lines end in a carriage return and a line feed, as on Windows."""
+    """Count the lines that end in a carriage return and a line feed, as on Windows."""
     count, last = 0, b""
     with open_text(path) as file:
         while block := file.read(_BLOCK_SIZE):
@@ -91,13 +91,13 @@ def count_carriage_returns(path: str | Path) -> int:
 
 
 def has_byte_order_mark(path: str | Path) -> bool:
-    """Whether a file begins with one."""
+    """Return whether a file begins with a UTF-8 byte-order mark."""
     with open_text(path) as file:
         return file.read(3) == codecs.BOM_UTF8
 
 
-class _Unpacked(io.RawIOBase):
-    """A compressed file as its text; a broken one is the user's mistake, wherever in it the reader stands."""
+class _Decompressed(io.RawIOBase):
+    """The content of a compressed file; a broken one raises DataError wherever the reader finds out."""
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path, self._file = path, file
@@ -121,8 +121,8 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def _not_utf_16(path: Path, file: io.BufferedReader) -> io.BufferedReader:
-    """The file, unless its first bytes say that it is UTF-16, whose lines cannot even be counted."""
+def _refuse_utf_16(path: Path, file: io.BufferedReader) -> io.BufferedReader:
+    """Return the file, or raise DataError if it begins as UTF-16, whose lines cannot even be counted."""
     try:
         if not file.peek(2).startswith(_UTF_16):
             return file
@@ -131,31 +131,31 @@ def _not_utf_16(path: Path, file: io.BufferedReader) -> io.BufferedReader:
         raise
     file.close()
     raise DataError(
-        f"{path}: is UTF-16; expected UTF-8: convert it, for example: iconv -f UTF-16 -t UTF-8 {path}"
+        f"{path}: expected UTF-8, got UTF-16; convert it, for example: iconv -f UTF-16 -t UTF-8 {path}"
     )
 
 
-def _unpacked(path: Path) -> io.BufferedReader:
+def _open_decompressed(path: Path) -> io.BufferedReader:
     with path.open("rb") as file:
         start = file.read(10)
     if start.startswith((_GZIP, _XZ)):
         open_archive = gzip.open if start.startswith(_GZIP) else lzma.open
-        return io.BufferedReader(_Unpacked(path, open_archive(path)), _BLOCK_SIZE)  # type: ignore[arg-type]
+        return io.BufferedReader(_Decompressed(path, open_archive(path)), _BLOCK_SIZE)  # type: ignore[arg-type]
     for magic, name in _OTHER_ARCHIVES.items():
         if start.startswith(magic):
             raise DataError(
-                f"{path}: is a {name} archive; expected plain text, .gz or .xz: unpack it, or pack it with gzip"
+                f"{path}: expected plain text, .gz or .xz, got a {name} archive; unpack it, or compress it with gzip"
             )
     return path.open("rb")
 
 
-def _decode(raw: bytes, path: str | Path, number: int, position: int) -> str:
-    """One line as text; `position` is the place of its first byte in the file."""
+def _decode(raw: bytes, path: str | Path, number: int, offset: int) -> str:
+    """Decode one line; `offset` is that of its first byte in the file."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}, line {number}: byte 0x{raw[error.start]:02X} at offset {position + error.start} is not UTF-8; "
+            f"{path}, line {number}: byte 0x{raw[error.start]:02X} at offset {offset + error.start} is not UTF-8; "
             f"convert the file, for example: iconv -f WINDOWS-1252 -t UTF-8 {path}"
         ) from None
     text = text.removesuffix("\n").removesuffix("\r")

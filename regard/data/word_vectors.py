@@ -1,6 +1,6 @@
 """Word vectors in the text format of word2vec, GloVe and fastText: a word and its numbers on each line.
 
-word2vec and fastText begin with a line of two numbers, how many words and how wide; GloVe begins at once.
+Files of word2vec and fastText begin with a header, the number of words and the vector size; those of GloVe do not.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from regard.errors import DataError
 
 
 def vector_size(path: str | Path) -> int:
-    """How wide the vectors of a file are, from its first line. Raises DataError if that is neither form."""
+    """Return the vector size of a file from its first line. Raises DataError if that is neither format."""
     first = next(iter(read_lines(path)), "")
     return _size(Path(path), first.split())
 
 
-def read_word_vectors(path: str | Path, wanted: Collection[str]) -> dict[str, NDArray[np.float32]]:
-    """The vectors of those of the wanted words that the file has; of a word that comes twice the first.
+def read_word_vectors(path: str | Path, vocabulary: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    """Read the vectors of the words of a vocabulary that the file has; the first if a word has several.
 
-    Raises DataError, naming file and line, for a line that is not a word and as many numbers as the first has.
+    Raises DataError, naming file and line, for a line that is not a word and as many numbers as the first line has.
     """
     path, size = Path(path), vector_size(path)
     vectors: dict[str, NDArray[np.float32]] = {}
     for number, line in enumerate(read_lines(path), start=1):
         fields = line.rstrip().split(" ")
-        if number == 1 and _is_head(fields):
+        if number == 1 and _is_header(fields):
             continue
         word = " ".join(fields[:-size])  # GloVe has a few words with spaces in them
         if len(fields) <= size or any(_is_number(field) for field in fields[1:-size]):
             raise DataError(
-                f"{path}, line {number}: expected a word and {size} numbers, came {len(fields) - 1} numbers; "
+                f"{path}, line {number}: expected a word and {size} numbers, got {len(fields) - 1} numbers; "
                 "download the file again or delete the line"
             )
-        if word in wanted and word not in vectors:
+        if word in vocabulary and word not in vectors:
             vectors[word] = _vector(path, number, fields[-size:])
     return vectors
 
 
 def _size(path: Path, fields: list[str]) -> int:
-    if _is_head(fields):
+    if _is_header(fields):
         return int(fields[1])
     if len(fields) < 2 or not all(map(_is_number, fields[1:])):
         raise DataError(
-            f"{path}, line 1: expected word vectors as text (a word and its numbers, or two counts), came "
-            f"{' '.join(fields)[:40]!r}; binary files must be saved as text first"
+            f"{path}, line 1: expected word vectors as text (a word and its numbers, or two counts), got "
+            f"{' '.join(fields)[:40]!r}; save a binary file as text first"
         )
     return len(fields) - 1
 
 
-def _is_head(fields: list[str]) -> bool:
-    """Whether these are the two counts that word2vec begins with."""
+def _is_header(fields: list[str]) -> bool:
+    """Return whether these are the two numbers of word2vec's header."""
     return len(fields) == 2 and all(field.isdecimal() for field in fields)
 
 
@@ -69,9 +69,9 @@ def _is_number(field: str) -> bool:
 
 
 def _vector(path: Path, line: int, fields: list[str]) -> NDArray[np.float32]:
-    for place, field in enumerate(fields, start=1):
+    for index, field in enumerate(fields, start=1):
         if not _is_number(field) or not math.isfinite(float(field)):
             raise DataError(
-                f"{path}, line {line}: number {place} is {field!r}; download the file again or delete the line"
+                f"{path}, line {line}: number {index} is {field!r}; download the file again or delete the line"
             )
     return np.array(fields, dtype=np.float32)

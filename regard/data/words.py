@@ -5,63 +5,69 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from regard.data.tokeniser import Tokeniser, split_features
-from regard.records.text import END, PAD, START, Words
-
-_MARKS = (PAD, START, END)
+from regard.data.features import split_features
+from regard.data.tokeniser import NOT_TEXT, Tokeniser
+from regard.records.text import Words
 
 
 def words_of(tokeniser: Tokeniser, text: str, ids: Sequence[int]) -> Words:
-    """The words of a text; where its tokens make up another number of them (odd bytes), the tokens joined."""
-    places = tokeniser.word_of(ids)
+    """Return the words of a text, and the word of each of its tokens.
+
+    Where the tokens make up another number of words than the text has (odd bytes), the words are the tokens joined.
+    """
+    word_ids = tokeniser.word_ids(ids)
+    num_words = max(word_ids, default=-1) + 1
     texts = text.split()
-    if len(texts) != max(places, default=-1) + 1:
-        tokens = tokeniser.tokens(ids)
-        joined = [""] * (max(places, default=-1) + 1)
-        for token, place in zip(tokens, places, strict=True):
-            if place >= 0:
-                joined[place] += token
-        texts = joined
-    return Words(tuple(texts), tuple(places))
+    if len(texts) != num_words:
+        texts = _joined_tokens(tokeniser.tokens(ids), word_ids, num_words)
+    return Words(tuple(texts), tuple(word_ids))
 
 
-def written_units(tokeniser: Tokeniser, text: str, ids: Sequence[int]) -> Words:
-    """The words of a text that was written, or what each token wrote where those are characters."""
+def output_units(tokeniser: Tokeniser, text: str, ids: Sequence[int]) -> Words:
+    """Return the words of an output, or what each token stands for where tokens are characters."""
     if tokeniser.config.kind != "characters":
         return words_of(tokeniser, text, ids)
-    return Words(tuple(tokeniser.decode([i]) for i in ids if i not in _MARKS), _counted(ids))
+    return Words(tuple(tokeniser.decode([i]) for i in ids if i not in NOT_TEXT), _enumerated(ids))
 
 
-def typed_units(tokeniser: Tokeniser, text: str, ids: Sequence[int], apart: bool) -> Words:
-    """What was typed for each token of a text: the word, or the character where those are the tokens; features last.
+def input_units(tokeniser: Tokeniser, text: str, ids: Sequence[int], decomposed: bool) -> Words:
+    """Return the part of an input that each token stands for: a word, or a character where tokens are characters.
 
-    It is as typed where normalising leaves words or characters in their places, and else as normalised. Of a
-    character whose tokens are NFD it is the whole, or only their own parts if they are wanted `apart`.
+    Features come last. The parts are spelt as in the input where normalising keeps the number of words or characters,
+    else as normalised. A character whose tokens are NFD is returned whole for each of them, or `decomposed`.
     """
     plain, features = split_features(text) if tokeniser.reads_features else (text, [])
-    typed = (plain, tokeniser.normalise(plain))
+    forms = (plain, tokeniser.normalise(plain))
     if tokeniser.config.kind != "characters":
-        places = tokeniser.word_of(ids)
-        number = max(places, default=-1) + 1 - len(features)
-        found = next((words for one in typed if len(words := one.split()) == number), None)
-        if found is None:
+        word_ids = tokeniser.word_ids(ids)
+        num_words = max(word_ids, default=-1) + 1 - len(features)
+        fitting = next((words for form in forms if len(words := form.split()) == num_words), None)
+        if fitting is None:
             return words_of(tokeniser, tokeniser.normalise(text), ids)
-        return Words((*found, *features), tuple(places))
-    number = sum(i not in _MARKS for i in ids) - len(features)
-    split = [_characters(tokeniser, one, apart) for one in typed]
-    found = next((one for one in split if len(one) == number), list(tokeniser.spelt(plain)))
-    return Words((*found, *features), _counted(ids))
+        return Words((*fitting, *features), tuple(word_ids))
+    num_characters = sum(i not in NOT_TEXT for i in ids) - len(features)
+    split = [_characters(tokeniser, form, decomposed) for form in forms]
+    found = next((one for one in split if len(one) == num_characters), list(tokeniser.token_form(plain)))
+    return Words((*found, *features), _enumerated(ids))
 
 
-def _characters(tokeniser: Tokeniser, text: str, apart: bool) -> list[str]:
-    """For each token that a text has, were all its characters kept, what it stands for."""
+def _joined_tokens(tokens: Sequence[str], word_ids: Sequence[int], num_words: int) -> list[str]:
+    joined = [""] * num_words
+    for token, word in zip(tokens, word_ids, strict=True):
+        if word >= 0:
+            joined[word] += token
+    return joined
+
+
+def _characters(tokeniser: Tokeniser, text: str, decomposed: bool) -> list[str]:
+    """Return what each token of a text stands for, if normalising leaves all its characters."""
     if tokeniser.config.normalise != "NFD":
         return list(text)
-    whole = unicodedata.normalize("NFC", text)
-    return [part if apart else one for one in whole for part in unicodedata.normalize("NFD", one)]
+    composed = unicodedata.normalize("NFC", text)
+    return [part if decomposed else one for one in composed for part in unicodedata.normalize("NFD", one)]
 
 
-def _counted(ids: Sequence[int]) -> tuple[int, ...]:
-    """Places of tokens that are a unit each."""
-    places = iter(range(len(ids)))
-    return tuple(-1 if i in _MARKS else next(places) for i in ids)
+def _enumerated(ids: Sequence[int]) -> tuple[int, ...]:
+    """Return the unit of each token where every token is a unit; -1 for those that stand for no text."""
+    units = iter(range(len(ids)))
+    return tuple(-1 if i in NOT_TEXT else next(units) for i in ids)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from regard.alignment import fold_tokens
+from regard.alignment import word_attention
 from regard.data.scripts import is_unspaced
 from regard.records.text import Translation, Words
 
@@ -111,7 +111,7 @@ def _word_weights(
     """The attention weights between the words of a sentence, of this shape: (target words, source words)."""
     weights = np.zeros(shape)
     if part.attention is not None:
-        folded = fold_tokens(part.attention, source_index, target_index)
+        folded = word_attention(part.attention, source_index, target_index)
         weights[: folded.shape[0], : folded.shape[1]] = folded
     return weights
 

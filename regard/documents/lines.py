@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from regard.data import Tokeniser
-from regard.data.markup import Marked, take_out
-from regard.data.sentences import cut_long, cut_sentences
+from regard.data.markup import StrippedText, strip_markup
+from regard.data.sentences import split_long, split_sentences
 from regard.documents.join import SegmentedLine, join_segments
 from regard.documents.missing_terms import MissingTermsWarner, WarningCallback
 from regard.documents.reinsert_markup import reinsert_markup
@@ -51,7 +51,7 @@ class TextOptions:
             raise ConfigError(
                 f"max_length: expected 1 or more, or 0 for the model's limit, got {self.max_length}"
             )
-        cut_sentences("", self.language)  # raises for an unknown language
+        split_sentences("", self.language)  # raises for an unknown language
 
 
 DEFAULT = TextOptions()
@@ -115,7 +115,7 @@ def translate_lines(
     Raises SearchError for markup with a model that has no attention, DataError for a line that lacks features.
     """
     has_marks = options.markup or options.addresses
-    marked = [take_out(line, options.addresses) if has_marks else Marked(line) for line in lines]
+    marked = [strip_markup(line, options.addresses) if has_marks else StrippedText(line) for line in lines]
     segmented = _segment(translator, [each.text for each in marked], options, first_line, warn)
     segments = [segment for line in segmented for segment in line.segments]
     if unknown is not None:
@@ -128,9 +128,9 @@ def translate_lines(
     ranked = not search_options.get("sample")
     joined = (
         _with_markup(
-            line, marks, join_segments(parts, list(islice(translations, len(parts.segments))), ranked)
+            line, tags, join_segments(parts, list(islice(translations, len(parts.segments))), ranked)
         )
-        for line, marks, parts in zip(lines, marked, segmented, strict=True)
+        for line, tags, parts in zip(lines, marked, segmented, strict=True)
     )
     if missing_terms is not None:
         return missing_terms.check(joined, first_line)
@@ -160,9 +160,9 @@ def _segment(
         return [SegmentedLine.unsplit(text) for text in texts]
     limit = options.max_length or translator.max_tokens
     split = options.split == "always" or (options.split == "auto" and tokeniser.config.kind != "characters")
-    lines = [cut_sentences(text, options.language) if split else [text] for text in texts]
+    lines = [split_sentences(text, options.language) if split else [text] for text in texts]
     all_sentences = [sentence for line in lines for sentence in line]
-    parts_of_sentences = iter(cut_long(all_sentences, limit, partial(_num_tokens, tokeniser)))
+    parts_of_sentences = iter(split_long(all_sentences, limit, partial(_num_tokens, tokeniser)))
     segmented = []
     for number, (text, sentences) in enumerate(zip(texts, lines, strict=True), start=first_line):
         segments = []
@@ -182,7 +182,7 @@ def _check_features(tokeniser: Tokeniser, lines: Sequence[str], first_line: int)
     """Raise DataError, with the line's number, for a line that lacks the features that the model reads."""
     for number, line in enumerate(lines, start=first_line):
         try:
-            tokeniser.check(line)
+            tokeniser.check_features(line)
         except DataError as error:
             raise DataError(f"line {number}: {error}") from None
 
@@ -206,9 +206,9 @@ def _num_tokens(tokeniser: Tokeniser, texts: list[str]) -> list[int]:
     return [len(ids) for ids in tokeniser.encode_batch(texts)]
 
 
-def _with_markup(line: str, marked: Marked, translation: Translation) -> Translation:
+def _with_markup(line: str, marked: StrippedText, translation: Translation) -> Translation:
     """Reinsert the markup of a line into its translation and all alternatives."""
-    if not marked.marks and not marked.escaped:
+    if not marked.tags and not marked.escaped:
         return translation
     if not marked.text.strip():
         return replace(translation, text=line, source=line)

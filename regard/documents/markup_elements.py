@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from regard.data.markup import Mark, Marked
+from regard.data.markup import InlineTag, StrippedText
 from regard.documents.alignment_spans import Span
 
 
@@ -40,11 +40,11 @@ class _WordPosition(NamedTuple):
     before_closing_punctuation: bool = False
 
 
-def build_elements(marked: Marked, words: Sequence[Span]) -> list[MarkupElement]:
+def build_elements(marked: StrippedText, words: Sequence[Span]) -> list[MarkupElement]:
     """Return the outermost elements of a text with these words; the others are nested in them as the tags are."""
     roots: list[MarkupElement] = []
     open_elements: list[MarkupElement] = []
-    for index, mark in enumerate(marked.marks):
+    for index, mark in enumerate(marked.tags):
         if mark.kind == "close":
             open_elements.pop()
             continue
@@ -55,12 +55,12 @@ def build_elements(marked: Marked, words: Sequence[Span]) -> list[MarkupElement]
     return roots
 
 
-def _element(marked: Marked, index: int, words: Sequence[Span]) -> MarkupElement:
-    mark = marked.marks[index]
+def _element(marked: StrippedText, index: int, words: Sequence[Span]) -> MarkupElement:
+    mark = marked.tags[index]
     start = _word_position(marked.text, mark, words)
     if mark.partner < 0:
         return MarkupElement(index, -1, start.word, *start)
-    end = _word_position(marked.text, marked.marks[mark.partner], words)
+    end = _word_position(marked.text, marked.tags[mark.partner], words)
     return MarkupElement(
         index,
         mark.partner,
@@ -71,18 +71,18 @@ def _element(marked: Marked, index: int, words: Sequence[Span]) -> MarkupElement
     )
 
 
-def _word_position(text: str, mark: Mark, words: Sequence[Span]) -> _WordPosition:
+def _word_position(text: str, mark: InlineTag, words: Sequence[Span]) -> _WordPosition:
     """Return the word that a mark precedes; a mark inside a word goes to the side that its letters suggest."""
-    word = bisect_right(words, mark.place, key=lambda span: span[1])
-    if word == len(words) or words[word][0] >= mark.place:
+    word = bisect_right(words, mark.position, key=lambda span: span[1])
+    if word == len(words) or words[word][0] >= mark.position:
         return _WordPosition(word)
     start, end = words[word]
-    letters_before = _has_letters(text[start : mark.place])
-    letters_after = _has_letters(text[mark.place : end])
+    letters_before = _has_letters(text[start : mark.position])
+    letters_after = _has_letters(text[mark.position : end])
     follows_word = {
         "open": not letters_after,
         "close": letters_before,
-        "point": letters_before or not letters_after,
+        "standalone": letters_before or not letters_after,
     }[mark.kind]
     return _WordPosition(
         word + follows_word, letters_after and not letters_before, letters_before and not letters_after

@@ -6,7 +6,7 @@ that attended most to one of its neighbours. Tags stay nested as they were, and 
 
 from __future__ import annotations
 
-from regard.data.markup import Marked
+from regard.data.markup import StrippedText
 from regard.documents.alignment_spans import align_spans
 from regard.documents.markup_elements import build_elements
 from regard.documents.markup_projection import project_elements
@@ -14,7 +14,7 @@ from regard.documents.markup_rendering import order_marks, render_marks
 from regard.records.text import Translation
 
 
-def reinsert_markup(marked: Marked, translation: Translation) -> str:
+def reinsert_markup(marked: StrippedText, translation: Translation) -> str:
     """Return the translation of `marked.text` with its marks; `translation` must have attention, or no words.
 
     A pair of tags goes before the first and after the last target word that attended to what it encloses. Where the
@@ -23,5 +23,5 @@ def reinsert_markup(marked: Marked, translation: Translation) -> str:
     alignment = align_spans(translation)
     elements = build_elements(marked, alignment.source)
     project_elements(elements, alignment)
-    marks = order_marks(marked.marks, elements, translation.text, alignment.target)
-    return render_marks(translation.text, marks, escape=marked.escaped)
+    tags = order_marks(marked.tags, elements, translation.text, alignment.target)
+    return render_marks(translation.text, tags, escape=marked.escaped)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regard.alignment import fold_tokens
+from regard.alignment import word_attention
 from regard.records.text import Translation, Words
 
 
@@ -46,13 +46,13 @@ class Grid:
         ]
         ends = columns[-1] == end
         labels = (*source.texts, translation.source_tokens[-1]) if ends else source.texts
-        attention = fold_tokens(translation.attention, columns, target.word_of_token)
+        attention = word_attention(translation.attention, columns, target.word_of_token)
         return cls(attention, labels, target.texts, ends)
 
 
 def source_units(translation: Translation) -> Words:
     """Return the units of the source that attention is shown for: its words, or the tokens of a single word."""
-    from regard.data.tokeniser import split_features  # imports torch
+    from regard.data.features import split_features  # imports torch
 
     plain, features = split_features(translation.source)
     is_word = len(plain.split()) == 1

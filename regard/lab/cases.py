@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from regard.explain import Grid
 from regard.explain.words import visible
 from regard.lab.evaluation import Evaluation, SentenceEvaluation, word_links
-from regard.metrics import composed
+from regard.metrics import to_nfc
 from regard.records.text import Links, Translation
 
 UNDERUSED, OVERUSED = 0.2, 2.0  # coverage below and above which a source word is named
@@ -55,11 +55,11 @@ def mark_unmatched(text: str, others: Sequence[str]) -> list[tuple[str, bool]]:
     """Return the words of a text, and whether each is missing from all others; occurrences are counted, in NFC."""
     remaining = Counter[str]()
     for other in others:
-        remaining |= Counter(composed(other).split())
+        remaining |= Counter(to_nfc(other).split())
     marked = []
     for word in text.split():
-        marked.append((word, remaining[composed(word)] <= 0))
-        remaining[composed(word)] -= 1
+        marked.append((word, remaining[to_nfc(word)] <= 0))
+        remaining[to_nfc(word)] -= 1
     return marked
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack
 
 from regard.alignment import AlignmentScore, alignment_error_rate, diagonal
-from regard.data.tokeniser import split_features
+from regard.data.features import split_features
 from regard.errors import ConfigError
 from regard.explain import Grid
 from regard.lab.evaluation import Evaluation, SentenceEvaluation, word_links
@@ -18,7 +18,7 @@ from regard.metrics import (
     ErrorRate,
     ExactMatch,
     References,
-    Tally,
+    Statistics,
     bleu_metric,
     by_frequency,
     by_length,
@@ -128,7 +128,7 @@ def _with_words_of(target: str, forced: Translation) -> Translation:
 
 def _statistics(
     texts: Sequence[str], streams: References, lowercase: bool, tokenise: str
-) -> dict[str, Tally]:
+) -> dict[str, Statistics]:
     """Collect what every figure is computed from, by name."""
     metrics = {
         "bleu": bleu_metric(lowercase, tokenise),
@@ -138,7 +138,7 @@ def _statistics(
         "wer": ErrorRate("words", lowercase),
         "cer": ErrorRate("characters", lowercase),
     }
-    return {name: Tally.of(metric, texts, streams) for name, metric in metrics.items()}
+    return {name: Statistics.compute(metric, texts, streams) for name, metric in metrics.items()}
 
 
 def _num_long(translations: Sequence[Translation], max_tokens: int) -> int:
@@ -158,7 +158,7 @@ def _sentences(
     pairs: Sequence[Pair],
     streams: References,
     texts: Sequence[str],
-    statistics: Mapping[str, Tally],
+    statistics: Mapping[str, Statistics],
     written: Sequence[Translation],
     forced: Sequence[Translation],
 ) -> Iterator[SentenceEvaluation]:

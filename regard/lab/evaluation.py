@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from regard.alignment import AlignmentScore, links_from_attention
-from regard.metrics import FrequencyBin, LengthBin, Score, Tally
+from regard.metrics import FrequencyBin, LengthBin, MetricScore, Statistics
 from regard.records.text import Links, Translation
 
 FIGURES = ("bleu", "chrf", "ter", "exact_match", "wer", "cer")
@@ -46,12 +46,12 @@ class Evaluation:
     gold links, and `aer` also without attention. `statistics` holds what each figure is computed from, by name.
     """
 
-    bleu: Score
-    chrf: Score
-    ter: Score
-    exact_match: Score
-    wer: Score
-    cer: Score
+    bleu: MetricScore
+    chrf: MetricScore
+    ter: MetricScore
+    exact_match: MetricScore
+    wer: MetricScore
+    cer: MetricScore
     by_length: list[LengthBin]
     length_unit: str
     num_long: int
@@ -59,7 +59,7 @@ class Evaluation:
     aer: AlignmentScore | None
     diagonal_aer: AlignmentScore | None
     sentences: tuple[SentenceEvaluation, ...] = field(repr=False)
-    statistics: Mapping[str, Tally] = field(repr=False)
+    statistics: Mapping[str, Statistics] = field(repr=False)
 
     @property
     def translations(self) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Evaluation:
         return tuple(sentence.translation for sentence in self.sentences)
 
     @property
-    def scores(self) -> dict[str, Score]:
+    def scores(self) -> dict[str, MetricScore]:
         """The figures over the whole test set by name, without BLEU if every translation is too short for it."""
         short = all(len(text.split()) < _BLEU_ORDER for text in self.translations)
         return {name: getattr(self, name) for name in FIGURES if not (short and name == "bleu")}

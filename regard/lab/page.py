@@ -8,7 +8,7 @@ from importlib.metadata import version
 from regard.explain.heat_table import HEAT_COLOURS, HEAT_COLOURS_DARK, HEAT_STYLE, heat_html, text_html
 from regard.lab.cases import Case, EvaluationReport, mark_unmatched
 from regard.lab.tables import format_percent
-from regard.metrics import MEASURES, Score
+from regard.metrics import MEASURES, MetricScore
 
 _STYLE = f"""\
 :root {{ color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --paper: #fff; --card: #f6f8fa; --line: #d8dee4;
@@ -117,7 +117,7 @@ def _sections(report: EvaluationReport) -> Iterator[str]:
     yield f"<dl>{''.join(_signature(name, score) for name, score in evaluation.scores.items())}</dl>"
 
 
-def _figure(name: str, score: Score) -> str:
+def _figure(name: str, score: MetricScore) -> str:
     measure = MEASURES[name]
     margin = "" if score.margin is None else f"± {score.margin:.2f}"
     direction = "lower is better" if measure.lower_is_better else "higher is better"
@@ -127,7 +127,7 @@ def _figure(name: str, score: Score) -> str:
     )
 
 
-def _signature(name: str, score: Score) -> str:
+def _signature(name: str, score: MetricScore) -> str:
     return f"<dt>{text_html(MEASURES[name].label)}</dt><dd><code>{text_html(score.signature)}</code></dd>"
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from regard.alignment import AlignmentScore
 from regard.lab.comparison import Comparison
 from regard.lab.evaluation import FIGURES, Evaluation
-from regard.metrics import MEASURES, Difference, FrequencyBin, LengthBin, Score
+from regard.metrics import MEASURES, Difference, FrequencyBin, LengthBin, MetricScore
 
 SIGNIFICANT = 0.05
 
@@ -60,7 +60,7 @@ def show_comparison(comparison: Comparison) -> RenderableType:
         length_table(bleu, bins, comparison.evaluations[comparison.baseline].length_unit),
         *rare,
         Text(),
-        *(_signature(name, Score(one.value, one.signature)) for name, one in tests.items()),
+        *(_signature(name, MetricScore(one.value, one.signature)) for name, one in tests.items()),
     )
 
 
@@ -98,7 +98,7 @@ def recall_table(comparison: Comparison) -> Table:
     return table
 
 
-def figure_table(scores: Mapping[str, Score]) -> Table:
+def figure_table(scores: Mapping[str, MetricScore]) -> Table:
     """Return a row for each figure: its value, the 95 % interval if there is one, its meaning."""
     sampled = any(score.margin is not None for score in scores.values())
     table = Table(box=box.SIMPLE_HEAD)
@@ -162,6 +162,6 @@ def _p_value(test: Difference) -> str:
     return f"{test.p_value:.4f}{'*' if test.p_value < SIGNIFICANT else ' '}"
 
 
-def _signature(name: str, score: Score) -> Text:
+def _signature(name: str, score: MetricScore) -> Text:
     """Format a signature, never wrapped, so that it can be copied."""
     return Text(f"{MEASURES[name].label:<12} {score.signature}", "dim", no_wrap=True, overflow="ignore")

@@ -1,4 +1,4 @@
-"""How good outputs are: over a corpus, by the length of the source, and whether two systems truly differ."""
+"""How good outputs are: over a corpus, by source length, and whether two systems differ significantly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from regard.metrics.mean import Mean, mean_over
 from regard.metrics.measures import MEASURES, Measure
 from regard.metrics.rates import ErrorRate, ExactMatch, cer, exact_match, wer
 from regard.metrics.significance import Difference, difference
-from regard.metrics.sufficient_statistics import Metric, References, Score, Tally, composed
+from regard.metrics.sufficient_statistics import Metric, MetricScore, References, Statistics, to_nfc
 from regard.metrics.translation import (
     bleu,
     bleu_metric,
@@ -31,9 +31,9 @@ __all__ = [
     "Mean",
     "Measure",
     "Metric",
+    "MetricScore",
     "References",
-    "Score",
-    "Tally",
+    "Statistics",
     "bleu",
     "bleu_metric",
     "by_frequency",
@@ -42,7 +42,6 @@ __all__ = [
     "check_tokeniser",
     "chrf",
     "chrf_metric",
-    "composed",
     "count_words",
     "coverage_deviation",
     "difference",
@@ -52,5 +51,6 @@ __all__ = [
     "same_top",
     "ter",
     "ter_metric",
+    "to_nfc",
     "wer",
 ]

@@ -1,4 +1,4 @@
-"""Bins of whole numbers: their labels, and a check of their edges."""
+"""Bins of integers: their labels, and a check of their edges."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from regard.errors import ConfigError
 
 
 def check_edges(edges: Sequence[int]) -> None:
-    """Raise ConfigError for edges that do not rise."""
+    """Raise ConfigError unless edges increase."""
     if not edges or any(low >= high for low, high in pairwise(edges)):
-        raise ConfigError(f"edges: expected numbers that rise, such as 10, 20, 30, got {list(edges)}")
+        raise ConfigError(f"edges: expected increasing numbers such as 10, 20, 30, got {list(edges)}")
 
 
 def span(lowest: int, highest: int) -> str:
-    """11–20, or 11 where that is all."""
+    """Return the label of a bin: 11–20, or 11 for a single number."""
     return str(highest) if lowest == highest else f"{lowest}–{highest}"

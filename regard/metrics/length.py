@@ -1,4 +1,4 @@
-"""Quality by the length of the source sentence: where a fixed sentence vector runs out of room."""
+"""Quality by the length of the source sentence: where a fixed sentence vector runs out of capacity."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import pairwise
 
 from regard.errors import DataError
 from regard.metrics.bins import check_edges, span
-from regard.metrics.sufficient_statistics import Tally
+from regard.metrics.sufficient_statistics import Statistics
 
 EDGES = (10, 20, 30, 40, 50)
 
 
 @dataclass(frozen=True)
 class LengthBin:
-    """The sentences whose source has this many words (or characters), with the figures of their translations."""
+    """The sentences whose source has this many words (or characters), with the scores of their translations."""
 
     label: str
     num_sentences: int
@@ -26,28 +26,32 @@ class LengthBin:
 
 
 def by_length(
-    bleu: Tally, chrf: Tally, exact_match: Tally, source_lengths: Sequence[int], edges: Sequence[int] = EDGES
+    bleu: Statistics,
+    chrf: Statistics,
+    exact_match: Statistics,
+    source_lengths: Sequence[int],
+    edges: Sequence[int] = EDGES,
 ) -> list[LengthBin]:
-    """The figures of short, longer and long sentences apart, each bin as a corpus of its own.
+    """Score sentences by the length of their source, each bin as a corpus of its own.
 
-    `edges` are the longest lengths of the bins, in the unit of `source_lengths`: (10, 20) makes the bins ≤ 10,
+    `edges` are the longest lengths of the bins, in the unit of `source_lengths`: (10, 20) gives the bins ≤ 10,
     11–20 and > 20. A bin without sentences is left out. Raises DataError unless there is a length for each
-    sentence, ConfigError for edges that do not rise.
+    sentence, ConfigError for edges that do not increase.
     """
-    _check_lengths(source_lengths, len(bleu.rows))
+    _check_lengths(source_lengths, len(bleu.counts))
     labels = _labels(edges)
-    rows: list[list[int]] = [[] for _ in labels]
-    for row, length in enumerate(source_lengths):
-        rows[bisect_left(edges, length)].append(row)
+    sentences: list[list[int]] = [[] for _ in labels]
+    for sentence, length in enumerate(source_lengths):
+        sentences[bisect_left(edges, length)].append(sentence)
     return [
         LengthBin(label, len(members), bleu.value(members), chrf.value(members), exact_match.value(members))
-        for label, members in zip(labels, rows, strict=True)
+        for label, members in zip(labels, sentences, strict=True)
         if members
     ]
 
 
 def _labels(edges: Sequence[int]) -> list[str]:
-    """≤ 10, 11–20, > 20 for the edges (10, 20)."""
+    """Return the labels of the bins: ≤ 10, 11–20, > 20 for the edges (10, 20)."""
     check_edges(edges)
     middle = [span(low + 1, high) for low, high in pairwise(edges)]
     return [f"≤ {edges[0]}", *middle, f"> {edges[-1]}"]

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from regard.data.phrases import joins
+from regard.data.phrases import is_word_character
 from regard.records.text import END
 
 _Partial = tuple[int, int]  # a phrase, and how many of its bytes have matched
@@ -21,7 +21,7 @@ _State = tuple[
 class PhraseMatcher:
     """Tells which phrases the next token completes, as whole words (see `data.phrases`).
 
-    `spellings` are the bytes of each token of the vocabulary. A phrase is complete when the character after it does
+    `token_bytes` are the bytes of each token of the vocabulary. A phrase is complete when the character after it does
     not join it, so the token that completes it may be the one after its last, or END. States are numbers, so that a
     row of a search can carry its state in a tensor; `start` is the initial one, and others are numbered when they are
     first reached.
@@ -29,12 +29,12 @@ class PhraseMatcher:
 
     start = 0
 
-    def __init__(self, phrases: Sequence[str], spellings: Sequence[bytes]) -> None:
+    def __init__(self, phrases: Sequence[str], token_bytes: Sequence[bytes]) -> None:
         self.texts = [phrase.encode() for phrase in phrases]
         self.edges = [
-            (joins(phrase[0]), joins(phrase[-1])) for phrase in phrases
+            (is_word_character(phrase[0]), is_word_character(phrase[-1])) for phrase in phrases
         ]  # where no letter may be adjacent
-        self.spellings = spellings
+        self.token_bytes = token_bytes
         self._states: list[_State] = [(frozenset(), False)]
         self._number_of = {self._states[0]: 0}
         self._transitions: dict[tuple[int, int], tuple[int, frozenset[int]]] = {}
@@ -53,7 +53,7 @@ class PhraseMatcher:
     def completing_tokens(self, state: int) -> Tensor:
         """Return a mask (V,), True for the tokens that complete a phrase."""
         if state not in self._completing:
-            mask = torch.zeros(len(self.spellings), dtype=torch.bool)
+            mask = torch.zeros(len(self.token_bytes), dtype=torch.bool)
             hits = [token for token in self._possibly_completing(state) if self.completed_by(state, token)]
             mask[torch.tensor(hits, dtype=torch.long)] = True
             self._completing[state] = mask
@@ -63,8 +63,8 @@ class PhraseMatcher:
         """Return the tokens after which a phrase is complete unless the next token continues its last word."""
         if state not in self._closing:
             rests = [self.texts[phrase][done:] for phrase, done in self._states[state][0]]
-            spelt = {token for rest in rests for token in self._tokens_by_spelling.get(rest, ())}
-            candidates = {*self._containing_a_phrase, *spelt}
+            token_form = {token for rest in rests for token in self._tokens_by_spelling.get(rest, ())}
+            candidates = {*self._containing_a_phrase, *token_form}
             self._closing[state] = sorted(
                 t for t in candidates if self._is_pending(self.next_state(state, t))
             )
@@ -108,7 +108,7 @@ class PhraseMatcher:
     def _symbols(self, token: int) -> list[tuple[int, bool]]:
         """Return each byte and whether its character joins; a byte token above 127 is assumed not to."""
         if token not in self._symbols_of:
-            self._symbols_of[token] = [(0, False)] if token == END else _symbols(self.spellings[token])
+            self._symbols_of[token] = [(0, False)] if token == END else _symbols(self.token_bytes[token])
         return self._symbols_of[token]
 
     def _possibly_completing(self, state: int) -> set[int]:
@@ -117,7 +117,9 @@ class PhraseMatcher:
         for phrase, done in self._states[state][0]:
             rest = self.texts[phrase][done:]
             if rest:
-                found.update(t for t in self._tokens_by_first[rest[0]] if self.spellings[t].startswith(rest))
+                found.update(
+                    t for t in self._tokens_by_first[rest[0]] if self.token_bytes[t].startswith(rest)
+                )
             else:
                 found.update(self._not_joining)
         return found
@@ -134,7 +136,7 @@ class PhraseMatcher:
     def _tokens_by_first(self) -> dict[int, list[int]]:
         """The tokens that begin with each byte."""
         found: dict[int, list[int]] = defaultdict(list)
-        for token, spelling in enumerate(self.spellings):
+        for token, spelling in enumerate(self.token_bytes):
             if spelling:
                 found[spelling[0]].append(token)
         return found
@@ -142,7 +144,7 @@ class PhraseMatcher:
     @cached_property
     def _tokens_by_spelling(self) -> dict[bytes, list[int]]:
         found: dict[bytes, list[int]] = defaultdict(list)
-        for token, spelling in enumerate(self.spellings):
+        for token, spelling in enumerate(self.token_bytes):
             if spelling:
                 found[spelling].append(token)
         return dict(found)
@@ -152,19 +154,23 @@ class PhraseMatcher:
         """The tokens that contain a whole phrase."""
         return [
             token
-            for token, spelling in enumerate(self.spellings)
+            for token, spelling in enumerate(self.token_bytes)
             if any(text in spelling for text in self.texts)
         ]
 
     @cached_property
     def _not_joining(self) -> list[int]:
         """The tokens that do not join the word before them."""
-        tokens = [t for t, spelling in enumerate(self.spellings) if spelling and not self._symbols(t)[0][1]]
+        tokens = [t for t, spelling in enumerate(self.token_bytes) if spelling and not self._symbols(t)[0][1]]
         return [*tokens, END]
 
 
 def _symbols(spelling: bytes) -> list[tuple[int, bool]]:
     try:
-        return [(byte, joins(character)) for character in spelling.decode() for byte in character.encode()]
+        return [
+            (byte, is_word_character(character))
+            for character in spelling.decode()
+            for byte in character.encode()
+        ]
     except UnicodeDecodeError:
         return [(byte, False) for byte in spelling]

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from regard.data.phrases import find_phrases, stands
+from regard.data.phrases import find_phrases, occurs_in
 from regard.data.tokeniser import Tokeniser
 from regard.errors import SearchError
 from regard.records.text import UNKNOWN
@@ -45,7 +45,7 @@ class Restrictions:
         required += [("prefix", text) for text in self.prefixes]
         for phrase in self.ban:
             for what, text in required:
-                if stands(self.target.spelt(phrase), self.target.spelt(text)):
+                if occurs_in(self.target.token_form(phrase), self.target.token_form(text)):
                     raise SearchError(
                         f"search: {phrase!r} is banned, but the {what} asks for {text!r}; leave out one of them"
                     )
@@ -84,8 +84,10 @@ class Restrictions:
 
     def missing_terms(self, source: str, text: str) -> tuple[str, ...]:
         """Return the terms that are missing from the translation of a text."""
-        spelt = self.target.spelt(text)
-        return tuple(self.target.normalise(term) for term in self.terms(source) if not stands(term, spelt))
+        token_form = self.target.token_form(text)
+        return tuple(
+            self.target.normalise(term) for term in self.terms(source) if not occurs_in(term, token_form)
+        )
 
     @cached_property
     def _constraints_of(self) -> dict[tuple[str, ...], LexicalConstraints | None]:
@@ -94,15 +96,17 @@ class Restrictions:
 
     @cached_property
     def _normalised_glossary(self) -> dict[str, str]:
-        return {self.source.normalise(term): self.target.spelt(text) for term, text in self.glossary.items()}
+        return {
+            self.source.normalise(term): self.target.token_form(text) for term, text in self.glossary.items()
+        }
 
     @cached_property
     def _spellings(self) -> list[bytes]:
-        return self.target.spellings()
+        return self.target.token_bytes()
 
     @cached_property
     def _banned(self) -> PhraseMatcher | None:
-        phrases = list(dict.fromkeys(self.target.spelt(phrase) for phrase in self.ban))
+        phrases = list(dict.fromkeys(self.target.token_form(phrase) for phrase in self.ban))
         return PhraseMatcher(phrases, self._spellings) if phrases else None
 
     def _build_constraints(self, terms: tuple[str, ...]) -> LexicalConstraints | None:

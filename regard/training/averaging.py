@@ -105,8 +105,8 @@ def _check_same_build(first_folder: Path, first: SavedModel, folder: Path, other
     found = set(_differences(asdict(first.config.model), asdict(other.config.model))) - _NOT_OF_THE_BUILD
     ours, theirs = first.tokenisers, other.tokenisers
     for side, difference in (
-        ("source", ours.source.difference(theirs.source)),
-        ("target", ours.target.difference(theirs.target)),
+        ("source", ours.source.describe_difference(theirs.source)),
+        ("target", ours.target.describe_difference(theirs.target)),
     ):
         found |= {f"the {side} vocabulary ({difference})"} if difference else set()
     if found:

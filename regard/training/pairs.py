@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from regard.config import DataConfig
 from regard.data import Source, open_sources
 from regard.data.cleaning import Cleaner
+from regard.data.features import split_features
 from regard.data.grammar import generate
 from regard.data.pair_file import PairFile
-from regard.data.tokeniser import split_features
 from regard.errors import ConfigError, DataError
 from regard.records.text import Pair
 

@@ -19,8 +19,9 @@ from regard.checkpoint import Tokenisers, load_tokenisers
 from regard.config import Config, TokeniserConfig, TrainingConfig
 from regard.data import Corpus, Tokeniser
 from regard.data.cleaning import STRIPPED
+from regard.data.features import split_features
 from regard.data.sources import file_checksum
-from regard.data.tokeniser import split_features, target_config
+from regard.data.tokeniser import target_config
 from regard.errors import ConfigError
 from regard.training.cache import cache_entry, find_entry, remove_old_entries
 from regard.training.pairs import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from regard.alignment import words_for_unknown
 from regard.checkpoint import Tokenisers
-from regard.data.words import typed_units, words_of, written_units
+from regard.data.words import input_units, output_units, words_of
 from regard.records.text import UNKNOWN, Hypothesis, Translation, Words
 from regard.search import SearchRequest
 from regard.translator.sentence import Ids, Sentence
@@ -60,12 +60,12 @@ def _complete(
     """Replace `<unk>` by the attended source word, or in a prefix by its own; record missing glossary terms."""
     target = tokenisers.target
     is_characters = target.config.kind == "characters"
-    units = written_units(target, translation.text, ids)
+    units = output_units(target, translation.text, ids)
     replacements = _replacements(tokenisers, sentence, translation, ids, units, request)
     if replacements:
         texts = [replacements.get(index, text) for index, text in enumerate(units.texts)]
-        text = target.composed(("" if is_characters else " ").join(texts))
-        words = Words(tuple(map(target.composed, texts)), units.word_of_token)
+        text = target.recompose(("" if is_characters else " ").join(texts))
+        words = Words(tuple(map(target.recompose, texts)), units.word_of_token)
         translation = replace(
             translation, text=text, words=words_of(target, text, ids) if is_characters else words
         )
@@ -92,10 +92,10 @@ def _replacements(
     is_characters = target.config.kind == "characters"
     if request.lexicon is not None and translation.attention is not None:
         decomposed = is_characters and target.config.normalise == "NFD"
-        source = typed_units(tokenisers.source, translation.source, sentence.ids, decomposed)
+        source = input_units(tokenisers.source, translation.source, sentence.ids, decomposed)
         replacements = words_for_unknown(translation.attention, source, units, unknown, request.lexicon)
     if request.restrictions.prefixes:
-        prefix = target.spelt(request.restrictions.prefixes[sentence.index])
+        prefix = target.token_form(request.restrictions.prefixes[sentence.index])
         prefix_units = prefix if is_characters else prefix.split()
         replacements |= {index: text for index, text in enumerate(prefix_units) if index in unknown}
     return replacements

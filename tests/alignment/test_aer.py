@@ -63,6 +63,8 @@ def test_without_possible_links_it_is_one_minus_f(sure: Pairs, found: Pairs) -> 
 def test_corpora_of_unequal_length_are_refused() -> None:
     with pytest.raises(DataError, match="got 1 lines of found links and 2 of gold"):
         alignment_error_rate([Links()], [Links(), Links()])
+    with pytest.raises(DataError, match="got 2 lines of found links and 1 of gold"):
+        alignment_error_rate([Links(), Links()], [Links()])
     with pytest.raises(DataError, match="at least one"):
         alignment_error_rate([], [])
 

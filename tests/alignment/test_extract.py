@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from regard.alignment import diagonal, fold_tokens, links_from_attention
+from regard.alignment import diagonal, links_from_attention, word_attention
 from regard.errors import ShapeError
 
 
@@ -20,21 +20,39 @@ def test_each_target_word_is_linked_to_its_largest_weight() -> None:
 def test_source_tokens_add_and_target_tokens_average() -> None:
     # words: source [a b] c, target [x y] z
     attention = np.array([[0.3, 0.3, 0.4], [0.1, 0.1, 0.8], [0.3, 0.3, 0.4]])
-    folded = fold_tokens(attention, [0, 0, 1], [0, 0, 1])
+    folded = word_attention(attention, [0, 0, 1], [0, 0, 1])
     np.testing.assert_allclose(folded, [[0.4, 0.6], [0.6, 0.4]])
     assert links_from_attention(attention, [0, 0, 1], [0, 0, 1]).sure == {(1, 0), (0, 1)}
 
 
 def test_tokens_that_are_no_word_are_dropped() -> None:
     attention = np.array([[0.9, 0.1], [0.2, 0.8]])
-    np.testing.assert_allclose(fold_tokens(attention, [0, -1], [0, -1]), [[0.9]])
+    np.testing.assert_allclose(word_attention(attention, [0, -1], [0, -1]), [[0.9]])
 
 
-def test_a_word_that_looked_at_the_end_is_left_unlinked() -> None:
+def test_a_word_that_attended_to_the_end_is_left_unlinked() -> None:
     attention = np.array([[0.4, 0.0, 0.6], [0.0, 0.9, 0.1]])
     assert links_from_attention(attention, [0, 1, -1], [0, 1]).sure == {(1, 1)}
     anyway = links_from_attention(attention, [0, 1, -1], [0, 1], leave_unlinked=False)
     assert anyway.sure == {(0, 0), (1, 1)}
+
+
+def test_on_a_tie_with_the_end_the_word_is_linked() -> None:
+    # 0.5 for the word and 0.5 for the end; in the second row 0.25 + 0.25 for the word and 0.25 + 0.25 for two ends
+    assert links_from_attention(np.array([[0.5, 0.5]]), [0, -1], [0]).sure == {(0, 0)}
+    assert links_from_attention(np.full((1, 4), 0.25), [0, 0, -1, -1], [0]).sure == {(0, 0)}
+    # of two target tokens one attends to the word alone and one to the end alone: on average a tie as well
+    assert links_from_attention(np.eye(2), [0, -1], [0, 0]).sure == {(0, 0)}
+
+
+def test_the_weights_of_all_ends_together_outweigh_a_word() -> None:
+    # 0.4 is the largest single weight, but 0.3 + 0.3 is no word; with one such token less the word wins
+    assert links_from_attention(np.array([[0.4, 0.3, 0.3]]), [0, -1, -1], [0]).sure == frozenset()
+    assert links_from_attention(np.array([[0.4, 0.3, 0.3]]), [0, 1, -1], [0]).sure == {(0, 0)}
+
+
+def test_of_two_equal_source_words_the_first_is_linked() -> None:
+    assert links_from_attention(np.array([[0.2, 0.4, 0.4]]), [0, 1, 2], [0]).sure == {(1, 0)}
 
 
 def test_a_row_of_zeros_gives_no_link() -> None:
@@ -49,7 +67,7 @@ def test_sentences_without_words() -> None:
 
 
 @given(arrays(float, (5, 6), elements=st.floats(0, 1)))
-def test_folding_agrees_with_loops(attention: np.ndarray) -> None:
+def test_merging_agrees_with_loops(attention: np.ndarray) -> None:
     source_words, target_words = [0, 1, 1, 2, 2, -1], [0, 0, 1, 2, -1]
     expected = np.zeros((3, 3))
     for target in range(3):
@@ -57,14 +75,14 @@ def test_folding_agrees_with_loops(attention: np.ndarray) -> None:
         for source in range(3):
             columns = [column for column, word in enumerate(source_words) if word == source]
             expected[target, source] = np.mean([sum(attention[row, c] for c in columns) for row in rows])
-    np.testing.assert_allclose(fold_tokens(attention, source_words, target_words), expected, atol=1e-12)
+    np.testing.assert_allclose(word_attention(attention, source_words, target_words), expected, atol=1e-12)
 
 
 def test_words_and_matrix_must_fit() -> None:
     with pytest.raises(ShapeError, match=r"= \(1, 2\), got \(2, 2\)"):
         links_from_attention(np.ones((2, 2)), [0, 1], [0])
     with pytest.raises(ShapeError, match=r"= \(2, 1\), got \(2, 2\)"):
-        fold_tokens(np.ones((2, 2)), [0], [0, 1])
+        word_attention(np.ones((2, 2)), [0], [0, 1])
 
 
 def test_diagonal_worked_by_hand() -> None:

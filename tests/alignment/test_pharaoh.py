@@ -46,9 +46,10 @@ def test_what_is_no_link_is_refused(text: str) -> None:
         parse_links(f"0-0 {text}")
 
 
-def test_zero_is_no_word_when_counting_from_one() -> None:
-    with pytest.raises(DataError, match="counted from 1, got '0-1'"):
-        parse_links("0-1", one_indexed=True)
+@pytest.mark.parametrize("text", ["0-1", "1-0"])
+def test_zero_is_no_word_when_counting_from_one(text: str) -> None:
+    with pytest.raises(DataError, match=f"counted from 1, got '{text}'"):
+        parse_links(text, one_indexed=True)
 
 
 def test_a_file_keeps_its_empty_lines(tmp_path: Path) -> None:

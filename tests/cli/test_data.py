@@ -90,7 +90,7 @@ def test_the_embedded_corpus_is_described(run: Shell, tmp_path: Path) -> None:
         ),
         (["stats"], ["required: FILE"]),
         (["stats", "{folder}/thesis.tx"], ["no such file; did you mean", "thesis.txt"]),
-        (["stats", "{folder}"], ["a folder"]),
+        (["stats", "{folder}"], ["got a folder"]),
         (["stats", "{folder}/empty.txt"], ["at least one line"]),
         (["stats", "{folder}/thesis.txt", "{folder}/empty.txt"], ["empty.txt", "at least one line"]),
         (["stats", *["{folder}/thesis.txt"] * 3], ["3 files"]),

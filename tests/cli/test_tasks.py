@@ -50,8 +50,8 @@ def test_words_become_phonemes(run: Shell, tmp_path: Path) -> None:
     assert answer.status == 0, answer.err
     assert "exact match" in (model / "README.md").read_text(encoding="utf-8")
     assert 0 <= figures(run, model, test)["exact_match"]["value"] <= 100
-    spelt = run("translate", model, "--beam", 1, stdin=b"haus\n").out
-    assert all(sound.isupper() or sound == "<unk>" for sound in spelt.split())
+    token_form = run("translate", model, "--beam", 1, stdin=b"haus\n").out
+    assert all(sound.isupper() or sound == "<unk>" for sound in token_form.split())
 
 
 def test_a_lemma_with_features_becomes_a_form(run: Shell, tmp_path: Path) -> None:

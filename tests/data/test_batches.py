@@ -22,7 +22,7 @@ def plan_of(lengths: Lengths, batch_tokens: int, num_ranks: int = 1, epoch: int 
 
 
 def test_a_plan_by_hand() -> None:
-    # targets 2 2 4 4 and one of 9 under a budget of 8: 3 x 4 would be too many, the 9 stands alone
+    # targets 2 2 4 4 and one of 9 under a budget of 8: 3 x 4 would be too many, the 9 is a batch of its own
     plan = plan_of([(1, 2), (1, 4), (1, 9), (1, 2), (1, 4)], batch_tokens=8)
     assert sorted(sorted(step[0]) for step in plan) == [[0, 3], [1, 4], [2]]
 
@@ -31,6 +31,24 @@ def test_long_sources_are_guarded_against() -> None:
     # targets alone would allow 8 rows; 16 source tokens are the most, so one row of 16, or two of 8
     assert sorted(len(step[0]) for step in plan_of([(16, 1)] * 3, batch_tokens=8)) == [1, 1, 1]
     assert sorted(len(step[0]) for step in plan_of([(8, 1)] * 4, batch_tokens=8)) == [2, 2]
+
+
+def test_pairs_are_sorted_by_target_before_source() -> None:
+    # budget 8; costs 1, 3 and 4, 4: by target {0, 1} takes 2 x 3 and {2, 3} takes 2 x 4; by source 0 would go with 2
+    plan = plan_of([(1, 1), (6, 1), (1, 4), (6, 4)], batch_tokens=8)
+    assert sorted(sorted(step[0]) for step in plan) == [[0, 1], [2, 3]]
+
+
+def test_pairs_with_equal_targets_are_sorted_by_source() -> None:
+    # two sources of 16 tokens fill a batch each; the other two share one only where no 16 is between them
+    for epoch in range(10):
+        assert len(plan_of([(2, 1), (16, 1), (2, 1), (16, 1)], batch_tokens=8, epoch=epoch)) == 3
+
+
+def test_the_shuffle_is_that_of_seed_and_epoch() -> None:
+    # equal lengths stay in shuffled order; a run that is resumed by a later version must find the same plan
+    (step,) = epoch_plan([1] * 9, [1] * 9, 100, seed=3, epoch=5)
+    assert step[0].tolist() == np.random.default_rng([3, 5]).permutation(9).tolist()
 
 
 @given(lengths=corpora, batch_tokens=budgets)
@@ -83,7 +101,7 @@ def test_an_empty_corpus_has_an_empty_plan() -> None:
 
 
 def test_more_ranks_than_rows_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"3 training pairs, each a batch alone, .* by 4 ranks"):
+    with pytest.raises(ConfigError, match=r"3 training pairs, each a batch of its own, .* among 4 ranks"):
         plan_of([(1, 1)] * 3, 100, num_ranks=4)
 
 
@@ -99,3 +117,5 @@ def test_sorted_batches_hold_every_row_once_the_longest_first(lengths: list[int]
 def test_long_rows_are_decoded_fewer_at_a_time() -> None:
     batches = sorted_batches([10, 40, 100, 40, 7], batch_size=4, max_tokens=80)
     assert [batch.tolist() for batch in batches] == [[2], [1, 3], [0, 4]]
+    # 16,384 tokens unless told otherwise: 163 sentences of 100
+    assert [len(batch) for batch in sorted_batches([100] * 200, batch_size=1000)] == [163, 37]

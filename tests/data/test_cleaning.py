@@ -32,6 +32,18 @@ def test_control_characters_are_stripped_dropped_or_kept(character: str) -> None
     assert left_out([pair], control_characters="keep") == ([Pair(*pair)], {})
 
 
+def test_control_characters_of_the_target_count_too() -> None:
+    pair = ("die frau", "the \x00woman")
+    assert left_out([pair]) == ([Pair("die frau", "the woman")], {"control characters stripped": 1})
+    assert left_out([pair], control_characters="drop") == ([], {"control characters": 1})
+
+
+def test_features_alone_are_a_source_and_tell_pairs_apart() -> None:
+    pairs = [("\tV", "x"), ("walk\tV", "x"), ("walk\tN", "x"), ("walk\tV", "x")]
+    assert left_out(pairs) == ([Pair(*pair) for pair in pairs], {})
+    assert left_out(pairs, drop_duplicates=True)[1] == {"duplicate": 1}
+
+
 def test_white_space_among_them_becomes_a_space() -> None:
     assert left_out([("a\x0bb\x85c", "x")])[0] == [Pair("a b c", "x")]
 
@@ -64,8 +76,10 @@ def test_features_do_not_count_as_text_of_a_script() -> None:
 
 
 def test_an_unknown_script_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no letter is 'Cyrilic'; expected scripts as Unicode names them"):
+    with pytest.raises(ConfigError, match="unknown script 'Cyrilic'; expected scripts as Unicode names them"):
         Cleaner(source_scripts=["Cyrilic"])
+    with pytest.raises(ConfigError, match="unknown script 'Lat'"):
+        Cleaner(target_scripts=["Lat"])
 
 
 def test_duplicates_and_copies_on_request() -> None:

@@ -54,6 +54,21 @@ def test_pairs_left_out_are_counted_by_reason() -> None:
     assert corpus.batch([0, 1]).source.tolist() == [[A, END, PAD, PAD], [A, A, A, END]]
 
 
+def test_a_pair_is_counted_under_its_first_reason() -> None:
+    assert encode([("a", "b"), ("", "aaaa")], 3).left_out == {"empty": 1, "too long": 0}
+
+
+def test_a_side_may_be_exactly_max_ratio_times_longer() -> None:
+    pairs = [Pair("aa", "bbbb"), Pair("aa", "bbbbb"), Pair("bbbbb", "aa"), Pair("aaaa", "bb")]
+    corpus = Corpus.encode(pairs, LETTERS, LETTERS, 10, max_ratio=2)
+    assert corpus.left_out == {"empty": 0, "too long": 0, "length ratio": 2}
+    assert corpus.source_lengths.tolist() == [3, 5]  # with END
+
+
+def test_unknown_shares_are_of_tokens_without_the_end() -> None:
+    assert encode([("axx", "b"), ("a", "bx")]).unknown_shares == (2 / 4, 1 / 3)
+
+
 def test_a_corpus_without_a_pair_is_refused() -> None:
     with pytest.raises(DataError, match="1 had an empty side, 1 were longer than 2 tokens"):
         encode([("", "a"), ("aaa", "a")], 2)
@@ -187,9 +202,9 @@ def test_a_corpus_without_pairs_is_refused(tmp_path: Path) -> None:
 def test_ids_beyond_the_vocabulary_are_refused(tmp_path: Path) -> None:
     corpus = encode([("abc", "b")])
     corpus.check_ids(7, 6)
-    for sizes, words in (((6, 6), "source ids from 4 to 6"), ((7, 5), "target ids from 5 to 5")):
+    for sizes, words in (((6, 6), "source ids .* got 4 to 6"), ((7, 5), "target ids .* got 5 to 5")):
         with pytest.raises(DataError, match=words):
             corpus.check_ids(*sizes)
     below = saved(tmp_path / "train.arrow", [column([1], [-1]), column([1], [A])])
-    with pytest.raises(DataError, match="source ids from -1"):
+    with pytest.raises(DataError, match=r"source ids .* got -1"):
         Corpus.load(below).check_ids(7, 7)

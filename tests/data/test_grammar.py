@@ -283,7 +283,7 @@ def test_impossible_wishes_are_refused(wanted: dict[str, object], words: str) ->
 
 def test_asking_for_more_sentences_than_there_are_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("regard.data.grammar.sampling._PATIENCE", 2000)
-    with pytest.raises(DataError, match="different test sentences of 2 to 2 words, 5000 were asked for"):
+    with pytest.raises(DataError, match="different test sentences of 2 to 2 words, expected 5000"):
         list(generate(5000, 1, split="test", length=(2, 2)))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regard.data.phrases import find_phrases, joins, read_lexicon, read_phrases, stands
+from regard.data.phrases import find_phrases, is_word_character, occurs_in, read_lexicon, read_phrases
 from regard.errors import DataError
 
 
@@ -35,12 +35,12 @@ from regard.errors import DataError
     ],
 )
 def test_where_a_phrase_stands(phrase: str, text: str, expected: bool) -> None:
-    assert stands(phrase, text) is expected
+    assert occurs_in(phrase, text) is expected
 
 
-def test_what_joins() -> None:
-    assert all(map(joins, "aÄß9ж\u0301ع한"))
-    assert not any(map(joins, " .-'“”\t猫か"))
+def test_which_characters_make_words() -> None:
+    assert all(map(is_word_character, "aÄß9ж\u0301ع한"))
+    assert not any(map(is_word_character, " .-'“”\t猫か"))
 
 
 def test_the_longer_phrase_wins_and_each_comes_once() -> None:
@@ -48,6 +48,13 @@ def test_the_longer_phrase_wins_and_each_comes_once() -> None:
     assert find_phrases(phrases, "das weiße Haus der Katze und die Katze") == ["weiße Haus", "Katze"]
     assert find_phrases(phrases, "das Haus, das weiße Haus") == ["Haus", "weiße Haus"]
     assert find_phrases(phrases, "die Häuser") == []
+    assert find_phrases(phrases, "Katze Hund Katze") == ["Katze", "Hund"]  # by their first occurrence
+    assert find_phrases(["a b", "b c d"], "a b c d") == ["b c d"]  # they share b
+
+
+def test_an_occurrence_may_overlap_one_that_is_inside_a_word() -> None:
+    assert occurs_in("a a", "xa a a")
+    assert not occurs_in("a a", "xa ay")
     assert find_phrases([], "die Häuser") == []
 
 
@@ -62,7 +69,7 @@ def test_files_of_phrases_and_terms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("Hund\tdog\nKatze cat\n", "line 2: expected source TAB target, came 'Katze cat'"),
+        ("Hund\tdog\nKatze cat\n", "line 2: expected source TAB target, got 'Katze cat'"),
         ("Hund\t\n", "line 1: expected source TAB target"),
         ("Hund\tdog\tmore\n", "line 1: expected source TAB target"),
         ("Hund\tdog\nHund\thound\n", "line 2: 'Hund' should become 'hound', but an earlier line says 'dog'"),

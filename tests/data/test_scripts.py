@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from regard.data.phrases import joins
+from regard.data.phrases import is_word_character
 from regard.data.scripts import is_unspaced
 
 
@@ -13,6 +13,6 @@ def test_scripts_without_spaces_are_known() -> None:
 
 def test_the_same_scripts_have_no_edges_between_words() -> None:
     for character in "你カก་བເខကーｶ々𠀀":
-        assert not joins(character)
+        assert not is_word_character(character)
     for character in "aé한яاＡ１9\u0301":
-        assert joins(character)
+        assert is_word_character(character)

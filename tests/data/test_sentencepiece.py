@@ -89,7 +89,7 @@ def test_the_saved_tokeniser_needs_neither_file_nor_library(
     loaded = Tokeniser.load(tmp_path / "t.json")
     for text in [*SENTENCES[:20], *ODD]:
         assert loaded.encode(text) == made.encode(text)
-        assert loaded.word_of(loaded.encode(text)) == made.word_of(made.encode(text))
+        assert loaded.word_ids(loaded.encode(text)) == made.word_ids(made.encode(text))
 
 
 def test_lower_case_on_request(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(DataError, match="No such file or directory; expected a sentencepiece"):
         Tokeniser.train([], TokeniserConfig("sentencepiece", source_model=str(tmp_path / "no.model")))
     for content in (b"", b"die\t-1.0\nfrau\t-2.0\n"):
-        with pytest.raises(DataError, match=r"a\.model: no sentencepiece \.model file") as caught:
+        with pytest.raises(DataError, match=r"a\.model: not a sentencepiece \.model file") as caught:
             read(tmp_path, content)
         assert "\n" not in str(caught.value)
     for model, words in {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.data import sentences
-from regard.data.sentences import cut_long, cut_sentences
+from regard.data.sentences import split_long, split_sentences
 from regard.errors import ConfigError
 
 LANGUAGES = ["", "en", "de", "ja", "zh", "hi", "ar"]
@@ -23,7 +23,7 @@ def lengths(texts: list[str]) -> list[int]:
 
 @given(ODD | st.text(max_size=60), st.sampled_from(LANGUAGES))
 def test_sentences_joined_are_the_text(text: str, language: str) -> None:
-    parts = cut_sentences(text, language)
+    parts = split_sentences(text, language)
     assert "".join(parts) == text
     assert all(parts)
 
@@ -43,16 +43,16 @@ def test_sentences_joined_are_the_text(text: str, language: str) -> None:
     ],
 )
 def test_without_a_language_doubtful_periods_are_no_ends(text: str, expected: list[str]) -> None:
-    assert cut_sentences(text) == expected
+    assert split_sentences(text) == expected
 
 
 def test_a_language_has_its_own_rules() -> None:
     text = "It was in 1990. 3 people came."
-    assert cut_sentences(text, "en") == ["It was in 1990. ", "3 people came."]
-    assert cut_sentences(text) == [text]
+    assert split_sentences(text, "en") == ["It was in 1990. ", "3 people came."]
+    assert split_sentences(text) == [text]
     assert (
-        cut_sentences("Am 3. Mai. Gut.", "de-AT")
-        == cut_sentences("Am 3. Mai. Gut.", "DE")
+        split_sentences("Am 3. Mai. Gut.", "de-AT")
+        == split_sentences("Am 3. Mai. Gut.", "DE")
         == ["Am 3. Mai. ", "Gut."]
     )
 
@@ -60,22 +60,22 @@ def test_a_language_has_its_own_rules() -> None:
 @pytest.mark.parametrize("language", ["german", "d", "../de", "12"])
 def test_a_language_is_a_code(language: str) -> None:
     with pytest.raises(ConfigError, match="a code of two or three letters such as de"):
-        cut_sentences("Ja.", language)
+        split_sentences("Ja.", language)
 
 
 @pytest.mark.parametrize("block", [7, 20, 64])
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     text = "Wir gehen. Ihr kommt! Alle bleiben und bleiben und bleiben hier. Ja. Nein? Doch. " * 5
-    whole = cut_sentences(text)
+    whole = split_sentences(text)
     monkeypatch.setattr(sentences, "_BLOCK", block)
-    assert "".join(cut_sentences(text)) == text
+    assert "".join(split_sentences(text)) == text
     if block == 64:  # longer than any of them
-        assert cut_sentences(text) == whole
+        assert split_sentences(text) == whole
 
 
 @given(st.lists(ODD, max_size=4), st.integers(1, 9))
 def test_parts_joined_are_the_text_and_fit(texts: list[str], limit: int) -> None:
-    lines = cut_long(texts, limit, lengths)
+    lines = split_long(texts, limit, lengths)
     assert ["".join(parts) for parts in lines] == texts
     assert all(len(part) <= limit for parts in lines for part in parts)
 
@@ -94,7 +94,7 @@ def test_parts_joined_are_the_text_and_fit(texts: list[str], limit: int) -> None
     ],
 )
 def test_a_long_text_is_cut_where_it_hurts_least(text: str, limit: int, expected: list[str]) -> None:
-    assert cut_long([text], limit, lengths) == [expected]
+    assert split_long([text], limit, lengths) == [expected]
 
 
 def test_a_very_long_line_is_measured_a_few_times() -> None:
@@ -106,6 +106,16 @@ def test_a_very_long_line_is_measured_a_few_times() -> None:
         return [len(text.split()) for text in texts]
 
     text = "word " * 100_000
-    parts = cut_long([text], 100, count)[0]
+    parts = split_long([text], 100, count)[0]
     assert max(len(part.split()) for part in parts) <= 100
     assert measured <= 12 * len(text)  # as often as 100,000 can be halved until it is 100, and once more
+
+
+def test_the_end_of_a_sentence_counts_up_to_a_quarter_from_the_middle() -> None:
+    # 12 characters: the sentence ends 3 from the middle, just near enough; the clause, 2 from it, counts for less
+    def num_characters(texts: list[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+    assert split_long(["a. bbb, cccc"], 9, num_characters) == [["a. ", "bbb, cccc"]]
+    # what a joiner joins stays together: not after 2 or 3 characters but after 4
+    assert split_long(["aa\u200daa"], 4, num_characters) == [["aa\u200da", "a"]]

@@ -78,8 +78,8 @@ def test_several_corpora_are_read_in_turn(tmp_path: Path) -> None:
     names = [str(source.name) for source in open_sources([tsv, de, en, jsonl, tsv])]
     assert names == [str(tsv), f"{de}, {en}", str(jsonl), str(tsv)]
     assert list(read_pairs([tsv, de, en]))[:2] == [Pair("zwei", "two"), Pair("eins", "one")]
-    assert "a.de: has no partner, came 2 files" in message(de, tsv)
-    assert "a.en: has no partner, came 3 files" in message(de, en, en)
+    assert "a.de: has no partner, got 2 files" in message(de, tsv)
+    assert "a.en: has no partner, got 3 files" in message(de, en, en)
 
 
 def test_two_tables_are_two_corpora_and_a_single_file_is_a_table(tmp_path: Path) -> None:
@@ -98,21 +98,21 @@ def test_each_file_has_its_checksum(tmp_path: Path) -> None:
     ("name", "content", "how", "words"),
     [
         ("a.tsv", "a\tb\nc d\n", {}, "a.tsv, line 2: expected source TAB target"),
-        ("a.tsv", "a\tb\tc\nd\te\n", {"features": 3}, "a.tsv, line 2: expected at least 3 columns .* came 2"),
-        ("a.tsv", "a\tb\n", {"columns": [1, 4]}, "line 1: expected at least 4 columns between tabs, came 2"),
+        ("a.tsv", "a\tb\tc\nd\te\n", {"features": 3}, "a.tsv, line 2: expected at least 3 columns .* got 2"),
+        ("a.tsv", "a\tb\n", {"columns": [1, 4]}, "line 1: expected at least 4 columns between tabs, got 2"),
         ("a.tsv", "a\tb\n", {"columns": [0, 1]}, "line 1: no column '0', columns are counted from 1"),
         ("a.tsv", "de\ten\na\tb\n", {"columns": ["de", "fr"]}, "line 1: no column 'fr', its columns are de, en"),
         ("a.tsv", "de\ten\n", {"columns": ["de", "en"]}, "expected lines after the header"),
         ("a.tsv", "de\tde\ten\na\tb\tc\n", {"columns": ["de", "en"]}, "line 1: 2 columns are named 'de'; rename"),
         ("a.jsonl", "[" * 100_000 + "\n", {}, "line 1: broken JSON"),
-        ("a.tsv", "a\tb\n", {"columns": [1, 2, 3]}, "data.columns: expected two, .* came 3"),
+        ("a.tsv", "a\tb\n", {"columns": [1, 2, 3]}, "data.columns: expected two, .* got 3"),
         ("a.tsv", "a\tb\nü\tb\n".encode("latin-1"), {}, "a.tsv, line 2: byte 0xFC at offset 4 is not UTF-8"),
         ("a.tsv.gz", "a\tb\nü\tb\n".encode("latin-1"), {}, "a.tsv.gz, line 2: byte 0xFC at offset 4"),
         ("a.jsonl", '{"source": "a"}\n', {}, "a.jsonl, line 1: no key 'target'; its keys are source"),
         ("a.jsonl", '{"a": {"de": "x"}, "id": 1}\n', {}, "its keys are a.de, id; choose with data.columns"),
         ("a.jsonl", JSONL + '{"source": "a",\n', {}, "a.jsonl, line 4: broken JSON"),
         ("a.jsonl", '["a", "b"]\n', {}, "line 1: expected a JSON object"),
-        ("a.jsonl", '{"source": 1, "target": "b"}\n', {}, "line 1: expected text under 'source', came 1"),
+        ("a.jsonl", '{"source": 1, "target": "b"}\n', {}, "line 1: expected text under 'source', got 1"),
         ("a.jsonl", '{"source": "\\ud83d", "target": "b"}\n', {}, "line 1: half a character .*ud83d. under 'source'"),
         ("a.jsonl", "", {}, "a.jsonl: expected at least one line"),
     ],

@@ -56,6 +56,26 @@ def test_a_parallel_corpus_by_hand(tmp_path: Path) -> None:
     assert stats.ratios == Distribution(smallest=0.5, median=0.5, mean=4.5 / 4, percentile_95=3, largest=3)
 
 
+def test_a_singleton_occurs_once_and_ten_words_are_listed(tmp_path: Path) -> None:
+    (side,) = corpus_stats([write(tmp_path / "a", "a b b c c c", "d e f g h i j k")]).sides
+    assert side.num_singletons == 9  # all but b and c
+    assert [word for word, _ in side.frequent] == ["c", "b", *"adefghij"]
+
+
+def test_pairs_without_a_target_have_no_ratio(tmp_path: Path) -> None:
+    source, target = write(tmp_path / "a", "a b", "c"), write(tmp_path / "b", "", "d e")
+    stats = corpus_stats([source, target])
+    assert stats.ratios == Distribution(smallest=2, median=2, mean=2, percentile_95=2, largest=2)
+    assert stats.num_duplicate_pairs == 0
+
+
+def test_a_tab_is_not_unusual_and_a_full_bar_has_twenty_blocks(tmp_path: Path) -> None:
+    stats = corpus_stats([write(tmp_path / "a", "a", "b\tc")])
+    assert stats.sides[0].odd == {}
+    assert "█" * 20 + " 2" in shown(corpus_stats([write(tmp_path / "b", "a", "b")]))
+    assert "█" * 21 not in shown(corpus_stats([write(tmp_path / "b", "a", "b")]))
+
+
 def test_a_tsv_is_a_pair_corpus(tmp_path: Path) -> None:
     source, target = write(tmp_path / "a.de", "a b", "c"), write(tmp_path / "a.en", "x", "y z")
     both = corpus_stats([source, target])
@@ -78,7 +98,7 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(DataError, match="empty: expected at least one line"):
         corpus_stats([tmp_path / "empty"])
-    with pytest.raises(DataError, match="came 0 files"):
+    with pytest.raises(DataError, match="got 0 files"):
         corpus_stats([])
     with pytest.raises(DataError, match="no such file"):
         corpus_stats([tmp_path / "missing"])
@@ -101,7 +121,7 @@ def test_shown_as_tables_with_what_was_counted(tmp_path: Path) -> None:
 
 @given(numbers=st.lists(st.integers(0, 60), min_size=1, max_size=50))
 def test_distributions_agree_with_numpy(numbers: list[int]) -> None:
-    spread = Distribution.of(Counter(numbers))
+    spread = Distribution.from_counts(Counter(numbers))
     assert spread.smallest == min(numbers)
     assert spread.largest == max(numbers)
     assert spread.mean == pytest.approx(np.mean(numbers))

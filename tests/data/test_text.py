@@ -68,17 +68,17 @@ def test_a_missing_file_names_a_similar_one(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_a_text(tmp_path: Path) -> None:
-    assert "came a folder" in message([tmp_path])
+    assert "got a folder" in message([tmp_path])
 
 
 def test_a_stream_is_not_a_file() -> None:
-    assert "expected a plain file" in message([Path("/dev/null")])
+    assert "expected a regular file" in message([Path("/dev/null")])
 
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_wrong_number_of_files(tmp_path: Path, count: int) -> None:
     files = [write(tmp_path / f"{i}.txt", "a\tb\n") for i in range(count)]
-    assert f"came {count} files" in message(files)
+    assert f"got {count} files" in message(files)
 
 
 def test_unequal_line_counts_are_told_before_the_first_pair(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_bytes_that_are_not_utf8_are_named_with_place_and_remedy(tmp_path: Path)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_utf_16_is_named_before_its_lines_are_counted(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     file = write(tmp_path / "b.txt", pack("ok\n".encode("utf-16")))
-    with pytest.raises(DataError, match=r"b\.txt: is UTF-16; expected UTF-8.*iconv -f UTF-16"):
+    with pytest.raises(DataError, match=r"b\.txt: expected UTF-8, got UTF-16; .*iconv -f UTF-16"):
         count_lines(file)
 
 
@@ -136,7 +136,7 @@ def test_a_broken_archive_is_told_on_one_line(tmp_path: Path, pack: Callable[[by
 
 def test_other_archives_are_named(tmp_path: Path) -> None:
     file = write(tmp_path / "a.zip", b"PK\x03\x04rest")
-    with pytest.raises(DataError, match=r"a\.zip: is a zip archive; expected plain text, \.gz or \.xz"):
+    with pytest.raises(DataError, match=r"a\.zip: expected plain text, \.gz or \.xz, got a zip archive"):
         count_lines(file)
 
 

@@ -1,7 +1,8 @@
+"""Text to ids and back: exact where it can be, and the same after a file was written and read."""
+
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -11,21 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from regard.config import TokeniserConfig
-from regard.data import tokeniser as module
-from regard.data.grammar import generate
+from regard.data import word_encoder
 from regard.data.tokeniser import Tokeniser, target_config
 from regard.errors import ConfigError, DataError, ModelError
 from regard.records.text import END, PAD, SPECIALS, START, UNKNOWN
-
-KINDS = ["words", "characters", "bpe", "unigram"]
-TEXTS = [
-    "die alte frau lacht",
-    "die alten frauen lachen < laut >",
-    "Der kleine Hund bellt, die Katze schläft.",
-    "</s> <pad> <unk> <s> <0x41> <0xE4> ▁ ▁a <pad>",
-    "</s> <pad> <unk> <s> <0x41> <0xE4> ▁ ▁a <pad>",
-    "naïve Ünïcode: 中文字符 العربية עברית",
-]
+from tests.data.tokenisers import KINDS, TEXTS, train
 
 # letters of many kinds, what looks like specials and bytes, spaces of all sorts, controls, combining marks, emoji
 HARD_PARTS = [*SPECIALS, "<0x41>", "<0x0A>", "▁", "▁die", " ", "  ", "\t", "\n", "\r\n", "\x00", "\x1b", "\x1c",
@@ -33,10 +24,6 @@ HARD_PARTS = [*SPECIALS, "<0x41>", "<0x0A>", "▁", "▁die", " ", "  ", "\t", "
               "ﬁ", "¨", "Å", "👩‍👩‍👧", "🇩🇪", "中文", "שלום", "العربية", "\u202e", "\ue000",
               "\U0010ffff", "die", "alte"]  # fmt: skip
 hard_texts = st.one_of(st.text(), st.lists(st.sampled_from(HARD_PARTS), max_size=8).map("".join))
-
-
-def train(kind: str, texts: list[str] = TEXTS, **settings: object) -> Tokeniser:
-    return Tokeniser.train(texts, TokeniserConfig(**({"kind": kind, "size": 400} | settings)))  # type: ignore[arg-type]
 
 
 BPE = train("bpe")
@@ -52,14 +39,6 @@ EXACT = [*BPE_FORMS, UNIGRAM, train("unigram", normalise="NFD", lowercase=True)]
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_tokens_are_the_specials(kind: str) -> None:
     assert train(kind).tokens(range(4)) == list(SPECIALS)
-
-
-@pytest.mark.parametrize("kind", ["bpe", "unigram"])
-def test_what_has_no_space_for_long_is_learnt_from_in_parts(kind: str) -> None:
-    endless = "x" * 5000
-    learnt = train(kind, [*TEXTS, endless])
-    assert max(len(token.strip()) for token in learnt.spellings()) <= 1000
-    assert learnt.decode(learnt.encode(endless)) == endless
 
 
 @given(text=hard_texts)
@@ -85,7 +64,7 @@ def test_words_are_exact_where_every_word_is_known(text: str, lowercase: bool) -
     ids = words.encode(text)
     assert words.decode(ids) == words.normalise(text)
     assert all(i >= len(SPECIALS) for i in ids)
-    assert [words.spellings()[i].decode() for i in ids] == [
+    assert [words.token_bytes()[i].decode() for i in ids] == [
         f" {word}" for word in words.normalise(text).split()
     ]
 
@@ -135,22 +114,6 @@ def test_typed_specials_are_plain_text(kind: str) -> None:
         assert tokeniser.decode(tokeniser.encode(special)) == special
 
 
-def test_bpe_learns_joins_but_never_one_that_looks_like_a_special_or_a_byte() -> None:
-    bpe = train("bpe", ["<pad> </s> <0x41> <0xE4> essen"] * 50, size=1000)
-    assert bpe.tokens(bpe.encode("essen")) == ["▁essen"]
-    assert bpe.tokens(bpe.encode("<0x41>")) == ["▁", "<", "0x41", ">"]
-
-
-@pytest.mark.parametrize("kind", ["bpe", "unigram"])
-def test_no_token_joins_letters_with_signs(kind: str) -> None:
-    made = train(kind, ["dog. (dog) don't dog-dog, 3.5"] * 50, size=1000)
-    if kind == "bpe":
-        assert made.tokens(made.encode("dog. (dog)")) == ["▁dog", ".", "▁(", "dog", ")"]
-    for token in made.tokens(made.encode("dog. (dog) don't dog-dog, 3.5")):
-        letters = token.lstrip("▁'")
-        assert letters.isalnum() or len(letters) <= 1
-
-
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe", "unigram"])
 def test_a_token_is_found_as_it_is_shown(kind: str) -> None:
     tokeniser = train(kind)
@@ -177,34 +140,6 @@ def test_specials_are_left_out_of_the_text() -> None:
     assert BPE.decode([]) == ""
 
 
-def test_vocabulary_is_the_most_frequent_first() -> None:
-    words = train("words", ["b a c", "c a", "c d"], size=7)
-    assert words.tokens(range(len(words))) == [*SPECIALS, "c", "a", "b"]
-    assert train("words", ["b a c", "c a", "c d"], min_frequency=2).tokens(range(4, 6)) == ["c", "a"]
-    assert train("characters", ["ab b"]).tokens(range(4, 7)) == ["b", "▁", "a"]
-
-
-def test_bpe_never_exceeds_its_size_and_keeps_the_frequent_characters() -> None:
-    texts = [character * (i + 1) for i, character in enumerate("abcdefghijklmnop")]
-    bpe = train("bpe", texts, size=4 + 250 + 1 + 5)
-    assert len(bpe) == 260
-    assert sorted(bpe.tokens(range(254, 260))) == ["l", "m", "n", "o", "p", "▁"]
-
-
-def test_bpe_joins_the_most_frequent_neighbours_first() -> None:
-    # by hand: "ab" stands 9 times, "▁c" 3 times; "▁ab" stands 6 times once ab is joined
-    bpe = train("bpe", ["abab abab abab", "ab ab ab", "c c c"], size=254 + 4 + 2)
-    assert bpe.tokens(range(258, 260)) == ["ab", "▁ab"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_too_small_a_size_is_refused(kind: str) -> None:
-    least = 254 if kind in ("bpe", "unigram") else 4
-    assert len(train(kind, size=least + 1)) == least + 1
-    with pytest.raises(ConfigError, match=f"more than {least} for {kind} .* came {least}"):
-        train(kind, size=least)
-
-
 def test_encode_batch_is_encode_of_each() -> None:
     for kind in KINDS:
         tokeniser = train(kind)
@@ -222,16 +157,16 @@ def test_word_by_word_is_what_the_library_encodes(texts: list[str]) -> None:
 def test_words_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     tokeniser, texts = train("bpe"), [f"wort{i} wort{i % 3}" for i in range(30)]
     expected = [tokeniser._library.encode(text).ids for text in texts]
-    monkeypatch.setattr(module, "_MOST_WORDS", 5)
+    monkeypatch.setattr(word_encoder, "_CACHE_SIZE", 5)
     assert [tokeniser.encode(text) for text in texts] == expected
-    assert tokeniser._words is not None
-    assert len(tokeniser._words._ids) <= 7
+    assert tokeniser._word_encoder is not None
+    assert len(tokeniser._word_encoder._cache) <= 7
 
 
 def test_words_of_tokens_by_hand() -> None:
     words, characters = train("words"), train("characters")
-    assert words.word_of([*words.encode("die neue frau"), END, PAD]) == [0, 1, 2, -1, -1]
-    assert characters.word_of([START, *characters.encode(" da  lacht"), END]) == [
+    assert words.word_ids([*words.encode("die neue frau"), END, PAD]) == [0, 1, 2, -1, -1]
+    assert characters.word_ids([START, *characters.encode(" da  lacht"), END]) == [
         -1, -1, 0, 0, -1, -1, 1, 1, 1, 1, 1, -1,
     ]  # fmt: skip
     assert BPE.tokens(BPE.encode("ж frau <")) == [
@@ -243,18 +178,18 @@ def test_words_of_tokens_by_hand() -> None:
         "<",
     ]
     num_frau = len(BPE.encode("frau"))
-    assert BPE.word_of(BPE.encode("ж frau <")) == [-1, 0, 0, *[1] * num_frau, -1, 2]
+    assert BPE.word_ids(BPE.encode("ж frau <")) == [-1, 0, 0, *[1] * num_frau, -1, 2]
 
 
 @given(text=hard_texts)
 def test_the_tokens_of_a_word_spell_it(text: str) -> None:
     for tokeniser in (BPE, UNIGRAM, train("characters", [text]), train("words", [text])):
         ids = tokeniser.encode(text)
-        places = tokeniser.word_of(ids)
+        word_ids = tokeniser.word_ids(ids)
         words = tokeniser.normalise(text).split()
-        assert set(places) - {-1} == set(range(len(words)))
-        for place, word in enumerate(words):
-            own = [i for i, p in zip(ids, places, strict=True) if p == place]
+        assert set(word_ids) - {-1} == set(range(len(words)))
+        for index, word in enumerate(words):
+            own = [i for i, own_word in zip(ids, word_ids, strict=True) if own_word == index]
             assert tokeniser.decode(own) == word
 
 
@@ -271,7 +206,7 @@ def test_saved_and_loaded_it_behaves_the_same(kind: str, tmp_path: Path) -> None
         assert loaded.tokens(ids) == tokeniser.tokens(ids)
         assert loaded.decode(ids) == tokeniser.decode(ids)
         assert loaded.normalise(text) == tokeniser.normalise(text)
-        assert loaded.word_of(ids) == tokeniser.word_of(ids)
+        assert loaded.word_ids(ids) == tokeniser.word_ids(ids)
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
@@ -296,63 +231,6 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-TRAIN = """
-from regard.config import TokeniserConfig
-from regard.data.tokeniser import Tokeniser
-texts = [chr(0x4E00 + i % 997) + chr(0x5E00 + i % 89) + " " + chr(0x4E00 + i % 7) for i in range(2000)]
-kinds = ("words", "characters", "bpe", "unigram")
-made = [Tokeniser.train(iter(texts), TokeniserConfig(kind=kind, size=600)) for kind in kinds]
-vocabularies = [tokeniser.tokens(range(len(tokeniser))) for tokeniser in made]
-"""
-
-
-def test_training_is_the_same_in_every_process() -> None:
-    # many equally frequent characters, more than there is room for: what is kept must not depend on a hash seed
-    here: dict[str, list[list[str]]] = {}
-    exec(TRAIN, here)
-    elsewhere = subprocess.run(
-        [sys.executable, "-c", TRAIN + "import json; print(json.dumps(vocabularies))"],
-        env={"PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True,
-        check=True,
-    )
-    assert json.loads(elsewhere.stdout) == here["vocabularies"]
-    assert [len(vocabulary) for vocabulary in here["vocabularies"]] == [600] * 4
-
-
-def test_unigram_cuts_a_word_in_the_likeliest_way() -> None:
-    sentences = [pair.source for pair in generate(300, 1)]
-    unigram = train("unigram", sentences, size=700)
-    assert 300 < len(unigram) <= 700
-    scores = dict(json.loads(unigram._library.to_str())["model"]["vocab"])
-
-    def best(text: str) -> float:
-        reached = [0.0]
-        for end in range(1, len(text) + 1):
-            ways = (reached[start] + scores.get(text[start:end], -1e9) for start in range(end))
-            reached.append(max(ways))
-        return reached[-1]
-
-    for word in {word for sentence in sentences for word in sentence.split()}:
-        tokens = [token.replace("▁", " ") for token in unigram.tokens(unigram.encode(word))]
-        assert "".join(tokens) == f" {word}"
-        assert sum(scores[token] for token in tokens) == pytest.approx(best(f" {word}"))
-
-
-@pytest.mark.parametrize("texts", [[], [""], ["  "], ["a"]])
-def test_there_may_be_next_to_nothing_to_learn(texts: list[str]) -> None:
-    for kind in KINDS:
-        tokeniser = train(kind, texts, size=300)
-        assert tokeniser.decode(tokeniser.encode("a")) in ("a", "<unk>")
-
-
-def test_rare_characters_have_no_token_of_their_own_where_there_is_no_room() -> None:
-    texts = [character * (i + 1) for i, character in enumerate("abcdefghijklmnop")]
-    unigram = train("unigram", texts, size=4 + 250 + 1 + 5)
-    assert sorted(set(unigram.tokens(range(254, 260))) & set("abcdefghijklmnop")) == ["l", "m", "n", "o", "p"]
-    assert unigram.decode(unigram.encode("abc")) == "abc"
-
-
 def test_syllables_are_taken_apart_and_composed_again() -> None:
     characters = train("characters", ["한국 é"], normalise="NFD")
     assert characters.tokens(characters.encode("한국")) == ["ㅎ", "ㅏ", "ㄴ", "ㄱ", "ㅜ", "ㄱ"]
@@ -373,50 +251,54 @@ def test_what_the_recipe_says_of_the_target() -> None:
 
 
 def test_features_are_tokens_of_their_own(tmp_path: Path) -> None:
-    made = Tokeniser.train(["walk", "Pak"], TokeniserConfig("characters"), ["PST", "V", "P"])
-    ids = made.encode("walk\tV;PST")
-    assert made.tokens(ids) == [*"walk", "V", "PST"]
-    assert made.encode("P\tP") == [*made.encode("P\t"), *made.encode("\tP")]
-    assert made.encode("P\t") != made.encode("\tP")  # the letter is not the feature
-    assert made.word_of([*ids, END]) == [0, 0, 0, 0, 1, 2, -1]
-    assert made.decode([*ids, END, PAD]) == made.normalise(" walk\t V ;PST;; ".strip()) == "walk\tV;PST"
-    assert made.encode("walk\tV;FUT")[-1] == UNKNOWN
-    assert made.encode("walk\t") == ids[:4]
-    assert made.encode_batch(["", "walk\tV"]) == [[], ids[:5]]
-    made.save(tmp_path / "t.json")
+    tokeniser = Tokeniser.train(["walk", "Pak"], TokeniserConfig("characters"), ["PST", "V", "P"])
+    ids = tokeniser.encode("walk\tV;PST")
+    assert tokeniser.tokens(ids) == [*"walk", "V", "PST"]
+    assert tokeniser.encode("P\tP") == [*tokeniser.encode("P\t"), *tokeniser.encode("\tP")]
+    assert tokeniser.encode("P\t") != tokeniser.encode("\tP")  # the letter is not the feature
+    assert tokeniser.word_ids([*ids, END]) == [0, 0, 0, 0, 1, 2, -1]
+    assert (
+        tokeniser.decode([*ids, END, PAD])
+        == tokeniser.normalise(" walk\t V ;PST;; ".strip())
+        == "walk\tV;PST"
+    )
+    assert tokeniser.encode("walk\tV;FUT")[-1] == UNKNOWN
+    assert tokeniser.encode("walk\t") == ids[:4]
+    assert tokeniser.encode_batch(["", "walk\tV"]) == [[], ids[:5]]
+    tokeniser.save(tmp_path / "t.json")
     loaded = Tokeniser.load(tmp_path / "t.json")
-    assert (loaded.encode("walk\tV;PST"), loaded.features) == (ids, made.features)
+    assert (loaded.encode("walk\tV;PST"), loaded.features) == (ids, tokeniser.features)
 
 
 def test_text_without_its_features_is_refused() -> None:
-    made = Tokeniser.train(["walk"], TokeniserConfig("characters"), ["V", "PST"])
-    with pytest.raises(DataError, match="as in walk TAB V;PST; came 'walked' with no tab"):
-        made.encode("walked")
-    plain = made.without_features()
-    assert plain.encode("walk") == made.encode("walk\t")
-    assert len(plain) == len(made)
+    tokeniser = Tokeniser.train(["walk"], TokeniserConfig("characters"), ["V", "PST"])
+    with pytest.raises(DataError, match="as in walk TAB V;PST; got 'walked' with no tab"):
+        tokeniser.encode("walked")
+    plain = tokeniser.without_features()
+    assert plain.encode("walk") == tokeniser.encode("walk\t")
+    assert len(plain) == len(tokeniser)
     assert plain.decode(plain.encode("walk")) == "walk"
 
 
 @given(text=hard_texts)
 @example(text="".join(HARD_PARTS))
-def test_spellings_add_up_to_the_text(text: str) -> None:
+def test_token_bytes_add_up_to_the_text(text: str) -> None:
     for subwords in (BPE, UNIGRAM):
-        spelt = subwords.spellings()
+        added = subwords.token_bytes()
         normalised = subwords.normalise(text)
-        written = b"".join(spelt[i] for i in subwords.encode(text))
+        written = b"".join(added[i] for i in subwords.encode(text))
         assert written == (f" {normalised}".encode() if normalised else b"")
-        assert [spelt[i] for i in (PAD, START, END)] == [b""] * 3
+        assert [added[i] for i in (PAD, START, END)] == [b""] * 3
     for form in ("NFC", "NFD"):
         characters = train("characters", [text], normalise=form)
-        written = b"".join(characters.spellings()[i] for i in characters.encode(text))
-        assert written == characters.spelt(text).encode()
+        written = b"".join(characters.token_bytes()[i] for i in characters.encode(text))
+        assert written == characters.token_form(text).encode()
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_words_are_spelt_with_the_space_before_them(text: str) -> None:
     words = train("words")
-    assert b"".join(words.spellings()[i] for i in words.encode(text)) == f" {text}".encode()
+    assert b"".join(words.token_bytes()[i] for i in words.encode(text)) == f" {text}".encode()
 
 
 @pytest.mark.parametrize(
@@ -430,17 +312,17 @@ def test_words_are_spelt_with_the_space_before_them(text: str) -> None:
     ],
 )
 def test_a_difference_is_named(settings: dict, expected: str) -> None:
-    found = train("words").difference(train(**({"kind": "words"} | settings)))
+    found = train("words").describe_difference(train(**({"kind": "words"} | settings)))
     assert found.endswith(expected)
     assert bool(found) == bool(expected)
 
 
 def test_a_difference_of_tokens_is_named() -> None:
     one, other = train("words", ["a a b"]), train("words", ["a a c"])
-    assert one.difference(other) == "token 5 is 'b' and 'c'"
+    assert one.describe_difference(other) == "token 5 is 'b' and 'c'"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_half_a_character_is_told(kind: str) -> None:
+def test_half_a_character_is_refused(kind: str) -> None:
     with pytest.raises(DataError, match=r"half a character, \\ud800, in"):
         train(kind).encode("die \ud800 frau")

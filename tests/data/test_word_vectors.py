@@ -40,8 +40,8 @@ def test_packed_files_are_read(tmp_path: Path, suffix: str, pack) -> None:
     [
         ("", "line 1: expected word vectors as text"),
         ("ein satz ist kein vektor\n", "line 1: expected word vectors as text"),
-        ("haus 1 2 3\nbaum 1 2\n", "line 2: expected a word and 3 numbers, came 2 numbers"),
-        ("2 3\nhaus 1 2 3\nbaum 1 2 3 4\n", "line 3: expected a word and 3 numbers, came 4 numbers"),
+        ("haus 1 2 3\nbaum 1 2\n", "line 2: expected a word and 3 numbers, got 2 numbers"),
+        ("2 3\nhaus 1 2 3\nbaum 1 2 3 4\n", "line 3: expected a word and 3 numbers, got 4 numbers"),
         ("haus 1 2 3\nbaum 1 2 x\n", "line 2: number 3 is 'x'"),
         ("haus 1 2 3\nbaum nan 2 3\n", "line 2: number 1 is 'nan'"),
     ],
@@ -56,3 +56,12 @@ def test_a_broken_line_is_named(tmp_path: Path, text: str, words: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.vec: no such file"):
         vector_size(tmp_path / "none.vec")
+
+
+def test_only_the_first_line_may_be_a_header_and_a_word_may_be_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "vectors"
+    file.write_text("7 1 2 3\n", encoding="utf-8")
+    assert read_word_vectors(file, {"7"})["7"].tolist() == [1, 2, 3]
+    file.write_text("haus 1 2 3\n2 3\n", encoding="utf-8")
+    with pytest.raises(DataError, match="line 2: expected a word and 3 numbers, got 1 numbers"):
+        read_word_vectors(file, {"haus"})

@@ -8,7 +8,7 @@ import pytest
 
 from regard.config import TokeniserConfig
 from regard.data import Tokeniser
-from regard.data.words import typed_units, words_of, written_units
+from regard.data.words import input_units, output_units, words_of
 from regard.records.text import END, UNKNOWN
 
 
@@ -30,7 +30,7 @@ def test_every_character_token_has_what_was_typed(
     form: str, text: str, apart: bool, units: list[str]
 ) -> None:
     tokeniser = Tokeniser.train(["a"], TokeniserConfig(kind="characters", normalise=form, lowercase=True))
-    found = typed_units(tokeniser, text, [*tokeniser.encode(text), END], apart)
+    found = input_units(tokeniser, text, [*tokeniser.encode(text), END], apart)
     assert list(found.texts) == units
     assert found.word_of_token == (*range(len(units)), -1)
 
@@ -40,7 +40,7 @@ def test_features_follow_what_was_typed(kind: str, units: list[str]) -> None:
     tokeniser = Tokeniser.train(["a"], TokeniserConfig(kind=kind), ["V", "PST"])
     ids = tokeniser.encode("zog\tV;PST")
     assert UNKNOWN in ids
-    found = typed_units(tokeniser, "zog\tV;PST", [*ids, END], False)
+    found = input_units(tokeniser, "zog\tV;PST", [*ids, END], False)
     assert list(found.texts) == [*units, "V", "PST"]
     assert found.word_of_token == (*range(len(units) + 2), -1)
 
@@ -52,7 +52,7 @@ def test_written_tokens_are_told_from_what_they_look_like_together() -> None:
     ids = [*tokeniser.encode("éàùî"), UNKNOWN]
     text = tokeniser.decode(ids)  # as many characters as tokens, by chance
     assert len(text) == len(ids)
-    assert [*written_units(tokeniser, text, ids).texts] == [*unicodedata.normalize("NFD", "éàùî"), "<unk>"]
+    assert [*output_units(tokeniser, text, ids).texts] == [*unicodedata.normalize("NFD", "éàùî"), "<unk>"]
 
 
 def test_words_are_those_of_the_text() -> None:

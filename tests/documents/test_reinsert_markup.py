@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from regard.data.markup import take_out
+from regard.data.markup import strip_markup
 from regard.documents.reinsert_markup import reinsert_markup
 from regard.records.text import Translation, Words
 from tests.documents.copying import reordered, translation_of
@@ -20,7 +20,7 @@ _TAG = re.compile(r"</?\w+>")
 
 
 def reinserted(text: str, order: Sequence[int] | None = None) -> str:
-    marked = take_out(text)
+    marked = strip_markup(text)
     number = len(marked.text.split())
     return reinsert_markup(marked, reordered(marked.text, range(number) if order is None else order))
 
@@ -83,13 +83,13 @@ def test_marks_follow_attention(text: str, order: list[int], expected: str) -> N
 
 
 def test_a_tag_without_attending_words_encloses_the_word_with_the_largest_weight() -> None:
-    marked = take_out("a <b>b</b> c")
+    marked = strip_markup("a <b>b</b> c")
     weights = np.array([[0.9, 0.1, 0.0, 0.0], [0.0, 0.4, 0.6, 0.0], [0.0, 0.0, 0.0, 1.0]], np.float32)
     assert reinsert_markup(marked, translation_of("a b c", "X Y", weights)) == "X <b>Y</b>"
 
 
 def test_a_placeholder_follows_the_neighbour_with_more_attention() -> None:
-    marked = take_out("a {0} b c")
+    marked = strip_markup("a {0} b c")
     weights = [[0.0, 0.9, 0.1, 0.0], [0.0, 0.0, 0.9, 0.1], [0.4, 0.2, 0.2, 0.2], [0.0, 0.0, 0.0, 1.0]]
     assert (
         reinsert_markup(marked, translation_of("a b c", "X Y Z", np.array(weights, np.float32)))
@@ -98,12 +98,12 @@ def test_a_placeholder_follows_the_neighbour_with_more_attention() -> None:
 
 
 def test_without_words_marks_stand_in_their_order() -> None:
-    marked = take_out("<b>a</b> {0}")
+    marked = strip_markup("<b>a</b> {0}")
     assert reinsert_markup(marked, translation_of("a", "", np.ones((1, 2), np.float32))) == "<b></b> {0}"
 
 
 def test_scripts_without_spaces_are_placed_by_tokens() -> None:
-    marked = take_out("she <b>laughs</b>")
+    marked = strip_markup("she <b>laughs</b>")
     weights = np.eye(3, dtype=np.float32)
     one = Translation(
         "她笑", 0.0, 0.0, ("▁她", "笑", "</s>"), weights, "she laughs", ("she", "laughs", "</s>"),
@@ -134,22 +134,24 @@ def _marked_texts(draw: st.DrawFn) -> str:
 @given(_marked_texts())
 @example("a{0}<b>a a a a</b>")
 def test_every_mark_comes_out_once_and_nested_as_before(text: str) -> None:
-    marked = take_out(text)
+    marked = strip_markup(text)
     number = len(marked.text.split())
     weights = np.random.default_rng(number).dirichlet([0.2] * (number + 1), number + 2).astype(np.float32)
     written = " ".join(f"W{index}" for index in range(number + 1))
     found = reinsert_markup(marked, translation_of(marked.text, written, weights))
-    assert Counter(mark.text for mark in take_out(found).marks) == Counter(mark.text for mark in marked.marks)
-    assert take_out(found).text.split() == written.split()
+    assert Counter(mark.text for mark in strip_markup(found).tags) == Counter(
+        mark.text for mark in marked.tags
+    )
+    assert strip_markup(found).text.split() == written.split()
     assert _nesting(found) == _nesting(text)
 
 
 def _nesting(text: str) -> Counter[tuple[str, ...]]:
     """For each pair of tags the names around it."""
-    marks = take_out(text).marks
+    tags = strip_markup(text).tags
     around: list[str] = []
     found: Counter[tuple[str, ...]] = Counter()
-    for mark in marks:
+    for mark in tags:
         if mark.kind == "open":
             around.append(mark.text)
             found[tuple(around)] += 1

@@ -55,7 +55,7 @@ def test_words_are_split_as_bleu_splits_them() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(DataError, match="got 1 translations and 2 references"):
         by_frequency(["a"], ["a", "b"], {})
-    with pytest.raises(ConfigError, match="numbers that rise"):
+    with pytest.raises(ConfigError, match="increasing numbers"):
         by_frequency(["a"], ["a"], {}, (1, 1))
     with pytest.raises(ConfigError, match="tokenise: expected one of"):
         count_words([], "moses")

@@ -10,7 +10,7 @@ from regard.errors import ConfigError, DataError
 from regard.metrics import (
     ExactMatch,
     LengthBin,
-    Tally,
+    Statistics,
     bleu,
     bleu_metric,
     by_length,
@@ -24,7 +24,7 @@ def binned(
     hypotheses: list[str], references: list[str], lengths: list[int], *edges: Sequence[int]
 ) -> list[LengthBin]:
     metrics = (bleu_metric(), chrf_metric(), ExactMatch())
-    tallies = [Tally.of(metric, hypotheses, [references]) for metric in metrics]
+    tallies = [Statistics.compute(metric, hypotheses, [references]) for metric in metrics]
     return by_length(*tallies, lengths, *edges)
 
 
@@ -45,6 +45,7 @@ def test_each_bin_is_scored_as_a_corpus_of_its_own() -> None:
 
 def test_empty_bins_are_left_out_and_single_lengths_named() -> None:
     assert [row.label for row in binned(["a"] * 2, ["a"] * 2, [2, 50], (1, 2, 40))] == ["2", "> 40"]
+    assert [row.label for row in binned(["a"], ["a"], [3], (1, 3))] == ["2–3"]
 
 
 @given(st.lists(st.integers(0, 80), min_size=1, max_size=20))
@@ -56,7 +57,9 @@ def test_no_sentence_is_lost(lengths: list[int]) -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(DataError, match="got 1 lengths for 2 translations"):
         binned(["a", "b"], ["a", "b"], [1])
-    with pytest.raises(ConfigError, match=r"numbers that rise.*got \[20, 10\]"):
+    with pytest.raises(DataError, match="got 2 lengths for 1 translations"):
+        binned(["a"], ["a"], [1, 2])
+    with pytest.raises(ConfigError, match=r"increasing numbers.*got \[20, 10\]"):
         binned(["a"], ["a"], [1], (20, 10))
     with pytest.raises(ConfigError, match=r"got \[\]"):
         binned(["a"], ["a"], [1], ())

@@ -7,7 +7,16 @@ import random
 import pytest
 import sacrebleu
 
-from regard.metrics import ExactMatch, Metric, Score, Tally, bleu_metric, chrf_metric, ter, ter_metric
+from regard.metrics import (
+    ExactMatch,
+    Metric,
+    MetricScore,
+    Statistics,
+    bleu_metric,
+    chrf_metric,
+    ter,
+    ter_metric,
+)
 
 WORDS = ["the", "a", "old", "young", "man", "woman", "dog", "sees", "hears", "loves", "laughs", "."]
 
@@ -37,7 +46,7 @@ SACREBLEU = [
 def test_intervals_are_those_of_sacrebleu(
     ours: Metric, theirs: sacrebleu.metrics.base.Metric, references: list[list[str | None]]
 ) -> None:
-    found = Tally.of(ours, OUTPUTS, references).score(bootstrap=200)
+    found = Statistics.compute(ours, OUTPUTS, references).score(bootstrap=200)
     expected = theirs.corpus_score(OUTPUTS, references, n_bootstrap=200)
     assert found.value == expected.score
     assert found.margin == pytest.approx(expected._ci, rel=1e-4)  # sacrebleu adds up in single precision
@@ -46,7 +55,7 @@ def test_intervals_are_those_of_sacrebleu(
 
 @pytest.mark.parametrize(("ours", "theirs"), SACREBLEU)
 def test_without_samples_there_is_no_interval(ours: Metric, theirs: sacrebleu.metrics.base.Metric) -> None:
-    found = Tally.of(ours, OUTPUTS, [REFERENCES]).score()
+    found = Statistics.compute(ours, OUTPUTS, [REFERENCES]).score()
     theirs.n_bootstrap = theirs.seed = None
     theirs.corpus_score(OUTPUTS, [REFERENCES])
     assert found.margin is None
@@ -59,9 +68,9 @@ def test_ter_worked_by_hand() -> None:
 
 
 def test_a_part_of_the_corpus_counts_as_a_corpus() -> None:
-    tally = Tally.of(bleu_metric(), OUTPUTS, [REFERENCES])
+    tally = Statistics.compute(bleu_metric(), OUTPUTS, [REFERENCES])
     rows = [3, 5, 8]
-    alone = Tally.of(bleu_metric(), [OUTPUTS[r] for r in rows], [[REFERENCES[r] for r in rows]])
+    alone = Statistics.compute(bleu_metric(), [OUTPUTS[r] for r in rows], [[REFERENCES[r] for r in rows]])
     assert tally.value(rows) == alone.value()
 
 
@@ -70,19 +79,21 @@ def test_every_sentence_has_its_own_figure() -> None:
     expected = [
         chrf.sentence_score(ours, [theirs]).score for ours, theirs in zip(OUTPUTS, REFERENCES, strict=True)
     ]
-    assert Tally.of(chrf_metric(), OUTPUTS, [REFERENCES]).sentence_values() == pytest.approx(expected)
+    assert Statistics.compute(chrf_metric(), OUTPUTS, [REFERENCES]).sentence_values() == pytest.approx(
+        expected
+    )
 
 
 def test_where_all_sentences_are_alike_nothing_is_uncertain() -> None:
-    assert Tally.of(ExactMatch(), ["a"] * 9, [["a"] * 9]).score(bootstrap=100).margin == 0
+    assert Statistics.compute(ExactMatch(), ["a"] * 9, [["a"] * 9]).score(bootstrap=100).margin == 0
 
 
 def test_of_one_right_in_two_the_interval_is_as_wide_as_it_should_be() -> None:
-    tally = Tally.of(ExactMatch(), ["a", "b"] * 200, [["a"] * 400])
+    tally = Statistics.compute(ExactMatch(), ["a", "b"] * 200, [["a"] * 400])
     # a mean of 400 coins has a standard deviation of 2.5 %, and 95 % lie within 1.96 of those
     assert tally.score(bootstrap=1000).margin == pytest.approx(4.9, abs=0.5)
 
 
 def test_a_score_prints_what_is_known() -> None:
-    assert str(Score(35.214, "nrefs:1")) == "35.21 (nrefs:1)"
-    assert str(Score(35.214, "nrefs:1", 1.305)) == "35.21 ± 1.30 (nrefs:1)"
+    assert str(MetricScore(35.214, "nrefs:1")) == "35.21 (nrefs:1)"
+    assert str(MetricScore(35.214, "nrefs:1", 1.305)) == "35.21 ± 1.30 (nrefs:1)"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ConfigError, DataError
-from regard.metrics import Score, bleu, check_tokeniser, chrf, ter
+from regard.metrics import MetricScore, bleu, check_tokeniser, chrf, ter
 
 WORDS = st.lists(st.sampled_from(["der", "Hund", "sieht", "die", "Katze", "."]), min_size=4, max_size=9)
 SENTENCES = st.lists(WORDS.map(" ".join), min_size=1, max_size=4)
@@ -74,7 +74,9 @@ def test_a_copy_is_perfect(sentences: list[str]) -> None:
 
 
 @pytest.mark.parametrize("metric", [bleu, chrf])
-def test_tiny_inputs_give_no_warning(metric: Callable[..., Score], caplog: pytest.LogCaptureFixture) -> None:
+def test_tiny_inputs_give_no_warning(
+    metric: Callable[..., MetricScore], caplog: pytest.LogCaptureFixture
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert metric([""], [""]).value == 0
@@ -83,7 +85,7 @@ def test_tiny_inputs_give_no_warning(metric: Callable[..., Score], caplog: pytes
 
 
 @pytest.mark.parametrize("metric", [bleu, chrf])
-def test_unequal_or_empty_corpora_are_refused(metric: Callable[..., Score]) -> None:
+def test_unequal_or_empty_corpora_are_refused(metric: Callable[..., MetricScore]) -> None:
     with pytest.raises(DataError, match="got 2 translations and 1 references"):
         metric(["a", "b"], ["a"])
     with pytest.raises(DataError, match="got none"):
@@ -103,7 +105,7 @@ APART, COMPOSED = "cafe\u0301 und \u095c sind da .", "caf\u00e9 und \u0921\u093c
 
 
 @pytest.mark.parametrize("metric", [bleu, chrf])
-def test_how_a_letter_is_spelt_is_no_mistake(metric: Callable[..., Score]) -> None:
+def test_how_a_letter_is_spelt_is_no_mistake(metric: Callable[..., MetricScore]) -> None:
     assert metric([APART], [COMPOSED]).value == pytest.approx(100)
     assert metric([COMPOSED], [APART]).value == pytest.approx(100)
     assert ter([COMPOSED], [APART]).value == 0

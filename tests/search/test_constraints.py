@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regard.data.phrases import stands
+from regard.data.phrases import occurs_in
 from regard.model import ModelStepper
 from regard.records.text import END, PAD, START, UNKNOWN, Hypothesis
 from regard.search import (
@@ -31,63 +31,65 @@ CHARACTERS = [b"", b"?", b"", b"", b"a", b"b", b" ", b"."]
 TERMS = [("a",), ("aa",), ("a b",), ("b", "a"), ("a b", "b a"), ("aa", "b a", "."), ("b b b",)]
 
 
-def constraints_of(terms: Sequence[str], spellings: list[bytes]) -> LexicalConstraints:
-    gap = spellings.index(b" ") if b" " in spellings else None
-    tokens = [cut("" if gap is not None else " ", term, spellings) for term in terms]
-    return LexicalConstraints(PhraseMatcher(terms, spellings), tuple(tokens), gap)
+def constraints_of(terms: Sequence[str], token_bytes: list[bytes]) -> LexicalConstraints:
+    gap = token_bytes.index(b" ") if b" " in token_bytes else None
+    tokens = [cut("" if gap is not None else " ", term, token_bytes) for term in terms]
+    return LexicalConstraints(PhraseMatcher(terms, token_bytes), tuple(tokens), gap)
 
 
-def cut(before: str, term: str, spellings: list[bytes]) -> tuple[int, ...]:
+def cut(before: str, term: str, token_bytes: list[bytes]) -> tuple[int, ...]:
     """The longest tokens first, from the left; a full stop needs no space before it."""
     rest, tokens = (before + term if term != "." else term).encode(), []
     while rest:
         token = max(
-            (i for i in range(4, 8) if rest.startswith(spellings[i])), key=lambda i: len(spellings[i])
+            (i for i in range(4, 8) if rest.startswith(token_bytes[i])), key=lambda i: len(token_bytes[i])
         )
         tokens.append(token)
-        rest = rest[len(spellings[token]) :]
+        rest = rest[len(token_bytes[token]) :]
     return tuple(tokens)
 
 
-def text_of(ids: Sequence[int], spellings: list[bytes]) -> str:
-    return b"".join(spellings[i] for i in ids).decode().strip()
+def text_of(ids: Sequence[int], token_bytes: list[bytes]) -> str:
+    return b"".join(token_bytes[i] for i in ids).decode().strip()
 
 
-def all_stand(terms: Sequence[str], ids: Sequence[int], spellings: list[bytes]) -> bool:
-    return all(stands(term, text_of(ids, spellings)) for term in terms)
+def all_stand(terms: Sequence[str], ids: Sequence[int], token_bytes: list[bytes]) -> bool:
+    return all(occurs_in(term, text_of(ids, token_bytes)) for term in terms)
 
 
 @given(
     seed=st.integers(0, 10_000),
     terms=st.sampled_from(TERMS),
-    spellings=st.sampled_from([WORDS, CHARACTERS]),
+    token_bytes=st.sampled_from([WORDS, CHARACTERS]),
     beam=st.integers(1, 4),
 )
 @settings(max_examples=80, deadline=None)
-def test_required_phrases_appear(seed: int, terms: Sequence[str], spellings: list[bytes], beam: int) -> None:
+def test_required_phrases_appear(
+    seed: int, terms: Sequence[str], token_bytes: list[bytes], beam: int
+) -> None:
     table = random_table(seed, size=8, steps=30)
-    want = constraints_of(terms, spellings)
+    want = constraints_of(terms, token_bytes)
     (found,) = constrained_search(table, [want.num_steps], [want], beam)
-    assert all_stand(terms, found[0].ids, spellings)
+    assert all_stand(terms, found[0].ids, token_bytes)
     assert found[0].log_probability == pytest.approx(total_of(table, 0, found[0].ids), abs=1e-5)
 
 
 @given(
     seed=st.integers(0, 10_000),
     terms=st.sampled_from(TERMS[:4]),
-    spellings=st.sampled_from([WORDS, CHARACTERS]),
+    token_bytes=st.sampled_from([WORDS, CHARACTERS]),
     penalty=st.sampled_from([0.0, 1.0]),
     coverage=st.sampled_from([0.0, 0.5]),
 )
 @settings(max_examples=25, deadline=None)
 def test_a_wide_beam_finds_the_best(
-    seed: int, terms: Sequence[str], spellings: list[bytes], penalty: float, coverage: float
+    seed: int, terms: Sequence[str], token_bytes: list[bytes], penalty: float, coverage: float
 ) -> None:
     table = with_weights(random_table(seed, size=8, steps=5), seed, (3,))
     ranking = Ranking(penalty, "power", coverage, (3,))
     all_of_them = 5**4 * 8 // 2  # of twice the beam any may end
-    (found,) = constrained_search(table, [5], [constraints_of(terms, spellings)], all_of_them, ranking, 2)
-    outputs = [(*body, END) for body in all_bodies(table, 4) if all_stand(terms, body, spellings)]
+    (found,) = constrained_search(table, [5], [constraints_of(terms, token_bytes)], all_of_them, ranking, 2)
+    outputs = [(*body, END) for body in all_bodies(table, 4) if all_stand(terms, body, token_bytes)]
     scores = []
     for ids in outputs:
         weights = table.weights[0, range(len(ids)), (START, *ids[:-1])].numpy()  # type: ignore[index]
@@ -125,7 +127,7 @@ def test_impossible_constraints_are_met_as_far_as_possible() -> None:
     (found,) = constrained_search(table, [6], [constraints_of(("a", "b"), WORDS)], 3, num_best=2)
     assert found
     assert all(one.ids[-1] != END and len(one.ids) == 6 for one in found)
-    assert stands("a", text_of(found[0].ids, WORDS))
+    assert occurs_in("a", text_of(found[0].ids, WORDS))
     (short,) = constrained_search(table, [1], [constraints_of(("a a",), WORDS)], 3)
     assert [len(one.ids) for one in short] == [1]
 
@@ -135,15 +137,15 @@ def test_a_prefix_comes_first() -> None:
     stepper = Prefixed.of(table, [[5, 5, 7]], "cpu")
     (found,) = constrained_search(stepper, [12], [constraints_of(("a",), WORDS)], 3)
     assert found[0].ids[:3] == (5, 5, 7)
-    assert stands("a", text_of(found[0].ids, WORDS))
+    assert occurs_in("a", text_of(found[0].ids, WORDS))
 
 
 @pytest.mark.parametrize("way", ATTENTIVE)
 def test_it_attends_as_forced_decoding_of_its_output_does(way: str) -> None:
     model, batch = setting(way)
-    spellings = [b"" if i in (PAD, START, END) else f" w{i}".encode() for i in range(VOCABULARY_SIZE)]
-    assert spellings[UNKNOWN] == b" w1"
-    wants = [_words(spellings, words) for words in (("w5",), ("w6 w7",), ("w8", "w9"), ("w4 w5 w6",))]
+    token_bytes = [b"" if i in (PAD, START, END) else f" w{i}".encode() for i in range(VOCABULARY_SIZE)]
+    assert token_bytes[UNKNOWN] == b" w1"
+    wants = [_words(token_bytes, words) for words in (("w5",), ("w6 w7",), ("w8", "w9"), ("w4 w5 w6",))]
     found: list[Hypothesis] = []
     model_stepper: ModelStepper = stepper(model, batch)
     for (best,), want in zip(constrained_search(model_stepper, [15] * 4, wants, 3), wants, strict=True):
@@ -155,9 +157,9 @@ def test_it_attends_as_forced_decoding_of_its_output_does(way: str) -> None:
         assert one.attention.shape == (len(one.ids), max(LENGTHS))
 
 
-def _words(spellings: list[bytes], phrases: tuple[str, ...]) -> LexicalConstraints:
-    tokens = [tuple(spellings.index(f" {word}".encode()) for word in one.split()) for one in phrases]
-    return LexicalConstraints(PhraseMatcher(phrases, spellings), tuple(tokens))
+def _words(token_bytes: list[bytes], phrases: tuple[str, ...]) -> LexicalConstraints:
+    tokens = [tuple(token_bytes.index(f" {word}".encode()) for word in one.split()) for one in phrases]
+    return LexicalConstraints(PhraseMatcher(phrases, token_bytes), tuple(tokens))
 
 
 def _follow(tokens: tuple[int, ...], ids: tuple[int, ...]) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from regard.config import TokeniserConfig
 from regard.data import Tokeniser
-from regard.data.phrases import stands
+from regard.data.phrases import occurs_in
 from regard.records.text import END, PAD, START, UNKNOWN
 from regard.search import PhraseMatcher
 
@@ -49,7 +49,7 @@ def tokens_of(learnt: Tokeniser) -> list[int]:
 
 def _is_text(learnt: Tokeniser, token: int) -> bool:
     try:
-        return bool(learnt.spellings()[token].decode())
+        return bool(learnt.token_bytes()[token].decode())
     except UnicodeDecodeError:
         return False
 
@@ -62,19 +62,19 @@ def test_completed_phrases_are_those_in_the_text(kind: str, data: st.DataObject)
     ids = data.draw(st.lists(st.sampled_from(TOKENS[kind]), max_size=8))
     found = completed_by(FOLLOWED[kind], [*ids, END])
     text = learnt.decode(ids)
-    assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if stands(phrase, text)}
+    assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if occurs_in(phrase, text)}
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "bpe"])
 def test_a_text_is_followed_in_its_usual_tokens(kind: str) -> None:
     for text in TEXTS:
         found = completed_by(FOLLOWED[kind], [*LEARNT[kind].encode(text), END])
-        assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if stands(phrase, text)}
+        assert {PHRASES[i] for i in found} == {phrase for phrase in PHRASES if occurs_in(phrase, text)}
 
 
 def test_bytes_make_up_a_phrase_too() -> None:
-    spellings = [b"", b"<unk>", b"", b"", b" caf", b"\xc3", b"\xa9", b"s", " café".encode()]
-    phrases = PhraseMatcher(["café"], spellings)
+    token_bytes = [b"", b"<unk>", b"", b"", b" caf", b"\xc3", b"\xa9", b"s", " café".encode()]
+    phrases = PhraseMatcher(["café"], token_bytes)
     assert completed_by(phrases, [4, 5, 6, END]) == {0}
     assert completed_by(phrases, [8, END]) == {0}
     assert completed_by(phrases, [8, 4]) == {0}
@@ -97,12 +97,12 @@ def test_closing_tokens_leave_a_phrase_that_the_end_completes(kind: str) -> None
     state = phrases.start
     for token in learnt.encode("the art, smart new york"):
         expected = [p for p in range(len(learnt)) if phrases.completed_by(phrases.next_state(state, p), END)]
-        assert phrases.closing_tokens(state) == [p for p in expected if learnt.spellings()[p]]
+        assert phrases.closing_tokens(state) == [p for p in expected if learnt.token_bytes()[p]]
         state = phrases.next_state(state, token)
 
 
 def test_states_do_not_grow_without_end() -> None:
-    phrases = PhraseMatcher(["ab"], LEARNT["characters"].spellings())
+    phrases = PhraseMatcher(["ab"], LEARNT["characters"].token_bytes())
     ids = LEARNT["characters"].encode("ab ab ab ab ab ab")
     states = [phrases.start]
     for token in ids:
@@ -114,4 +114,4 @@ def test_states_do_not_grow_without_end() -> None:
 
 LEARNT = {kind: tokeniser(kind) for kind in ("words", "characters", "bpe")}
 TOKENS = {kind: tokens_of(learnt) for kind, learnt in LEARNT.items()}
-FOLLOWED = {kind: PhraseMatcher(PHRASES, learnt.spellings()) for kind, learnt in LEARNT.items()}
+FOLLOWED = {kind: PhraseMatcher(PHRASES, learnt.token_bytes()) for kind, learnt in LEARNT.items()}

@@ -163,7 +163,8 @@ def test_ids_that_are_no_tokens_are_refused(tmp_path: Path) -> None:
     few = made(write(tmp_path, "few", numbered(3)))
     few.tokenisers.target.save(tmp_path / "data" / "target.tokeniser.json")
     with pytest.raises(
-        ModelError, match=r"cannot be read \(target ids from 4 to \d+, but .*; prepare it anew"
+        ModelError,
+        match=r"cannot be read \(expected target ids from 0 to \d+, got 4 to \d+\); prepare it anew",
     ):
         load_prepared(tmp_path / "data")
 
@@ -189,9 +190,9 @@ def test_files_that_do_not_match_are_refused(tmp_path: Path) -> None:
     source, target = write(tmp_path, "train", numbered(12))
     Path(target).write_text("one line\n")
     for files, words in (
-        ([source, target], "12 lines.* has 1:"),
+        ([source, target], "12 lines.* has 1;"),
         ([source, str(tmp_path / "trian.en")], "no such file; did you mean"),
-        ([source, target, source], "came 3 files"),
+        ([source, target, source], "got 3 files"),
     ):
         with pytest.raises(DataError, match=words):
             made(files)

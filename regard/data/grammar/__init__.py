@@ -1,4 +1,4 @@
-"""The embedded corpus: a synchronous German-English grammar that makes sentence pairs with gold word links.
+"""The embedded corpus: a synchronous German-English grammar that generates sentence pairs with gold word links.
 
 >>> from regard.data.grammar import generate
 >>> pair = next(generate(1, seed=1))

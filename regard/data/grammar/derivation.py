@@ -1,8 +1,8 @@
 """The rules: how a sentence is derived in German and English at once.
 
-Every method is told how many German words to make and comes as close as its rule allows (never more); that is how
-a sentence of any length is aimed at. What must be unambiguous in German is made so here: the translation of a
-sentence is a function of its words (docs/grammar.md says which readings were ruled out).
+Every method takes the number of German words to produce and comes as close as its rule allows (never more); that is
+how a sentence of any length is aimed at. Ambiguities of German are avoided here: the translation of a sentence is a
+function of its words (docs/grammar.md lists the readings that were ruled out).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from regard.data.grammar.german import (
     RELATIVE,
 )
 from regard.data.grammar.lexicon import Determiner, Expression, Noun, Pool, Preposition, Verb
-from regard.data.grammar.order import CLOSING_COMMA, Clause, Phrase, english, german
+from regard.data.grammar.order import CLAUSE_END_COMMA, Clause, Phrase, english, german
 from regard.data.grammar.verbs import MODALS, Token, VerbGroup, active, passive, zu_infinitive
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ HELD_OUT = {
 Sides = tuple[list[Token], list[Token]]
 
 # German nominative, accusative, dative; English subject and object; how often as subject.
-# Not used, since they could be read in two ways: sie (they or her as object), ihm and es as dative.
+# Not used because they are ambiguous: sie (they or her as object), ihm and es as dative.
 PRONOUNS = {
     "1s": ("ich mich mir", "i me"),
     "2s": ("du dich dir", "you you"),
@@ -103,29 +103,29 @@ pool = cache(lexicon.pool)
 
 
 class Derivation:
-    """One sentence in the making: it draws from `rng` and numbers the words that belong together."""
+    """The derivation of one sentence: it draws from `rng` and numbers the words that belong together."""
 
     def __init__(self, rng: random.Random) -> None:
         self.random = rng.random
         self.last_key = 0
-        self.depth = 0  # relative clauses we are inside of
+        self.depth = 0  # of nested relative clauses around the current phrase
         self.max_depth = 2
 
     def key(self) -> int:
-        """A number for words that belong together."""
+        """Return a new number for words that belong together."""
         self.last_key += 1
         return self.last_key
 
     def pick(self, entries: Sequence[T]) -> T:
-        """One of the entries."""
+        """Draw one of the entries."""
         return entries[int(self.random() * len(entries))]
 
     def chance(self, probability: float) -> bool:
-        """True this often."""
+        """Return True with this probability."""
         return self.random() < probability
 
     def below(self, limit: int) -> int:
-        """A number from 0 to `limit`, which is included."""
+        """Draw an integer from 0 to `limit`, inclusive."""
         return int(self.random() * (limit + 1))
 
     # ---- noun phrases
@@ -139,16 +139,16 @@ class Derivation:
         preposition: Preposition | None = None,
         owner: bool = True,
     ) -> Phrase:
-        """A noun phrase of about `size` words, with its preposition if one is given.
+        """Derive a noun phrase of about `size` words, with its preposition if there is one.
 
-        `owner=False` keeps a genitive away where a dative could follow: *der mutter der frau* must be one or two.
+        `owner=False` rules out a genitive where a dative could follow: *der mutter der frau* is ambiguous.
         """
-        room = size - (preposition is not None)
-        if determiners is None and preposition is None and room >= 3 and self.chance(0.07):
+        budget = size - (preposition is not None)
+        if determiners is None and preposition is None and budget >= 3 and self.chance(0.07):
             return self.coordination(case, size, nouns, owner)
-        if room == 1 and determiners is None and (nouns.with_persons or preposition is None):
+        if budget == 1 and determiners is None and (nouns.with_persons or preposition is None):
             return self.short_phrase(case, nouns, preposition)
-        if room == 1 and preposition is not None:
+        if budget == 1 and preposition is not None:
             return self.described(
                 case, 1, self.pick(nouns.contracting), lexicon.THE, False, preposition, owner
             )
@@ -159,10 +159,10 @@ class Derivation:
         determiner = lexicon.BARE if noun.mass and self.chance(0.5) else self.pick(determiners)
         if noun.mass and determiner in (lexicon.A, lexicon.EVERY):
             determiner = lexicon.BARE
-        return self.described(case, room - 1, noun, determiner, plural, preposition, owner)
+        return self.described(case, budget - 1, noun, determiner, plural, preposition, owner)
 
     def short_phrase(self, case: int, nouns: Pool, preposition: Preposition | None) -> Phrase:
-        """One word, after a preposition perhaps: a pronoun, a name, or a noun without article."""
+        """Derive one word, perhaps after a preposition: a pronoun, a name, or a noun without article."""
         if nouns.with_persons:
             named = self.chance(0.3) if case == NOMINATIVE else self.chance(0.5)
             phrase = self.name() if named else self.pronoun(case)
@@ -172,19 +172,19 @@ class Derivation:
         return phrase if preposition is None else self.governed(preposition, phrase)
 
     def governed(self, preposition: Preposition, phrase: Phrase) -> Phrase:
-        """The phrase behind its preposition."""
+        """Put a preposition before a phrase."""
         key = self.key()
         phrase.de.insert(0, (preposition.de, key, 0))
         phrase.en[:0] = [(word, key, 0) for word in preposition.en]
         return phrase
 
     def name(self) -> Phrase:
-        """A person's name."""
+        """Draw a person's name."""
         name, key = self.pick(_NAMES), self.key()
         return Phrase([(name, key, 0)], [(name, key, 0)])
 
     def pronoun(self, case: int) -> Phrase:
-        """A personal pronoun; the German object form of they, which could be her, is not used."""
+        """Draw a personal pronoun; the German object form of they, which could be her, is not used."""
         who = self.pick(_PRONOUN_DRAW)
         if who == "3p" and case == ACCUSATIVE:
             who = "er"
@@ -202,7 +202,7 @@ class Derivation:
         )
 
     def coordination(self, case: int, size: int, nouns: Pool, owner: bool) -> Phrase:
-        """Two noun phrases with `und`."""
+        """Derive two noun phrases joined by `und`."""
         first = 1 + self.below(size - 3)
         left, right = (self.conjunct(case, n, nouns, owner) for n in (first, size - 1 - first))
         key = self.key()
@@ -215,7 +215,7 @@ class Derivation:
         )
 
     def conjunct(self, case: int, size: int, nouns: Pool, owner: bool) -> Phrase:
-        """Half of a coordination: a name or a noun, never a pronoun."""
+        """Derive one side of a coordination: a name or a noun, never a pronoun."""
         if size == 1 and nouns.with_persons:
             return self.name()
         return self.noun_phrase(case, size, nouns, DEFINITE if size > 1 else None, owner=owner)
@@ -223,22 +223,22 @@ class Derivation:
     def described(
         self,
         case: int,
-        room: int,
+        budget: int,
         noun: Noun,
         determiner: Determiner,
         plural: bool,
         preposition: Preposition | None,
         owner: bool,
     ) -> Phrase:
-        """A noun with determiner, adjectives and what follows it, `room` words around the noun."""
+        """Derive a noun with determiner, adjectives and what follows it, in `budget` words around the noun."""
         agreement = "p" if plural else noun.gender
         de, en, used = self.opening(case, agreement, determiner, plural, preposition)
-        room -= used
-        adjectives = self.num_adjectives(room)
+        budget -= used
+        adjectives = self.num_adjectives(budget)
         definite = determiner is lexicon.THE
-        owned = room - adjectives >= 2 and owner and definite and self.chance(0.6 if room < 5 else 0.2)
+        owned = budget - adjectives >= 2 and owner and definite and self.chance(0.6 if budget < 5 else 0.2)
         adjective_words = self.adjectives(noun, determiner.endings[agreement][case], adjectives)
-        room -= adjectives
+        budget -= adjectives
         key = self.key()
         noun_de = (noun.de[plural][case], key, 0)
         noun_en: list[Token] = [(word, key, 0) for word in noun.en[plural]]
@@ -247,21 +247,21 @@ class Derivation:
         )
         phrase.distinct = agreement == "m" and determiner is not lexicon.BARE
         core = adjective_words[1] + noun_en
-        phrase.simple = not owned and room < 2
+        phrase.simple = not owned and budget < 2
         if owned:
-            self.add_owner(phrase, en, core, room)
+            self.add_owner(phrase, en, core, budget)
         else:
             phrase.en = self.with_article(en, determiner, core)
-            if room >= 2:
-                self.add_attribute(phrase, noun, room, owner)
+            if budget >= 2:
+                self.add_attribute(phrase, noun, budget, owner)
         return phrase
 
     def opening(
         self, case: int, agreement: str, determiner: Determiner, plural: bool, preposition: Preposition | None
     ) -> tuple[list[Token], list[Token], int]:
-        """Preposition and determiner, contracted where German does (in dem: im), and the room they took.
+        """Return preposition and determiner, contracted where German does so (in dem: im), and the words they took.
 
-        The preposition's own word is already counted, so a contraction takes none and an article one.
+        The preposition itself is already counted, so a contraction takes no word and an article one.
         """
         de: list[Token] = []
         en: list[Token] = []
@@ -280,24 +280,24 @@ class Derivation:
         return de, [*en, (determiner.en[plural], key, 0)], 1
 
     def with_article(self, opening: list[Token], determiner: Determiner, core: list[Token]) -> list[Token]:
-        """English opening and core, `a` made `an` where the next word asks for it."""
+        """Join English opening and core, with `an` instead of `a` where the next word requires it."""
         if determiner is lexicon.A:
             _, sure, possible = opening[-1]
             opening = [*opening[:-1], (indefinite(core[0][0]), sure, possible)]
         return opening + core
 
-    def num_adjectives(self, room: int) -> int:
-        """How many of the words around a noun describe it from the front: adjectives and their degree."""
-        if room <= 0:
+    def num_adjectives(self, budget: int) -> int:
+        """Choose how many words before a noun describe it: adjectives and their degree."""
+        if budget <= 0:
             return 0
-        if room == 1:
+        if budget == 1:
             return 1
-        if room == 2:
+        if budget == 2:
             return 2 if self.chance(0.5) else 0
-        return self.below(2 if room < 6 else 1)
+        return self.below(2 if budget < 6 else 1)
 
     def adjectives(self, noun: Noun, ending: str, size: int) -> Sides:
-        """One adjective, two, or one with a degree (sehr alt)."""
+        """Draw one adjective, two, or one with a degree (sehr alt)."""
         de: list[Token] = []
         en: list[Token] = []
         fitting = lexicon.SUITED_ADJECTIVES[noun.kind]
@@ -314,16 +314,16 @@ class Derivation:
             en.append((adjective.en, key, 0))
         return de, en
 
-    def add_owner(self, phrase: Phrase, opening: list[Token], core: list[Token], room: int) -> None:
-        """A genitive: in English `the old woman's house` for a simple living owner, else `the roof of the house`.
+    def add_owner(self, phrase: Phrase, opening: list[Token], core: list[Token], budget: int) -> None:
+        """Add a genitive: in English `the old woman's house` for a simple owner, else `the roof of the house`.
 
-        Before the possessive the article of what is owned falls away: it goes possibly with the owner.
+        The possessive replaces the article of what is owned, which has a possible link to the owner.
         """
         owner_noun = self.pick(_OWNERS.nouns)
         plural = owner_noun.kind == "person" and self.chance(0.25)
         determiner = self.pick(_GENITIVE if plural else _GENITIVE_SINGULAR)
         max_depth, self.max_depth = self.max_depth, min(self.max_depth, self.depth + 1)
-        owner = self.described(GENITIVE, room - 2, owner_noun, determiner, plural, None, True)
+        owner = self.described(GENITIVE, budget - 2, owner_noun, determiner, plural, None, True)
         self.max_depth = max_depth
         phrase.de += owner.whole
         if owner.simple:
@@ -334,13 +334,13 @@ class Derivation:
         else:
             phrase.en = [*opening, *core, ("of", 0, owner.de[0][1]), *owner.en]
 
-    def add_attribute(self, phrase: Phrase, noun: Noun, room: int, owner: bool) -> None:
-        """What follows a noun: a relative clause, `mit` or `ohne` something, or `aus` a city."""
-        if room >= 4 and self.depth < self.max_depth:
-            self.add_relative(phrase, noun, room)
-        elif room >= 3 and noun.kind in ("person", "place", "thing"):
+    def add_attribute(self, phrase: Phrase, noun: Noun, budget: int, owner: bool) -> None:
+        """Add what follows a noun: a relative clause, `mit` or `ohne` something, or `aus` a city."""
+        if budget >= 4 and self.depth < self.max_depth:
+            self.add_relative(phrase, noun, budget)
+        elif budget >= 3 and noun.kind in ("person", "place", "thing"):
             preposition = self.pick(_ADJUNCTS)
-            added = self.noun_phrase(preposition.case, min(room, 6), _OWNABLE, DEFINITE, preposition, owner)
+            added = self.noun_phrase(preposition.case, min(budget, 6), _OWNABLE, DEFINITE, preposition, owner)
             phrase.de += added.whole
             phrase.en += added.en
         elif noun.kind == "person":
@@ -351,10 +351,10 @@ class Derivation:
     # ---- relative clauses
 
     def add_relative(self, phrase: Phrase, noun: Noun, size: int, kind: str = "", nested: int = 0) -> None:
-        """A relative clause of about `size` words with its two commas.
+        """Add a relative clause of about `size` words with its two commas.
 
-        `kind` passive or infinitive and
-        `nested`, the number of relative clauses that must follow inside, are for held-out constructions.
+        `kind` (passive or infinitive) and `nested`, the number of relative clauses that must be nested inside, are
+        for held-out constructions.
         """
         self.depth += 1
         key, body, tail = self.key(), size - 3, None
@@ -373,11 +373,11 @@ class Derivation:
         if tail is not None:
             phrase.relative += tail[0]
             phrase.en += tail[1]
-        phrase.relative.append(CLOSING_COMMA)
+        phrase.relative.append(CLAUSE_END_COMMA)
         self.depth -= 1
 
     def gapped(self, size: int, kind: str, head: Phrase, nested: int) -> tuple[int, Clause]:
-        """A clause without its subject, object or dative, and the case of the pronoun that stands for it."""
+        """Derive a clause without its subject, object or dative, and return the case of the relative pronoun too."""
         frame = "dative" if self.chance(0.15) else "transitive"
         verbs = _taking(frame, kind)
         if verbs and not nested and size >= 2 and self.chance(0.45):
@@ -387,21 +387,21 @@ class Derivation:
         return NOMINATIVE, self.clause(size, kind, head.person, nested=nested, last=True)
 
     def object_gap(self, size: int, verb: Verb, frame: str, head: Phrase) -> Clause | None:
-        """A clause without its object; None where the pronoun `die` or `das` could be read as the subject."""
+        """Derive a clause without its object; None where the pronoun `die` or `das` could be read as the subject."""
         subject = self.noun_phrase(NOMINATIVE, max(1, self.share(size - 1)), pool(verb.subject))
         differ = (subject.person[1] == "p") != (head.person[1] == "p")
         if not (frame == "dative" or head.agreement == "m" or subject.distinct or differ):
             return None
         clause = Clause(subject=subject)
-        room = size - 1 - len(subject.whole)
-        self.finish(clause, verb, subject.person, room, [], last=True)
+        budget = size - 1 - len(subject.whole)
+        self.finish(clause, verb, subject.person, budget, [], last=True)
         return clause
 
     # ---- clauses
 
-    def share(self, room: int) -> int:
-        """How many of the free words one part takes: mostly all of them."""
-        return room if self.chance(0.6) else self.below(room)
+    def share(self, budget: int) -> int:
+        """Draw how many words of the budget one part takes: mostly all of them."""
+        return budget if self.chance(0.6) else self.below(budget)
 
     def clause(
         self,
@@ -418,49 +418,51 @@ class Derivation:
         subject: Phrase | None = None,
         kind: str = "",
     ) -> Clause:
-        """A clause of about `size` words.
+        """Derive a clause of about `size` words.
 
-        With `gap`, a kind of noun, the subject is missing and has this `person`. `nested` puts as many relative
-        clauses into the object, each inside the last; `infinitive` makes the verb one with zu; `last` counts for
-        the verb at the end; `do` asks. A `subject` may be given, with its `kind`.
+        With `gap`, a kind of noun, the subject is missing and has this `person`. The object gets `nested` relative
+        clauses, each inside the one before; `infinitive` uses the infinitive with zu; `last` puts the verb at the
+        end; `do` is for questions. A `subject` may be passed, with its `kind`.
         """
-        room = size - 1 - (not gap)
-        frame = "transitive" if nested else frame or self.frame(room, gap or kind, infinitive)
+        budget = size - 1 - (not gap)
+        frame = "transitive" if nested else frame or self.frame(budget, gap or kind, infinitive)
         if frame == "passive":
             return self.passive(size, "", "", agent=self.chance(0.6), past=past)
         kind = gap or kind
         verb = self.pick(_fitting(frame, kind) if nested < 2 else _NESTING)
         if frame == "copula" and not kind:
             kind = self.pick(verb.subject.split())
-        slots = _SLOTS.get(frame, [])
-        room -= len(slots) + (frame in ("prepositional", "motion"))
+        arguments = _ARGUMENTS.get(frame, [])
+        budget -= len(arguments) + (frame in ("prepositional", "motion"))
         clause = Clause(subject=subject)
         if not gap and subject is None:
-            wanted = 1 + (self.below(max(0, room)) if slots else self.share(max(0, room)))
-            owner = "dative" not in slots
-            clause.subject = self.noun_phrase(NOMINATIVE, wanted, pool(kind or verb.subject), owner=owner)
-            room -= len(clause.subject.whole) - 1
+            subject_size = 1 + (self.below(max(0, budget)) if arguments else self.share(max(0, budget)))
+            owner = "dative" not in arguments
+            clause.subject = self.noun_phrase(
+                NOMINATIVE, subject_size, pool(kind or verb.subject), owner=owner
+            )
+            budget -= len(clause.subject.whole) - 1
         elif subject is not None:
-            room -= len(subject.whole) - 1
+            budget -= len(subject.whole) - 1
         if clause.subject is not None:
             person = clause.subject.person
         if infinitive:
-            self.finish(clause, verb, "", room, slots, kind=kind, last=last)
+            self.finish(clause, verb, "", budget, arguments, kind=kind, last=last)
         else:
             self.finish(
-                clause, verb, person, room, slots, past=past, kind=kind, nested=nested, last=last, do=do
+                clause, verb, person, budget, arguments, past=past, kind=kind, nested=nested, last=last, do=do
             )
         return clause
 
-    def frame(self, room: int, gap: str, infinitive: bool) -> str:
-        """A kind of verb that fits the room and, where the subject is missing, its kind."""
+    def frame(self, budget: int, gap: str, infinitive: bool) -> str:
+        """Draw a kind of verb that fits the budget and, where the subject is missing, its kind."""
         while True:
-            frame = self.pick(_FRAMES[min(2, max(0, room))])
+            frame = self.pick(_FRAMES[min(2, max(0, budget))])
             if gap and (frame == "passive" or (infinitive and frame == "copula")):
                 continue
             if not gap or _fitting(frame, gap):
                 return frame
-            if room < 1 or gap in ("text", "food", "staple", "drink"):
+            if budget < 1 or gap in ("text", "food", "staple", "drink"):
                 return "copula"
 
     def finish(
@@ -468,8 +470,8 @@ class Derivation:
         clause: Clause,
         verb: Verb,
         person: str,
-        room: int,
-        slots: list[str],
+        budget: int,
+        arguments: list[str],
         *,
         past: bool | None = None,
         kind: str = "",
@@ -477,22 +479,22 @@ class Derivation:
         last: bool = False,
         do: bool = False,
     ) -> None:
-        """Tense, negation, adverbials and objects within the room that is left; no `person` means an infinitive."""
+        """Add tense, negation, adverbials and objects within the budget; no `person` means an infinitive."""
         past = self.chance(0.45) if past is None else past
-        denied = room >= 1 and self.chance(0.12)
+        denied = budget >= 1 and self.chance(0.12)
         if person:
-            tense = self.tense(verb, person, past, room)
+            tense = self.tense(verb, person, past, budget)
             split = tense not in ("present", "preterite")
-            room -= split or (bool(verb.prefix) and not last)
+            budget -= split or (bool(verb.prefix) and not last)
         else:
-            tense, room = "", room - (not verb.prefix)
-        no_object = denied and "accusative" in slots and self.chance(0.6)
-        if denied and not no_object and room >= 1:
-            clause.negation, room = self.key(), room - 1
-        room = self.add_adverbials(clause, room, slots, past, tense == "future", not denied)
-        for index, slot in enumerate(slots):
-            extra = room if index == len(slots) - 1 else self.below(max(0, room))
-            room -= self.add_object(clause, slot, verb, kind, extra, no_object, nested, person)
+            tense, budget = "", budget - (not verb.prefix)
+        no_object = denied and "accusative" in arguments and self.chance(0.6)
+        if denied and not no_object and budget >= 1:
+            clause.negation, budget = self.key(), budget - 1
+        budget = self.add_adverbials(clause, budget, arguments, past, tense == "future", not denied)
+        for index, argument in enumerate(arguments):
+            extra = budget if index == len(arguments) - 1 else self.below(max(0, budget))
+            budget -= self.add_object(clause, argument, verb, kind, extra, no_object, nested, person)
         clause.verb = self.verb_group(verb, person, tense, do or bool(clause.negation))
         accusative = clause.accusative
         movable = accusative is not None and accusative.relative and clause.complement is None
@@ -503,11 +505,11 @@ class Derivation:
         ):
             clause.extraposed = self.chance(0.6)
 
-    def tense(self, verb: Verb, person: str, past: bool, room: int) -> str:
-        """A tense or modal; `ich` and `du` keep to common verbs or to auxiliaries, `du` has no preterite."""
+    def tense(self, verb: Verb, person: str, past: bool, budget: int) -> str:
+        """Draw a tense or modal; `ich` and `du` have common verbs or auxiliaries, `du` has no preterite."""
         spoken = verb.common or person[1] == "p" or person == "3s" or (past and person == "1s")
         spoken = spoken and not (past and person == "2s")
-        if room < 1 and spoken:
+        if budget < 1 and spoken:
             return "preterite" if past else "present"
         tense = self.pick(_TENSES[past])
         if tense in ("present", "preterite") and not spoken:
@@ -515,28 +517,30 @@ class Derivation:
         return tense
 
     def verb_group(self, verb: Verb, person: str, tense: str, do: bool) -> VerbGroup:
-        """The verb's words with fresh keys."""
+        """Return the verb's words with new keys."""
         key, aux = self.key(), self.key()
         return active(verb, person, tense, do, key, aux) if person else zu_infinitive(verb, key, aux)
 
     def passive(self, size: int, gap: str, person: str, agent: bool, past: bool | None = None) -> Clause:
-        """*Das haus wird von der frau gebaut*: the object as subject, the agent with `von`."""
+        """Derive *Das haus wird von der frau gebaut*: the object as subject, the agent with `von`."""
         verb = self.pick(_taking("transitive", gap) if gap else _VERBS["transitive"])
-        room = size - 2
+        budget = size - 2
         clause = Clause()
         if not gap:
-            room -= 2 if agent else 0
-            clause.subject = self.noun_phrase(NOMINATIVE, 1 + self.share(max(0, room - 1)), pool(verb.object))
+            budget -= 2 if agent else 0
+            clause.subject = self.noun_phrase(
+                NOMINATIVE, 1 + self.share(max(0, budget - 1)), pool(verb.object)
+            )
             person = clause.subject.person
-            room -= len(clause.subject.whole) - 2 * agent
+            budget -= len(clause.subject.whole) - 2 * agent
         if agent:
-            clause.complement = self.noun_phrase(DATIVE, max(2, room), pool(verb.subject), None, lexicon.BY)
+            clause.complement = self.noun_phrase(DATIVE, max(2, budget), pool(verb.subject), None, lexicon.BY)
         past = self.chance(0.5) if past is None else past
         clause.verb = passive(verb, person, past, self.key(), self.key())
         return clause
 
     def infinitive(self, size: int, opening: str = "") -> Sides:
-        """`, das buch zu lesen`: comma, infinitive with zu and what belongs to it; `opening` adds `um`."""
+        """Derive `, das buch zu lesen`: comma, objects and infinitive with zu; `opening` adds `um`."""
         key = self.key()
         clause = self.clause(size - 1 - bool(opening), "person", infinitive=True, last=True)
         de, en = german(clause, "last"), english(clause)
@@ -545,10 +549,10 @@ class Derivation:
             return [comma, ("um", key, 0), *de], [("in", key, 0), ("order", key, 0), *en]
         return [comma, *de], en
 
-    # ---- what a clause is filled with
+    # ---- adverbials and objects
 
     def expression(self, words: Expression) -> Phrase:
-        """An expression with fresh keys."""
+        """Return an expression with new keys."""
         start = self.last_key
         self.last_key += 3
         return Phrase(
@@ -557,28 +561,32 @@ class Derivation:
         )
 
     def add_adverbials(
-        self, clause: Clause, room: int, slots: list[str], past: bool, future: bool, frequent: bool
+        self, clause: Clause, budget: int, arguments: list[str], past: bool, future: bool, frequent: bool
     ) -> int:
-        """Time, frequency, manner and place, as chance and room have it; what room is left."""
-        bare = not slots
-        if room >= 1 and self.chance(0.6 if bare else 0.22):
+        """Add time, frequency, manner and place at random within the budget; return what remains of it."""
+        bare = not arguments
+        if budget >= 1 and self.chance(0.6 if bare else 0.22):
             words = self.pick(_TIMES["past" if past else "future" if future else "present"])
-            if len(words.de) <= room:
-                clause.time, room = self.expression(words), room - len(words.de)
-        if room >= 1 and frequent and self.chance(0.12):
-            clause.frequency, room = self.expression(self.pick(_FREQUENCIES)), room - 1
-        if room >= 1 and "predicate" not in slots and self.chance(0.12 if room > 1 or slots else 0.7):
-            clause.manner, room = self.expression(self.pick(_MANNERS)), room - 1
-        if room >= 2 and "motion" not in slots and (bare or self.chance(0.2)):
-            size = room if bare else 2 + self.below(min(room - 2, 3))
+            if len(words.de) <= budget:
+                clause.time, budget = self.expression(words), budget - len(words.de)
+        if budget >= 1 and frequent and self.chance(0.12):
+            clause.frequency, budget = self.expression(self.pick(_FREQUENCIES)), budget - 1
+        if (
+            budget >= 1
+            and "predicate" not in arguments
+            and self.chance(0.12 if budget > 1 or arguments else 0.7)
+        ):
+            clause.manner, budget = self.expression(self.pick(_MANNERS)), budget - 1
+        if budget >= 2 and "motion" not in arguments and (bare or self.chance(0.2)):
+            size = budget if bare else 2 + self.below(min(budget - 2, 3))
             clause.place = self.location(size)
-            room -= len(clause.place.whole)
-        elif room >= 1 and "motion" not in slots and self.chance(0.9 if bare else 0.06):
-            clause.place, room = self.expression(self.pick(_PLACES)), room - 1
-        return room
+            budget -= len(clause.place.whole)
+        elif budget >= 1 and "motion" not in arguments and self.chance(0.9 if bare else 0.06):
+            clause.place, budget = self.expression(self.pick(_PLACES)), budget - 1
+        return budget
 
     def location(self, size: int) -> Phrase:
-        """Where something happens, in two words or more."""
+        """Derive where something happens, in two words or more."""
         if size == 2 and self.chance(0.15):
             key, city, (de, en) = self.key(), self.key(), self.pick(_CITIES)
             return Phrase([("in", key, 0), (de, city, 0)], [("in", key, 0), (en, city, 0)])
@@ -590,27 +598,27 @@ class Derivation:
     def add_object(
         self,
         clause: Clause,
-        slot: str,
+        argument: str,
         verb: Verb,
         kind: str,
-        room: int,
+        budget: int,
         denied: bool,
         nested: int,
         person: str,
     ) -> int:
-        """One object with `room` words more than it needs; how many of them it took."""
-        size = 1 + max(0, room)
-        if slot == "predicate":
+        """Add one object with up to `budget` words more than it needs; return how many of them it took."""
+        size = 1 + max(0, budget)
+        if argument == "predicate":
             clause.complement = self.predicate(verb, kind, person, size)
             return len(clause.complement.de) - 1
-        if slot == "motion":
+        if argument == "motion":
             clause.complement = self.destination(size + 1)
             return len(clause.complement.whole) - 2
-        if slot == "prepositional":
+        if argument == "prepositional":
             preposition = _preposition(verb)
             clause.complement = self.noun_phrase(verb.case, size + 1, pool(verb.object), None, preposition)
             return len(clause.complement.whole) - 2
-        if slot == "dative":
+        if argument == "dative":
             clause.dative = self.noun_phrase(DATIVE, size, pool(_recipients(verb)), owner=False)
             return len(clause.dative.whole) - 1
         determiners = [lexicon.NO] if denied else DEFINITE if clause.negation and size > 1 else None
@@ -623,14 +631,14 @@ class Derivation:
         return len(clause.accusative.whole) - 1
 
     def with_relative(self, case: int, size: int, kinds: str, kind: str = "", nested: int = 0) -> Phrase:
-        """A definite noun with a relative clause, come what may."""
+        """Derive a definite noun that always has a relative clause."""
         noun = self.pick(pool("person" if nested else kinds).nouns)
         phrase = self.described(case, 1, noun, lexicon.THE, False, None, False)
         self.add_relative(phrase, noun, max(5, size - 2), kind, nested)
         return phrase
 
     def owned_by(self, case: int, size: int) -> Phrase:
-        """A noun whose owner has a relative clause with another one inside."""
+        """Derive a noun whose owner has a relative clause with another one inside."""
         owned = self.described(case, 0, self.pick(pool("thing").nouns), lexicon.THE, False, None, False)
         owner = self.with_relative(GENITIVE, size - 2, "person", nested=1)
         owned.de += owner.whole
@@ -638,7 +646,7 @@ class Derivation:
         return owned
 
     def destination(self, size: int) -> Phrase:
-        """Where something moves: into a place, to a person, to a city."""
+        """Derive where something moves: into a place, to a person, to a city."""
         if size == 2 and self.chance(0.25):
             key, city, (de, en) = self.key(), self.key(), self.pick(_CITIES)
             return Phrase([("nach", key, 0), (de, city, 0)], [("to", key, 0), (en, city, 0)])
@@ -649,15 +657,15 @@ class Derivation:
         return self.noun_phrase(preposition.case, size, pool("place"), None, preposition)
 
     def predicate(self, verb: Verb, kind: str, person: str, size: int) -> Phrase:
-        """What somebody or something is: an adjective, a profession, or *echt dicke kiste*."""
+        """Derive what somebody or something is: an adjective, a profession, or *echt dicke kiste*."""
         being = verb.en == "be"
         if being and size >= 3 and self.chance(0.25):
             return self.expression(lexicon.IDIOM)
         if being and size >= 2 and kind == "person" and self.chance(0.3):
             plural = person[1] == "p"
             noun, determiner = self.pick(_PROFESSIONS.nouns), lexicon.BARE if plural else lexicon.A
-            room = min(size - 1 - (not plural), 1)
-            return self.described(NOMINATIVE, room, noun, determiner, plural, None, False)
+            budget = min(size - 1 - (not plural), 1)
+            return self.described(NOMINATIVE, budget, noun, determiner, plural, None, False)
         adjective, key = self.pick(lexicon.SUITED_ADJECTIVES[kind]), self.key()
         phrase = self.expression(self.pick(_DEGREES)) if size >= 2 else Phrase([], [])
         phrase.de.append((adjective.bare, key, 0))
@@ -666,7 +674,7 @@ class Derivation:
 
 
 _NESTING = [verb for verb in _VERBS["transitive"] if verb.object.startswith("person")]
-_SLOTS = {
+_ARGUMENTS = {
     "transitive": ["accusative"],
     "dative": ["dative"],
     "ditransitive": ["dative", "accusative"],
@@ -678,7 +686,7 @@ _SLOTS = {
 
 @cache
 def _fitting(frame: str, kind: str) -> list[Verb]:
-    """The verbs of a frame that take this kind of subject; all of them where the kind is open."""
+    """Return the verbs of a frame that take this kind of subject; all of them for an empty kind."""
     if frame == "copula":
         return _COPULAS[:1] if kind not in ("", "person", "animal", "place") else _COPULAS
     return [verb for verb in _VERBS[frame] if not kind or kind in verb.subject.split()]
@@ -686,16 +694,16 @@ def _fitting(frame: str, kind: str) -> list[Verb]:
 
 @cache
 def _taking(frame: str, kind: str) -> list[Verb]:
-    """The verbs of a frame that take this kind of object."""
+    """Return the verbs of a frame that take this kind of object."""
     return [verb for verb in _VERBS[frame] if kind in verb.object.split()]
 
 
 @cache
 def _preposition(verb: Verb) -> Preposition:
-    """The preposition a verb wants before its object: warten auf, wait for."""
+    """Return the preposition that a verb requires before its object: warten auf, wait for."""
     return Preposition(verb.preposition, verb.particle, verb.case)
 
 
 def _recipients(verb: Verb) -> str:
-    """Who stands in the dative: the living receive, else as the verb says."""
+    """Return the kinds of noun in the dative: living recipients, or the verb's own kinds of object."""
     return verb.object if verb in lexicon.VERB_ENTRIES["dative"] else "person animal"

@@ -14,7 +14,7 @@ BE = {
 
 
 def add_s(word: str) -> str:
-    """The -s of plurals and of the third person: dogs, boxes, carries."""
+    """Add the -s of plurals and of the third person: dogs, boxes, carries."""
     if re.search(r"(s|x|z|ch|sh|[^aeiou]o)$", word):
         return word + "es"
     if re.search(r"[^aeiou]y$", word):
@@ -23,12 +23,12 @@ def add_s(word: str) -> str:
 
 
 def possessive(noun: str) -> str:
-    """The possessive of a noun in either number: the woman's, the teachers', the children's."""
+    """Return the possessive of a noun in either number: the woman's, the teachers', the children's."""
     return noun + ("'" if noun.endswith("s") else "'s")
 
 
 def add_ed(verb: str) -> str:
-    """The regular past: laughed, loved, carried."""
+    """Return the regular past: laughed, loved, carried."""
     if verb.endswith("e"):
         return verb + "d"
     if re.search(r"[^aeiou]y$", verb):
@@ -37,5 +37,5 @@ def add_ed(verb: str) -> str:
 
 
 def indefinite(following: str) -> str:
-    """`a` or `an`, by the first letter of the next word; the lexicon has no word where the letter misleads."""
+    """Return `a` or `an` by the first letter of the next word; the lexicon has no exceptions to that rule."""
     return "an" if following[0] in "aeiou" else "a"

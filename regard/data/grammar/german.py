@@ -1,7 +1,7 @@
 """German inflection: the endings of nouns, articles, adjectives and verbs.
 
 Cases are numbered NOMINATIVE, ACCUSATIVE, DATIVE, GENITIVE; the agreement of a noun phrase is one letter:
-m, f, n in the singular, p in the plural, where German no longer knows gender.
+m, f, n in the singular, p in the plural, where German does not distinguish gender.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Forms = dict[str, tuple[str, ...]]
 
 
 def _paradigm(m: str, f: str, n: str, p: str) -> Forms:
-    """Four rows of four endings; - stands for no ending."""
+    """Parse four rows of four endings; - is no ending."""
     rows = {"m": m, "f": f, "n": n, "p": p}
     return {agreement: tuple(e.strip("-") for e in row.split()) for agreement, row in rows.items()}
 
@@ -42,9 +42,9 @@ _INSEPARABLE = ("be", "emp", "ent", "er", "ge", "ver", "wider", "zer")
 
 
 def decline_noun(lemma: str, gender: str, plural: str, weak: bool = False) -> tuple[tuple[str, ...], ...]:
-    """The four cases of a noun in the singular and in the plural; a weak noun (der junge) takes -n in all others.
+    """Return the four cases of a noun in singular and plural; a weak noun (der junge) has -n in all but the first.
 
-    The genitive takes -es after one syllable or a hiss (mannes, hauses), -s otherwise (gartens).
+    The genitive takes -es after one syllable or a sibilant (mannes, hauses), -s otherwise (gartens).
     """
     if weak:
         singular = (lemma, plural, plural, plural)
@@ -64,7 +64,7 @@ def _genitive_ending(lemma: str) -> str:
 
 
 def decline_adjective(stem: str) -> dict[str, str]:
-    """The forms of an adjective by ending: alt gives alte, alter, altes, alten, altem."""
+    """Return the forms of an adjective by ending: alt gives alte, alter, altes, alten, altem."""
     return {ending: stem.removesuffix("e") + ending for ending in ("e", "er", "es", "en", "em")}
 
 
@@ -73,12 +73,12 @@ def _stem(infinitive: str) -> str:
 
 
 def _link_vowel(stem: str) -> str:
-    """The e of arbeitet, öffnet and zeichnet, without which the ending could not be said."""
+    """Return the e of arbeitet, öffnet and zeichnet, without which the ending could not be pronounced."""
     return "e" if re.search(r"([td]|[^aeiouäöürlh][mn]|ch[mn])$", stem) else ""
 
 
 def present(infinitive: str, third: str = "") -> dict[str, str]:
-    """Present tense by person; `third` is given where the vowel changes (sehen, sieht)."""
+    """Return the present tense by person; `third` is needed where the vowel changes (sehen, sieht)."""
     stem = _stem(infinitive)
     third = third or stem + _link_vowel(stem) + "t"
     first = stem[:-2] + "le" if infinitive.endswith("eln") else stem + "e"
@@ -87,7 +87,7 @@ def present(infinitive: str, third: str = "") -> dict[str, str]:
 
 
 def preterite(infinitive: str, strong: str = "") -> dict[str, str]:
-    """Preterite by person, the second left out: speech has the perfect there."""
+    """Return the preterite by person, without the second, for which spoken German uses the perfect."""
     stem = _stem(infinitive)
     single = strong or stem + _link_vowel(stem) + "te"
     several = single + ("n" if single.endswith("e") else "en")
@@ -95,7 +95,7 @@ def preterite(infinitive: str, strong: str = "") -> dict[str, str]:
 
 
 def weak_participle(infinitive: str) -> str:
-    """gelacht; without ge- after an unstressed prefix (besucht) and in -ieren (repariert)."""
+    """Return the participle: gelacht; without ge- after an unstressed prefix (besucht) and in -ieren (repariert)."""
     stem = _stem(infinitive)
     prefix = "" if stem.startswith(_INSEPARABLE) or infinitive.endswith("ieren") else "ge"
     return prefix + stem + _link_vowel(stem) + "t"

@@ -1,6 +1,6 @@
-"""The words: compact tables written for this grammar, read once into entries with all their forms.
+"""The words: compact tables written for this grammar, parsed once into entries with all their forms.
 
-Within a table the common words come first: a word is drawn the more often the nearer it is to the top.
+Within a table common words come first: the nearer a word is to the top, the more often it is drawn.
 A noun row reads `german gender plural english[/irregular plural]`; gender `mw` is a weak masculine, plural `-`
 a mass noun. Underscores join an English expression of several words. How to add words: docs/grammar.md.
 """
@@ -336,7 +336,7 @@ class Adjective:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verb:
-    """A verb in all its forms; `prefix` is what separates, `preposition` what its object stands with."""
+    """A verb in all its forms; `prefix` is separable, `preposition` governs its object."""
 
     infinitive: str
     prefix: str
@@ -358,7 +358,7 @@ class Verb:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expression:
-    """Words that never change, each with the number of its counterpart; 0 has none."""
+    """Words that are never inflected, each with the number of its counterpart; 0 for none."""
 
     de: tuple[tuple[str, int], ...]
     en: tuple[tuple[str, int], ...]
@@ -375,7 +375,7 @@ class Preposition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Determiner:
-    """An article or what stands in its place: forms, adjective endings after it, English by number."""
+    """A determiner: its forms, the adjective endings after it, its English by number."""
 
     de: german.Forms
     endings: german.Forms
@@ -385,7 +385,7 @@ class Determiner:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Nouns of some kinds, repeated by frequency; persons also go by name or pronoun."""
+    """Nouns of some kinds, repeated by frequency; persons may also be a name or a pronoun."""
 
     nouns: list[Noun]
     with_persons: bool
@@ -393,12 +393,12 @@ class Pool:
 
 
 def weighted(ranked: Sequence[T]) -> list[T]:
-    """Each entry repeated by its rank, roughly 1 / sqrt(rank + 14), so that a uniform draw is Zipf-like."""
+    """Repeat each entry roughly 1 / sqrt(rank + 14) times, so that a uniform draw is Zipf-like."""
     return [entry for rank, entry in enumerate(ranked) for _ in range(max(1, round(40 / (rank + 14) ** 0.5)))]
 
 
 def rows(table: str) -> list[str]:
-    """The rows of a table, ended by a semicolon or the line."""
+    """Return the rows of a table, which end at a semicolon or with the line."""
     return [row.strip() for line in table.splitlines() for row in line.split(";") if row.strip()]
 
 
@@ -414,24 +414,24 @@ def _noun(row: str, kind: str) -> Noun:
 
 
 def _compounds(simple: dict[str, str]) -> list[tuple[str, str]]:
-    """Row and kind of each compound, from the rows of its heads."""
+    """Return row and kind of each compound, built from the rows of its heads."""
     kinds = {row.split()[0]: kind for kind, table in NOUNS.items() for row in rows(table)}
-    made = []
+    entries = []
     for group in rows(COMPOUNDS):
         first, first_en, *heads = group.split()
         for head in heads:
             gender, plural, en = simple[head].split()[1:]
             plural = plural if plural == "-" else first + plural
-            made.append((f"{first}{head} {gender} {plural} {first_en}_{en}", kinds[head]))
-    return made
+            entries.append((f"{first}{head} {gender} {plural} {first_en}_{en}", kinds[head]))
+    return entries
 
 
 def _nouns() -> dict[str, list[Noun]]:
     simple = {row.split()[0]: row for table in NOUNS.values() for row in rows(table)}
-    made = {kind: [_noun(row, kind) for row in rows(table)] for kind, table in NOUNS.items()}
+    entries = {kind: [_noun(row, kind) for row in rows(table)] for kind, table in NOUNS.items()}
     for row, kind in _compounds(simple):
-        made[kind].append(_noun(row, kind))
-    return made
+        entries[kind].append(_noun(row, kind))
+    return entries
 
 
 def _adjective(row: str) -> Adjective:
@@ -481,7 +481,7 @@ _IRREGULAR_PRESENT = {
 
 
 def expression(row: str) -> Expression:
-    """Read `am1 montag2 = on1 monday2`; words without any number all belong together."""
+    """Parse `am1 montag2 = on1 monday2`; words without numbers all belong together."""
     sides = [[(word.rstrip("0123456789"), word) for word in side.split()] for side in row.split(" = ")]
     numbered = any(word[-1].isdigit() for side in sides for _, word in side)
     de, en = (tuple((form, int(word[len(form) :] or numbered == 0)) for form, word in side) for side in sides)
@@ -489,18 +489,18 @@ def expression(row: str) -> Expression:
 
 
 def expressions(table: str) -> list[Expression]:
-    """All expressions of a table."""
+    """Return all expressions of a table."""
     return [expression(row) for row in rows(table)]
 
 
 def _prepositions(table: str) -> list[Preposition]:
-    made = []
+    entries = []
     for row in rows(table):
         de, en, case = row.split()
-        made.append(
+        entries.append(
             Preposition(de, tuple(en.split("_")), german.DATIVE if case == "d" else german.ACCUSATIVE)
         )
-    return made
+    return entries
 
 
 def _inflected(stem: str, endings: german.Forms) -> german.Forms:
@@ -554,13 +554,13 @@ IDIOM = expression("echt dicke kiste = awesome sauce")
 
 
 def pool(kinds: str) -> Pool:
-    """The nouns of these kinds, as in `person animal`."""
+    """Return the nouns of these kinds, as in `person animal`."""
     nouns = [noun for kind in kinds.split() for noun in weighted(NOUN_ENTRIES[kind])]
     return Pool(nouns, "person" in kinds, [noun for noun in nouns if noun.gender != "f"])
 
 
 def lemmas() -> tuple[set[str], set[str]]:
-    """The different German and English entries: lemmas and fixed expressions, not inflected forms."""
+    """Return the distinct German and English entries: lemmas and fixed expressions, not inflected forms."""
     nouns = [noun for group in NOUN_ENTRIES.values() for noun in group]
     adjectives = [adjective for group in ADJECTIVE_ENTRIES.values() for adjective in group]
     verbs = [verb for group in VERB_ENTRIES.values() for verb in group] + COPULA_ENTRIES
@@ -580,6 +580,6 @@ def lemmas() -> tuple[set[str], set[str]]:
 
 
 def lexicon_size() -> tuple[int, int]:
-    """How many entries the German and the English lexicon have."""
+    """Return the number of entries of the German and of the English lexicon."""
     german_entries, english_entries = lemmas()
     return len(german_entries), len(english_entries)

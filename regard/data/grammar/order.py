@@ -1,7 +1,7 @@
-"""Word order: the parts of a clause, and the two ways in which they are put in line.
+"""Word order: the parts of a clause, and how each language arranges them.
 
-A token is (form, sure key, possible key). Both languages' tokens carry keys of the same numbering, so links fall
-out of the derivation: equal sure keys link surely, a shared possible key possibly.
+A token is (form, sure key, possible key). The keys of both languages share one numbering, so the derivation yields
+the links: tokens with equal sure keys have a sure link, tokens that share a possible key a possible one.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Literal
 
 from regard.data.grammar.verbs import Token, VerbGroup
 
-CLOSING = -1  # the comma after a clause inside another one, not said before another mark
-CLOSING_COMMA: Token = (",", CLOSING, 0)
+CLAUSE_END = -1  # the key of the comma after an inner clause, which is dropped before other punctuation
+CLAUSE_END_COMMA: Token = (",", CLAUSE_END, 0)
 
 Order = Literal["second", "first", "last"]
 Front = Literal["subject", "time", "place", "accusative"]
@@ -22,7 +22,7 @@ Front = Literal["subject", "time", "place", "accusative"]
 class Phrase:
     """A constituent in both languages; `relative` is its relative clause, which German may move to the end.
 
-    `distinct`: it can only be a nominative. `simple`: nothing follows its noun.
+    A `distinct` phrase has an unambiguous case. Nothing follows the noun of a `simple` one.
     """
 
     de: list[Token]
@@ -36,13 +36,13 @@ class Phrase:
 
     @property
     def whole(self) -> list[Token]:
-        """The German words with the relative clause in its place."""
+        """The German words with the relative clause after them."""
         return self.de + self.relative
 
 
 @dataclass(slots=True)
 class Clause:
-    """The parts of a clause before they are put in line; `complement` is what stands closest to the verb."""
+    """The parts of a clause before they are ordered; `complement` is the part closest to the verb."""
 
     verb: VerbGroup | None = None
     subject: Phrase | None = None
@@ -58,9 +58,9 @@ class Clause:
 
 
 def german(clause: Clause, order: Order, front: Front = "subject") -> list[Token]:
-    """The clause in German: the finite verb second, first (questions, after a fronted clause) or last.
+    """Order a clause in German: the finite verb second, first (questions, after a fronted clause) or last.
 
-    Definite objects stand before the time, indefinite ones behind the place: *er liest das buch heute hier*, but
+    Definite objects come before the time, indefinite ones after the place: *er liest das buch heute hier*, but
     *er liest heute hier ein buch*.
     """
     verb = clause.verb
@@ -89,7 +89,7 @@ def german(clause: Clause, order: Order, front: Front = "subject") -> list[Token
 
 
 def english(clause: Clause, question: bool = False, front: Front = "subject") -> list[Token]:
-    """The clause in English: subject, verb, objects, manner, place, time; only a fronted time stays in front."""
+    """Order a clause in English: subject, verb, objects, manner, place, time; only a fronted time comes first."""
     verb = clause.verb
     assert verb is not None
     out: list[Token] = []

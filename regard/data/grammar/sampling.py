@@ -1,4 +1,4 @@
-"""Drawing sentence pairs: lengths, splits, links; the same seed gives the same pairs everywhere."""
+"""Sampling of sentence pairs: lengths, splits, links; the same seed gives the same pairs everywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Literal
 
 from regard.data.grammar.derivation import HELD_OUT, Derivation, Sides
-from regard.data.grammar.order import CLOSING
+from regard.data.grammar.order import CLAUSE_END
 from regard.data.grammar.sentences import held_out, sentence
 from regard.data.grammar.verbs import Token
 from regard.errors import DataError
@@ -28,7 +28,7 @@ LENGTH_WEIGHTS = tuple(
 )
 # of 16 parts of all sentences
 _SPLITS: dict[Split, range] = {"train": range(2, 16), "validation": range(1), "test": range(1, 2)}
-_PATIENCE = 20_000  # draws without a new sentence after which there are taken to be no more
+_PATIENCE = 20_000  # draws in a row without a new sentence after which there are assumed to be no more
 
 
 def generate(
@@ -39,11 +39,11 @@ def generate(
     length: tuple[int, int] | None = None,
     construction: str | None = None,
 ) -> Iterator[Pair]:
-    """Sentence pairs with gold links, all different, always the same for the same arguments.
+    """Generate distinct sentence pairs with gold links, always the same for the same arguments.
 
-    `length` keeps to source sentences of so many words (both ends included, the mark counted). `construction`
-    names one of HELD_OUT, which only the test split has. No sentence of either language is in two splits.
-    Raises DataError for an unknown split, length or construction, and when there are not so many sentences.
+    `length` is the range of source lengths in words (both ends included, punctuation counted). `construction` names
+    one of HELD_OUT, which only the test split has. No sentence of either language is in two splits. Raises DataError
+    for an unknown split, length or construction, and when there are fewer sentences than requested.
     """
     shortest, longest = _checked(split, length, construction)
     rng = random.Random(f"{seed} {split} {length} {construction}")
@@ -58,7 +58,7 @@ def generate(
             if misses > _PATIENCE:
                 raise DataError(
                     f"grammar: found {len(seen)} different {split} sentences of {shortest} to {longest} words, "
-                    f"{num_pairs} were asked for; ask for fewer or for other lengths"
+                    f"expected {num_pairs}; generate fewer or other lengths"
                 )
             continue
         misses = 0
@@ -67,25 +67,25 @@ def generate(
 
 
 def split_of(target: str) -> Split:
-    """Which split a sentence belongs to, by its English: a source has one translation, so it follows along."""
+    """Return the split of a pair, decided by its target; a source has one translation, so it is in one split too."""
     part = zlib.crc32(target.removesuffix(" .").encode()) >> 7 & 15
     return next(split for split, parts in _SPLITS.items() if part in parts)
 
 
 def links(de: list[Token], en: list[Token]) -> Links:
-    """Gold links: sure where the sure keys are equal, possible where any keys are."""
+    """Return the gold links: sure where sure keys are equal, possible where any keys are."""
     by_key: dict[int, list[int]] = {}
-    loose: dict[int, list[int]] = {}
+    by_possible_key: dict[int, list[int]] = {}
     for position, (_, sure, possible) in enumerate(de):
         if sure > 0:
             by_key.setdefault(sure, []).append(position)
         if possible:
-            loose.setdefault(possible, []).append(position)
+            by_possible_key.setdefault(possible, []).append(position)
     sure_links, possible_links = [], []
     for position, (_, sure, possible) in enumerate(en):
         if sure > 0:
             sure_links += [(source, position) for source in by_key.get(sure, ())]
-            possible_links += [(source, position) for source in loose.get(sure, ())]
+            possible_links += [(source, position) for source in by_possible_key.get(sure, ())]
         if possible:
             possible_links += [(source, position) for source in by_key.get(possible, ())]
     return Links(frozenset(sure_links), frozenset(possible_links))
@@ -108,7 +108,7 @@ def _checked(split: str, length: tuple[int, int] | None, construction: str | Non
 
 
 def _draw(rng: random.Random, shortest: int, longest: int, construction: str | None) -> Sides:
-    """One derivation, aimed at a length of the mix between the two ends."""
+    """Derive one sentence, aiming at a length drawn from the mix between the two ends."""
     size = _length(rng, shortest, longest)
     derivation = Derivation(rng)
     if construction is None:
@@ -127,10 +127,10 @@ def _length(rng: random.Random, shortest: int, longest: int) -> int:
 
 
 def _without_doubled_marks(de: list[Token]) -> list[Token]:
-    """The closing comma of an inner clause is not said before another mark or at the end."""
+    """Drop the closing comma of an inner clause before other punctuation and at the end."""
     following = [*de[1:], (".", 0, 0)]
     return [
         token
         for token, after in zip(de, following, strict=True)
-        if token[1] != CLOSING or after[0] not in ",.?"
+        if token[1] != CLAUSE_END or after[0] not in ",.?"
     ]

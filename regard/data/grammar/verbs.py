@@ -1,4 +1,4 @@
-"""The verb group: which words the verb and its auxiliaries become in either language.
+"""The verb group: the words of a verb and its auxiliaries in both languages.
 
 German splits it (finite part second or last, the rest at the end), English keeps it together and may need `do`.
 """
@@ -11,7 +11,7 @@ from regard.data.grammar.english import BE
 from regard.data.grammar.german import PERSONS
 from regard.data.grammar.lexicon import Verb
 
-# form, key of its sure counterpart, key of a possible one; 0 has none
+# form, key of its sure counterpart, key of a possible one; 0 for none
 Token = tuple[str, int, int]
 
 
@@ -59,8 +59,8 @@ _WURDE = _by_person("wurde wurdest wurde wurden wurden")
 class VerbGroup:
     """The words of a verb in one tense.
 
-    German: `finite` with `tail` at the end of the clause, or all of `last` there. English: `aux` may stand before
-    the subject, `main` follows.
+    German has `finite` with `tail` at the end of the clause, or all of `last` there. In English `aux` may come before
+    the subject; `main` follows it.
     """
 
     finite: Token
@@ -71,7 +71,7 @@ class VerbGroup:
 
 
 def _words(verb: Verb, form: str, key: int) -> list[Token]:
-    """An English verb form with its particle: woke up. A preposition's English comes with the object."""
+    """Return an English verb form with its particle: woke up. A preposition belongs to the object."""
     particle = () if verb.preposition else verb.particle
     return [(form, key, 0), *((word, key, 0) for word in particle)]
 
@@ -81,12 +81,12 @@ def _base(verb: Verb, key: int) -> list[Token]:
 
 
 def base_form(verb: Verb, key: int) -> list[Token]:
-    """The German infinitive in one word: anrufen."""
+    """Return the German infinitive in one word: anrufen."""
     return [(verb.prefix + verb.infinitive, key, 0)]
 
 
 def zu_infinitive(verb: Verb, key: int, zu: int) -> VerbGroup:
-    """`zu lesen`, `to read`; with a separable prefix one German word, `anzurufen`."""
+    """Return `zu lesen`, `to read`; with a separable prefix one German word, `anzurufen`."""
     if verb.prefix:
         zu = key
         last: list[Token] = [(f"{verb.prefix}zu{verb.infinitive}", key, 0)]
@@ -96,7 +96,7 @@ def zu_infinitive(verb: Verb, key: int, zu: int) -> VerbGroup:
 
 
 def passive(verb: Verb, person: str, past: bool, key: int, aux: int) -> VerbGroup:
-    """`wird gesehen`, `is seen`; `wurde gesehen`, `was seen`."""
+    """Return `wird gesehen`, `is seen`; `wurde gesehen`, `was seen`."""
     finite = ((_WURDE if past else _WERDEN)[person], aux, 0)
     tail: list[Token] = [(verb.participle, key, 0)]
     be = (BE[person][past], aux, 0)
@@ -104,7 +104,7 @@ def passive(verb: Verb, person: str, past: bool, key: int, aux: int) -> VerbGrou
 
 
 def active(verb: Verb, person: str, tense: str, do: bool, key: int, aux: int) -> VerbGroup:
-    """The verb in a tense or with a modal; `do` where English asks or denies and so needs an auxiliary."""
+    """Return the verb in a tense or with a modal; `do` for English questions and negations with their auxiliary."""
     if tense in ("present", "preterite"):
         return _simple(verb, person, tense == "preterite", do, key)
     if tense in ("perfect", "pluperfect"):
@@ -130,7 +130,7 @@ def _simple(verb: Verb, person: str, past: bool, do: bool, key: int) -> VerbGrou
 def _english_simple(
     verb: Verb, person: str, past: bool, do: bool, key: int, do_key: int = 0
 ) -> tuple[list[Token], list[Token]]:
-    """Simple present or past; the auxiliary `do` goes possibly with the verb unless `do_key` is its own word."""
+    """Return simple present or past; `do` has a possible link to the verb unless `do_key` is a word of its own."""
     if verb.en == "be":
         return [(BE[person][past], key, 0)], []
     if do:
@@ -144,7 +144,7 @@ def _do(person: str, past: bool) -> str:
 
 
 def _perfect(verb: Verb, person: str, before: bool, do: bool, key: int, aux: int) -> VerbGroup:
-    """The perfect is the tense of spoken German for the past: `hat gesehen`, `saw`; the pluperfect `had seen`."""
+    """Return the perfect, spoken German's past tense: `hat gesehen`, `saw`; or the pluperfect, `had seen`."""
     tail: list[Token] = [(verb.participle, key, 0)]
     if before:
         finite = ((_WAR if verb.with_sein else _HATTE)[person], aux, 0)

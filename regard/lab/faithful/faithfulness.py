@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from regard.alignment import fold_tokens
+from regard.alignment import word_attention
 from regard.attention import NoScore
 from regard.data import sorted_batches
 from regard.errors import ConfigError, DataError, SearchError
@@ -212,9 +212,9 @@ def _probe_batch(translator: Translator, sentences: Sequence[_Sentence], seed: i
             forced=sentence.forced,
             units=units,
             attention=attention,
-            weights=fold_tokens(attention, units.word_of_token, range(last)),
+            weights=word_attention(attention, units.word_of_token, range(last)),
             erased=effect_sizes(erased),
-            gradient=effect_sizes(fold_tokens(gradient, units.word_of_token, range(last))),
+            gradient=effect_sizes(word_attention(gradient, units.word_of_token, range(last))),
             perturbed={name: values[row, :last] for name, values in perturbed.items()},
             links=sentence.links,
         )
