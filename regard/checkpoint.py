@@ -138,7 +138,7 @@ def load_config(folder: Path | str) -> Config:
     folder = Path(folder)
     check_format(folder)
     try:
-        return recipe_file.load(_existing(folder, CONFIG))
+        return recipe_file.load_saved(_existing(folder, CONFIG))
     except ConfigError as error:
         raise ModelError(f"{error}; copy the folder again, whole") from None
 

@@ -141,7 +141,7 @@ class DecoderConfig:
         bridge: how the encoder's last state starts the decoder: zero, copy, dense or mean
         sentence_vector: plain only: the fixed vector enters at the start (Sutskever 2014) or every_step (Cho 2014)
         input_feeding: luong only: feed the last combined vector into the next step
-        query: gnmt only: attend with the previous step's bottom state (the paper) or the current one
+        query_step: gnmt only: attend with the previous step's bottom state (the paper) or the current one
     """
 
     name: str = "bahdanau"
@@ -151,7 +151,7 @@ class DecoderConfig:
     bridge: str = "dense"
     sentence_vector: Literal["start", "every_step"] = "start"
     input_feeding: bool = True
-    query: Literal["previous", "current"] = "previous"
+    query_step: Literal["previous", "current"] = "previous"
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["model.decoder.input_feeding False", "only luong", "leave it at True"],
     ),
     "a query choice without gnmt": (
-        {"decoder__name": "luong", "decoder__query": "current"},
-        ["model.decoder.query current", "only gnmt", "leave it at previous"],
+        {"decoder__name": "luong", "decoder__query_step": "current"},
+        ["model.decoder.query_step current", "only gnmt", "leave it at previous"],
     ),
     "a sentence vector with attention": (
         {"decoder__sentence_vector": "every_step"},
@@ -252,7 +252,7 @@ def test_a_model_is_described_as_its_recipe_says(recipe: str) -> None:
     assert (found["cell"], found["num_layers"]) == (decoder.cell, decoder.num_layers)
     assert found["score"] == model.attention.score.replace("concat", "additive")
     assert found["input_feeding"] == (decoder.name == "luong" and decoder.input_feeding)
-    assert found["gnmt_query"] == (decoder.query if decoder.name == "gnmt" else None)
+    assert found["gnmt_query"] == (decoder.query_step if decoder.name == "gnmt" else None)
     assert found["sentence_vector"] == (decoder.sentence_vector if decoder.name == "plain" else None)
     assert (found["formula"] is None) == (decoder.name == "plain")
 

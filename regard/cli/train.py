@@ -138,7 +138,7 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         if not token.startswith("--") or "." not in token.split("=")[0]:
             own.append(token)
         elif (name := token.split("=")[0].removeprefix("--")) not in recipe_file.known_keys():
-            raise ConfigError(f"unknown key --{name}; {recipe_file.advice(name)}")
+            raise ConfigError(f"unknown key --{name}; {recipe_file.hint(name)}")
         elif "=" in token and token.split("=")[0] not in _LISTS:
             overrides.append(token)
         else:
