@@ -68,7 +68,7 @@ def build_model(
 def describe_model(model: Seq2Seq) -> dict[str, str | int | bool | None]:
     """How a model is built, in the recipe's names and in words; what it does not have is None.
 
-    encoder, encoder_description, decoder, cell and num_layers of the decoder, bridge, input_feeding, gnmt_query
+    encoder, encoder_description, decoder, cell and num_layers of the decoder, bridge, input_feeding, query_step
     (previous or current), sentence_vector (of plain: start or every_step); score, its formula and score_source; query
     (where it comes from), context (where it goes).
     """
@@ -85,7 +85,7 @@ def describe_model(model: Seq2Seq) -> dict[str, str | int | bool | None]:
         "num_layers": len(cells),
         "bridge": name_of(BRIDGES, type(decoder.bridge)),
         "input_feeding": decoder.input_feeding,
-        "gnmt_query": decoder.query_step,
+        "query_step": decoder.query_step,
         "sentence_vector": decoder.sentence_vector,
         "score": "none" if score is None else name_of(SCORES, type(score)),
         "formula": None if score is None else score.formula,

@@ -252,7 +252,7 @@ def test_a_model_is_described_as_its_recipe_says(recipe: str) -> None:
     assert (found["cell"], found["num_layers"]) == (decoder.cell, decoder.num_layers)
     assert found["score"] == model.attention.score.replace("concat", "additive")
     assert found["input_feeding"] == (decoder.name == "luong" and decoder.input_feeding)
-    assert found["gnmt_query"] == (decoder.query_step if decoder.name == "gnmt" else None)
+    assert found["query_step"] == (decoder.query_step if decoder.name == "gnmt" else None)
     assert found["sentence_vector"] == (decoder.sentence_vector if decoder.name == "plain" else None)
     assert (found["formula"] is None) == (decoder.name == "plain")
 

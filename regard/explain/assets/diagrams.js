@@ -15,7 +15,7 @@ function symbolsOf(trace, step) {
       context: subscript("c", now), combined: subscript("h̃", now), fed: subscript("h̃", now - 1), word: subscript("y", now - 1) };
   }
   const layer = decoder === "gnmt" ? "s¹" : "s";
-  const current = decoder === "gnmt" && trace.model.gnmt_query === "current";
+  const current = decoder === "gnmt" && trace.model.query_step === "current";
   return { query: subscript(layer, current ? now : now - 1), before: subscript(layer, now - 1), after: subscript(layer, now),
     context: subscript("c", now), contextBefore: subscript("c", now - 1), word: subscript("y", now - 1) };
 }
@@ -242,7 +242,7 @@ function gnmtDiagram(view) {
   const at = placer(view);
   const { trace, step } = view;
   const sign = symbolsOf(trace, step);
-  const current = trace.model.gnmt_query === "current";
+  const current = trace.model.query_step === "current";
   const count = Math.max(2, trace.model.num_layers || 2);
   const shown = Math.min(count, MOST_LAYERS);
   const nodes = { context: contextPort(view) };
@@ -367,7 +367,7 @@ function tallHeight(trace) {
 }
 
 function diagramHeight(trace) {
-  const { decoder, num_layers: layers, gnmt_query: query } = trace.model;
+  const { decoder, num_layers: layers, query_step: query } = trace.model;
   const shown = Math.min(Math.max(2, layers || 2), MOST_LAYERS);
   if (decoder === "gnmt") return query === "current" ? Math.max(130, 40 + 50 * shown) : 84 + 50 * shown;
   return { bahdanau: 196, luong: 158, plain: 120 }[decoder] ?? 196;

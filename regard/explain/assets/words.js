@@ -105,7 +105,7 @@ const TELLERS = {
   }),
 };
 
-const asksNow = (trace) => trace.model.decoder === "luong" || trace.model.gnmt_query === "current";
+const asksNow = (trace) => trace.model.decoder === "luong" || trace.model.query_step === "current";
 const stepQuery = (trace, step) => (trace.steps[step] ? trace.steps[step].query : null);
 
 function tellScore(trace, step, part) {
