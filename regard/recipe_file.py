@@ -75,7 +75,7 @@ def check_numbers(config: Config) -> None:
     for key, value in _leaves(config):
         least = int(key.endswith(_AT_LEAST_ONE))
         if isinstance(value, int | float) and value < least and not key.startswith("model."):
-            raise ConfigError(f"{key}: expected a number from {least} on, got {value}")
+            raise ConfigError(f"{key}: expected a number of at least {least}, got {value}")
 
 
 def packaged_recipes() -> dict[str, Path]:

@@ -173,13 +173,13 @@ def test_what_does_not_go_together_is_refused(case: str) -> None:
 )
 def test_a_size_must_be_one_at_least(key: str) -> None:
     where = f"model.{key.replace('__', '.')}"
-    assert refused(change(**{key: 0})) == f"{where}: expected a whole number from 1 on, got 0"
+    assert refused(change(**{key: 0})) == f"{where}: expected an integer of at least 1, got 0"
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
 def test_label_smoothing_is_a_share(smoothing: float) -> None:
     message = refused(BASE, label_smoothing=smoothing)
-    assert message == f"training.label_smoothing: expected a share from 0 to below 1, got {smoothing}"
+    assert message == f"training.label_smoothing: expected at least 0 and less than 1, got {smoothing}"
 
 
 def test_a_dropout_of_whole_zero_is_no_size() -> None:

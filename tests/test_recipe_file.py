@@ -158,7 +158,7 @@ def test_every_key_is_described() -> None:
         for field in dataclasses.fields(section.default):  # type: ignore[arg-type]
             name = f"--{section.name}.{field.name}"
             assert name in help_text, f"{name} is not in the help"
-    assert "share of units dropped in training" in help_text
+    assert "probability with which a unit is dropped in training" in help_text
 
 
 def test_a_recipe_from_a_stranger_imports_nothing_and_reads_no_other_file(

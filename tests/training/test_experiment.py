@@ -231,9 +231,9 @@ def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) ->
     ("override", "words"),
     [
         ("--model.decoder.name=transformer", "unknown name"),
-        ("--training.accumulate=0", "training.accumulate: expected a number from 1 on, got 0"),
-        ("--training.batch_tokens=-5", "training.batch_tokens: expected a number from 1 on"),
-        ("--training.threads=-1", "training.threads: expected a number from 0 on"),
+        ("--training.accumulate=0", "training.accumulate: expected a number of at least 1, got 0"),
+        ("--training.batch_tokens=-5", "training.batch_tokens: expected a number of at least 1"),
+        ("--training.threads=-1", "training.threads: expected a number of at least 0"),
         ("--training.device=cuda:99", "is not here"),
         ("--training.max_steps=0 --training.patience=0", "nothing ends this run"),
         ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the end"),
