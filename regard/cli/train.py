@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     from rich.console import Console
 
     from regard.cli.options import progress
-    from regard.training import dry_run_lines, measure, train
+    from regard.training import describe_dry_run, measure, train
 
     console = Console(stderr=True, highlight=False)
     tell = partial(console.print, markup=False, soft_wrap=True)
@@ -76,9 +76,9 @@ def main(arguments: Sequence[str]) -> int:
             overrides=overrides,
             overwrite=True,  # nothing is written
             prepared=options.prepared,
-            tell=tell,
+            log=tell,
         )
-        print(*dry_run_lines(facts), sep="\n")
+        print(*describe_dry_run(facts), sep="\n")
         return 0
     trained = train(
         recipe,
@@ -88,8 +88,8 @@ def main(arguments: Sequence[str]) -> int:
         overwrite=options.overwrite,
         prepared=options.prepared,
         progress=not options.quiet,
-        tell=tell,
-        bars=progress,
+        log=tell,
+        start_progress=progress,
         command=shlex.join(["regard", "train", *arguments]),
     )
     if trained.result.interrupted:
@@ -102,16 +102,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def _resolved(recipe: str | None, overrides: Sequence[str]) -> Config:
     """The recipe with what it takes from the model to start from."""
-    from regard.training.recipe import resolve, with_tokenisers_of_init  # slow to import
+    from regard.training.recipe import resolve, with_pretrained_tokenisers  # slow to import
 
-    return with_tokenisers_of_init(resolve(recipe, (), overrides, None))
+    return with_pretrained_tokenisers(resolve(recipe, (), overrides, None))
 
 
 def _next_steps(folder: Path) -> list[str]:
     """What to do with a trained model, as commands, with a source it was validated on."""
     from regard.data.sources import is_table
-    from regard.training.experiment import DATA
     from regard.training.prepared import load_prepared
+    from regard.training.run_folder import DATA
 
     prepared = load_prepared(folder / DATA)
     place, source = shlex.quote(str(folder)), shlex.quote(prepared.validation[0].source)

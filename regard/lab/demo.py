@@ -64,7 +64,7 @@ def demo(
         _check_folder(folder, configs[name])
     _introduce(console)
     _title(console, "1/4 sentence pairs from the embedded German-English grammar")
-    prepared = prepare(configs[ATTENTION], tell=console.print)
+    prepared = prepare(configs[ATTENTION], log=console.print)
     translators = {}
     for number, (name, config) in enumerate(configs.items(), start=2):
         _title(console, f"{number}/4 training: {name}")

@@ -14,8 +14,8 @@ from regard.data.text import count_filled_lines
 from regard.errors import ConfigError, DataError, ModelError
 from regard.metrics import count_words
 from regard.records.text import Links, Pair, Table
-from regard.training.experiment import DATA
 from regard.training.prepared import load_prepared
+from regard.training.run_folder import DATA
 from regard.translator import Translator, load, table_in
 
 MOST_COUNTED = 200_000  # training pairs of which words are counted

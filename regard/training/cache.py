@@ -98,7 +98,10 @@ def clear_old() -> None:
 def _code() -> str:
     """A hash of the code that reads, cleans and tokenises."""
     digest = hashlib.sha256()
-    own = (Path(__file__).with_name(name) for name in ("pairs.py", "prepare.py", "prepared.py"))
+    own = (
+        Path(__file__).with_name(name)
+        for name in ("pairs.py", "preparation.py", "prepared.py", "tokenisers.py")
+    )
     for file in [*sorted(Path(regard.data.__file__).parent.rglob("*.py")), *own]:
         digest.update(file.read_bytes())
     return digest.hexdigest()

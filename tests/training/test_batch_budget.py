@@ -12,7 +12,7 @@ from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
 from regard.training import Precision, batch_budget, find_batch_budget, run_loop
-from regard.training.batch_budget import CPU_SHARE, LEAST_TOKENS, MOST_TOKENS
+from regard.training.batch_budget import CPU_SHARE, MAX_TOKENS, MIN_TOKENS
 from tests.training.tiny import TinyCorpus, parameter_hash, tiny_model
 
 CONFIG = TrainingConfig(device="cpu", batch_tokens="auto")
@@ -29,13 +29,13 @@ def test_a_small_corpus_gets_a_hundred_steps_an_epoch():
     assert str(budget) == f"{budget.tokens:,} target tokens (about 100 steps an epoch)"
     plan = epoch_plan(CORPUS.source_lengths, CORPUS.target_lengths, budget.tokens, seed=1, epoch=0)
     assert 95 <= len(plan) <= 120
-    assert found(accumulate=2).tokens == budget.tokens // 2 or found(accumulate=2).tokens == LEAST_TOKENS
+    assert found(accumulate=2).tokens == budget.tokens // 2 or found(accumulate=2).tokens == MIN_TOKENS
 
 
 def test_there_is_a_least_and_a_most(monkeypatch):
-    assert found(corpus=TinyCorpus(40)).tokens == LEAST_TOKENS
-    monkeypatch.setattr(batch_budget, "LEAST_STEPS", 1)
-    assert found() == batch_budget.BatchBudget(MOST_TOKENS, "more would not train better")
+    assert found(corpus=TinyCorpus(40)).tokens == MIN_TOKENS
+    monkeypatch.setattr(batch_budget, "MIN_STEPS_PER_EPOCH", 1)
+    assert found() == batch_budget.BatchBudget(MAX_TOKENS, "more would not train better")
 
 
 def test_on_the_cpu_the_memory_of_small_batches_is_taken_in_proportion(monkeypatch):
@@ -47,7 +47,7 @@ def test_on_the_cpu_the_memory_of_small_batches_is_taken_in_proportion(monkeypat
             return 1_000_000
 
     wanted = found().tokens
-    assert LEAST_TOKENS < wanted < 1024  # so the probe is the wanted batch itself
+    assert MIN_TOKENS < wanted < 1024  # so the probe is the wanted batch itself
     monkeypatch.setattr(batch_budget, "PeakMemory", Measured)
     monkeypatch.setattr(batch_budget, "free_bytes", lambda device: 1_000_000 * 0.9 / CPU_SHARE)
     budget = found()
@@ -66,9 +66,9 @@ def test_on_a_gpu_it_is_halved_until_the_largest_batches_fit(monkeypatch):
                 raise torch.OutOfMemoryError
             return self.inner(batch)
 
-    monkeypatch.setattr(batch_budget, "LEAST_STEPS", 1)
-    monkeypatch.setattr(batch_budget, "_fitting_on_cpu", batch_budget._fitting_by_trying)
-    assert found(Small()).tokens == MOST_TOKENS // 4
+    monkeypatch.setattr(batch_budget, "MIN_STEPS_PER_EPOCH", 1)
+    monkeypatch.setattr(batch_budget, "_extrapolate_on_cpu", batch_budget._halve_until_it_fits)
+    assert found(Small()).tokens == MAX_TOKENS // 4
 
 
 def test_model_and_random_generators_stay_as_they_are():
@@ -88,5 +88,5 @@ def test_the_loop_wants_a_number(tmp_path):
             folder=tmp_path,
             precision=FLOAT32,
             evaluate=lambda model: None,
-            keep=lambda folder, report: None,
+            save_model=lambda folder, report: None,
         )

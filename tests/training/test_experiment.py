@@ -18,8 +18,7 @@ from regard.checkpoint import load_config, load_model, load_tokenisers
 from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError, RegardError
 from regard.records.text import Pair
-from regard.training import StepReport, TrainingResult, ValidationReport, measure
-from regard.training.prepare import prepare
+from regard.training import StepReport, TrainingResult, ValidationReport, measure, prepare
 from tests.trained import SMALL, unseen_pairs, write_pairs
 from tests.training.test_loop import StopAfter
 
@@ -234,7 +233,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) ->
         ("--training.accumulate=0", "training.accumulate: expected a number of at least 1, got 0"),
         ("--training.batch_tokens=-5", "training.batch_tokens: expected a number of at least 1"),
         ("--training.threads=-1", "training.threads: expected a number of at least 0"),
-        ("--training.device=cuda:99", "is not here"),
+        ("--training.device=cuda:99", "is not available"),
         ("--training.max_steps=0 --training.patience=0", "nothing ends this run"),
         ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the end"),
         ("--model.dropuot=1", "did you mean model.dropout.*regard train --keys"),
@@ -276,7 +275,7 @@ def test_data_made_ready_before_is_used(tmp_path: Path, files: list[Path]) -> No
     config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
     ready = prepare(config)
     told: list[str] = []
-    made = regard.train(config, out=tmp_path / "run", prepared=ready, tell=told.append)
+    made = regard.train(config, out=tmp_path / "run", prepared=ready, log=told.append)
     assert told == []
     last = "last/model.safetensors"
     expected = start(tmp_path / "two", files, "--training.max_steps=2").folder / last
@@ -299,9 +298,9 @@ def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) ->
     for name in ("run", "two"):
         assert load_config(tmp_path / name).data == ready.config.data
     for given, words in (
-        ({"data": ["nowhere"]}, "data or prepared data, came both"),
-        ({"overrides": ["--data.max_tokens=7"]}, r"--data\.max_tokens: settled by the prepared data"),
-        ({"overrides": ["--tokeniser.size=70"]}, r"--tokeniser\.size: settled by the prepared data"),
+        ({"data": ["nowhere"]}, "data or prepared data, got both"),
+        ({"overrides": ["--data.max_tokens=7"]}, r"--data\.max_tokens: determined by the prepared data"),
+        ({"overrides": ["--tokeniser.size=70"]}, r"--tokeniser\.size: determined by the prepared data"),
     ):
         for call in (regard.train, measure):
             with pytest.raises(ConfigError, match=words):
@@ -314,7 +313,7 @@ def test_measuring_writes_nothing(tmp_path: Path, files: list[Path], monkeypatch
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     told: list[str] = []
-    facts = measure(None, files, overrides=RUN, tell=told.append)
+    facts = measure(None, files, overrides=RUN, log=told.append)
     assert list((tmp_path / "here").iterdir()) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["here", "train.de", "train.en"]
     assert facts.num_pairs == 144  # a tenth is held out
@@ -361,12 +360,12 @@ def test_a_function_watches_and_stops(tmp_path: Path, files: list[Path]) -> None
     assert (made.result.step, made.result.reason) == (5, "that is enough")
     assert [type(report) for report in told] == [StepReport] * 5 + [ValidationReport]
     made = start(tmp_path / "two", files, watchers=[lambda report: report.step == 2])
-    assert (made.result.step, made.result.reason) == (2, "<lambda> said stop")
+    assert (made.result.step, made.result.reason) == (2, "stopped by <lambda>")
 
 
 @pytest.mark.parametrize("watcher", [regard.Watcher, "progress"])
 def test_what_cannot_watch_is_refused(tmp_path: Path, files: list[Path], watcher: Any) -> None:
-    with pytest.raises(ConfigError, match="expected objects of Watcher or functions of one report"):
+    with pytest.raises(ConfigError, match="expected instances of Watcher or functions of one report"):
         start(tmp_path / "run", files, watchers=[watcher])
     assert not (tmp_path / "run").exists()
 
@@ -423,7 +422,7 @@ def test_the_card_holds_every_command(tmp_path: Path, files: list[Path]) -> None
 def test_a_budget_that_was_found_is_kept(tmp_path: Path, files: list[Path]) -> None:
     told: list[str] = []
     auto = "--training.batch_tokens=auto"
-    start(tmp_path / "run", files, auto, "--training.max_steps=2", tell=told.append)
+    start(tmp_path / "run", files, auto, "--training.max_steps=2", log=told.append)
     budget = load_config(tmp_path / "run").training.batch_tokens
     assert isinstance(budget, int)
     assert f"batch: {budget:,} target tokens (enough for so small a corpus)" in told
@@ -463,7 +462,7 @@ def test_training_starts_from_a_model(tmp_path: Path, known: Path, new_files: li
         init=known,
         out=tmp_path / "tuned",
         overrides=["--training.max_steps=1", "--training.learning_rate=1e-9", "--model.dropout=0"],
-        tell=told.append,
+        log=told.append,
     )
     before, after = load_model(known), load_model(made.folder)
     assert told[-1] == f"weights: those of {known}"
@@ -485,7 +484,7 @@ def test_the_weights_of_the_old_corpora_are_not_those_of_the_new(
 
 def test_what_a_model_to_start_from_settles_is_refused(tmp_path: Path, known: Path) -> None:
     for override, words in (
-        ("--tokeniser.size=70", r"--tokeniser\.size: settled by training\.init"),
+        ("--tokeniser.size=70", r"--tokeniser\.size: determined by training\.init"),
         ("--data.features=3", "data.features: the model in training.init.* reads none"),
     ):
         for call in (regard.train, measure):
@@ -512,7 +511,7 @@ def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
             init=known,
             out=tmp_path / name,
             overrides=["--training.max_steps=6", "--training.grow_vocabulary=true"],
-            tell=told.append,
+            log=told.append,
             **options,
         )
 
@@ -563,7 +562,7 @@ def test_word_vectors_are_counted(tmp_path: Path, files: list[Path]) -> None:
         vectors,
         "--training.max_steps=1",
         "--training.learning_rate=1e-9",
-        tell=told.append,
+        log=told.append,
     )
     saved = load_model(made.folder)
     total = len(saved.tokenisers.source) - 4
@@ -592,11 +591,15 @@ def test_models_that_differ_have_no_mean(tmp_path: Path, files: list[Path], know
     fewer = start(tmp_path / "fewer", files, *short, "--tokeniser.size=20").folder
     upper = start(tmp_path / "upper", files, *short, "--tokeniser.lowercase=true").folder
     for models, out, words in (
-        ([known, other], "mean", r"differs from .*known in model.attention.size; only models of one build"),
+        (
+            [known, other],
+            "mean",
+            r"differs from .*known in model.attention.size; only models of the same",
+        ),
         ([known, fewer], "mean", "the source vocabulary .*, the target vocabulary "),
         ([known, upper], "mean", "lowercase is"),
         ([known], "mean", "expected two models or more to average, got 1"),
-        ([known, known], "other", "is there already: choose another --out"),
+        ([known, known], "other", "already exists: choose another --out"),
         ([known, tmp_path / "nothing"], "mean", "no such model folder"),
     ):
         with pytest.raises(RegardError, match=words):
@@ -620,5 +623,5 @@ def test_prepared_data_is_measured_too(tmp_path: Path, files: list[Path]) -> Non
     regard.prepare(None, files, out=tmp_path / "ready", overrides=RUN[:1])
     told: list[str] = []
     others = [line for line in RUN if not line.startswith("--tokeniser.")]
-    facts = measure(overrides=others, prepared=tmp_path / "ready", tell=told.append)
+    facts = measure(overrides=others, prepared=tmp_path / "ready", log=told.append)
     assert (facts.num_pairs, told) == (144, [])

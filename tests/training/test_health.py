@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from regard.training import StepReport, ValidationReport, ValidationResult
-from regard.training.watchers import Health, attention_statistics, diagnose
+from regard.training.attention_statistics import attention_statistics
+from regard.training.watchers import Health, diagnose
 
 T, S = 8, 10
 HEALTHY = ValidationResult(loss=1.0, accuracy=0.7, bleu=20.0, chrf=40.0)
@@ -27,7 +28,7 @@ DIAGONAL = peaks(range(T))
 CONSTRUCTED = {
     "stuck on the end of the sentence": peaks([S - 1] * T),
     "uniform": np.full((T, S), 1 / S),
-    "stuck on one place": peaks([3] * T),
+    "stuck on one position": peaks([3] * T),
     "empty rows": DIAGONAL * (np.arange(T) > 0)[:, None],
 }
 

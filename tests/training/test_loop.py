@@ -17,7 +17,7 @@ from regard.config import TrainingConfig
 from regard.errors import ConfigError, ModelError
 from regard.records.tensors import Loss
 from regard.training import ValidationResult, Watcher
-from regard.training.loop import MOST_SKIPPED
+from regard.training.loop import MAX_SKIPPED
 from tests.training.tiny import TinyCorpus, constant, parameter_hash, run, tiny_model
 
 # about ten batches an epoch, so five steps
@@ -149,7 +149,7 @@ def test_early_stopping_and_best(tmp_path):
         evaluate=lambda model: constant(bleu=next(values))(model),
         kept=kept,
     )
-    assert result.reason == "bleu has not gained in 2 validations"
+    assert result.reason == "bleu has not improved in 2 validations"
     assert (result.best, result.best_step, result.step) == (3.0, 6, 12)
     assert [r.step for r in kept] == [3, 6]
     assert [r.is_best for r in notes.validations] == [True, True, False, False]
@@ -249,7 +249,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
 
 
 def test_giving_up_after_many_broken_steps_in_a_row(tmp_path):
-    with pytest.raises(ConfigError, match=rf"{MOST_SKIPPED} steps in a row .* lower training.learning_rate"):
+    with pytest.raises(ConfigError, match=rf"{MAX_SKIPPED} steps in a row .* lower training.learning_rate"):
         run(tmp_path, Broken(range(1000)), replace(CONFIG, max_steps=100))
 
 
@@ -304,13 +304,13 @@ def test_between_equal_values_the_loss_decides(tmp_path):
     assert [report.step for report in kept] == [1, 2, 4]  # BLEU is 0 throughout
 
 
-def keeping(model: nn.Module):
-    """What saves the weights the model has when it is to be kept, as a model folder's are."""
+def saving(model: nn.Module):
+    """Return what saves the weights that the model has at that moment, as in a model folder."""
 
-    def keep(folder, report):
+    def save(folder, report):
         write_whole(folder, lambda draft: save_file(model.state_dict(), draft / "model.safetensors"))
 
-    return keep
+    return save
 
 
 def by_turns(values):
@@ -328,7 +328,7 @@ def test_the_moving_average_is_validated_and_kept_while_the_weights_go_their_own
         seen.append({name: p.detach().clone() for name, p in model.named_parameters()})
         return constant(bleu=len(seen))(model)
 
-    run(tmp_path, averaged, replace(config, ema=0.9), evaluate=evaluate, keep=keeping(averaged))
+    run(tmp_path, averaged, replace(config, ema=0.9), evaluate=evaluate, save_model=saving(averaged))
     assert parameter_hash(averaged) == parameter_hash(plain)
     kept = load_file(tmp_path / "model.safetensors")
     for name, parameter in averaged.named_parameters():
@@ -349,7 +349,9 @@ def test_a_resumed_run_has_the_moving_average_and_checkpoints_of_the_uninterrupt
             hashes.append(parameter_hash(given))
             return constant(bleu=int(hashes[-1][:4], 16))(given)
 
-        result = run(tmp_path / name, model, config, watchers, resume, evaluate=evaluate, keep=keeping(model))
+        result = run(
+            tmp_path / name, model, config, watchers, resume, evaluate=evaluate, save_model=saving(model)
+        )
         return result, parameter_hash(model)
 
     whole = train("whole")
@@ -376,7 +378,7 @@ def test_only_checkpoints_are_dropped(tmp_path):
     theirs[3].mkdir()
     model = tiny_model()
     values = [3.0, 1.0, 5.0, 2.0, 4.0, 0.0]
-    run(tmp_path, model, replace(CONFIG, average=2), evaluate=by_turns(values), keep=keeping(model))
+    run(tmp_path, model, replace(CONFIG, average=2), evaluate=by_turns(values), save_model=saving(model))
     assert [place.exists() for place in theirs] == [True, True, True, False]
 
 
@@ -390,7 +392,7 @@ def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_
         replace(CONFIG, average=3),
         [notes],
         evaluate=by_turns(values),
-        keep=keeping(model),
+        save_model=saving(model),
     )
     places = sorted((tmp_path / "checkpoints").iterdir(), key=lambda place: int(place.name))
     assert [place.name for place in places] == ["3", "9", "13"]
@@ -410,18 +412,25 @@ def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_
 def test_a_run_that_was_stopped_from_outside_is_not_averaged_and_a_finished_one_only_once(tmp_path):
     config, model = replace(CONFIG, average=2), tiny_model()
     notes = Notes()
-    run(tmp_path, model, config, [notes, StopAfter(10)], evaluate=by_turns([1, 2, 3]), keep=keeping(model))
+    run(
+        tmp_path,
+        model,
+        config,
+        [notes, StopAfter(10)],
+        evaluate=by_turns([1, 2, 3]),
+        save_model=saving(model),
+    )
     assert [r.averaged for r in notes.validations] == [0, 0, 0]
     fresh, more = tiny_model(), Notes()
-    run(tmp_path, fresh, config, [more], True, evaluate=by_turns([4, 5, 6]), keep=keeping(fresh))
+    run(tmp_path, fresh, config, [more], True, evaluate=by_turns([4, 5, 6]), save_model=saving(fresh))
     assert [r.averaged for r in more.validations] == [0, 0, 2]
     fresh, again = tiny_model(), Notes()
-    run(tmp_path, fresh, config, [again], True, evaluate=by_turns([]), keep=keeping(fresh))
+    run(tmp_path, fresh, config, [again], True, evaluate=by_turns([]), save_model=saving(fresh))
     assert again.validations == []
 
 
 def test_a_decay_of_one_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"training.ema: expected a share from 0 to below 1"):
+    with pytest.raises(ConfigError, match=r"training.ema: expected at least 0 and less than 1"):
         run(tmp_path, tiny_model(), replace(CONFIG, ema=1.0))
 
 

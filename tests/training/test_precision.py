@@ -65,6 +65,6 @@ def test_devices_that_are_here(monkeypatch, gpus, name, device):
 def test_devices_that_are_not(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(
-        ConfigError, match=f"{name!r} is not here .this machine has 1 GPU.; use auto, cpu or cuda:N"
+        ConfigError, match=f"{name!r} is not available .this machine has 1 GPU.; use auto, cpu or cuda:N"
     ):
         choose_device(name)

@@ -7,8 +7,9 @@ import torch
 from torch import optim
 
 from regard.errors import ConfigError, ModelError
+from regard.training.progress import Progress
 from regard.training.schedule import Plateau
-from regard.training.state import Progress, SavedState, check_plan, read_state, restore, save_state
+from regard.training.state import SavedState, check_plan, read_state, restore, save_state
 from tests.training.tiny import parameter_hash, tiny_model
 
 PROGRESS = Progress(

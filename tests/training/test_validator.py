@@ -15,8 +15,8 @@ from regard.data import Corpus, Tokeniser
 from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
 from regard.records.tensors import Batch, Unrolled
+from regard.training.attention_statistics import attention_statistics
 from regard.training.validator import Validator
-from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
 from tests.small import small_config
 from tests.trained import unseen_pairs
