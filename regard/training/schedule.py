@@ -49,7 +49,7 @@ def learning_rate(
     if config.schedule == "inverse_sqrt":
         return peak * math.sqrt(max(warmup, 1) / step)
     if config.schedule == "cosine":
-        steps_share = (step - 1 - warmup) / max(total_steps - warmup, 1) if total_steps else 0.0
+        steps_share = (step - 1 - warmup) / (total_steps - warmup) if total_steps else 0.0
         done = min(max(steps_share, time_share), 1.0)
         return peak * (1 + math.cos(math.pi * done)) / 2
     if config.schedule == "halving":

@@ -10,7 +10,7 @@ from regard.training.progress import Progress
 
 
 class Stopwatch:
-    """The time that a run has taken, over all its parts if it was resumed, beside the limit of the recipe."""
+    """The time that a run has taken, over all its parts if it was resumed, and how much of the time limit that is."""
 
     def __init__(self, max_minutes: float, elapsed_s: float = 0.0) -> None:
         self._limit_s = 60 * max_minutes
@@ -56,7 +56,7 @@ def check_stopping(config: TrainingConfig) -> None:
 
 
 def stop_reason(config: TrainingConfig, now: Progress, time_share: float) -> str | None:
-    """Return why the recipe ends the run here, in words, or None if it goes on."""
+    """Return why the recipe ends the run here, in words, or None if it does not."""
     if config.max_steps and now.step >= config.max_steps:
         return f"reached max_steps = {config.max_steps}"
     if config.epochs and now.epoch >= config.epochs:

@@ -46,12 +46,12 @@ def test_on_the_cpu_the_memory_of_small_batches_is_taken_in_proportion(monkeypat
         def increase_bytes(self):
             return 1_000_000
 
-    wanted = found().tokens
-    assert MIN_TOKENS < wanted < 1024  # so the probe is the wanted batch itself
+    unlimited = found().tokens
+    assert MIN_TOKENS < unlimited < 1024  # so the probe is that whole batch
     monkeypatch.setattr(batch_budget, "PeakMemory", Measured)
     monkeypatch.setattr(batch_budget, "free_bytes", lambda device: 1_000_000 * 0.9 / CPU_SHARE)
     budget = found()
-    assert budget.tokens == pytest.approx(0.9 * wanted, abs=1)
+    assert budget.tokens == pytest.approx(0.9 * unlimited, abs=1)
     assert budget.reason == "what fits in the memory of cpu"
 
 

@@ -29,9 +29,9 @@ def test_counts():
     assert facts.batches_per_epoch == len(plan)
     assert facts.steps_per_epoch == (len(plan) + 1) // 2
     assert facts.total_steps == 3 * facts.steps_per_epoch
-    places = [len(r) * (corpus.source_lengths[r].max() + corpus.target_lengths[r].max()) for (r,) in plan]
+    sizes = [len(r) * (corpus.source_lengths[r].max() + corpus.target_lengths[r].max()) for (r,) in plan]
     sentences, source, target = facts.largest_batch
-    assert sentences * (source + target) == max(places)
+    assert sentences * (source + target) == max(sizes)
 
 
 def test_model_and_random_generators_stay_as_they_are():

@@ -63,9 +63,10 @@ def test_numbers_are_rounded_up_to_even_steps(number: int, parts: int, expected:
 def test_few_numbers_are_left_and_none_is_much_larger(parts: int, most_different: int) -> None:
     found = [round_up(number, parts) for number in range(1, 513)]
     assert all(
-        number <= made < max(number * (1 + 1 / parts), number + 4) for number, made in enumerate(found, 1)
+        number <= rounded < max(number * (1 + 1 / parts), number + 4)
+        for number, rounded in enumerate(found, 1)
     )
-    assert [round_up(made, parts) for made in found] == found
+    assert [round_up(rounded, parts) for rounded in found] == found
     assert len(set(found)) <= most_different
 
 
@@ -124,8 +125,8 @@ def test_a_shape_is_recorded_when_it_comes_again_and_only_so_many_are() -> None:
 
 def test_what_is_played_is_the_batch_of_now() -> None:
     graphs, _ = graphs_of()
-    given = [random_batch((2, 4), lengths) for lengths in ((3, 1), (4, 4), (1, 2))]
-    assert [int(graphs(batch, 1.0)) for batch in given] == [4, 8, 3]
+    batches = [random_batch((2, 4), lengths) for lengths in ((3, 1), (4, 4), (1, 2))]
+    assert [int(graphs(batch, 1.0)) for batch in batches] == [4, 8, 3]
 
 
 def test_gradients_are_added_once_however_often_a_recording_runs() -> None:

@@ -17,10 +17,10 @@ T, S = 8, 10
 HEALTHY = ValidationResult(loss=1.0, accuracy=0.7, bleu=20.0, chrf=40.0)
 
 
-def peaks(places, sharpness=0.9):
-    """Rows with most weight on these places, the rest spread evenly."""
-    weights = np.full((len(places), S), (1 - sharpness) / (S - 1))
-    weights[np.arange(len(places)), places] = sharpness
+def peaks(positions, sharpness=0.9):
+    """Rows with most weight on these positions, the rest spread evenly."""
+    weights = np.full((len(positions), S), (1 - sharpness) / (S - 1))
+    weights[np.arange(len(positions)), positions] = sharpness
     return weights
 
 
@@ -64,7 +64,7 @@ def test_weight_on_padding_is_leaking():
     assert names(judged(sealed, valid)) == []
     leaking = judged(DIAGONAL, valid)
     assert names(leaking) == ["weight on padding"]
-    assert leaking.attention.on_invalid == pytest.approx(2 * 0.1 / 9)  # two padded places of 0.1 / 9 each
+    assert leaking.attention.on_invalid == pytest.approx(2 * 0.1 / 9)  # two padded positions of 0.1 / 9 each
 
 
 @pytest.mark.parametrize("sign", [{"loss": 0.01}, {"accuracy": 0.999}])
@@ -77,7 +77,7 @@ def test_knowing_the_answer_but_not_how_to_translate_is_leaking(sign):
 
 
 def test_statistics_by_hand():
-    # three places; row 1 all on the first, row 2 half on the middle and half on the end
+    # three positions; row 1 all on the first, row 2 half on the middle and half on the end
     weights = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])
     found = attention_statistics([weights])
     assert found.num_rows == 2

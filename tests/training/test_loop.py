@@ -14,10 +14,12 @@ from torch import nn
 
 from regard.checkpoint import write_whole
 from regard.config import TrainingConfig
+from regard.data.batches import epoch_plan
 from regard.errors import ConfigError, ModelError
 from regard.records.tensors import Loss
-from regard.training import ValidationResult, Watcher
+from regard.training import ValidationResult, Watcher, loop
 from regard.training.loop import MAX_SKIPPED
+from regard.training.precision import make_fabric
 from tests.training.tiny import TinyCorpus, constant, parameter_hash, run, tiny_model
 
 # about ten batches an epoch, so five steps
@@ -42,7 +44,7 @@ class StopAfter(Watcher):
 
 
 class Notes(Watcher):
-    """Remembers everything it is told."""
+    """Records everything it is told."""
 
     def __init__(self) -> None:
         self.facts, self.result = None, None
@@ -72,8 +74,8 @@ class Notes(Watcher):
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule):
     config = replace(CONFIG, schedule=schedule, optimiser="adamw", weight_decay=0.01)
     whole, parts = tiny_model(), tiny_model()
-    double_backward, before, after = Notes(), Notes(), Notes()
-    run(tmp_path / "whole", whole, config, [double_backward])
+    uninterrupted, before, after = Notes(), Notes(), Notes()
+    run(tmp_path / "whole", whole, config, [uninterrupted])
     run(tmp_path / "parts", parts, config, [before, StopAfter(stop)])
     assert parameter_hash(parts) != parameter_hash(whole)
 
@@ -82,17 +84,17 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule
 
     assert parameter_hash(fresh) == parameter_hash(whole)
     assert result.step == 13
-    told = [(r.step, r.epoch, r.loss, r.learning_rate) for r in before.steps + after.steps]
-    assert told == [(r.step, r.epoch, r.loss, r.learning_rate) for r in double_backward.steps]
+    reported = [(r.step, r.epoch, r.loss, r.learning_rate) for r in before.steps + after.steps]
+    assert reported == [(r.step, r.epoch, r.loss, r.learning_rate) for r in uninterrupted.steps]
     assert [r.step for r in before.validations + after.validations] == [3, 6, 9, 12, 13]
 
 
 def test_the_middle_of_an_epoch_is_among_the_places_where_runs_were_stopped(tmp_path):
     notes = Notes()
     run(tmp_path, tiny_model(), CONFIG, [notes, StopAfter(7)])
-    place = json.loads((tmp_path / "last" / "state.json").read_text())["progress"]
-    assert place["epoch"] >= 1
-    assert 0 < place["batch"] < notes.facts.batches_per_epoch
+    progress = json.loads((tmp_path / "last" / "state.json").read_text())["progress"]
+    assert progress["epoch"] >= 1
+    assert 0 < progress["batch"] < notes.facts.batches_per_epoch
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -186,9 +188,9 @@ def test_best_is_what_the_metric_calls_better(tmp_path, metric, best, step):
 def test_validation_sees_eval_mode_without_gradients_and_training_goes_on_in_training_mode(tmp_path):
     seen, model = [], tiny_model()
 
-    def evaluate(given: nn.Module) -> ValidationResult:
-        seen.append((given is model, given.training, torch.is_grad_enabled()))
-        return constant()(given)
+    def evaluate(found: nn.Module) -> ValidationResult:
+        seen.append((found is model, found.training, torch.is_grad_enabled()))
+        return constant()(found)
 
     run(tmp_path, model, CONFIG, evaluate=evaluate)
     assert seen == [(True, False, False)] * 5
@@ -316,7 +318,7 @@ def saving(model: nn.Module):
 def by_turns(values):
     """An evaluation that finds these BLEU values one after the other."""
     remaining = iter(values)
-    return lambda given: constant(bleu=next(remaining))(given)
+    return lambda model: constant(bleu=next(remaining))(model)
 
 
 def test_the_moving_average_is_validated_and_kept_while_the_weights_go_their_own_way(tmp_path):
@@ -345,9 +347,9 @@ def test_a_resumed_run_has_the_moving_average_and_checkpoints_of_the_uninterrupt
         model = tiny_model(seed=99 if resume else 1)
         hashes = judged.setdefault(name, [])
 
-        def evaluate(given):
-            hashes.append(parameter_hash(given))
-            return constant(bleu=int(hashes[-1][:4], 16))(given)
+        def evaluate(found):
+            hashes.append(parameter_hash(found))
+            return constant(bleu=int(hashes[-1][:4], 16))(found)
 
         result = run(
             tmp_path / name, model, config, watchers, resume, evaluate=evaluate, save_model=saving(model)
@@ -379,7 +381,7 @@ def test_only_checkpoints_are_dropped(tmp_path):
     model = tiny_model()
     values = [3.0, 1.0, 5.0, 2.0, 4.0, 0.0]
     run(tmp_path, model, replace(CONFIG, average=2), evaluate=by_turns(values), save_model=saving(model))
-    assert [place.exists() for place in theirs] == [True, True, True, False]
+    assert [path.exists() for path in theirs] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(("of_mean", "best_step"), [(9.0, 13), (4.0, 9)])
@@ -394,16 +396,16 @@ def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_
         evaluate=by_turns(values),
         save_model=saving(model),
     )
-    places = sorted((tmp_path / "checkpoints").iterdir(), key=lambda place: int(place.name))
-    assert [place.name for place in places] == ["3", "9", "13"]
+    checkpoints = sorted((tmp_path / "checkpoints").iterdir(), key=lambda folder: int(folder.name))
+    assert [folder.name for folder in checkpoints] == ["3", "9", "13"]
     assert (result.best, result.best_step) == (max(5.0, of_mean), best_step)
     assert [r.averaged for r in notes.validations] == [0] * 5 + [3]
     assert notes.validations[-1].is_best == (of_mean > 5)
     saved = load_file(tmp_path / "model.safetensors")
-    of_places = [load_file(place / "model.safetensors") for place in places]
+    of_checkpoints = [load_file(folder / "model.safetensors") for folder in checkpoints]
     for name, weights in saved.items():
-        mean = sum(one[name] for one in of_places) / 3
-        torch.testing.assert_close(weights, mean if of_mean > 5 else of_places[1][name])
+        mean = sum(one[name] for one in of_checkpoints) / 3
+        torch.testing.assert_close(weights, mean if of_mean > 5 else of_checkpoints[1][name])
     plain = tiny_model()
     run(tmp_path / "plain", plain, CONFIG, evaluate=by_turns(values))
     assert parameter_hash(model) == parameter_hash(plain)
@@ -470,6 +472,34 @@ def test_batches_that_did_not_fit_are_told_and_remembered(tmp_path):
     notes = Notes()
     run(tmp_path, Small(), CONFIG, [notes, StopAfter(4)])
     result = run(tmp_path, Small(), CONFIG, [notes], resume=True)
-    told = [report.split for report in notes.steps]
-    assert told == sorted(told)
-    assert result.split == told[-1] > told[3] > 0
+    reported = [report.split for report in notes.steps]
+    assert reported == sorted(reported)
+    assert result.split == reported[-1] > reported[3] > 0
+
+
+def test_a_rank_takes_its_own_batches_and_only_the_first_writes(tmp_path, monkeypatch):
+    class SecondOfTwoRanks:
+        world_size, global_rank, is_global_zero = 2, 1, False
+
+        def __init__(self, fabric):
+            self._fabric = fabric
+
+        def __getattr__(self, name):
+            return getattr(self._fabric, name)
+
+        def all_reduce(self, value, reduce_op):
+            return 2 * value
+
+    class Seen(TinyCorpus):
+        def batch(self, rows):
+            seen.append(rows.tolist())
+            return super().batch(rows)
+
+    seen, kept, notes, corpus, config = [], [], Notes(), Seen(), replace(CONFIG, max_steps=2, average=2)
+    monkeypatch.setattr(loop, "make_fabric", lambda *args: SecondOfTwoRanks(make_fabric(*args)))
+    run(tmp_path, tiny_model(), config, [notes], corpus=corpus, kept=kept)
+    plan = epoch_plan(corpus.source_lengths, corpus.target_lengths, 40, config.seed, epoch=0, num_ranks=2)
+    assert seen == [ranks[1].tolist() for ranks in plan[:4]]
+    assert notes.facts.num_ranks == 2
+    assert [report.tokens % 2 for report in notes.steps] == [0, 0]
+    assert kept == list(tmp_path.iterdir()) == []

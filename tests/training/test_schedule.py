@@ -74,6 +74,7 @@ def test_only_plateau_heeds_the_plateau():
     low = Plateau(scale=0.25)
     assert rate(9, schedule="plateau", plateau=low) == pytest.approx(0.2)
     assert rate(9, schedule="constant", plateau=low) == 0.8
+    assert [rate(n, schedule="plateau", plateau=low, warmup_steps=4) for n in (4, 5)] == [0.8, 0.2]
 
 
 def test_plateau_falls_after_its_patience_and_forgets_at_a_gain():

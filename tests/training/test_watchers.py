@@ -187,5 +187,5 @@ def test_the_first_batch_that_did_not_fit_is_told_and_their_number_at_the_end():
 
 
 def test_the_mean_of_checkpoints_is_called_that():
-    told = written(lambda console: ProgressBar(console).on_validation(replace(VALIDATION, averaged=3)))
-    assert told.startswith("validation of the mean of the 3 best checkpoints at step 5, epoch 1: loss 1.000")
+    text = written(lambda console: ProgressBar(console).on_validation(replace(VALIDATION, averaged=3)))
+    assert text.startswith("validation of the mean of the 3 best checkpoints at step 5, epoch 1: loss 1.000")
