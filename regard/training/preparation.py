@@ -29,7 +29,7 @@ from regard.training.prepared import (
     write_rest,
 )
 from regard.training.recipe import resolve, with_pretrained_tokenisers
-from regard.training.tokenisers import check_sentencepiece_models, learn_tokenisers
+from regard.training.tokenisers import check_tokeniser_options, learn_tokenisers
 
 
 def prepare(
@@ -59,7 +59,7 @@ def prepare(
     if folder is not None:
         _check_output_folder(folder, overwrite)
     if not config.training.init:
-        check_sentencepiece_models(config.tokeniser)
+        check_tokeniser_options(config.tokeniser)
     sources = open_all(config.data)
     prepared = _prepare_cached(config, sources, log, start_progress) if config.data.cache else None
     if prepared is None:

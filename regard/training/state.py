@@ -104,7 +104,7 @@ def restore(
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
-        if kind not in ("random", _AVERAGE) and name in names:
+        if kind != _AVERAGE and name in names:  # "random/cpu" names no parameter
             state.setdefault(names[name], {})[kind] = tensor
     if average is not None:
         for name, parameter in model.named_parameters():

@@ -15,10 +15,13 @@ from regard.training.pairs import CleanedPairs, StartProgress, Texts
 MAX_TEXTS = 2_000_000  # BPE and Unigram do not improve with more
 
 
-def check_sentencepiece_models(config: TokeniserConfig) -> None:
-    """Refuse, before any text is read, sentencepiece models that are missing, broken or not used."""
-    target = {} if config.shared else {"target": target_config(config)}
-    for side, own in {"source": config, **target}.items():
+def check_tokeniser_options(config: TokeniserConfig) -> None:
+    """Refuse, before any text is read, sentencepiece models that are missing, broken or not used.
+
+    Raises ConfigError, also for options of the target's own where the vocabulary is shared.
+    """
+    target = target_config(config)
+    for side, own in {"source": config, **({} if config.shared else {"target": target})}.items():
         if own.kind == "sentencepiece":
             Tokeniser.train((), own)
         elif own.source_model:
