@@ -59,11 +59,12 @@ def test_shares_by_hand(sampling: Sampling, expected: dict[int, float]) -> None:
 
 
 def test_the_nucleus_ends_with_the_token_that_reaches_top_p_exactly() -> None:
-    """Halves and quarters, so that nothing is rounded."""
+    """Powers of two, so that nothing is rounded."""
     halves, quarters = torch.zeros(1, 2), torch.zeros(1, 4)
     assert Sampling(top_p=0.5).distribution(halves).tolist() == [[1.0, 0.0]]
     assert Sampling(top_p=0.75).distribution(quarters).tolist() == [[1 / 3, 1 / 3, 1 / 3, 0.0]]
     assert Sampling(top_p=0.5 + 1e-9).distribution(halves).tolist() == [[0.5, 0.5]]
+    assert (Sampling(top_p=15 / 16).distribution(torch.zeros(1, 16)) > 0).sum() == 15
 
 
 def test_draws_by_hand() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -90,3 +91,51 @@ def test_the_loop_wants_a_number(tmp_path):
             evaluate=lambda model: None,
             save_model=lambda folder, report: None,
         )
+
+
+class Lengths:
+    """A corpus of which only the lengths are asked for, and whose batches are their rows."""
+
+    def __init__(self, source, target):
+        self.source_lengths, self.target_lengths = np.array(source), np.array(target)
+
+    def batch(self, rows):
+        return list(rows)
+
+
+@pytest.mark.parametrize(
+    ("target_tokens", "budget", "words"),
+    [
+        (100 * MAX_TOKENS, MAX_TOKENS, "more would not train better"),
+        (100 * MAX_TOKENS - 1, MAX_TOKENS - 1, "about 100 steps an epoch"),
+        (100 * MIN_TOKENS + 100, MIN_TOKENS + 1, "about 100 steps an epoch"),
+        (100 * MIN_TOKENS, MIN_TOKENS, "enough for so small a corpus"),
+    ],
+)
+def test_the_budget_at_its_bounds(target_tokens, budget, words):
+    found = batch_budget._budget_without_memory_limit(Lengths([1], [target_tokens]), CONFIG)
+    assert (found.tokens, found.reason) == (budget, words)
+
+
+def test_what_just_fits_is_not_limited_by_memory_and_nothing_is_below_the_least(monkeypatch):
+    unlimited = found()
+    for fitting, expected in ((unlimited.tokens, unlimited.reason), (0, "what fits in the memory of cpu")):
+        monkeypatch.setattr(batch_budget, "_extrapolate_on_cpu", lambda *args, fitting=fitting: fitting)
+        budget = found()
+        assert (budget.tokens, budget.reason) == (max(fitting, MIN_TOKENS), expected)
+
+
+def test_the_least_budget_is_not_tried():
+    def update(batches, learning_rate):
+        raise AssertionError("tried")
+
+    assert batch_budget._halve_until_it_fits(update, CORPUS, CONFIG, MIN_TOKENS) == MIN_TOKENS
+
+
+def test_the_largest_batches_have_most_positions_and_most_attention_weights(monkeypatch):
+    # ten pairs of 1 and 9 tokens: 10 · (1 + 9) = 100 positions, 90 weights; five of 9 and 9: 90 and 405
+    corpus = Lengths([1] * 10 + [9] * 5 + [2], [9] * 10 + [9] * 5 + [2])
+    plan = [[np.arange(15, 16)], [np.arange(10)], [np.arange(10, 15)]]
+    monkeypatch.setattr(batch_budget, "epoch_plan", lambda *args, **options: plan)
+    largest = batch_budget._largest_batches(corpus, CONFIG, 99)
+    assert list(largest) == [list(range(10)), list(range(10, 15))]
