@@ -71,7 +71,7 @@ def make(system: str, task: Task, device: str = "cuda:0") -> Run:
     if system == COMPILED:
         shapes = [Filled.of(batch) for batch in batches]
         largest = Filled(*(max(getattr(s, side) for s in shapes) for side in ("rows", "source", "target")))
-        batches = [largest.filled(batch) for batch in batches]
+        batches = [largest.pad(batch) for batch in batches]
         trained = torch.compile(model, dynamic=False)  # type: ignore[assignment]
     update = Update(make_fabric(config, precision), trained, config)
 

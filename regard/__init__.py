@@ -67,8 +67,7 @@ if TYPE_CHECKING:
         Weights,
     )
     from regard.serving import Limits, create_app, serve
-    from regard.training import Prepared, Trained, Watcher, average, measure, train
-    from regard.training.prepare import prepare
+    from regard.training import Prepared, Trained, Watcher, average, measure, prepare, train
     from regard.translator import Translator, load, load_ensemble
 
 _HOMES = {

@@ -1,7 +1,8 @@
-"""What a YAML recipe says, as frozen dataclasses: every default is written once, here.
+"""The contents of a YAML recipe as frozen dataclasses: every default is written once, here.
 
-No torch in this room. `load` reads a recipe with dotted overrides; an unknown key is an error. Names of parts
-(cells, scores, decoders …) are plain strings here: their tables live with the parts, and `build` checks them.
+This module does not import torch. Names of parts (cells, scores, decoders …) are plain strings here: their tables
+live with the parts, and `build` checks them. `recipe_file` reads and writes recipes; the docstrings below are what
+`regard train --keys` shows.
 """
 
 from __future__ import annotations
@@ -12,32 +13,32 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the sentence pairs come from, and which are trained on.
+    """Where the sentence pairs come from, and which of them are used for training.
 
-    Files may be packed (.gz, .xz). Cleaning touches training pairs only, and counts what it does by reason.
+    Files may be compressed (.gz, .xz). Cleaning applies to training pairs only, and is counted by reason.
 
     Args:
-        train: line-parallel files in twos (source, target); tables, whose names end in .tsv or .jsonl; data sets
-            (hub:NAME, hub:NAME:SUBSET, @SPLIT behind it); several corpora one after the other; a single file is
-            a TSV whatever its name; none: the embedded grammar
+        train: line-parallel files in pairs (source, target); tables, whose names end in .tsv or .jsonl; data sets
+            (hub:NAME, hub:NAME:SUBSET, with @SPLIT appended); several corpora one after another; a single file is
+            read as TSV whatever its name; none: the embedded grammar
         validation: the same for validation; none: pairs are held out of the training files
-        columns: source and target column of tables: numbers from 1, names of a header, or keys (translation.de);
+        columns: source and target column of tables: numbers from 1, header names, or keys (translation.de);
             none: 1 and 2 of a TSV, source and target elsewhere
-        features: a further column whose features, split at ";", become source symbols of their own
-        weights: one number a training corpus: how often an epoch sees it; 0.5: half of its pairs; none: once
-        holdout_pairs: about how many pairs are held out when no validation files are given (at most a tenth)
-        grammar_pairs: how many pairs the embedded grammar generates when no training files are given
+        features: one more column, whose features, separated by ";", become source symbols of their own
+        weights: one number for each training corpus: how often an epoch sees it; 0.5: half of its pairs; none: once
+        holdout_pairs: approximate number of pairs held out if there are no validation files (at most a tenth)
+        grammar_pairs: number of pairs that the embedded grammar generates if there are no training files
         grammar_seed: seed of the embedded grammar
-        max_tokens: longer pairs (either side, in tokens) are left out of training
-        max_ratio: pairs with one side so many times longer than the other, in tokens, are left out; 0: none
-        control_characters: what happens to them (and to byte-order marks inside a text): strip takes them out,
-            drop leaves out the pair
-        source_script: pairs whose source has most letters in none of these scripts (Latin, Cyrillic, Han …) are left
-            out; none: any
+        max_tokens: training pairs with more tokens than this on either side are left out
+        max_ratio: training pairs with one side this many times as long as the other, in tokens, are left out; 0: none
+        control_characters: what to do with control characters (and byte-order marks inside a text): strip removes
+            them, drop leaves out the pair
+        source_script: pairs whose source is mostly in none of these scripts (Latin, Cyrillic, Han …) are left out;
+            none: any script
         target_script: the same for the target
-        drop_duplicates: leave out pairs that stood before
+        drop_duplicates: leave out repeated pairs
         drop_equal: leave out pairs whose two sides are the same text
-        cache: keep what was prepared under ~/.cache/regard (or REGARD_CACHE) and reuse it for the same content
+        cache: keep prepared data in ~/.cache/regard (or REGARD_CACHE) and reuse it for the same content
     """
 
     train: list[str] = field(default_factory=list)
@@ -60,22 +61,22 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TokeniserConfig:
-    """How text becomes tokens; keys without `target_` count for both sides.
+    """How text is split into tokens; keys without `target_` apply to both sides.
 
     Args:
         kind: words (split at white space), characters, bpe or unigram (both with byte fallback), or sentencepiece
-            (models learnt elsewhere, with their own size and normalisation)
-        size: most tokens in a vocabulary, the four special ones included; features come on top
+            (models trained elsewhere, with their own size and normalisation)
+        size: largest vocabulary size, including the four special tokens; features are added on top
         min_frequency: rarer words or characters become the unknown token
-        shared: one vocabulary for both sides, learnt on both
+        shared: one vocabulary for both sides, learnt from both
         lowercase: lower-case the text first (not undone in the output)
-        normalise: Unicode normalisation form applied first; NFD takes accents and Hangul syllables apart, and the
-            output is composed again
-        target_kind: the target's kind, where it differs
+        normalise: Unicode normalisation form applied first; NFD separates accents and Hangul syllables, which are
+            composed again in the output
+        target_kind: the target's kind, if it differs
         target_size: the target's size; 0: the same
-        target_normalise: the target's form, where it differs
-        source_model: sentencepiece: the .model file of the source, or of both sides if shared
-        target_model: sentencepiece: the .model file of the target
+        target_normalise: the target's form, if it differs
+        source_model: sentencepiece only: the .model file of the source, or of both sides if shared
+        target_model: sentencepiece only: the .model file of the target
     """
 
     kind: Literal["words", "characters", "bpe", "unigram", "sentencepiece"] = "bpe"
@@ -98,9 +99,9 @@ class EncoderConfig:
     Args:
         name: recurrent (one or both directions, stacked) or gnmt (Wu et al. 2016: bidirectional bottom, residual)
         cell: recurrent cell: rnn, gru or lstm
-        hidden_size: width of one direction's state
-        num_layers: layers; gnmt needs at least 2
-        bidirectional: read the sentence in both directions
+        hidden_size: size of one direction's state
+        num_layers: number of layers; gnmt needs at least 2
+        bidirectional: encode the sentence in both directions
     """
 
     name: str = "recurrent"
@@ -112,14 +113,14 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """The alignment model: who is scored how, and how scores become weights.
+    """The alignment model: how encoder states are scored, and how scores become weights.
 
     Args:
         score: additive (alias concat), general, dot, scaled_dot, cosine, location; controls: uniform, none
-        size: attention width A of the additive score's hidden layer
-        max_positions: the location score's reach in source positions
-        normaliser: what turns scores into weights: softmax
-        temperature: softmax temperature; below 1 sharper, above 1 softer
+        size: width A of the additive score's hidden layer
+        max_positions: number of source positions that the location score can address
+        normaliser: how scores become weights: softmax
+        temperature: softmax temperature; below 1: sharper, above 1: softer
     """
 
     score: str = "additive"
@@ -131,17 +132,17 @@ class AttentionConfig:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """The decoder RNN and the way the context enters it.
+    """The decoder RNN, and how the context enters it.
 
     Args:
         name: plain (a fixed sentence vector, no attention), bahdanau, luong or gnmt
         cell: recurrent cell: rnn, gru or lstm
-        hidden_size: width of the decoder state
-        num_layers: layers; bahdanau has 1, gnmt at least 2
-        bridge: how the encoder's last state starts the decoder: zero, copy, dense or mean
-        sentence_vector: plain only: the fixed vector enters at the start (Sutskever 2014) or every_step (Cho 2014)
-        input_feeding: luong only: feed the last combined vector into the next step
-        query: gnmt only: attend with the previous step's bottom state (the paper) or the current one
+        hidden_size: size of the decoder state
+        num_layers: number of layers; bahdanau has 1, gnmt at least 2
+        bridge: how the encoder's last state initialises the decoder: zero, copy, dense or mean
+        sentence_vector: plain only: where the fixed vector enters: start (Sutskever 2014) or every_step (Cho 2014)
+        input_feeding: luong only: feed the combined vector of a step into the next one
+        query_step: gnmt only: which step's bottom state is the query: previous (the paper) or current
     """
 
     name: str = "bahdanau"
@@ -151,7 +152,7 @@ class DecoderConfig:
     bridge: str = "dense"
     sentence_vector: Literal["start", "every_step"] = "start"
     input_feeding: bool = True
-    query: Literal["previous", "current"] = "previous"
+    query_step: Literal["previous", "current"] = "previous"
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,11 @@ class ModelConfig:
 
     Args:
         embedding_size: width E of the token embeddings
-        dropout: share of units dropped in training
-        variational: draw a dropout mask once per sentence and keep it over all steps (Gal & Ghahramani 2016)
-        tie: none, target (target embedding = output matrix) or all (source embedding too; needs a shared vocabulary)
-        reverse_source: feed the source back to front (Sutskever et al. 2014, section 3.3)
+        dropout: probability with which a unit is dropped in training
+        variational: use the same dropout mask at every step of a sentence (Gal & Ghahramani 2016)
+        tie: shared weights: none, target (target embedding = output matrix) or all (source embedding too; needs a
+            shared vocabulary)
+        reverse_source: encode the source from its end (Sutskever et al. 2014, section 3.3)
         encoder: the encoder
         decoder: the decoder
         attention: the alignment model
@@ -185,42 +187,42 @@ class TrainingConfig:
 
     Args:
         epochs: passes over the training pairs; 0: no limit
-        max_steps: optimiser steps at most; 0: no limit
-        max_minutes: minutes of training at most, validations and all parts of a resumed run counted; 0: no limit
-        init: folder of a trained model to start from: its weights and tokenisers
-        grow_vocabulary: init only: words or characters that the model does not know are added to its vocabularies
+        max_steps: largest number of optimiser steps; 0: no limit
+        max_minutes: largest number of minutes, counting validations and all parts of a resumed run; 0: no limit
+        init: folder of a trained model whose weights and tokenisers to start from
+        grow_vocabulary: init only: add words or characters that the model does not know to its vocabularies
         source_embeddings: word vectors to start from, as word2vec, GloVe or fastText text, also .gz or .xz
         target_embeddings: the same for the target side
-        batch_tokens: target tokens a batch, padding counted; auto: as many as fit in memory and train well
-        accumulate: batches whose gradients are added before each optimiser step
+        batch_tokens: target tokens per batch, including padding; auto: as many as fit in memory and train well
+        accumulate: number of batches whose gradients are added before each optimiser step
         optimiser: adam, adamw or sgd
-        momentum: sgd only: share of the last step that is taken again
-        learning_rate: the peak rate
+        momentum: sgd only: the momentum factor
+        learning_rate: the peak learning rate
         weight_decay: decoupled for adamw, L2 for adam and sgd
-        schedule: what the rate does after the warm-up
-        warmup_steps: steps over which the rate climbs linearly from 0, at most half of all
-        plateau_factor: plateau: what the rate is multiplied by
-        plateau_patience: plateau: validations without gain before that
-        halve_after: halving: epochs, also parts of one, before the rate is first halved
-        halve_every: halving: epochs, also parts of one, from one halving to the next
+        schedule: how the learning rate changes after the warm-up
+        warmup_steps: steps over which the learning rate rises linearly from 0, at most half of all steps
+        plateau_factor: plateau: factor by which the learning rate is multiplied
+        plateau_patience: plateau: number of validations without improvement before that
+        halve_after: halving: epochs, or parts of one, before the learning rate is first halved
+        halve_every: halving: epochs, or parts of one, between two halvings
         clip_norm: gradients are scaled down to this norm; 0: never
-        label_smoothing: share of the target probability spread over the vocabulary
+        label_smoothing: probability mass of the target that is spread over the vocabulary
         ema: decay of a moving average of the weights, which is then validated and kept, such as 0.999; 0: none
-        average: at the end the mean of so many best checkpoints is kept if it validates better; 0: none
+        average: number of best checkpoints whose mean is kept at the end if it validates better; 0: none
         validate_every: steps between validations; 0: once an epoch
-        save_every: steps between saves of the training state, beside those at validations; 0: none beside
-        validation_sentences: sentences decoded at each validation, for all metrics but the loss; 0: all
-        metric: what best means, and what early stopping watches. exact_match is the share of outputs exactly right
-            (100 - WER as grapheme-to-phoneme tasks count it), wer the edits for each word, per the same where words
-            are phonemes, cer for each character
-        patience: validations without gain before training stops; 0: never
-        seed: seed of weights, order and dropout
+        save_every: steps between saves of the training state, besides those at validations; 0: only those
+        validation_sentences: sentences decoded at each validation, for every metric but the loss; 0: all
+        metric: the metric that decides which model is best, and early stopping. exact_match is the share of outputs
+            that are exactly right (100 - WER as grapheme-to-phoneme tasks count it), wer the edits for each word, per
+            the same if words are phonemes, cer for each character
+        patience: number of validations without improvement before training stops; 0: never
+        seed: seed of initial weights, order and dropout
         device: auto, cpu, cuda or cuda:1
         precision: auto, float32 or bfloat16
-        kernels: auto, fused (compiled loops, where they run) or plain (as in the papers; for comparison)
-        graphs: off, or auto: with fused kernels on a single GPU, passes over batches are recorded and played again
-            (not yet tried on one)
-        threads: CPU threads; 0: all cores
+        kernels: auto, fused (compiled loops, where they run) or plain (as in the papers, for comparison)
+        graphs: off, or auto: with fused kernels on a single GPU, passes over batches are captured as CUDA graphs and
+            replayed (not yet tested on one)
+        threads: number of CPU threads; 0: all cores
         tensorboard: also write TensorBoard event files (extra: tensorboard)
     """
 
@@ -263,20 +265,19 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The search for translations.
+    """How translations are searched for.
 
     Args:
-        beam: hypotheses kept at each step; 1 is greedy search
-        length_penalty: exponent a of the length |Y| by which scores are normalised; 0: no normalisation
-        length_form: the length that is raised to it: power is |Y| (Cho et al. 2014b), gnmt is (5 + |Y|) / 6
-            (Wu et al. 2016)
-        coverage_penalty: weight of the coverage penalty, which ranks translations lower that leave source tokens
-            without attention (Wu et al. 2016); 0: none
-        max_ratio: maximum output length as a multiple of the source length, in tokens
-        max_extra: tokens added to that maximum
-        batch_size: sentences translated together
-        precision: of matrix products: float32, bfloat16, int8 (CPU; results vary slightly with the batch), or auto:
-            bfloat16 on CPUs with hardware support, int8 for products of few rows, float32 elsewhere
+        beam: number of hypotheses kept at each step; 1 is greedy search
+        length_penalty: exponent of the length |Y| by which a hypothesis's score is divided; 0: none
+        length_form: what |Y| is in that penalty: power, |Y| itself (Cho et al. 2014b), or gnmt, (5 + |Y|) / 6 (Wu et
+            al. 2016)
+        coverage_penalty: weight of the penalty for source tokens without attention (Wu et al. 2016); 0: none
+        max_ratio: the longest output, as a multiple of the source length in tokens
+        max_extra: tokens added to that limit
+        batch_size: number of sentences translated together
+        precision: of matrix products: float32, bfloat16, int8 (CPU; differs slightly with every batch), or auto:
+            bfloat16 on CPUs with units for it, int8 where few rows are multiplied, float32 elsewhere
     """
 
     beam: int = 5
@@ -295,10 +296,10 @@ class Config:
 
     Args:
         data: the sentence pairs
-        tokeniser: text to tokens
+        tokeniser: from text to tokens
         model: the network
         training: the loop
-        search: how it translates unless told otherwise
+        search: the default search
     """
 
     data: DataConfig = DataConfig()

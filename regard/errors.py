@@ -1,11 +1,11 @@
-"""The tree of everything `regard` raises for a user's mistake.
+"""The exceptions that `regard` raises for a user's mistake.
 
 RegardError
 ├── ConfigError      a recipe, an option or a combination of parts that cannot work
-├── DataError        a corpus that cannot be read as told: names file, line and remedy
+├── DataError        a corpus that cannot be read; names file, line and remedy
 ├── ModelError       a model folder that is missing, incomplete or of another version
-├── ShapeError       a tensor that is not as wide as a part was built for
-└── SearchError      a search asked for what it cannot do
+├── ShapeError       a tensor whose size is not the one that a part was built for
+└── SearchError      a search with options it cannot satisfy
 
 The command line prints the message on one line and exits with 2; no traceback.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 
 class RegardError(Exception):
-    """Something the user can mend: the message says what was expected, what came and what to do."""
+    """An error that the user can fix: the message says what was expected, what was found and what to do."""
 
 
 class ConfigError(RegardError):
@@ -22,7 +22,7 @@ class ConfigError(RegardError):
 
 
 class DataError(RegardError):
-    """A corpus that cannot be read as told."""
+    """A corpus that cannot be read."""
 
 
 class ModelError(RegardError):
@@ -30,8 +30,8 @@ class ModelError(RegardError):
 
 
 class ShapeError(RegardError):
-    """A tensor that is not as wide as the part was built for."""
+    """A tensor whose size is not the one that a part was built for."""
 
 
 class SearchError(RegardError):
-    """A search asked for something it cannot do."""
+    """A search with options it cannot satisfy."""

@@ -22,7 +22,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "luong": ("luong", {}),
     "luong, not fed": ("luong", {"input_feeding": False}),
     "gnmt": ("gnmt", {}),
-    "gnmt, current query": ("gnmt", {"query": "current"}),
+    "gnmt, current query": ("gnmt", {"query_step": "current"}),
 }
 ATTENTIVE = [way for way in WAYS if not way.startswith("plain")]
 COMBINATIONS = [(way, score) for way in WAYS for score in (SCORES if way in ATTENTIVE else ["none"])]

@@ -103,8 +103,8 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["model.decoder.input_feeding False", "only luong", "leave it at True"],
     ),
     "a query choice without gnmt": (
-        {"decoder__name": "luong", "decoder__query": "current"},
-        ["model.decoder.query current", "only gnmt", "leave it at previous"],
+        {"decoder__name": "luong", "decoder__query_step": "current"},
+        ["model.decoder.query_step current", "only gnmt", "leave it at previous"],
     ),
     "a sentence vector with attention": (
         {"decoder__sentence_vector": "every_step"},
@@ -173,13 +173,13 @@ def test_what_does_not_go_together_is_refused(case: str) -> None:
 )
 def test_a_size_must_be_one_at_least(key: str) -> None:
     where = f"model.{key.replace('__', '.')}"
-    assert refused(change(**{key: 0})) == f"{where}: expected a whole number from 1 on, got 0"
+    assert refused(change(**{key: 0})) == f"{where}: expected an integer of at least 1, got 0"
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
 def test_label_smoothing_is_a_share(smoothing: float) -> None:
     message = refused(BASE, label_smoothing=smoothing)
-    assert message == f"training.label_smoothing: expected a share from 0 to below 1, got {smoothing}"
+    assert message == f"training.label_smoothing: expected at least 0 and less than 1, got {smoothing}"
 
 
 def test_a_dropout_of_whole_zero_is_no_size() -> None:
@@ -252,7 +252,7 @@ def test_a_model_is_described_as_its_recipe_says(recipe: str) -> None:
     assert (found["cell"], found["num_layers"]) == (decoder.cell, decoder.num_layers)
     assert found["score"] == model.attention.score.replace("concat", "additive")
     assert found["input_feeding"] == (decoder.name == "luong" and decoder.input_feeding)
-    assert found["gnmt_query"] == (decoder.query if decoder.name == "gnmt" else None)
+    assert found["query_step"] == (decoder.query_step if decoder.name == "gnmt" else None)
     assert found["sentence_vector"] == (decoder.sentence_vector if decoder.name == "plain" else None)
     assert (found["formula"] is None) == (decoder.name == "plain")
 

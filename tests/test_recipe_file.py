@@ -10,7 +10,16 @@ import pytest
 from regard import recipe_file as module
 from regard.config import Config, DecoderConfig, ModelConfig
 from regard.errors import ConfigError
-from regard.recipe_file import dump, find_recipe, load, packaged_recipes, parser
+from regard.recipe_file import (
+    RENAMED_KEYS,
+    dump,
+    find_recipe,
+    known_keys,
+    load,
+    load_saved,
+    packaged_recipes,
+    parser,
+)
 
 
 def write(folder: Path, text: str) -> Path:
@@ -149,7 +158,7 @@ def test_every_key_is_described() -> None:
         for field in dataclasses.fields(section.default):  # type: ignore[arg-type]
             name = f"--{section.name}.{field.name}"
             assert name in help_text, f"{name} is not in the help"
-    assert "share of units dropped in training" in help_text
+    assert "probability with which a unit is dropped in training" in help_text
 
 
 def test_a_recipe_from_a_stranger_imports_nothing_and_reads_no_other_file(
@@ -170,3 +179,57 @@ def test_a_recipe_from_a_stranger_imports_nothing_and_reads_no_other_file(
         ):
             load("recipe.yaml")
     assert not (tmp_path / "trace").exists()
+
+
+def old_recipe(folder: Path) -> Path:
+    """A recipe with every key that has been renamed since, and a number that YAML would read as text."""
+    return write(
+        folder,
+        "data: {max_pieces: 77}\nmodel: {decoder: {name: gnmt, query: current}}\n"
+        "training: {learning_rate: 1e-3}\ntokeniser: {normalise: none}\n",
+    )
+
+
+def test_renamed_keys_are_real() -> None:
+    for old, new in RENAMED_KEYS.items():
+        assert old not in known_keys()
+        assert new in known_keys()
+        assert old.rpartition(".")[0] == new.rpartition(".")[0]
+
+
+def test_a_saved_recipe_may_have_keys_of_an_earlier_version(tmp_path: Path) -> None:
+    read = load_saved(old_recipe(tmp_path))
+    assert read.data.max_tokens == 77
+    assert read.model.decoder == DecoderConfig(name="gnmt", query_step="current")
+    assert (read.training.learning_rate, read.tokeniser.normalise) == (1e-3, "none")
+    assert load_saved(old_recipe(tmp_path), ["--data.max_tokens=9"]).data.max_tokens == 9
+
+
+def test_a_saved_recipe_of_this_version_is_read_as_any_other(tmp_path: Path) -> None:
+    assert load_saved(write(tmp_path, dump(Config()))) == Config()
+    for text, words in (
+        ("modle: {}", "unknown key modle"),
+        ("model: 3", "expected keys"),
+        ("[1]", "expected"),
+    ):
+        file = write(tmp_path, text)
+        with pytest.raises(ConfigError, match=f"recipe.yaml: .*{words}"):
+            load_saved(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        ("data: {max_pieces: 77}", "data.max_pieces", "data.max_tokens"),
+        ("model: {decoder: {query: current}}", "model.decoder.query", "model.decoder.query_step"),
+    ],
+)
+def test_a_renamed_key_typed_by_a_user_is_refused_with_its_new_name(
+    tmp_path: Path, text: str, old: str, new: str
+) -> None:
+    recipe = write(tmp_path, text)
+    assert refused(recipe) == f"{recipe}: unknown key {old}; it is now called {new}"
+    for message in (refused(None, f"--{old}=7"), refused(write(tmp_path, "{}"), f"--{old}=7")):
+        assert message.endswith(f"--{old}=7; it is now called {new}")
+    with pytest.raises(ConfigError, match=f"it is now called {new}$"):
+        load_saved(write(tmp_path, dump(Config())), [f"--{old}=7"])

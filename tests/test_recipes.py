@@ -55,8 +55,8 @@ def test_what_a_recipe_says_is_what_is_used(name: str) -> None:
     written = leaves(yaml.safe_load(RECIPES[name].read_text(encoding="utf-8")))
     config = load(name)
     for key, value in written.items():
-        wanted = float(value) if isinstance(value_of(config, key), float) else value  # type: ignore[arg-type]
-        assert value_of(config, key) == wanted, key
+        expected = float(value) if isinstance(value_of(config, key), float) else value  # type: ignore[arg-type]
+        assert value_of(config, key) == expected, key
 
 
 @pytest.mark.parametrize("name", RECIPES)

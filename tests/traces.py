@@ -25,8 +25,8 @@ MODELS: dict[str, dict[str, Any]] = {
     "bahdanau": {"decoder": "bahdanau"},
     "luong": {"decoder": "luong", "input_feeding": True},
     "luong, not fed": {"decoder": "luong", "input_feeding": False},
-    "gnmt": {"decoder": "gnmt", "num_layers": 3, "gnmt_query": "previous"},
-    "gnmt, current query": {"decoder": "gnmt", "num_layers": 3, "gnmt_query": "current"},
+    "gnmt": {"decoder": "gnmt", "num_layers": 3, "query_step": "previous"},
+    "gnmt, current query": {"decoder": "gnmt", "num_layers": 3, "query_step": "current"},
     "plain": {"decoder": "plain", "score": "none", "formula": None},
 }
 HOSTILE = (
@@ -86,7 +86,7 @@ def _model(changes: Mapping[str, Any]) -> dict[str, Any]:
         "num_layers": 1,
         "bridge": "dense",
         "input_feeding": None,
-        "gnmt_query": None,
+        "query_step": None,
         "score": "additive",
         "formula": "v · tanh(W q + U k)",
         "score_source": "Bahdanau 2015, A.1.2",

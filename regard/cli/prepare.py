@@ -60,8 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         out=options.out,
         overrides=overrides,
         overwrite=options.overwrite,
-        tell=tell,
-        progress=progress,
+        log=tell,
+        start_progress=progress,
     )
     print(options.out / "report.md")
     return 0

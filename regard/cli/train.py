@@ -71,7 +71,7 @@ def _short_options(options: Namespace) -> list[str]:
 
 
 def _dry_run(options: Namespace, out: Path, overrides: Sequence[str]) -> int:
-    from regard.training import dry_run_lines, measure
+    from regard.training import describe_dry_run, measure
 
     facts = measure(
         options.recipe,
@@ -79,9 +79,9 @@ def _dry_run(options: Namespace, out: Path, overrides: Sequence[str]) -> int:
         overrides=overrides,
         overwrite=True,  # nothing is written
         prepared=options.prepared,
-        tell=_messages(),
+        log=_messages(),
     )
-    print(*dry_run_lines(facts), sep="\n")
+    print(*describe_dry_run(facts), sep="\n")
     return 0
 
 
@@ -97,8 +97,8 @@ def _train(options: Namespace, out: Path, overrides: Sequence[str], command: str
         overwrite=options.overwrite,
         prepared=options.prepared,
         progress=not options.quiet,
-        tell=_messages(),
-        bars=progress,
+        log=_messages(),
+        start_progress=progress,
         command=command,
     )
     if trained.result.interrupted:
@@ -118,16 +118,16 @@ def _messages() -> Callable[..., None]:
 
 def _resolve(recipe: str | None, overrides: Sequence[str]) -> Config:
     """Return the recipe, completed by what it takes from the model it starts from."""
-    from regard.training.recipe import resolve, with_tokenisers_of_init  # slow to import
+    from regard.training.recipe import resolve, with_pretrained_tokenisers  # slow to import
 
-    return with_tokenisers_of_init(resolve(recipe, (), overrides, None))
+    return with_pretrained_tokenisers(resolve(recipe, (), overrides, None))
 
 
 def _next_steps(folder: Path) -> list[str]:
     """Return commands to try next, with a source from validation."""
     from regard.data.sources import is_table
-    from regard.training.experiment import DATA
     from regard.training.prepared import load_prepared
+    from regard.training.run_folder import DATA
 
     prepared = load_prepared(folder / DATA)
     model, source = shlex.quote(str(folder)), shlex.quote(prepared.validation[0].source)
@@ -155,7 +155,7 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         if not argument.startswith("--") or "." not in argument.split("=")[0]:
             own.append(argument)
         elif (name := argument.split("=")[0].removeprefix("--")) not in recipe_file.known_keys():
-            raise ConfigError(f"unknown key --{name}; {recipe_file.advice(name)}")
+            raise ConfigError(f"unknown key --{name}; {recipe_file.hint(name)}")
         elif "=" in argument and argument.split("=")[0] not in _LISTS:
             overrides.append(argument)
         else:

@@ -17,7 +17,7 @@ from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
 class GNMTDecoder(Decoder):
     """Attend from the bottom layer, feed the context to every layer, residual connections from the third on.
 
-    `query` previous, as in the paper: the bottom layer's state of the step before asks, and the context
+    `query_step` previous, as in the paper: the bottom layer's state of the step before asks, and the context
     enters all layers of this step. Current, as in later code (Luong et al. 2017, the gnmt_v2 architecture of the
     tensorflow/nmt tutorial): the bottom layer moves first, with the context of the step before, and asks with
     its new state.
@@ -38,7 +38,7 @@ class GNMTDecoder(Decoder):
         attention: Attention,
         bridge: Bridge,
         dropout: Dropout,
-        query: str = "previous",
+        query_step: str = "previous",
     ) -> None:
         super().__init__()
         if num_layers < 2:
@@ -55,7 +55,7 @@ class GNMTDecoder(Decoder):
             kernels.Linear(memory_size, cell.num_gates * hidden_size, bias=False) for _ in range(num_layers)
         )
         self.memory_size = memory_size
-        self.query_step = query
+        self.query_step = query_step
         self.parts = cell.parts
         self.combined_size = hidden_size
         self.query_size = hidden_size

@@ -119,7 +119,7 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
         "cell": None,
         "num_layers": 1,
         "input_feeding": True,
-        "gnmt_query": None,
+        "query_step": None,
     }
     side = {"text": "", "tokens": tokens, "words": tokens, "places": list(range(len(tokens)))}
     target = {"text": "", "tokens": [""], "words": [""], "places": [0]}

@@ -61,7 +61,7 @@ def demo(
         _check_folder(folder, configs[name])
     screen.show_introduction(console)
     screen.show_title(console, "1/4 sentence pairs from the embedded German-English grammar")
-    prepared = prepare(configs[ATTENTION], tell=console.print)
+    prepared = prepare(configs[ATTENTION], log=console.print)
     translators = {}
     for number, (name, config) in enumerate(configs.items(), start=2):
         screen.show_title(console, f"{number}/4 training: {name}")

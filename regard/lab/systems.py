@@ -9,8 +9,8 @@ from pathlib import Path
 from regard.data import read_lines
 from regard.errors import ModelError
 from regard.metrics import count_words
-from regard.training.experiment import DATA
 from regard.training.prepared import load_prepared
+from regard.training.run_folder import DATA
 from regard.translator import Translator, load
 
 MAX_COUNTED = 200_000  # training pairs whose words are counted

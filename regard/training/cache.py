@@ -101,8 +101,10 @@ def remove_old_entries() -> None:
 def _code_hash() -> str:
     """Hash the code that reads, cleans and tokenises."""
     digest = hashlib.sha256()
-    names = ("pairs.py", "prepare.py", "prepared.py", "preparation_report.py")
-    own = (Path(__file__).with_name(name) for name in names)
+    own = (
+        Path(__file__).with_name(name)
+        for name in ("pairs.py", "preparation.py", "prepared.py", "tokenisers.py")
+    )
     for file in [*sorted(Path(regard.data.__file__).parent.rglob("*.py")), *own]:
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What training asks of a corpus."""
+"""The interface of a corpus that training needs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from regard.records.tensors import Batch
 
 
 class Corpus(Protocol):
-    """Sentence pairs as ids: lengths in tokens for the plan, and any rows as a padded batch."""
+    """Sentence pairs as token ids: their lengths, for planning batches, and any of them as a padded batch."""
 
     def __len__(self) -> int: ...
 
     @property
     def source_lengths(self) -> NDArray[np.int64]:
-        """Tokens of each source sentence, END counted."""
+        """Number of tokens of each source sentence, including END."""
         ...
 
     @property
     def target_lengths(self) -> NDArray[np.int64]:
-        """Tokens of each target sentence, END counted."""
+        """Number of tokens of each target sentence, including END."""
         ...
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """The pairs of these rows, padded."""
+        """Return the pairs at these indices as a padded batch."""
         ...

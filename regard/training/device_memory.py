@@ -1,4 +1,4 @@
-"""Memory of the device that trains: how much is free, how much a step takes, and when it was not enough."""
+"""Memory of the training device: how much is free, how much a step takes, and whether an error says it ran out."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from pathlib import Path
 
 import torch
 
-_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory was not enough.
+    """Whether an error means that memory ran out.
 
-    A GPU raises torch.OutOfMemoryError, or a RuntimeError from one of its libraries; torch on the CPU a
-    RuntimeError; Python and numpy a MemoryError.
+    A GPU raises torch.OutOfMemoryError, or a RuntimeError from one of its libraries; torch on the CPU raises a
+    RuntimeError; Python and numpy raise a MemoryError.
     """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _WORDS)
+    return isinstance(error, RuntimeError) and any(message in str(error).lower() for message in _MESSAGES)
 
 
-def let_go(device: torch.device) -> None:
-    """Give back what nothing refers to any more."""
+def release_unused(device: torch.device) -> None:
+    """Release memory that nothing refers to any more, including what torch's CUDA allocator caches."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that can still be taken: of the GPU, or of the machine and, where one is set, of our control group."""
+    """Return the memory that is free: of the GPU, or of the machine and of our control group, if it has a limit."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return min(_free_in_machine(), _free_in_group())
+    return min(_free_on_machine(), _free_in_control_group())
 
 
 class PeakMemory:
-    """The most memory taken on a device since this object was made.
+    """The peak memory use on a device since this object was created.
 
-    On the CPU it is the process's resident memory: the peak is reset where Linux lets us, elsewhere an earlier
+    On the CPU this is the process's resident memory. The peak is reset where Linux allows it; elsewhere an earlier
     peak can hide some of the increase.
     """
 
@@ -52,22 +52,22 @@ class PeakMemory:
         self._before = _resident_bytes("VmRSS") if _reset_resident_peak() else _resident_peak_bytes()
 
     def increase_bytes(self) -> int:
-        """How far the peak lies above what was taken at the beginning."""
+        """Return by how much the peak exceeds the memory in use at the beginning."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) - self._before
         return max(_resident_peak_bytes() - self._before, 0)
 
 
-def _free_in_machine() -> int:
-    """What Linux calls available; elsewhere half of all there is."""
+def _free_on_machine() -> int:
+    """Return what Linux calls available; elsewhere, half of the machine's memory."""
     file = Path("/proc/meminfo")
     if file.is_file():
         return _kibibytes(file, "MemAvailable")
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
-def _free_in_group(group: Path = Path("/sys/fs/cgroup")) -> int:
-    """The rest of a container's limit, as control groups of version 2 tell it; a very large number where none is."""
+def _free_in_control_group(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return what is left of a container's limit (control groups, version 2), or a very large number without one."""
     try:
         return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
     except (OSError, ValueError):  # no such file, or "max"
@@ -75,7 +75,7 @@ def _free_in_group(group: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 def _reset_resident_peak() -> bool:
-    """Forget the process's peak memory; False where that is not possible."""
+    """Reset the process's peak memory; return False where that is not possible."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -96,6 +96,6 @@ def _resident_bytes(name: str) -> int:
 
 
 def _kibibytes(file: Path, name: str) -> int:
-    """A line `name: number kB` of a file of Linux, in bytes."""
+    """Read a line `name: number kB` of a Linux status file, and return it in bytes."""
     lines = file.read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))

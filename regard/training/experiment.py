@@ -1,41 +1,48 @@
-"""From a recipe to a model folder: prepare, build, train, keep the best."""
+"""From a recipe to a model folder: prepare the data, build the model, train it, keep the best."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from rich.console import Console
 
-from regard.atomic_writes import committed_file, list_entries
 from regard.build import build_model
-from regard.checkpoint import (
-    CONFIG,
-    FORMAT,
-    ModelCard,
-    check_format,
-    load_config,
-    save_model,
-)
+from regard.checkpoint import load_config
 from regard.config import Config
 from regard.errors import ConfigError
 from regard.model import Seq2Seq
 from regard.training.batch_budget import find_batch_budget
-from regard.training.dry_run import DryRun, dry_run
-from regard.training.initial_weights import begin
-from regard.training.loop import CHECKPOINTS, LAST, run_loop
-from regard.training.pairs import Progress, Tell, silent
+from regard.training.dry_run import DryRun, measure_dry_run
+from regard.training.initial_weights import initialise_weights
+from regard.training.loop import run_loop
+from regard.training.pairs import Log, StartProgress, no_progress
 from regard.training.precision import Precision, choose_device, choose_precision
-from regard.training.prepare import prepare
-from regard.training.prepared import Prepared, is_prepared, load_prepared, save_prepared
-from regard.training.recipe import as_begun, check_not_settled, check_recipe, resolve, with_tokenisers_of_init
-from regard.training.reports import TrainingResult, ValidationReport
+from regard.training.preparation import prepare
+from regard.training.prepared import Prepared, load_prepared, save_prepared
+from regard.training.recipe import (
+    check_recipe,
+    reject_overrides,
+    resolve,
+    with_pretrained_tokenisers,
+    with_resolved_settings,
+)
+from regard.training.reports import TrainingResult
+from regard.training.run_folder import (
+    COMMANDS,
+    DATA,
+    METRICS,
+    TENSORBOARD,
+    ModelWriter,
+    check_output_folder,
+    delete_previous_run,
+    previous_commands,
+)
 from regard.training.validator import Validator
 from regard.training.watchers import (
     Callback,
@@ -49,9 +56,8 @@ from regard.training.watchers import (
 )
 from regard.translator import Translator, load
 
-DATA = "data"
-COMMANDS = "commands.txt"
-_OF_A_RUN = (LAST, CHECKPOINTS, "tensorboard")  # what must not be resumed or shown once another begins there
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Trained:
     result: TrainingResult
 
     def translator(self) -> Translator:
-        """The best model, ready to translate."""
+        """Load the best model, ready to translate."""
         return load(self.folder)
 
 
@@ -78,21 +84,21 @@ def train(
     watchers: Sequence[Watcher | Callback] = (),
     progress: bool | None = None,
     prepared: Prepared | str | Path | None = None,
-    tell: Tell | None = None,
-    bars: Progress = silent,
+    log: Log | None = None,
+    start_progress: StartProgress = no_progress,
     command: str = "regard.train(...)",
 ) -> Trained:
     """Train a model and leave it in the folder `out`, ready for `regard.load(out)`.
 
     `recipe` is a Config, a YAML file or the name of a packaged recipe; `overrides` change it like the command
     line's `--model.dropout=0.3`, with or without dashes; `data` are training files in place of the recipe's.
-    `init` is a trained model to start from: its weights, its tokenisers, and where no recipe is given its recipe,
-    but for the data. `resume` goes on with the run in `out`, bit for bit, by its own recipe if none is given;
-    `overwrite` starts anew where one lies. `prepared` is data made ready before, or the folder of such data, whose
-    data and tokeniser sections then count.
+    `init` is a trained model to start from: its weights, its tokenisers and, if no recipe is given, its recipe
+    except for the data. `resume` continues the run in `out`, bit for bit, by its own recipe if none is given;
+    `overwrite` starts anew in the folder of an old run. `prepared` is prepared data or its folder, whose data and
+    tokeniser sections then replace the recipe's.
 
-    `watchers` look on and may stop the run. A function is enough: it is called with a `StepReport` after each
-    step and a `ValidationReport` after each validation, and stops the run by giving a reason in words, or True:
+    `watchers` observe the run and may stop it. A function is enough: it is called with a `StepReport` after each
+    step and a `ValidationReport` after each validation, and stops the run by returning a reason in words, or True:
 
         def good_enough(report):
             if hasattr(report, "result") and report.result.bleu > 30:
@@ -100,48 +106,43 @@ def train(
 
         regard.train("luong2015", ["train.de", "train.en"], watchers=[good_enough])
 
-    `progress` shows a progress bar, samples and the health of the attention on standard error; None: where that
-    is a terminal. `tell` hears what is being prepared, in place of standard error, and `bars` how far it is.
+    `progress` shows a progress bar, samples and the health of the attention on standard error; None: if that is a
+    terminal. `log` and `start_progress` are those of `prepare`; without `log`, its lines go to standard error if
+    progress is shown.
 
     Raises ConfigError, DataError or ModelError for what cannot work, before anything is written.
     """
     folder = Path(out)
-    console = Console(stderr=True, highlight=False)
-    shown = sys.stderr.isatty() if progress is None else progress
-    tell = tell or (partial(console.print, markup=False, soft_wrap=True) if shown else lambda line: None)
-    if recipe is None and resume:
-        check_format(folder)
-        recipe = committed_file(folder, CONFIG)
-    config, prepared = _with_prepared(resolve(recipe, data, overrides, init), data, overrides, prepared)
-    config = as_begun(config, load_config(folder)) if resume else with_tokenisers_of_init(config)
-    _check_out(folder, config, resume, overwrite)
+    console = _stderr_console() if (sys.stderr.isatty() if progress is None else progress) else None
+    log = log or _log_to(console)
+    config = resolve(recipe, data, overrides, init, resumed=folder if resume else None)
+    config, prepared = _with_prepared(config, data, overrides, prepared)
+    config = (
+        with_resolved_settings(config, load_config(folder)) if resume else with_pretrained_tokenisers(config)
+    )
+    check_output_folder(folder, config, resume, overwrite)
     check_recipe(config, resume)
-    _check_alone()
-    on_screen = [ProgressBar(console), Samples(console), Health(console)] if shown else []
-    looking_on = [*on_screen, *map(as_watcher, watchers)]
+    _check_single_process()
+    observers = [*_terminal_watchers(console), *map(as_watcher, watchers)]
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
     if resume:
         prepared = load_prepared(folder / DATA, "train anew with --overwrite")
     elif prepared is None:
-        prepared = prepare(config, tell=tell, progress=bars)
-    model, precision = _model(config, prepared)
+        prepared = prepare(config, log=log, start_progress=start_progress)
+    model, precision = _build(config, prepared)
     if not resume:
-        begin(model, config.training, prepared.tokenisers, tell)
-        config = _with_budget_found(config, model, prepared, precision, tell)
-    standard: list[Watcher] = [MetricsFile(folder / "metrics.jsonl")]
-    if config.training.tensorboard:
-        standard.append(TensorBoard(folder / "tensorboard"))
-    commands = folder / DATA / COMMANDS
-    before = commands.read_text(encoding="utf-8") if resume and commands.is_file() else ""
-    card = _Card(folder, config, prepared, before + command)
+        initialise_weights(model, config.training, prepared.tokenisers, log)
+        config = _with_batch_budget(config, model, prepared, precision, log)
+    recorders = _file_watchers(config, folder)
+    commands = (previous_commands(folder) if resume else "") + command
+    writer = ModelWriter(folder, config, prepared, commands)
     if not resume:
-        for old in _OF_A_RUN:
-            shutil.rmtree(folder / old, ignore_errors=True)
-        card.save(model, {"state": "untrained"}, {}, trained=False)
+        delete_previous_run(folder)
+        writer.save_untrained(model)
         save_prepared(folder / DATA, prepared)
-        prepared = load_prepared(folder / DATA)  # from here on the ids stay on the disk
-    commands.write_text(card.command + "\n", encoding="utf-8")
+        prepared = load_prepared(folder / DATA)  # from here on the ids stay on disk
+    (folder / DATA / COMMANDS).write_text(commands + "\n", encoding="utf-8")
     result = run_loop(
         model,
         prepared.corpus,
@@ -149,8 +150,8 @@ def train(
         folder=folder,
         precision=precision,
         evaluate=Validator(prepared.validation, prepared.tokenisers, config),
-        keep=lambda place, report: card.save_best(model, report, place),
-        watchers=[*standard, *looking_on],
+        save_model=partial(writer.save_validated, model),
+        watchers=[*recorders, *observers],
         resume=resume,
     )
     return Trained(folder, result)
@@ -165,25 +166,44 @@ def measure(
     overrides: Sequence[str] = (),
     overwrite: bool = False,
     prepared: Prepared | str | Path | None = None,
-    tell: Tell = lambda line: None,
+    log: Log = lambda line: None,
 ) -> DryRun:
-    """The facts of such a run, from a few steps on a copy of the model; nothing is written.
+    """Return what such a training would take, from a few steps on a copy of the model; nothing is written.
 
     Raises what `train` would.
     """
     config, prepared = _with_prepared(resolve(recipe, data, overrides, init), data, overrides, prepared)
-    config = with_tokenisers_of_init(config)
+    config = with_pretrained_tokenisers(config)
     if out is not None:
-        _check_out(Path(out), config, resume=False, overwrite=overwrite)
+        check_output_folder(Path(out), config, resume=False, overwrite=overwrite)
     check_recipe(config, resume=False)
     if config.training.threads:
         torch.set_num_threads(config.training.threads)
-    prepared = prepare(config, tell=tell) if prepared is None else prepared
-    model, precision = _model(config, prepared)
-    begin(model, config.training, prepared.tokenisers, tell)
-    config = _with_budget_found(config, model, prepared, precision, tell)
+    prepared = prepare(config, log=log) if prepared is None else prepared
+    model, precision = _build(config, prepared)
+    initialise_weights(model, config.training, prepared.tokenisers, log)
+    config = _with_batch_budget(config, model, prepared, precision, log)
     sizes = (len(prepared.tokenisers.source), len(prepared.tokenisers.target))
-    return dry_run(model, prepared.corpus, config.training, precision, sizes)
+    return measure_dry_run(model, prepared.corpus, config.training, precision, sizes)
+
+
+def _stderr_console() -> Console:
+    from rich.console import Console  # not needed by a run that shows nothing
+
+    return Console(stderr=True, highlight=False)
+
+
+def _log_to(console: Console | None) -> Log:
+    return (lambda line: None) if console is None else partial(console.print, markup=False, soft_wrap=True)
+
+
+def _terminal_watchers(console: Console | None) -> list[Watcher]:
+    return [] if console is None else [ProgressBar(console), Samples(console), Health(console)]
+
+
+def _file_watchers(config: Config, folder: Path) -> list[Watcher]:
+    watchers: list[Watcher] = [MetricsFile(folder / METRICS)]
+    return [*watchers, TensorBoard(folder / TENSORBOARD)] if config.training.tensorboard else watchers
 
 
 def _with_prepared(
@@ -192,60 +212,30 @@ def _with_prepared(
     overrides: Sequence[str],
     prepared: Prepared | str | Path | None,
 ) -> tuple[Config, Prepared | None]:
-    """A recipe with the sections that the prepared data was made by, and that data."""
+    """Return the recipe with the sections that determined the prepared data, and that data, loaded."""
     if prepared is None:
         return config, None
     if data:
-        raise ConfigError("train: expected data or prepared data, came both; leave one of them out")
-    check_not_settled(overrides, ("--data.", "--tokeniser."), "the prepared data")
+        raise ConfigError("train: expected data or prepared data, got both; leave one of them out")
+    reject_overrides(overrides, ("--data.", "--tokeniser."), "the prepared data")
     if isinstance(prepared, str | Path):
         prepared = load_prepared(Path(prepared), "prepare it anew with `regard prepare`")
-    made_by = prepared.config
-    return replace(config, data=made_by.data, tokeniser=made_by.tokeniser), prepared
+    return replace(config, data=prepared.config.data, tokeniser=prepared.config.tokeniser), prepared
 
 
-def _with_budget_found(
-    config: Config, model: Seq2Seq, prepared: Prepared, precision: Precision, tell: Tell
+def _with_batch_budget(
+    config: Config, model: Seq2Seq, prepared: Prepared, precision: Precision, log: Log
 ) -> Config:
-    """The recipe with a number for a token budget that is auto."""
+    """Return the recipe with a number in place of an automatic token budget."""
     if config.training.batch_tokens != "auto":
         return config
     budget = find_batch_budget(model, prepared.corpus, config.training, precision)
-    tell(f"batch: {budget}")
+    log(f"batch: {budget}")
     return replace(config, training=replace(config.training, batch_tokens=budget.tokens))
 
 
-def _check_out(folder: Path, config: Config, resume: bool, overwrite: bool) -> None:
-    """Refuse to write over a run, and to resume another one."""
-    begun = committed_file(folder, FORMAT).is_file()
-    if resume:
-        saved = load_config(folder)
-        for section in ("data", "tokeniser", "model"):
-            if _compared(saved, section) != _compared(config, section):
-                raise ConfigError(
-                    f"--resume: {section} differs from the run in {folder}; give the same recipe and options, "
-                    "or none to take the run's own; only training and search may change"
-                )
-    elif config.training.init and Path(config.training.init).resolve() == folder.resolve():
-        raise ConfigError(f"training.init: {folder} would be written over; choose another --out")
-    elif begun and not overwrite:
-        raise ConfigError(
-            f"{folder} already holds a run: --resume goes on with it, --overwrite starts anew, "
-            "--out FOLDER writes elsewhere"
-        )
-    elif folder.is_file() or (not begun and list_entries(folder)):
-        raise ConfigError(f"{folder} is a file, or a folder of something else: choose another --out")
-    elif list_entries(folder / DATA) and not is_prepared(folder / DATA, also=(COMMANDS,)):
-        raise ConfigError(f"{folder / DATA} holds something else, which would be lost: choose another --out")
-
-
-def _compared(config: Config, section: str) -> object:
-    """A section without what changes nothing of what comes out."""
-    return replace(config.data, cache=True) if section == "data" else getattr(config, section)
-
-
-def _check_alone() -> None:
-    """Refuse to be one of several ranks: their runs would write over each other."""
+def _check_single_process() -> None:
+    """Refuse to be one of several ranks: their runs would overwrite each other."""
     ranks = os.environ.get("WORLD_SIZE", "1")
     if ranks != "1":
         raise ConfigError(
@@ -253,8 +243,8 @@ def _check_alone() -> None:
         )
 
 
-def _model(config: Config, prepared: Prepared) -> tuple[Seq2Seq, Precision]:
-    """Fresh weights from the recipe's seed, and the precision they train in."""
+def _build(config: Config, prepared: Prepared) -> tuple[Seq2Seq, Precision]:
+    """Build the model with initial weights from the recipe's seed, and choose the precision to train it in."""
     torch.manual_seed(config.training.seed)
     model = build_model(
         config.model,
@@ -266,52 +256,3 @@ def _model(config: Config, prepared: Prepared) -> tuple[Seq2Seq, Precision]:
     device = choose_device(config.training.device)
     width = config.model.decoder.hidden_size
     return model, choose_precision(config.training.precision, device, width, config.training.kernels)
-
-
-@dataclass(frozen=True)
-class _Card:
-    """Writes the model folder with a card that says where the model stands."""
-
-    folder: Path
-    config: Config
-    prepared: Prepared
-    command: str
-
-    def save_best(self, model: Seq2Seq, report: ValidationReport, folder: Path) -> None:
-        """Keep the best model so far, or one of the best, in a folder."""
-        result = report.result
-        metrics = {
-            "validation loss (nats a token)": f"{result.loss:.4f}",
-            "validation BLEU (greedy)": f"{result.bleu:.2f}",
-            "validation chrF (greedy)": f"{result.chrf:.2f}",
-            "validation exact match % (greedy)": f"{result.exact_match:.2f}",
-            "validation WER % (greedy; PER where words are phonemes)": f"{result.wer:.2f}",
-            "validation CER % (greedy)": f"{result.cer:.2f}",
-        }
-        facts = {"step": f"{report.step:,}", "epoch": report.epoch}
-        mean = {"weights": f"mean of the {report.averaged} best checkpoints"} if report.averaged else {}
-        self.save(model, facts | mean, metrics, folder=folder)
-
-    def save(
-        self,
-        model: Seq2Seq,
-        facts: Mapping[str, object],
-        metrics: Mapping[str, object],
-        trained: bool = True,
-        folder: Path | None = None,
-    ) -> None:
-        """Write the run's folder, or another, whole."""
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        sizes = {"parameters": f"{parameters:,}", "training pairs": f"{len(self.prepared.corpus):,}"}
-        report = self.prepared.report
-        cleaned = {
-            f"pairs: {what}": f"{count:,}" for what, count in {**report.left_out, **report.changed}.items()
-        }
-        card = ModelCard(
-            name=self.folder.name,
-            command=self.command,
-            data=self.prepared.origin,
-            facts={**sizes, **cleaned, **facts},
-            metrics=metrics,
-        )
-        save_model(folder or self.folder, model, self.config, self.prepared.tokenisers, card, trained)

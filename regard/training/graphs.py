@@ -1,9 +1,9 @@
-"""Passes over batches, recorded once on a GPU and played again, so that Python need not launch every operation anew.
+"""Forward and backward passes captured once as CUDA graphs and replayed, so that Python need not launch every kernel.
 
 A recurrent step is many small operations, and a GPU waits for Python between them. A CUDA graph holds those of one
-pass over a batch, forwards and back, for tensors of fixed shapes at fixed places. Shapes are therefore rounded up, so
-that few graphs serve all batches. What is computed, and which random numbers are drawn, is the same whether a pass is
-played or not, so that a resumed run, which has recorded nothing yet, goes on bit for bit.
+forward and backward pass, for tensors of fixed shapes at fixed addresses. Shapes are therefore rounded up, so that a
+few graphs serve all batches. What is computed, and which random numbers are drawn, does not depend on whether a pass
+is replayed, so that a resumed run, which has captured nothing yet, continues bit for bit.
 
 Source: CUDA graphs, https://pytorch.org/docs/stable/notes/cuda.html#cuda-graphs (whole passes, one memory pool).
 """
@@ -22,20 +22,23 @@ from torch.nn import functional as F
 from regard.records.tensors import Batch
 from regard.training.device_memory import is_out_of_memory
 
-Run = Callable[[], None]
-Record = Callable[[Run], Run]
-Pass = Callable[[Batch, Tensor], Tensor]
+Launch = Callable[[], None]
+"""Launches a fixed sequence of kernels."""
+Capture = Callable[[Launch], Launch]
+"""Captures what a function launches, and returns a function that replays it."""
+ForwardBackward = Callable[[Batch, Tensor], Tensor]
+"""Adds the gradients of a batch, multiplied by a scalar, to those of the weights; returns the loss, a tensor."""
 
-MOST_GRAPHS = 64
-LENGTH_PARTS, ROW_PARTS = 4, 8  # between two powers of two
-LEAST_STEP = 4
+MAX_GRAPHS = 64
+LENGTH_STEPS, ROW_STEPS = 4, 8  # sizes between two powers of two
+SMALLEST_STEP = 4
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Rows, source and target positions."""
+    """The number of rows, and of source and target positions, of a batch."""
 
     rows: int
     source: int
@@ -43,137 +46,142 @@ class Shape:
 
     @staticmethod
     def of(batch: Batch) -> Shape:
-        """A batch's shape, rounded up: lengths by less than a quarter, rows by less than an eighth, or by up to 3."""
+        """Round a batch's shape up: lengths by less than a quarter, rows by less than an eighth, or by up to 3."""
         (rows, source), target = batch.source.shape, batch.target.shape[1]
-        lengths = (rounded(length, LENGTH_PARTS) for length in (source, target))
-        return Shape(rounded(rows, ROW_PARTS), *lengths)
+        lengths = (round_up(length, LENGTH_STEPS) for length in (source, target))
+        return Shape(round_up(rows, ROW_STEPS), *lengths)
 
-    def filled(self, batch: Batch) -> Batch:
-        """A fixed batch of this shape: the given one, and padding. It must fit."""
-        wide = 0, self.source - batch.source.shape[1]
-        high = 0, self.rows - len(batch.source)
-        long = 0, self.target - batch.target.shape[1]
+    def pad(self, batch: Batch) -> Batch:
+        """Pad a batch, which must not be larger, to this shape, and mark it as fixed."""
+        source = 0, self.source - batch.source.shape[1]
+        target = 0, self.target - batch.target.shape[1]
+        rows = 0, self.rows - len(batch.source)
         return Batch(
-            F.pad(batch.source, wide + high),
-            F.pad(batch.source_valid, wide + high),
-            F.pad(batch.target, long + high),
-            F.pad(batch.target_valid, long + high),
+            F.pad(batch.source, source + rows),
+            F.pad(batch.source_valid, source + rows),
+            F.pad(batch.target, target + rows),
+            F.pad(batch.target_valid, target + rows),
             fixed=True,
         )
 
 
-def rounded(number: int, parts: int) -> int:
-    """The number rounded up to one of `parts` even steps between two powers of two; steps are at least LEAST_STEP."""
-    step = max(2 ** ((number - 1).bit_length() - 1) // parts, LEAST_STEP) if number > 1 else LEAST_STEP
-    return -(-number // step) * step
+def round_up(size: int, num_steps: int) -> int:
+    """Round up to one of `num_steps` sizes between two powers of two, evenly spaced, at least SMALLEST_STEP apart."""
+    step = max(2 ** ((size - 1).bit_length() - 1) // num_steps, SMALLEST_STEP) if size > 1 else SMALLEST_STEP
+    return -(-size // step) * step
 
 
-class Graphs:
-    """Takes passes over batches; those of shapes that come again are recorded, up to MOST_GRAPHS, and played.
+class GraphCache:
+    """Runs forward and backward passes; those of shapes seen before are captured, up to MAX_GRAPHS, and replayed.
 
-    `take(batch, scale)` adds the gradients of a pass, times a number, to those of the weights and gives the negative
-    log-likelihood, without asking the device for anything. `record(run)` gives a function that does again what `run`
-    does. A shape is first taken without recording: kernels are compiled, and weights get their gradients.
+    `forward_backward` must not wait for the device. The first pass over a shape is not captured: it compiles kernels
+    and creates the weights' gradients.
     """
 
     def __init__(
-        self, take: Pass, weights: Iterable[nn.Parameter], record: Record, most: int = MOST_GRAPHS
+        self,
+        forward_backward: ForwardBackward,
+        weights: Iterable[nn.Parameter],
+        capture: Capture,
+        max_graphs: int = MAX_GRAPHS,
     ) -> None:
-        self._take, self._weights, self._record, self._most = take, list(weights), record, most
+        self._forward_backward, self._weights = forward_backward, list(weights)
+        self._capture, self._max_graphs = capture, max_graphs
         self._seen: Counter[Shape] = Counter()
-        self._recorded: dict[Shape, _Recorded] = {}
-        self._places: list[int] = []
-        self._works = True
+        self._captured: dict[Shape, _CapturedPass] = {}
+        self._addresses: list[int] = []
+        self._enabled = True
 
     def __len__(self) -> int:
-        """How many are held."""
-        return len(self._recorded)
+        """Return the number of captured graphs."""
+        return len(self._captured)
 
     def __call__(self, batch: Batch, scale: float) -> Tensor:
-        """The pass over a batch, anywhere in memory."""
+        """Run the pass over a batch, which may lie on any device."""
         shape, device = Shape.of(batch), self._weights[0].device
         self._seen[shape] += 1
-        self._forget_if_moved()
-        filled = shape.filled(batch)
-        if shape not in self._recorded and self._may_record(shape):
-            self._try_recording(shape, filled.to(device))
-        if shape in self._recorded:
-            return self._recorded[shape](filled, scale)
-        return self._take(filled.to(device), torch.tensor(scale, device=device))
+        self._discard_if_moved()
+        padded = shape.pad(batch)
+        if shape not in self._captured and self._may_capture(shape):
+            self._try_capture(shape, padded.to(device))
+        if shape in self._captured:
+            return self._captured[shape](padded, scale)
+        return self._forward_backward(padded.to(device), torch.tensor(scale, device=device))
 
-    def give_up(self) -> None:
-        """Let go of all graphs and the memory they hold, and record no more."""
-        self._works = False
-        self._recorded.clear()
+    def disable(self) -> None:
+        """Discard all graphs and the memory they hold, and capture no more."""
+        self._enabled = False
+        self._captured.clear()
 
-    def _may_record(self, shape: Shape) -> bool:
-        return self._works and self._seen[shape] > 1 and len(self._recorded) < self._most
+    def _may_capture(self, shape: Shape) -> bool:
+        return self._enabled and self._seen[shape] > 1 and len(self._captured) < self._max_graphs
 
-    def _try_recording(self, shape: Shape, batch: Batch) -> None:
-        """Record the pass over a shape, if that can be. The gradients stay as they were."""
+    def _try_capture(self, shape: Shape, batch: Batch) -> None:
+        """Capture the pass over a shape, if that is possible, and leave the gradients as they were."""
         before = [None if weight.grad is None else weight.grad.clone() for weight in self._weights]
         try:
-            self._recorded[shape] = _Recorded(self._take, batch, self._record)
+            self._captured[shape] = _CapturedPass(self._forward_backward, batch, self._capture)
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
-            _log.warning("training goes on without CUDA graphs: recording one failed with: %s", error)
-            self.give_up()
+            _log.warning("training continues without CUDA graphs: capturing one failed with: %s", error)
+            self.disable()
         for weight, grad in zip(self._weights, before, strict=True):
             if weight.grad is not None:
                 weight.grad.zero_() if grad is None else weight.grad.copy_(grad)
-        self._places = _places(self._weights)
+        self._addresses = _addresses(self._weights)
 
-    def _forget_if_moved(self) -> None:
-        """A graph reads and writes where weights and gradients were when it was recorded."""
-        if self._recorded and _places(self._weights) != self._places:
-            self._recorded.clear()
+    def _discard_if_moved(self) -> None:
+        """Discard all graphs if weights or gradients are no longer at the addresses that these use."""
+        if self._captured and _addresses(self._weights) != self._addresses:
+            self._captured.clear()
 
 
-class _Recorded:
-    """The pass over a shape, with the tensors that it reads and writes."""
+class _CapturedPass:
+    """The captured pass over a shape, with the tensors that it reads and writes."""
 
-    def __init__(self, take: Pass, batch: Batch, record: Record) -> None:
+    def __init__(self, forward_backward: ForwardBackward, batch: Batch, capture: Capture) -> None:
         self._batch = batch
         self._scale = torch.zeros((), device=batch.source.device)
         self._nll = torch.zeros((), device=batch.source.device)
 
-        def run() -> None:
-            self._nll.copy_(take(self._batch, self._scale))
+        def launch() -> None:
+            self._nll.copy_(forward_backward(self._batch, self._scale))
 
-        self._play = record(run)
+        self._replay = capture(launch)
 
     def __call__(self, batch: Batch, scale: float) -> Tensor:
-        for ours, given in zip(_tensors(self._batch), _tensors(batch), strict=True):
-            ours.copy_(given)
+        for buffer, values in zip(_tensors(self._batch), _tensors(batch), strict=True):
+            buffer.copy_(values)
         self._scale.fill_(scale)
-        self._play()
+        self._replay()
         return self._nll.clone()
 
 
-def on_cuda(device: torch.device) -> Record:
-    """How passes are recorded on a GPU; all graphs share their memory, for one is done before another is played."""
+def capture_on_cuda(device: torch.device) -> Capture:
+    """Return what captures passes on a GPU; the graphs share one memory pool, as only one is replayed at a time."""
     pool = torch.cuda.graph_pool_handle()
 
-    def record(run: Run) -> Run:
+    def capture(launch: Launch) -> Launch:
         with torch.random.fork_rng([device]), torch.cuda.device(device):
-            here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
-            aside.wait_stream(here)
-            with torch.cuda.stream(aside):
-                run()  # libraries make what they need on a stream when they are first used on it
-            here.wait_stream(aside)
+            current, side = torch.cuda.current_stream(), torch.cuda.Stream()
+            side.wait_stream(current)
+            with torch.cuda.stream(side):
+                launch()  # libraries allocate what they need when they are first used on a stream
+            current.wait_stream(side)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=pool, stream=aside):
-                run()
+            with torch.cuda.graph(graph, pool=pool, stream=side):
+                launch()
         return graph.replay
 
-    return record
+    return capture
 
 
 def _tensors(batch: Batch) -> Sequence[Tensor]:
     return batch.source, batch.source_valid, batch.target, batch.target_valid
 
 
-def _places(weights: Sequence[nn.Parameter]) -> list[int]:
-    grads = (0 if weight.grad is None else weight.grad.data_ptr() for weight in weights)
-    return [*(weight.data_ptr() for weight in weights), *grads]
+def _addresses(weights: Sequence[nn.Parameter]) -> list[int]:
+    """Return the addresses of the weights and of their gradients, 0 for none."""
+    gradients = (0 if weight.grad is None else weight.grad.data_ptr() for weight in weights)
+    return [*(weight.data_ptr() for weight in weights), *gradients]

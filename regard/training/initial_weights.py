@@ -1,4 +1,4 @@
-"""What the weights are before the first step: those of a trained model, or word vectors in the embeddings."""
+"""Initial weights that are not random: those of a trained model, or word vectors in the embeddings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from regard.data.word_vectors import read_word_vectors, vector_size
 from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
 from regard.records.text import SPECIALS
-from regard.training.pairs import Tell
+from regard.training.pairs import Log
 
 _ROWS_ARE_TOKENS = ("embedding.weight", "decoder.embedding.weight", "head.weight", "head.bias")
 _OUTPUT_SPREAD = 0.01
 
 
-def check_beginning(config: Config) -> None:
-    """Raise ConfigError for a beginning that cannot be, DataError for word vectors that cannot be read."""
+def check_initial_weights(config: Config) -> None:
+    """Raise ConfigError for initial weights that cannot be, DataError for word vectors that cannot be read."""
     training = config.training
     if training.grow_vocabulary and not training.init:
         raise ConfigError(
@@ -31,7 +31,7 @@ def check_beginning(config: Config) -> None:
         file = getattr(training, f"{side}_embeddings")
         if file and training.init:
             raise ConfigError(
-                f"training.{side}_embeddings: the model in training.init brings its own; leave one of them out"
+                f"training.{side}_embeddings: the model in training.init has its own; leave one of them out"
             )
         if file and (size := vector_size(file)) != config.model.embedding_size:
             raise ConfigError(
@@ -40,33 +40,33 @@ def check_beginning(config: Config) -> None:
             )
 
 
-def begin(model: Seq2Seq, config: TrainingConfig, tokenisers: Tokenisers, tell: Tell) -> None:
-    """Give a model the weights that the recipe says it starts with; without a word there, it keeps its own.
+def initialise_weights(model: Seq2Seq, config: TrainingConfig, tokenisers: Tokenisers, log: Log) -> None:
+    """Give a model the initial weights that the recipe names, if any.
 
     Raises ConfigError for tokenisers that are not those of the model to start from, ModelError for weights that
     do not fit, DataError for broken word vectors.
     """
     if config.init:
-        added = {side: f"{number:,}" for side, number in _added(tokenisers, config.init).items()}
-        begin_with_model(model, Path(config.init))
+        added = {side: f"{count:,}" for side, count in _num_added_tokens(tokenisers, config.init).items()}
+        load_pretrained(model, Path(config.init))
         more = f", {added['source']} source and {added['target']} target tokens added"
-        tell(f"weights: those of {config.init}{more if config.grow_vocabulary else ''}")
+        log(f"weights: those of {config.init}{more if config.grow_vocabulary else ''}")
     for side, file, embedding, tokeniser in (
         ("source", config.source_embeddings, model.embedding, tokenisers.source),
         ("target", config.target_embeddings, model.decoder.embedding, tokenisers.target),
     ):
         if file:
-            found = begin_with_vectors(embedding, tokeniser, Path(file))
-            tell(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} tokens")
+            found = load_word_vectors(embedding, tokeniser, Path(file))
+            log(f"word vectors: {file} has {found:,} of {len(tokeniser) - len(SPECIALS):,} {side} tokens")
 
 
 @torch.no_grad()
-def begin_with_model(model: Seq2Seq, folder: Path) -> None:
-    """Give a model the weights of a trained one; where its vocabulary has grown, the new rows are drawn.
+def load_pretrained(model: Seq2Seq, folder: Path) -> None:
+    """Copy the weights of a trained model; where the vocabulary has grown, new rows are drawn at random.
 
-    New rows of an embedding have the mean and the spread of the old ones. New rows of the output lie close to
-    their mean, so that no new token takes much from the others before it is learnt (Hewitt 2021, "Initializing
-    New Word Embeddings for Pretrained Language Models"). Raises ModelError as `check_weights_fit` does.
+    New rows of an embedding have the mean and standard deviation of the old ones. New rows of the output lie close
+    to the mean, so that no new token takes much probability from the others before it is learnt (Hewitt 2021,
+    "Initializing New Word Embeddings for Pretrained Language Models"). Raises ModelError as `check_weights_fit` does.
     """
     check_weights_fit(model, folder)
     old = dict(load_model(folder).model.named_parameters())
@@ -82,24 +82,24 @@ def begin_with_model(model: Seq2Seq, folder: Path) -> None:
 
 
 def check_weights_fit(model: Seq2Seq, folder: Path) -> None:
-    """Raise ModelError naming the weights of a trained model that do not fit; a vocabulary may have grown."""
+    """Raise ModelError, naming weights of a trained model that do not fit; a vocabulary may have grown."""
     old = dict(load_model(folder).model.named_parameters())
     new = dict(model.named_parameters())
     wrong = [_misfit(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
-    if found := [reason for reason in wrong if reason]:
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    if reasons := [reason for reason in wrong if reason]:
+        more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         raise ModelError(
-            f"{folder}: its weights do not fit the recipe's model: {'; '.join(found[:3])}{more}; "
+            f"{folder}: its weights do not fit the recipe's model: {'; '.join(reasons[:3])}{more}; "
             "start without a recipe to take the model's own"
         )
 
 
 @torch.no_grad()
-def begin_with_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path) -> int:
-    """Fill the rows of the tokens that a file of word vectors has, and count them.
+def load_word_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path) -> int:
+    """Fill the rows of all tokens that a file of word vectors contains, and return their number.
 
-    A token is looked up as it is shown, with "▁" for a space, and then without the space that begins a word.
-    Raises DataError for a broken file; `check_beginning` has made sure that its vectors are as wide.
+    A token is looked up as it is displayed, with "▁" for a space, and then without the space that begins a word.
+    Raises DataError for a broken file; `check_initial_weights` has checked the size of its vectors.
     """
     tokens = tokeniser.tokens(range(len(SPECIALS), len(tokeniser)))
     found = read_word_vectors(file, {form for token in tokens for form in _forms(token)})
@@ -112,8 +112,8 @@ def begin_with_vectors(embedding: nn.Embedding, tokeniser: Tokeniser, file: Path
     return count
 
 
-def _added(tokenisers: Tokenisers, init: str) -> dict[str, int]:
-    """How many tokens the vocabularies of a side have more than those of the model, which come first."""
+def _num_added_tokens(tokenisers: Tokenisers, init: str) -> dict[str, int]:
+    """Count, for each side, the tokens that its vocabulary has after those of the model."""
     known = load_tokenisers(init).tokens()
     added = {}
     for side, tokens in tokenisers.tokens().items():
@@ -127,11 +127,12 @@ def _added(tokenisers: Tokenisers, init: str) -> dict[str, int]:
 
 
 def _forms(token: str) -> tuple[str, ...]:
+    """Return the spellings under which a token is looked up."""
     return (token, token.removeprefix("▁")) if len(token) > 1 and token.startswith("▁") else (token,)
 
 
 def _misfit(name: str, old: Tensor | None, new: Tensor | None) -> str | None:
-    """How a weight of the trained model differs from ours in shape, or None."""
+    """Describe how a weight of the trained model differs in shape from ours; None if it fits."""
     if old is None or new is None:
         return f"{name} ({'not in the recipe' if new is None else 'not in the model'})"
     if old.shape == new.shape or (name in _ROWS_ARE_TOKENS and _is_grown(old, new)):

@@ -1,4 +1,4 @@
-"""Where a model trains and in which precision: decided by hardware and width, never by the clock."""
+"""The device and precision to train with, chosen by hardware and model size, never by timing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ CPU_BFLOAT16_WIDTH = 256
 
 @dataclass(frozen=True)
 class Precision:
-    """The type that matrix products run in, and why, in words; and the kernels, None for whichever suit.
+    """The type of matrix products and why it was chosen, in words; and the kernels, None for any that suit.
 
-    With bfloat16 the weights, their gradients and the optimiser stay in float32 (mixed precision).
+    With bfloat16 the weights, their gradients and the optimiser state stay in float32 (mixed precision).
     """
 
     dtype: Dtype
@@ -35,15 +35,15 @@ class Precision:
         return f"{self.dtype} ({self.reason})" + (f", kernels {self.kernels}" if self.kernels else "")
 
     @property
-    def form(self) -> Backend | None:
-        """The form of the kernels."""
+    def backend(self) -> Backend | None:
+        """The backend of the kernels, or None for any that suits."""
         return self.kernels.backend if self.kernels else None
 
 
 def choose_device(name: str) -> torch.device:
-    """The device that `training.device` names; auto is the first GPU, or the CPU where there is none.
+    """Return the device that `training.device` names; auto is the first GPU, or the CPU without one.
 
-    Raises ConfigError for a device this machine does not have.
+    Raises ConfigError for a device that this machine does not have.
     """
     gpus = torch.cuda.device_count()
     if name == "auto":
@@ -54,33 +54,34 @@ def choose_device(name: str) -> torch.device:
         device = torch.device("meta")
     if device.type == "cpu" or (device.type == "cuda" and (device.index or 0) < gpus):
         return device
-    has = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "no GPU that torch can use"
+    available = f"{gpus} GPU{'s' if gpus > 1 else ''}" if gpus else "no GPU that torch can use"
     raise ConfigError(
-        f"training.device: {name!r} is not here (this machine has {has}); use auto, cpu or cuda:N"
+        f"training.device: {name!r} is not available (this machine has {available}); use auto, cpu or cuda:N"
     )
 
 
-def choose_precision(wanted: str, device: torch.device, width: int, kernels: str = "auto") -> Precision:
-    """The precision and kernels for a device and a model; `kernels` as `training.kernels` says."""
-    return replace(_choose_dtype(wanted, device, width), kernels=choose_backend(kernels, device))
+def choose_precision(name: str, device: torch.device, width: int, kernels: str = "auto") -> Precision:
+    """Choose precision and kernels for a device and a model with recurrent states of size `width`.
+
+    `name` and `kernels` are the recipe's `training.precision` and `training.kernels`. Raises ConfigError for
+    unknown names, and for kernels that cannot run.
+    """
+    return replace(_choose_dtype(name, device, width), kernels=choose_backend(kernels, device))
 
 
-def _choose_dtype(wanted: str, device: torch.device, width: int) -> Precision:
-    """The precision for a model whose recurrent states are `width` wide; `wanted` overrules unless it is auto.
+def _choose_dtype(name: str, device: torch.device, width: int) -> Precision:
+    """Choose the type of matrix products; unless `name` is auto, it decides.
 
-    A GPU with bfloat16 units uses them. A CPU does where it has AMX-BF16 or AVX512-BF16 and `width` is at
-    least CPU_BFLOAT16_WIDTH: narrower models are quick anyway, and the same on every CPU.
+    A GPU with bfloat16 units uses them. A CPU does if it has AMX-BF16 or AVX512-BF16 and `width` is at least
+    CPU_BFLOAT16_WIDTH: narrower models are fast anyway, and then give the same results on every CPU.
     Reason: whole training steps under autocast against float32 (benchmarks/precision.py; AMD EPYC with
     AVX512-BF16, 2 cores, torch 2.13) were faster by 1.7 to 1.9 times at width 128, 1.8 to 2.0 at 256, 2.0 at 512.
-    Raises ConfigError for an unknown name.
     """
     for dtype in DTYPES:
-        if wanted == dtype:
+        if name == dtype:
             return Precision(dtype, "as the recipe says")
-    if wanted != "auto":
-        raise ConfigError(
-            f"training.precision: unknown name {wanted!r}; known names: auto, float32, bfloat16"
-        )
+    if name != "auto":
+        raise ConfigError(f"training.precision: unknown name {name!r}; known names: auto, float32, bfloat16")
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Precision("bfloat16", "the GPU has units for it")
@@ -96,10 +97,10 @@ def _choose_dtype(wanted: str, device: torch.device, width: int) -> Precision:
 
 
 def make_fabric(config: TrainingConfig, precision: Precision) -> Fabric:
-    """Lightning Fabric for the device and threads of a recipe: placement, autocast, backward and clipping."""
-    from lightning_fabric import Fabric  # takes seconds to import: only where something trains
+    """Set up Lightning Fabric for the device and threads of a recipe: placement, autocast and backward."""
+    from lightning_fabric import Fabric  # takes seconds to import: only when training begins
 
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # we tell the precision ourselves
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # we report the precision ourselves
     if config.threads:
         torch.set_num_threads(config.threads)
     device = choose_device(config.device)

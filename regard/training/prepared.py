@@ -87,7 +87,7 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
     try:
         manifest = _read_manifest(folder)
         content = json.loads((folder / VALIDATION).read_text(encoding="utf-8"))
-        config = recipe_file.load(folder / CONFIG)
+        config = recipe_file.load_saved(folder / CONFIG)
         source, target = (Tokeniser.load(folder / name) for name in (SOURCE_TOKENISER, TARGET_TOKENISER))
         is_shared = config.tokeniser.shared and not source.reads_features
         corpus = Corpus.load(folder / CORPUS)

@@ -1,6 +1,6 @@
-"""What training tells those who watch it: plain records, no torch.
+"""What training reports to its watchers: plain records, no torch.
 
-Losses are in nats per target token, other figures in percent (BLEU and chrF from 0 to 100), times in seconds.
+Losses are in nats per target token, other metrics in percent (BLEU and chrF from 0 to 100), times in seconds.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from pathlib import Path
 
 
 def perplexity(loss: float) -> float:
-    """The perplexity of a loss in nats per token: exp(loss), infinity where that is too large to write."""
+    """Return the perplexity of a loss in nats per token, exp(loss); infinity if that is too large for a float."""
     return math.exp(loss) if loss < 700 else math.inf
 
 
 @dataclass(frozen=True)
 class AttentionStatistics:
-    """How attention spread its weights over some decoded sentences; every mean is over output tokens.
+    """How attention weights are spread in some sentences; every mean is over output tokens.
 
     on_end: mean weight on the source's end-of-sentence; on_first: on its first token.
-    entropy: mean entropy of a row divided by log S, from 0 (one place) to 1 (all alike).
-    diversity: different most-attended places of a sentence over min(T, S); diagonal_distance: mean distance
-    of the most-attended place from the diagonal, as a share of the sentence.
-    change: mean total variation distance between a row and the next, 0 where every row is the same.
-    on_invalid: the most weight that any row put on padding; empty_rows: share of rows that are all zero.
+    entropy: mean entropy of a row divided by log S, from 0 (one position) to 1 (uniform).
+    diversity: number of distinct most-attended positions of a sentence over min(T, S); diagonal_distance: mean
+    distance of the most-attended position from the diagonal, as a share of the sentence.
+    change: mean total variation distance between a row and the next, 0 if all rows are equal.
+    on_invalid: the largest weight that any row puts on padding; empty_rows: share of rows that are all zero.
     """
 
     num_rows: int
@@ -40,7 +40,7 @@ class AttentionStatistics:
 
 @dataclass(frozen=True)
 class Sample:
-    """One decoded validation sentence; `word_links` are pairs (output word, source word it looked at most)."""
+    """One decoded validation sentence; `word_links` are pairs (output word, source word it attends to most)."""
 
     source: str
     reference: str
@@ -50,10 +50,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What a validation found.
+    """The metrics of a validation.
 
-    `loss` and `accuracy` (share of target tokens guessed right) are teacher-forced; the other figures are of
-    decoded text, not a number where nobody measured them. `attention` is None for a model without.
+    `loss` and `accuracy` (share of target tokens predicted correctly) are teacher-forced; the others are of decoded
+    text, NaN if they were not measured. `attention` is None for a model without attention.
     """
 
     loss: float
@@ -67,15 +67,15 @@ class ValidationResult:
     attention: AttentionStatistics | None = None
 
     def value(self, metric: str) -> float:
-        """The figure of this name; `per` is the word error rate of text whose words are phonemes."""
+        """Return the metric of this name; `per` is the word error rate of text whose words are phonemes."""
         return float(getattr(self, "wer" if metric == "per" else metric))
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What is known of a run when it starts. `total_steps` is None where only patience or time ends it.
+    """What is known of a run when it starts. `total_steps` is None if only patience or time ends it.
 
-    `first_step` is the number of steps already taken: 0, or where a resumed run goes on.
+    `first_step` is the number of steps already taken: 0 unless the run is resumed.
     """
 
     num_pairs: int
@@ -92,11 +92,11 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class StepReport:
-    """One optimiser step. `gradient_norm` is before clipping; `remaining_s` is None where no end is set.
+    """One optimiser step. `gradient_norm` is before clipping; `remaining_s` is None if no end is set.
 
-    `skipped` counts the steps since the beginning that were left out for a gradient that was not finite;
-    `applied` is False when this one was. `split` counts the batches since the beginning that did not fit in memory
-    and were taken in parts. `epoch` counts from 1.
+    `skipped` counts the steps since the beginning that were skipped because a gradient was not finite; `applied` is
+    False if this one was. `split` counts the batches since the beginning that did not fit in memory and were
+    processed in parts. `epoch` counts from 1.
     """
 
     step: int
@@ -114,9 +114,9 @@ class StepReport:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """One validation: the result, whether it is the best so far by `metric`, and how long without gain.
+    """One validation: its result, whether it is the best so far by `metric`, and how many passed without a gain.
 
-    `averaged` is 0 for the model that trains, else how many checkpoints' mean was validated, at the end.
+    `averaged` is 0 for the model in training, else the number of checkpoints whose mean was validated, at the end.
     """
 
     step: int
@@ -133,10 +133,10 @@ class ValidationReport:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended: `reason` in words; `interrupted` when a signal ended it before its time.
+    """How a run ended: `reason` in words; `interrupted` if a signal ended it early.
 
     `best` is the best value of the metric, None if the run ended before its first validation. `last` is the
-    folder that a resumed run reads. `split` batches did not fit in memory and were taken in parts.
+    folder that a resumed run reads. `split` batches did not fit in memory and were processed in parts.
     """
 
     reason: str

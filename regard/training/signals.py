@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a polite request: the step under way is finished first."""
+"""Ctrl-C and SIGTERM as a request to stop after the current step."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM only leave a `reason`; a second Ctrl-C interrupts as usual.
+    """A context in which SIGINT and SIGTERM only set `reason`; a second Ctrl-C raises KeyboardInterrupt as usual.
 
-    The former handlers come back at the end. Outside the main thread, where Python allows no handlers,
-    nothing is installed.
+    The previous handlers are restored on exit. Outside the main thread, where Python allows no handlers, none are
+    installed.
     """
 
     def __init__(self) -> None:
         self.reason: str | None = None
-        self._former: dict[signal.Signals, Any] = {}
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._former = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._previous = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._former.items():
+        for number, handler in self._previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.reason is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.reason = f"interrupted by {signal.Signals(number).name}"

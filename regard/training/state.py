@@ -1,9 +1,9 @@
-"""The training state in `runs/NAME/last/`: everything a resumed run needs to go on bit for bit.
+"""The training state in `runs/NAME/last/`: everything a resumed run needs to continue bit for bit.
 
     last/
-        state.json                 step, place in the epoch plan, schedule, best value, patience, tokens seen
+        state.json                 step, position in the epoch plan, schedule, best value, patience, tokens seen
         model.safetensors          the last weights
-        optimiser.safetensors      the moments and moving averages by parameter, the states of the random generators
+        optimiser.safetensors      moments and moving averages by parameter, and the states of the random generators
 
 Written by one `atomic_update`, and without pickle.
 """
@@ -11,9 +11,8 @@ Written by one `atomic_update`, and without pickle.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -27,6 +26,7 @@ from regard.checkpoint import WEIGHTS, read_weights
 from regard.errors import ConfigError, ModelError
 from regard.kernels import Backend
 from regard.training.precision import Dtype
+from regard.training.progress import Progress, ValidatedStep
 from regard.training.schedule import Plateau
 
 STATE_VERSION = 1
@@ -36,47 +36,8 @@ _AVERAGE = "average"
 
 
 @dataclass(frozen=True)
-class Validated:
-    """A step at which the model was validated, the value of the metric then, and the loss."""
-
-    step: int
-    value: float
-    loss: float
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands, in plain numbers.
-
-    `batch` is the next batch of the plan of `epoch` (from 0); `validated_step` the step of the last validation,
-    `averaged_step` of the last averaging; `best` the best value of `metric`, `best_loss` the loss then;
-    `without_gain` validations since; `split` batches that did not fit in memory; `seconds` spent on steps,
-    `elapsed_s` on everything; `kept` the best checkpoints, the best first.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    tokens_seen: int = 0
-    skipped: int = 0
-    skipped_in_a_row: int = 0
-    split: int = 0
-    validated_step: int = 0
-    averaged_step: int = 0
-    metric: str = ""
-    best: float | None = None
-    best_loss: float = math.inf
-    best_step: int = 0
-    without_gain: int = 0
-    plateau: Plateau = field(default_factory=Plateau)
-    seconds: float = 0.0
-    elapsed_s: float = 0.0
-    kept: tuple[Validated, ...] = ()
-
-
-@dataclass(frozen=True)
 class SavedState:
-    """What `state.json` says: progress, precision and kernels, and the settings that fixed the epoch plans."""
+    """The contents of `state.json`: progress, precision and kernels, and the settings that fix the epoch plans."""
 
     progress: Progress
     precision: Dtype
@@ -101,7 +62,7 @@ def save_state(
 
 
 def read_state(folder: Path) -> SavedState:
-    """What `state.json` says. Raises ModelError where there is none, or one of another version."""
+    """Read `state.json`. Raises ModelError if there is none, or if it is broken or of another version."""
     file = committed_file(folder, STATE)
     if not file.is_file():
         raise ModelError(f"{folder}: nothing to resume, there is no {STATE}; start anew with --overwrite")
@@ -118,7 +79,7 @@ def read_state(folder: Path) -> SavedState:
     try:
         progress = content["progress"]
         progress["plateau"] = Plateau(**progress["plateau"])
-        progress["kept"] = tuple(Validated(**kept) for kept in progress.get("kept", ()))
+        progress["kept"] = tuple(ValidatedStep(**kept) for kept in progress.get("kept", ()))
         return SavedState(Progress(**progress), content["precision"], content["plan"], content.get("kernels"))
     except (KeyError, TypeError) as error:
         raise ModelError(f"{file}: broken training state ({error}); start anew with --overwrite") from None
@@ -130,18 +91,18 @@ def restore(
     optimiser: optim.Optimizer,
     average: dict[str, Tensor] | None = None,
 ) -> None:
-    """Put back weights, moments and random generators. Raises ModelError if they do not fit the model.
+    """Restore weights, moments and random generators. Raises ModelError if they do not fit the model.
 
-    `average` is filled with the saved moving averages, or with the weights where none were saved.
+    `average` is filled with the saved moving averages, or with the weights if none were saved.
     """
     read_weights(model, committed_file(folder, WEIGHTS))
     tensors = _load_tensors(committed_file(folder, OPTIMISER))
-    _put_back_random_states(tensors)
+    _restore_random_states(tensors)
     names = {name: index for index, (name, _) in enumerate(model.named_parameters())}
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         kind, _, name = key.partition("/")
-        if kind not in ("random", _AVERAGE) and name in names:
+        if kind != _AVERAGE and name in names:  # "random/cpu" names no parameter
             state.setdefault(names[name], {})[kind] = tensor
     if average is not None:
         for name, parameter in model.named_parameters():
@@ -157,7 +118,7 @@ def _load_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def check_plan(folder: Path, saved: Mapping[str, int | str], now: Mapping[str, int | str]) -> None:
-    """Raise ConfigError if a setting that fixes the order of training differs from the interrupted run's."""
+    """Raise ConfigError if a setting that determines the order of training differs from the interrupted run's."""
     for name, value in now.items():
         if saved.get(name) != value:
             raise ConfigError(
@@ -167,7 +128,7 @@ def check_plan(folder: Path, saved: Mapping[str, int | str], now: Mapping[str, i
 
 
 def _moments(model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Tensor]:
-    """The optimiser's tensors as `kind/parameter name`; the optimiser must hold the model's parameters in order."""
+    """Return the optimiser's tensors as `kind/parameter name`; it must hold the model's parameters in their order."""
     names = [name for name, _ in model.named_parameters()]
     state: Mapping[int, Mapping[str, Tensor]] = optimiser.state_dict()["state"]
     return {f"{kind}/{names[i]}": t.contiguous() for i, part in state.items() for kind, t in part.items()}
@@ -180,7 +141,7 @@ def _random_states() -> dict[str, Tensor]:
     return states
 
 
-def _put_back_random_states(tensors: Mapping[str, Tensor]) -> None:
+def _restore_random_states(tensors: Mapping[str, Tensor]) -> None:
     torch.set_rng_state(tensors["random/cpu"])
     for index in range(torch.cuda.device_count()):
         if f"random/cuda:{index}" in tensors:

@@ -1,4 +1,4 @@
-"""One optimiser step: gradients of a few batches added, normalised by all their tokens, clipped, applied."""
+"""One optimiser step: add the gradients of a few batches, normalise them by all their tokens, clip and apply them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from regard.config import TrainingConfig
 from regard.errors import ConfigError
 from regard.kernels import fused, total_norm
 from regard.records.tensors import Batch, Loss
-from regard.training.device_memory import is_out_of_memory, let_go
-from regard.training.graphs import Graphs, Record, on_cuda
-from regard.training.schedule import make_optimiser
+from regard.training.device_memory import is_out_of_memory, release_unused
+from regard.training.graphs import Capture, GraphCache, capture_on_cuda
+from regard.training.optimisers import make_optimiser
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
-class Updated:
-    """What one step did: mean loss in nats per token, target tokens, gradient norm before clipping.
+class UpdateResult:
+    """The mean loss of a step in nats per token, its target tokens, and the gradient norm before clipping.
 
-    `applied` is False where loss or gradient was not finite and the weights were left alone. `split` batches did
-    not fit in memory whole.
+    `applied` is False if the loss or gradient was not finite and the weights were left unchanged. `split` is the
+    number of batches that did not fit in memory.
     """
 
     loss: float
@@ -38,61 +38,61 @@ class Updated:
 
 
 class Update:
-    """Takes optimiser steps for a model, on whatever device and in whatever precision Fabric was set to.
+    """Takes optimiser steps for a model, on the device and in the precision that Fabric was set up for.
 
-    The loss is divided by the target tokens of the whole global batch, over accumulated batches and ranks, so
-    the gradient is that of one large batch however it is cut. A batch that does not fit in memory is cut in two,
-    and its parts again, until they fit; ConfigError if a single pair does not. With fused kernels on a single GPU,
-    passes over batches are recorded and played again (`graphs`) unless the recipe says otherwise; `record` is how.
+    The loss is divided by the target tokens of the whole global batch, over accumulated batches and ranks, so that
+    the gradient is that of one large batch however it is split. A batch that does not fit in memory is split in
+    two, and its parts again, until they fit; ConfigError if a single pair does not. With fused kernels on a single
+    GPU, passes over batches are captured as CUDA graphs if the recipe says so; `capture` can replace how.
     """
 
     def __init__(
-        self, fabric: Fabric, model: nn.Module, config: TrainingConfig, record: Record | None = None
+        self, fabric: Fabric, model: nn.Module, config: TrainingConfig, capture: Capture | None = None
     ) -> None:
         self.fabric = fabric
-        if record is None and fabric.device.type == "cuda" and config.graphs == "auto":
-            record = on_cuda(fabric.device)
+        if capture is None and fabric.device.type == "cuda" and config.graphs == "auto":
+            capture = capture_on_cuda(fabric.device)
         self.optimiser = make_optimiser(config, model.parameters())
         self._clip_norm = config.clip_norm or math.inf
         self._forward, self._stepper = fabric.setup(_TensorsOnly(model), self.optimiser)
         self._graphs = None
-        if record is not None and fabric.world_size == 1:
-            self._graphs = Graphs(self._pass, model.parameters(), record)
+        if capture is not None and fabric.world_size == 1:
+            self._graphs = GraphCache(self._forward_backward, model.parameters(), capture)
 
-    def __call__(self, batches: Sequence[Batch], learning_rate: float) -> Updated:
-        """One step over these batches of this rank at this learning rate."""
-        tokens = self._over_ranks(torch.tensor(sum(batch.num_tokens for batch in batches)))
+    def __call__(self, batches: Sequence[Batch], learning_rate: float) -> UpdateResult:
+        """Take one step over this rank's batches at this learning rate."""
+        tokens = self._sum_over_ranks(torch.tensor(sum(batch.num_tokens for batch in batches)))
         nll, split = self._gradients(batches, self.fabric.world_size / int(tokens))
-        loss = float(self._over_ranks(nll)) / int(tokens)
+        loss = float(self._sum_over_ranks(nll)) / int(tokens)
         norm = self._clip()
         applied = math.isfinite(loss) and math.isfinite(norm)
         if applied:
             for group in self.optimiser.param_groups:
                 group["lr"] = learning_rate
             self._stepper.step()
-        return Updated(loss, int(tokens), norm, applied, split)
+        return UpdateResult(loss, int(tokens), norm, applied, split)
 
     def _gradients(self, batches: Sequence[Batch], scale: float) -> tuple[Tensor, int]:
-        """Add the gradients of every batch; gives this rank's negative log-likelihood, and how many were split.
+        """Compute the gradients of all batches; return their negative log-likelihood, and how many were split.
 
-        Where memory ends, the gradient may hold some of a batch's backward pass: all are taken anew.
+        When memory runs out, the gradients may hold part of a batch's backward pass, so all are computed anew.
         """
         parts = [[batch] for batch in batches]
         while True:
-            self.optimiser.zero_grad(set_to_none=self._graphs is None)  # graphs know where gradients are
+            self.optimiser.zero_grad(set_to_none=self._graphs is None)  # graphs hold the gradients' addresses
             nll = torch.zeros((), device=self.fabric.device)
-            for cut in parts:
-                if not self._add_gradients(cut, scale, nll, last=cut is parts[-1]):
+            for batch_parts in parts:
+                if not self._add_gradients(batch_parts, scale, nll, last=batch_parts is parts[-1]):
                     if self._graphs is not None:
-                        self._graphs.give_up()
-                    let_go(self.fabric.device)
-                    cut[:] = self._smaller(cut)
+                        self._graphs.disable()
+                    release_unused(self.fabric.device)
+                    batch_parts[:] = self._halved(batch_parts)
                     break
             else:
-                return nll, sum(len(cut) > 1 for cut in parts)
+                return nll, sum(len(batch_parts) > 1 for batch_parts in parts)
 
     def _add_gradients(self, parts: Sequence[Batch], scale: float, nll: Tensor, last: bool) -> bool:
-        """Add the gradients of the parts of a batch, and what they lose to `nll`; False if they do not fit."""
+        """Add the gradients of a batch's parts, and their loss to `nll`; return False if memory runs out."""
         try:
             for part in parts:
                 more_to_come = not (last and part is parts[-1])
@@ -100,22 +100,22 @@ class Update:
                     if self._graphs is not None and fused(next(self._forward.parameters())):
                         nll += self._graphs(part, scale)
                     else:
-                        nll += self._pass(part.to(self.fabric.device), scale)
+                        nll += self._forward_backward(part.to(self.fabric.device), scale)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return False
         return True
 
-    def _pass(self, batch: Batch, scale: float | Tensor) -> Tensor:
-        """Forwards and back over a batch: adds its gradients, gives its negative log-likelihood."""
+    def _forward_backward(self, batch: Batch, scale: float | Tensor) -> Tensor:
+        """Add the gradients of a batch, multiplied by `scale`, and return its negative log-likelihood."""
         tensors = batch.source, batch.source_valid, batch.target, batch.target_valid
         total, nll = self._forward(*tensors, batch.fixed)
         self.fabric.backward(total * scale)
         return nll.detach()  # type: ignore[no-any-return]
 
-    def _smaller(self, parts: Sequence[Batch]) -> list[Batch]:
-        """Each part of more than one pair in two."""
+    def _halved(self, parts: Sequence[Batch]) -> list[Batch]:
+        """Split each part of more than one pair in two."""
         if all(len(part.source) == 1 for part in parts):
             largest = max(parts, key=lambda part: part.source.numel() + part.target.numel())
             raise ConfigError(
@@ -126,23 +126,23 @@ class Update:
         return [half for part in parts for half in (part.halves() if len(part.source) > 1 else (part,))]
 
     def _clip(self) -> float:
-        """Have the optimiser divide gradients whose norm is above what is allowed; gives their norm before."""
+        """Have the optimiser scale down gradients whose norm is too large; return the norm before."""
         norm = total_norm([weight.grad for weight in self._forward.parameters() if weight.grad is not None])
-        too_long = self._clip_norm < norm < math.inf
-        # fused optimisers divide as they read; of gradients that stay as they are nothing more is read
+        too_large = self._clip_norm < norm < math.inf
+        # fused optimisers divide the gradients by this as they read them, which saves a pass over them
         self.optimiser.grad_scale = (  # type: ignore[attr-defined]
-            torch.tensor(norm / self._clip_norm, device=self.fabric.device) if too_long else None
+            torch.tensor(norm / self._clip_norm, device=self.fabric.device) if too_large else None
         )
         return norm
 
-    def _over_ranks(self, value: Tensor) -> Tensor:
+    def _sum_over_ranks(self, value: Tensor) -> Tensor:
         summed = self.fabric.all_reduce(value, reduce_op="sum")
         assert isinstance(summed, Tensor)
         return summed
 
 
 class _TensorsOnly(nn.Module):
-    """A model's forward with tensors in and out: Fabric refuses our frozen records."""
+    """A model whose forward takes and returns tensors only: Fabric cannot handle our frozen records."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Judging a model while it trains: the loss on known targets, and what it writes by itself."""
+"""Validation of a model in training: the loss on known targets, and metrics of its own translations."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
 from regard.records.tensors import Batch
 from regard.records.text import Pair, Translation, Words
-from regard.training.batch_budget import batch_budget
+from regard.training.attention_statistics import attention_statistics
+from regard.training.batch_budget import tokens_per_batch
 from regard.training.reports import Sample, ValidationResult
-from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
 
-WATCHED = 200  # sentences whose attention is looked at, at the least
-CONTROLS = ("uniform", "none")  # score functions whose attention is what it is
+NUM_ATTENTIONS = 200  # sentences, at least, whose attention is diagnosed
+CONTROLS = ("uniform", "none")  # score functions whose attention cannot be learnt
 
 
 class Validator:
-    """Called with a model, says how good it is on the validation pairs; the model should be in eval mode.
+    """Evaluates a model, which should be in eval mode, on the validation pairs.
 
-    Loss and accuracy are over all pairs with their true targets fed in; all else is of greedy translations of the
-    first `training.validation_sentences`.
+    Loss and accuracy are over all pairs, teacher-forced; the other metrics are of greedy translations of the first
+    `training.validation_sentences`.
     """
 
     def __init__(self, pairs: Sequence[Pair], tokenisers: Tokenisers, config: Config) -> None:
@@ -43,40 +43,40 @@ class Validator:
         self.decoded = pairs[: config.training.validation_sentences or len(pairs)]
         self.corpus = Corpus.encode(pairs, tokenisers.source, tokenisers.target, max_tokens=sys.maxsize)
         lengths = self.corpus.source_lengths, self.corpus.target_lengths
-        budget = batch_budget(config.training)
+        budget = tokens_per_batch(config.training)
         self.batches = [rows for (rows,) in epoch_plan(*lengths, budget, seed=0, epoch=0)]
-        self.watched = 0 if config.model.attention.score in CONTROLS else WATCHED
+        self.num_attentions = 0 if config.model.attention.score in CONTROLS else NUM_ATTENTIONS
 
     def __call__(self, model: nn.Module) -> ValidationResult:
-        """Every figure, two samples, and how the attention is spread."""
+        """Compute every metric, two samples, and the statistics of the attention."""
         seq2seq = cast(Seq2Seq, model)
-        known = self._known_targets(seq2seq)
+        forced = self._teacher_forced(seq2seq)
         translator = Translator(seq2seq, self.tokenisers, self.search)
         translations = translator.translate([pair.source for pair in self.decoded], beam=1)
-        written, references = [t.text for t in translations], [pair.target for pair in self.decoded]
-        looks = known.looks
+        outputs, references = [t.text for t in translations], [pair.target for pair in self.decoded]
+        weights, valid = forced.weights, forced.valid
         return ValidationResult(
-            loss=known.nll / known.tokens,
-            accuracy=known.right / known.tokens,
-            bleu=bleu(written, references).value,
-            chrf=chrf(written, references).value,
-            exact_match=exact_match(written, references).value,
-            wer=wer(written, references).value,
-            cer=cer(written, references).value,
+            loss=forced.nll / forced.num_tokens,
+            accuracy=forced.num_correct / forced.num_tokens,
+            bleu=bleu(outputs, references).value,
+            chrf=chrf(outputs, references).value,
+            exact_match=exact_match(outputs, references).value,
+            wer=wer(outputs, references).value,
+            cer=cer(outputs, references).value,
             samples=tuple(self._samples(translations)),
-            attention=attention_statistics([w for w, _ in looks], [v for _, v in looks]) if looks else None,
+            attention=attention_statistics(weights, valid) if weights else None,
         )
 
     @torch.inference_mode()
-    def _known_targets(self, model: Seq2Seq) -> _Known:
-        known = _Known()
+    def _teacher_forced(self, model: Seq2Seq) -> _TeacherForced:
+        forced = _TeacherForced()
         device = model.head.weight.device
         for rows in self.batches:
-            known.add(model, self.corpus.batch(rows).to(device), self.watched)
-        return known
+            forced.add(model, self.corpus.batch(rows).to(device), self.num_attentions)
+        return forced
 
     def _samples(self, translations: Sequence[Translation]) -> list[Sample]:
-        """One sentence of middling length and one longer one, the same every time."""
+        """Return a sentence of medium length and a longer one, the same at every validation."""
         order = sorted(range(len(self.decoded)), key=lambda row: len(self.decoded[row].source))
         chosen = dict.fromkeys(order[int(share * (len(order) - 1))] for share in (0.4, 0.8))
         return [
@@ -90,7 +90,7 @@ class Validator:
         ]
 
     def _word_links(self, translation: Translation) -> tuple[tuple[str, str], ...]:
-        """Each output word with the source word it was most attended from; tokens, where those are characters."""
+        """Pair each output word with the source word it attends to most; with tokens, if they are characters."""
         if translation.attention is None:
             return ()
         words, source = translation.words, translation.source_words
@@ -101,28 +101,30 @@ class Validator:
 
 
 def _each_token(tokens: Sequence[str]) -> Words:
-    """Every token as a word of its own, end-of-sentence too."""
+    """Make every token a word of its own, including end-of-sentence."""
     return Words(tuple(tokens), tuple(range(len(tokens))))
 
 
 @dataclass
-class _Known:
-    """Sums over target tokens whose predecessors were fed in, and the weights (T, S) of some sentences."""
+class _TeacherForced:
+    """Sums over teacher-forced target tokens; attention weights (T, S) and `valid` (S,) of some sentences."""
 
     nll: float = 0.0
-    right: int = 0
-    tokens: int = 0
-    looks: list[tuple[NDArray[np.float32], NDArray[np.bool_]]] = field(default_factory=list)
+    num_correct: int = 0
+    num_tokens: int = 0
+    weights: list[NDArray[np.float32]] = field(default_factory=list)
+    valid: list[NDArray[np.bool_]] = field(default_factory=list)
 
-    def add(self, model: Seq2Seq, batch: Batch, watched: int) -> None:
+    def add(self, model: Seq2Seq, batch: Batch, num_attentions: int) -> None:
         unrolled = model.unroll(batch)
         log_probabilities = model.log_probabilities(unrolled.combined[batch.target_valid])
         labels = batch.target[batch.target_valid]
         self.nll += float(-log_probabilities.gather(1, labels.unsqueeze(1)).sum())
-        self.right += int((log_probabilities.argmax(dim=1) == labels).sum())
-        self.tokens += len(labels)
-        if unrolled.weights is not None and len(self.looks) < watched:
-            for weights, wrote, valid in zip(
+        self.num_correct += int((log_probabilities.argmax(dim=1) == labels).sum())
+        self.num_tokens += len(labels)
+        if unrolled.weights is not None and len(self.weights) < num_attentions:
+            for weights, target_valid, source_valid in zip(
                 unrolled.weights.cpu(), batch.target_valid.cpu(), batch.source_valid.cpu(), strict=True
             ):
-                self.looks.append((weights[wrote].numpy(), valid.numpy()))
+                self.weights.append(weights[target_valid].numpy())
+                self.valid.append(source_valid.numpy())

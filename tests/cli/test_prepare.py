@@ -31,7 +31,7 @@ def test_what_is_prepared_is_trained_on(run: Shell, models: Trained, tmp_path: P
     assert saved.data.train == [str(file) for file in packed]
     assert saved.tokeniser.kind == "words"
     again = run("train", *MODEL, *prepared, "--data.max_tokens", 9, "--out", tmp_path / "other")
-    check_refused(again, "--data.max_tokens: settled by the prepared data")
+    check_refused(again, "--data.max_tokens: determined by the prepared data")
     assert not (tmp_path / "other").exists()
 
 
@@ -46,7 +46,7 @@ def test_what_is_prepared_is_trained_on(run: Shell, models: Trained, tmp_path: P
         (["--data.train", "b.gz", "--out", "new"], ["b.gz: broken archive"]),
         (["--data.train", "hub:nowhere", "--out", "new"], ["hub:nowhere: cannot be read"]),
         (["--data.source_script", "Latn", "--out", "new"], ["no letter is 'Latn'"]),
-        (["--data.weights", "2", "3", "--out", "new"], ["2"]),
+        (["--data.weights", "2", "3", "--out", "new"], ["as there are corpora, 1", "got 2"]),
         (["--tokeniser.shared", "true", "--tokeniser.target_kind", "words", "--out", "new"], ["one vocabulary"]),
         (["--tokeniser.kind", "sentencepiece", "--out", "new"], ["tokeniser.source_model"]),
         (["--tokeniser.source_model", "no.model", "--out", "new"], ["is for the kind sentencepiece"]),

@@ -120,8 +120,8 @@ def test_every_key_is_listed(run: Shell) -> None:
             ["--model.attention.score", "additiv"],
             ["model.attention.score", "unknown name 'additiv'", "additive"],
         ),
-        (["--model.encoder.hidden_size", "0"], ["model.encoder.hidden_size", "from 1 on"]),
-        (["--training.batch_tokens", "0"], ["training.batch_tokens", "from 1 on"]),
+        (["--model.encoder.hidden_size", "0"], ["model.encoder.hidden_size", "at least 1"]),
+        (["--training.batch_tokens", "0"], ["training.batch_tokens", "at least 1"]),
         (
             ["--batch", "lots"],
             ["training.batch_tokens", "Expected a int or one of ['auto']. Got value: lots"],
@@ -137,9 +137,9 @@ def test_every_key_is_listed(run: Shell) -> None:
         (["luong2015", "--resume"], ["no such model folder"]),
         (["--epochs", "3"], ["unrecognized --epochs; did you mean --training.epochs?"]),
         (["--data.trian", "a", "b"], ["unknown key --data.trian; did you mean data.train?"]),
-        (["--threads", "-2"], ["training.threads: expected a number from 0 on"]),
+        (["--threads", "-2"], ["training.threads: expected a number of at least 0"]),
         (["--threads", "two"], ["--threads: invalid int value"]),
-        (["--device", "cuda:99"], ["'cuda:99' is not here"]),
+        (["--device", "cuda:99"], ["'cuda:99' is not available"]),
         (["--out"], ["--out: expected one argument"]),
         (["--otu", "x"], ["unrecognized --otu"]),
     ],
@@ -192,13 +192,13 @@ def test_a_killed_run_goes_on_to_the_same_end(
         assert part.returncode == -signal.SIGKILL
     else:
         assert part.returncode == 130
-        assert b"--resume goes on from there" in told
+        assert b"--resume continues from there" in told
     state = json.loads((tmp_path / "part" / "last" / "state.json").read_text())["progress"]
     assert 7 <= state["step"] < 60
     with _train(*command, str(tmp_path / "part"), "--resume") as resumed:
         _, told = resumed.communicate(timeout=200)
     assert resumed.returncode == 0
-    assert f"going on after step {state['step']}".encode() in told
+    assert f"continuing after step {state['step']}".encode() in told
     for name in ("model.safetensors", "last/model.safetensors", "last/optimiser.safetensors"):
         assert parameters(tmp_path / "part" / name) == parameters(tmp_path / "whole" / name), name
 

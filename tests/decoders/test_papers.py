@@ -130,7 +130,7 @@ def test_luong(input_feeding: bool) -> None:
 
 @pytest.mark.parametrize("query", ["previous", "current"])
 def test_gnmt(query: str) -> None:
-    model, memory, previous = setting("gnmt", "dot", "lstm", num_layers=4, query=query)
+    model, memory, previous = setting("gnmt", "dot", "lstm", num_layers=4, query_step=query)
     decoder = model.decoder
     assert isinstance(decoder, GNMTDecoder)
     values, start, cells = number(memory.values[0]), start_of(decoder, memory), decoder.stack.cells
@@ -188,7 +188,7 @@ def test_cho() -> None:
 
 @pytest.mark.parametrize("query", ["previous", "current"])
 def test_the_query_shown_is_the_query_asked(query: str) -> None:
-    gnmt = {"query": query}
+    gnmt = {"query_step": query}
     for name, options in {"bahdanau": {}, "luong": {}, "gnmt": gnmt}.items():
         model, memory, previous = setting(name, "dot", "gru", **options)
         decoder = model.decoder

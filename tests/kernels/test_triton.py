@@ -173,8 +173,8 @@ def test_the_twins_are_found_once() -> None:
 def test_whole_models_with_rows_of_padding(way: str, cell: str, dtype: torch.dtype) -> None:
     model = small_way(way, "additive", cell, num_layers=1 if way == "bahdanau" else 2)
     model, batch = model.to(DEVICE), random_batch()
-    filled = Shape.of(batch).filled(batch).to(DEVICE)
-    assert not filled.source_valid[len(batch.source) :].any()
+    filled = Shape.of(batch).pad(batch).to(DEVICE)
+    assert not filled.source_valid[len(batch.rows) :].any()
     found = {}
     for form in kernels.BACKENDS:
         with (

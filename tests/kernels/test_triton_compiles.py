@@ -109,7 +109,7 @@ def test_everything_is_made_where_the_model_is(way: str, cell: str, monkeypatch:
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *device: False)
     model = small_way(way, "additive", cell, num_layers=1 if way == "bahdanau" else 2).to("meta")
     batch = random_batch()
-    loss = model(Shape.of(batch).filled(batch).to("meta"))
+    loss = model(Shape.of(batch).pad(batch).to("meta"))
     loss.total.backward()
     assert loss.total.device.type == "meta"
     assert all(weight.grad is not None and weight.grad.device.type == "meta" for weight in model.parameters())

@@ -1,4 +1,4 @@
-"""A small model learns to copy and to reverse, and with attention looks where it must."""
+"""A small model learns to copy and to reverse, and its attention to point at the right positions."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from regard.search import beam_search
 TOKENS = 8  # beside the special ones
 
 
-def sentences(number: int, reverse: bool, seed: int) -> Batch:
-    """Random tokens, 3 to 6 of them; the target is the same or from the end."""
+def sentences(count: int, reverse: bool, seed: int) -> Batch:
+    """Return sentences of 3 to 6 random tokens; the target is the same, or reversed."""
     generator = torch.Generator().manual_seed(seed)
-    lengths = torch.randint(3, 7, (number,), generator=generator)
-    tokens = torch.randint(END + 1, END + 1 + TOKENS, (number, 6), generator=generator)
+    lengths = torch.randint(3, 7, (count,), generator=generator)
+    tokens = torch.randint(END + 1, END + 1 + TOKENS, (count, 6), generator=generator)
     source, valid = _ended(tokens, lengths)
-    places = (lengths.unsqueeze(1) - 1 - torch.arange(6)).clamp(min=0)
-    target, _ = _ended(tokens.gather(1, places), lengths) if reverse else (source, valid)
-    return Batch(source, valid, target, valid)
+    positions = (lengths.unsqueeze(1) - 1 - torch.arange(6)).clamp(min=0)
+    target, _ = _ended(tokens.gather(1, positions), lengths) if reverse else (source, valid)
+    return Batch(source, valid, target, valid, torch.arange(count))
 
 
 def _ended(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """With END after each sentence and padding after that."""
+    """Append END to each sentence, and padding after that; also return which tokens are valid."""
     padded = torch.nn.functional.pad(tokens, (0, 1))
-    places, ends = torch.arange(padded.shape[1]), lengths.unsqueeze(1)
-    return padded.masked_fill(places == ends, END).masked_fill(places > ends, 0), places <= ends
+    positions, ends = torch.arange(padded.shape[1]), lengths.unsqueeze(1)
+    return padded.masked_fill(positions == ends, END).masked_fill(positions > ends, 0), positions <= ends
 
 
 def learn(config: ModelConfig, reverse: bool, steps: int) -> Seq2Seq:
@@ -56,27 +56,25 @@ def attentive(decoder: str, score: str) -> ModelConfig:
 
 
 def share_right(model: Seq2Seq, reverse: bool) -> tuple[float, float]:
-    """Of unseen sentences, how many come out whole; of their tokens, how many look most at their own place."""
+    """Return the share of unseen sentences that are right, and of their tokens that attend to the right position."""
     batch = sentences(100, reverse, seed=1_000_000)
-    found = beam_search(
-        model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam_size=2
-    )
-    right, looks = 0, []
+    found = beam_search(model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam=2)
+    num_right, attends_right = 0, []
     for row, (best,) in enumerate(found):
-        wanted = batch.target[row][batch.target_valid[row]].tolist()
-        right += list(best.ids) == wanted
-        if best.attention is not None and list(best.ids) == wanted:
-            length = len(wanted) - 1
-            places = torch.arange(length).flip(0) if reverse else torch.arange(length)
-            looks += (torch.from_numpy(best.attention[:length]).argmax(1) == places).tolist()
-    return right / 100, sum(looks) / max(len(looks), 1)
+        expected = batch.target[row][batch.target_valid[row]].tolist()
+        num_right += list(best.ids) == expected
+        if best.attention is not None and list(best.ids) == expected:
+            length = len(expected) - 1
+            positions = torch.arange(length).flip(0) if reverse else torch.arange(length)
+            attends_right += (torch.from_numpy(best.attention[:length]).argmax(1) == positions).tolist()
+    return num_right / 100, sum(attends_right) / max(len(attends_right), 1)
 
 
 def test_attention_learns_to_reverse_and_shows_it() -> None:
     model = learn(attentive("luong", "general"), reverse=True, steps=150)
-    whole, looking = share_right(model, reverse=True)
-    assert whole >= 0.9
-    assert looking >= 0.9
+    sentences_right, attention_right = share_right(model, reverse=True)
+    assert sentences_right >= 0.9
+    assert attention_right >= 0.9
 
 
 @pytest.mark.slow

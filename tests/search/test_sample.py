@@ -58,6 +58,15 @@ def test_shares_by_hand(sampling: Sampling, expected: dict[int, float]) -> None:
         assert found[token] == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / MANY) + 1e-12)
 
 
+def test_the_nucleus_ends_with_the_token_that_reaches_top_p_exactly() -> None:
+    """Powers of two, so that nothing is rounded."""
+    halves, quarters = torch.zeros(1, 2), torch.zeros(1, 4)
+    assert Sampling(top_p=0.5).distribution(halves).tolist() == [[1.0, 0.0]]
+    assert Sampling(top_p=0.75).distribution(quarters).tolist() == [[1 / 3, 1 / 3, 1 / 3, 0.0]]
+    assert Sampling(top_p=0.5 + 1e-9).distribution(halves).tolist() == [[0.5, 0.5]]
+    assert (Sampling(top_p=15 / 16).distribution(torch.zeros(1, 16)) > 0).sum() == 15
+
+
 def test_draws_by_hand() -> None:
     table = first_token_table({A: 0.5, B: 0.3, C: 0.2})
     points = np.array([[0.0, 0.5], [0.49, 0.0], [0.51, 0.0], [0.79, 0.0], [0.81, 0.0], [0.999, 0.999]])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from regard.training.averaging import MovingAverage, exchanged
+from regard.training.averaging import MovingAverage, swapped_weights
 
 
 def one_weight(value: float) -> nn.Module:
@@ -29,10 +29,10 @@ def test_the_moving_average_soon_forgets_the_fresh_weights():
     assert moving.weights["weight"].item() == pytest.approx(0.25)
 
 
-def test_weights_are_exchanged_and_come_back_even_after_an_error():
+def test_weights_are_swapped_weights_and_come_back_even_after_an_error():
     model = one_weight(1.0)
     weights = {"weight": torch.full((1, 1), 5.0)}
-    with suppress(ZeroDivisionError), exchanged(model, weights):
+    with suppress(ZeroDivisionError), swapped_weights(model, weights):
         assert model.weight.item() == 5.0
         raise ZeroDivisionError
     assert model.weight.item() == 1.0

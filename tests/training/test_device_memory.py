@@ -33,8 +33,8 @@ def test_a_container_may_have_less_than_the_machine(tmp_path, monkeypatch):
     assert 0 < free_bytes(CPU) < 2**50
     (tmp_path / "memory.max").write_text("3000\n")
     (tmp_path / "memory.current").write_text("1000\n")
-    assert device_memory._free_in_group(tmp_path) == 2000
+    assert device_memory._free_in_control_group(tmp_path) == 2000
     (tmp_path / "memory.max").write_text("max\n")
-    assert device_memory._free_in_group(tmp_path) > 2**50
-    monkeypatch.setattr(device_memory, "_free_in_group", lambda: 2000)
+    assert device_memory._free_in_control_group(tmp_path) > 2**50
+    monkeypatch.setattr(device_memory, "_free_in_control_group", lambda: 2000)
     assert free_bytes(CPU) == 2000

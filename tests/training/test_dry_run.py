@@ -7,7 +7,7 @@ import torch
 
 from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
-from regard.training import Precision, dry_run, dry_run_lines
+from regard.training import Precision, describe_dry_run, measure_dry_run
 from regard.training.dry_run import parameters_by_part
 from tests.training.tiny import VOCABULARY, TinyCorpus, TinyModel, parameter_hash, tiny_model
 
@@ -16,7 +16,7 @@ FLOAT32 = Precision("float32", "a test")
 
 
 def measured(model=None, corpus=None):
-    return dry_run(model or tiny_model(), corpus or TinyCorpus(), CONFIG, FLOAT32, (12, 13))
+    return measure_dry_run(model or tiny_model(), corpus or TinyCorpus(), CONFIG, FLOAT32, (12, 13))
 
 
 def test_counts():
@@ -29,9 +29,9 @@ def test_counts():
     assert facts.batches_per_epoch == len(plan)
     assert facts.steps_per_epoch == (len(plan) + 1) // 2
     assert facts.total_steps == 3 * facts.steps_per_epoch
-    places = [len(r) * (corpus.source_lengths[r].max() + corpus.target_lengths[r].max()) for (r,) in plan]
+    sizes = [len(r) * (corpus.source_lengths[r].max() + corpus.target_lengths[r].max()) for (r,) in plan]
     sentences, source, target = facts.largest_batch
-    assert sentences * (source + target) == max(places)
+    assert sentences * (source + target) == max(sizes)
 
 
 def test_model_and_random_generators_stay_as_they_are():
@@ -75,7 +75,7 @@ def test_the_memory_is_that_of_the_largest_batch():
 
 def test_lines_say_it_all():
     facts = measured()
-    text = "\n".join(dry_run_lines(facts))
+    text = "\n".join(describe_dry_run(facts))
     for part in (
         "204 (embedding 96, head 108)",
         "source 12, target 13",
@@ -96,5 +96,5 @@ def test_lines_say_it_all():
     ],
 )
 def test_the_memory_beside_the_batch_is_counted(changes, copies):
-    facts = dry_run(tiny_model(), TinyCorpus(), replace(CONFIG, **changes), FLOAT32, (12, 13))
+    facts = measure_dry_run(tiny_model(), TinyCorpus(), replace(CONFIG, **changes), FLOAT32, (12, 13))
     assert facts.state_mebibytes == pytest.approx(204 * 4 * copies / 2**20)

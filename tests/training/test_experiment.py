@@ -1,9 +1,10 @@
-"""`regard.train`: a folder that is whole from the start, and runs that go on where they were stopped."""
+"""`regard.train`: a folder that is whole from the start, and runs that continue where they were stopped."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,7 @@ from regard.checkpoint import load_config, load_model, load_tokenisers
 from regard.data.sources import file_checksum
 from regard.errors import ConfigError, DataError, ModelError, RegardError
 from regard.records.text import Pair
-from regard.training import StepReport, TrainingResult, ValidationReport, measure
-from regard.training.prepare import prepare
+from regard.training import StepReport, TrainingResult, ValidationReport, experiment, measure, prepare
 from tests.trained import SMALL, unseen_pairs, write_pairs
 from tests.training.test_loop import StopAfter
 
@@ -39,10 +39,10 @@ RUN = (
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    made = [tmp_path / "train.de", tmp_path / "train.en"]
+    paths = [tmp_path / "train.de", tmp_path / "train.en"]
     pairs: list[Pair] = unseen_pairs(160)
-    write_pairs(pairs, *made)
-    return made
+    write_pairs(pairs, *paths)
+    return paths
 
 
 def start(out: Path, files: list[Path], *overrides: str, **options: Any) -> regard.Trained:
@@ -62,8 +62,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-class Looks(regard.Watcher):
-    """Looks into the folder before the first step, then stops."""
+class FolderReader(regard.Watcher):
+    """Reads the folder before the first step, then stops."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,30 +79,32 @@ class Looks(regard.Watcher):
 
 
 def test_the_folder_is_whole_from_the_start(tmp_path: Path, files: list[Path]) -> None:
-    looks = Looks(tmp_path / "run")
-    start(tmp_path / "run", files, watchers=[looks])
-    assert {"README.md", "config.yaml", "format.json", "model.safetensors", "data"} <= set(looks.seen)
+    reader = FolderReader(tmp_path / "run")
+    start(tmp_path / "run", files, watchers=[reader])
+    assert {"README.md", "config.yaml", "format.json", "model.safetensors", "data"} <= set(reader.seen)
 
 
 def test_a_run_leaves_a_model_that_translates(tmp_path: Path, files: list[Path]) -> None:
-    made = start(tmp_path / "run", files, command="regard train this")
-    assert made.folder == tmp_path / "run"
-    assert made.result.step == 9
-    assert regard.load(made.folder).translate("die frau lacht .").tokens
-    assert made.translator().translate("").text == ""
-    card = (made.folder / "README.md").read_text()
+    trained = start(tmp_path / "run", files, command="regard train this")
+    assert trained.folder == tmp_path / "run"
+    assert trained.result.step == 9
+    assert regard.load(trained.folder).translate("die frau lacht .").tokens
+    assert trained.translator().translate("").text == ""
+    card = (trained.folder / "README.md").read_text()
     for file in files:
         assert f"| {file} | {file_checksum(file)} |" in card
     assert "regard train this" in card
     assert "validation BLEU (greedy)" in card
-    events = [json.loads(line)["kind"] for line in (made.folder / "metrics.jsonl").read_text().splitlines()]
+    events = [
+        json.loads(line)["kind"] for line in (trained.folder / "metrics.jsonl").read_text().splitlines()
+    ]
     assert (events[0], events[-1]) == ("start", "stop")
     assert (events.count("step"), events.count("validation")) == (9, 2)
 
 
 def test_the_saved_recipe_is_the_one_used(tmp_path: Path, files: list[Path]) -> None:
-    made = start(tmp_path / "run", files, "--training.max_steps=2")
-    saved = load_config(made.folder)
+    trained = start(tmp_path / "run", files, "--training.max_steps=2")
+    saved = load_config(trained.folder)
     assert saved.training.max_steps == 2
     assert saved.model.dropout == 0.3
     assert saved.data.train == [str(file) for file in files]
@@ -231,10 +233,10 @@ def test_there_must_be_something_to_resume(tmp_path: Path, files: list[Path]) ->
     ("override", "words"),
     [
         ("--model.decoder.name=transformer", "unknown name"),
-        ("--training.accumulate=0", "training.accumulate: expected a number from 1 on, got 0"),
-        ("--training.batch_tokens=-5", "training.batch_tokens: expected a number from 1 on"),
-        ("--training.threads=-1", "training.threads: expected a number from 0 on"),
-        ("--training.device=cuda:99", "is not here"),
+        ("--training.accumulate=0", "training.accumulate: expected a number of at least 1, got 0"),
+        ("--training.batch_tokens=-5", "training.batch_tokens: expected a number of at least 1"),
+        ("--training.threads=-1", "training.threads: expected a number of at least 0"),
+        ("--training.device=cuda:99", "is not available"),
         ("--training.max_steps=0 --training.patience=0", "nothing ends this run"),
         ("--training.max_steps=0 --training.schedule=cosine", "cosine needs to know the end"),
         ("--model.dropuot=1", "did you mean model.dropout.*regard train --keys"),
@@ -275,12 +277,12 @@ def test_data_made_ready_before_is_used(tmp_path: Path, files: list[Path]) -> No
     config = recipe_file.load(None, [*RUN, "--training.max_steps=2"])
     config = replace(config, data=replace(config.data, train=[str(file) for file in files]))
     ready = prepare(config)
-    told: list[str] = []
-    made = regard.train(config, out=tmp_path / "run", prepared=ready, tell=told.append)
-    assert told == []
+    lines: list[str] = []
+    trained = regard.train(config, out=tmp_path / "run", prepared=ready, log=lines.append)
+    assert lines == []
     last = "last/model.safetensors"
     expected = start(tmp_path / "two", files, "--training.max_steps=2").folder / last
-    assert parameters(made.folder / last) == parameters(expected)
+    assert parameters(trained.folder / last) == parameters(expected)
 
 
 def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) -> None:
@@ -289,23 +291,23 @@ def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) ->
     for file in files:
         file.unlink()
     others = [line for line in overrides if not line.startswith(("--data.", "--tokeniser."))]
-    made = regard.train(None, out=tmp_path / "run", overrides=others, prepared=tmp_path / "ready")
-    saved = load_config(made.folder)
+    trained = regard.train(None, out=tmp_path / "run", overrides=others, prepared=tmp_path / "ready")
+    saved = load_config(trained.folder)
     assert (saved.data, saved.tokeniser) == (ready.config.data, ready.config.tokeniser)
-    assert f"| {files[0]} | {ready.origin[str(files[0])]} |" in (made.folder / "README.md").read_text()
+    assert f"| {files[0]} | {ready.origin[str(files[0])]} |" in (trained.folder / "README.md").read_text()
     again = regard.train(None, out=tmp_path / "two", overrides=others, prepared=ready)
     last = "last/model.safetensors"
-    assert parameters(made.folder / last) == parameters(again.folder / last)
+    assert parameters(trained.folder / last) == parameters(again.folder / last)
     for name in ("run", "two"):
         assert load_config(tmp_path / name).data == ready.config.data
-    for given, words in (
-        ({"data": ["nowhere"]}, "data or prepared data, came both"),
-        ({"overrides": ["--data.max_tokens=7"]}, r"--data\.max_tokens: settled by the prepared data"),
-        ({"overrides": ["--tokeniser.size=70"]}, r"--tokeniser\.size: settled by the prepared data"),
+    for options, words in (
+        ({"data": ["nowhere"]}, "data or prepared data, got both"),
+        ({"overrides": ["--data.max_tokens=7"]}, r"--data\.max_tokens: determined by the prepared data"),
+        ({"overrides": ["--tokeniser.size=70"]}, r"--tokeniser\.size: determined by the prepared data"),
     ):
         for call in (regard.train, measure):
             with pytest.raises(ConfigError, match=words):
-                call(None, out=tmp_path / "three", prepared=ready, **given)
+                call(None, out=tmp_path / "three", prepared=ready, **options)
     with pytest.raises(ModelError, match=r"run: the prepared data cannot be read.*`regard prepare`"):
         regard.train(None, out=tmp_path / "three", overrides=others, prepared=tmp_path / "run")
 
@@ -313,13 +315,13 @@ def test_a_prepared_folder_is_trained_from(tmp_path: Path, files: list[Path]) ->
 def test_measuring_writes_nothing(tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    told: list[str] = []
-    facts = measure(None, files, overrides=RUN, tell=told.append)
+    lines: list[str] = []
+    facts = measure(None, files, overrides=RUN, log=lines.append)
     assert list((tmp_path / "here").iterdir()) == []
     assert sorted(file.name for file in tmp_path.iterdir()) == ["here", "train.de", "train.en"]
     assert facts.num_pairs == 144  # a tenth is held out
     assert facts.total_steps == 9
-    assert any("144 to train on" in line for line in told)
+    assert any("144 to train on" in line for line in lines)
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(tmp_path: Path, files: list[Path]) -> None:
@@ -340,33 +342,64 @@ def test_one_of_several_ranks_is_refused(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("ranks", "alone"), [(None, True), ("1", True), ("2", False), ("16", False)])
+def test_one_rank_is_alone(monkeypatch: pytest.MonkeyPatch, ranks: str | None, alone: bool) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if ranks:
+        monkeypatch.setenv("WORLD_SIZE", ranks)
+    with nullcontext() if alone else pytest.raises(ConfigError, match=f"one of {ranks} ranks"):
+        experiment._check_single_process()
+
+
+def test_a_run_of_an_earlier_version_is_loaded_and_resumed(tmp_path: Path, files: list[Path]) -> None:
+    trained = start(tmp_path / "run", files, "--data.max_tokens=77", "--training.max_steps=2")
+    now = load_config(trained.folder)
+    for file in (trained.folder / "config.yaml", trained.folder / "data" / "config.yaml"):
+        text = file.read_text()
+        old = text.replace("  max_tokens: 77", "  max_pieces: 77").replace("    query_step:", "    query:")
+        assert len(set(text.splitlines()) - set(old.splitlines())) == 2
+        file.write_text(old)
+    assert load_config(trained.folder) == now
+    assert regard.load(trained.folder).translate("die frau lacht .").source
+    for options in ({"recipe": None}, {"recipe": now}):
+        config = options["recipe"]
+        if config is not None:
+            config = replace(config, training=replace(config.training, max_steps=4))
+        done = regard.train(
+            config, out=trained.folder, resume=True, overrides=[] if config else ["--training.max_steps=3"]
+        )
+        assert done.result.step == (4 if config else 3)
+    tuned = ["--training.max_steps=1"]
+    regard.train(None, files, init=trained.folder, out=tmp_path / "tuned", overrides=tuned)
+
+
 def test_a_bare_file_name_is_one_file(tmp_path: Path, files: list[Path]) -> None:
     rows = zip(*(file.read_text(encoding="utf-8").splitlines() for file in files), strict=True)
     (tmp_path / "pairs.tsv").write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
     for data in (tmp_path / "pairs.tsv", str(tmp_path / "pairs.tsv")):
-        made = regard.train(
+        trained = regard.train(
             None, data, out=tmp_path / "run", overrides=[*RUN, "--training.max_steps=1"], overwrite=True
         )
-        assert load_config(made.folder).data.train == [str(data)]
+        assert load_config(trained.folder).data.train == [str(data)]
 
 
 def test_a_function_watches_and_stops(tmp_path: Path, files: list[Path]) -> None:
-    told: list[Any] = []
+    reports: list[Any] = []
 
     def at_first_validation(report: Any) -> str | None:
-        told.append(report)
+        reports.append(report)
         return "that is enough" if isinstance(report, ValidationReport) else None
 
-    made = start(tmp_path / "run", files, watchers=[at_first_validation])
-    assert (made.result.step, made.result.reason) == (5, "that is enough")
-    assert [type(report) for report in told] == [StepReport] * 5 + [ValidationReport]
-    made = start(tmp_path / "two", files, watchers=[lambda report: report.step == 2])
-    assert (made.result.step, made.result.reason) == (2, "<lambda> said stop")
+    trained = start(tmp_path / "run", files, watchers=[at_first_validation])
+    assert (trained.result.step, trained.result.reason) == (5, "that is enough")
+    assert [type(report) for report in reports] == [StepReport] * 5 + [ValidationReport]
+    trained = start(tmp_path / "two", files, watchers=[lambda report: report.step == 2])
+    assert (trained.result.step, trained.result.reason) == (2, "stopped by <lambda>")
 
 
 @pytest.mark.parametrize("watcher", [regard.Watcher, "progress"])
 def test_what_cannot_watch_is_refused(tmp_path: Path, files: list[Path], watcher: Any) -> None:
-    with pytest.raises(ConfigError, match="expected objects of Watcher or functions of one report"):
+    with pytest.raises(ConfigError, match="expected instances of Watcher or functions of one report"):
         start(tmp_path / "run", files, watchers=[watcher])
     assert not (tmp_path / "run").exists()
 
@@ -377,10 +410,10 @@ def test_python_shows_progress_only_if_asked(
     start(tmp_path / "one", files, "--training.max_steps=1")
     assert capsys.readouterr() == ("", "")
     start(tmp_path / "two", files, "--training.max_steps=1", progress=True)
-    told = capsys.readouterr()
-    assert told.out == ""
+    shown = capsys.readouterr()
+    assert shown.out == ""
     for words in ("to train on", "validation at step 1", "stopped at step 1"):
-        assert words in told.err
+        assert words in shown.err
 
 
 def test_the_recipe_is_checked_before_any_text_is_read(tmp_path: Path) -> None:
@@ -421,12 +454,12 @@ def test_the_card_holds_every_command(tmp_path: Path, files: list[Path]) -> None
 
 
 def test_a_budget_that_was_found_is_kept(tmp_path: Path, files: list[Path]) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     auto = "--training.batch_tokens=auto"
-    start(tmp_path / "run", files, auto, "--training.max_steps=2", tell=told.append)
+    start(tmp_path / "run", files, auto, "--training.max_steps=2", log=lines.append)
     budget = load_config(tmp_path / "run").training.batch_tokens
     assert isinstance(budget, int)
-    assert f"batch: {budget:,} target tokens (enough for so small a corpus)" in told
+    assert f"batch: {budget:,} target tokens (enough for so small a corpus)" in lines
     for overrides in ([auto], []):
         again = regard.train(
             None if not overrides else recipe_file.load(None, [*RUN, auto, *_train_key(files)]),
@@ -449,24 +482,24 @@ def known(tmp_path: Path, files: list[Path]) -> Path:
 @pytest.fixture
 def new_files(tmp_path: Path, files: list[Path]) -> list[Path]:
     """Text with a word that the model does not know on each side."""
-    made = [tmp_path / "new.de", tmp_path / "new.en"]
-    for old, new, word in zip(files, made, ("quastenflosser", "coelacanth"), strict=True):
+    paths = [tmp_path / "new.de", tmp_path / "new.en"]
+    for old, new, word in zip(files, paths, ("quastenflosser", "coelacanth"), strict=True):
         lines = old.read_text(encoding="utf-8").splitlines()[:40]
         new.write_text("".join(f"{word} {line}\n" for line in lines), encoding="utf-8")
-    return made
+    return paths
 
 
 def test_training_starts_from_a_model(tmp_path: Path, known: Path, new_files: list[Path]) -> None:
-    told: list[str] = []
-    made = regard.train(
+    lines: list[str] = []
+    trained = regard.train(
         data=new_files,
         init=known,
         out=tmp_path / "tuned",
         overrides=["--training.max_steps=1", "--training.learning_rate=1e-9", "--model.dropout=0"],
-        tell=told.append,
+        log=lines.append,
     )
-    before, after = load_model(known), load_model(made.folder)
-    assert told[-1] == f"weights: those of {known}"
+    before, after = load_model(known), load_model(trained.folder)
+    assert lines[-1] == f"weights: those of {known}"
     assert after.tokenisers.tokens() == before.tokenisers.tokens()
     assert after.config.model == replace(before.config.model, dropout=0)
     assert after.config.data.train == [str(file) for file in new_files]
@@ -479,13 +512,15 @@ def test_the_weights_of_the_old_corpora_are_not_those_of_the_new(
 ) -> None:
     weighted = start(tmp_path / "known", files, "--training.max_steps=1", "--data.weights=[2]").folder
     two = [*new_files, *files]
-    made = regard.train(data=two, init=weighted, out=tmp_path / "tuned", overrides=["--training.max_steps=1"])
-    assert load_config(made.folder).data.weights == []
+    trained = regard.train(
+        data=two, init=weighted, out=tmp_path / "tuned", overrides=["--training.max_steps=1"]
+    )
+    assert load_config(trained.folder).data.weights == []
 
 
 def test_what_a_model_to_start_from_settles_is_refused(tmp_path: Path, known: Path) -> None:
     for override, words in (
-        ("--tokeniser.size=70", r"--tokeniser\.size: settled by training\.init"),
+        ("--tokeniser.size=70", r"--tokeniser\.size: determined by training\.init"),
         ("--data.features=3", "data.features: the model in training.init.* reads none"),
     ):
         for call in (regard.train, measure):
@@ -504,7 +539,7 @@ def test_features_of_the_model_to_start_from_need_a_column(tmp_path: Path, files
 def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
     tmp_path: Path, known: Path, new_files: list[Path]
 ) -> None:
-    told: list[str] = []
+    lines: list[str] = []
 
     def tune(name: str, **options: Any) -> regard.Trained:
         return regard.train(
@@ -512,7 +547,7 @@ def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
             init=known,
             out=tmp_path / name,
             overrides=["--training.max_steps=6", "--training.grow_vocabulary=true"],
-            tell=told.append,
+            log=lines.append,
             **options,
         )
 
@@ -520,7 +555,7 @@ def test_the_vocabulary_grows_and_the_run_goes_on_without_the_model(
     whole = tune("whole")
     after = load_tokenisers(whole.folder)
     added = len(after.source) - len(before.source), len(after.target) - len(before.target)
-    assert told[-1] == f"weights: those of {known}, {added[0]} source and {added[1]} target tokens added"
+    assert lines[-1] == f"weights: those of {known}, {added[0]} source and {added[1]} target tokens added"
     assert "quastenflosser" in after.source.tokens(range(len(before.source), len(after.source)))
     assert "coelacanth" in after.target.tokens(range(len(before.target), len(after.target)))
     tune("part", watchers=[StopAfter(2)])
@@ -553,32 +588,32 @@ def test_a_beginning_that_does_not_fit_is_refused_before_anything_is_written(
 
 def test_word_vectors_are_counted(tmp_path: Path, files: list[Path]) -> None:
     word = files[0].read_text(encoding="utf-8").split()[0]
-    lines = ["2 16", word + " 0.5" * 16, "xyz" + " 1" * 16]
-    (tmp_path / "vectors.vec").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    told: list[str] = []
+    rows = ["2 16", word + " 0.5" * 16, "xyz" + " 1" * 16]
+    (tmp_path / "vectors.vec").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    lines: list[str] = []
     vectors = f"--training.source_embeddings={tmp_path / 'vectors.vec'}"
-    made = start(
+    trained = start(
         tmp_path / "run",
         files,
         vectors,
         "--training.max_steps=1",
         "--training.learning_rate=1e-9",
-        tell=told.append,
+        log=lines.append,
     )
-    saved = load_model(made.folder)
+    saved = load_model(trained.folder)
     total = len(saved.tokenisers.source) - 4
-    assert f"word vectors: {tmp_path / 'vectors.vec'} has 1 of {total} source tokens" in told
+    assert f"word vectors: {tmp_path / 'vectors.vec'} has 1 of {total} source tokens" in lines
     (row,) = saved.tokenisers.source.encode(word)
     torch.testing.assert_close(saved.model.embedding.weight[row], torch.full((16,), 0.5))
 
 
 def test_checkpoints_are_models_and_their_mean_is_a_model(tmp_path: Path, files: list[Path]) -> None:
-    made = start(tmp_path / "run", files, "--training.average=2", "--training.validate_every=3")
-    places = sorted((made.folder / "checkpoints").iterdir())
-    assert len(places) == 2
-    assert regard.load(places[0]).translate("die frau lacht .").source
-    mean = load_file(regard.average(places, tmp_path / "mean") / "model.safetensors")
-    ours, theirs = (load_file(place / "model.safetensors") for place in places)
+    trained = start(tmp_path / "run", files, "--training.average=2", "--training.validate_every=3")
+    checkpoints = sorted((trained.folder / "checkpoints").iterdir())
+    assert len(checkpoints) == 2
+    assert regard.load(checkpoints[0]).translate("die frau lacht .").source
+    mean = load_file(regard.average(checkpoints, tmp_path / "mean") / "model.safetensors")
+    ours, theirs = (load_file(folder / "model.safetensors") for folder in checkpoints)
     for name, weights in mean.items():
         torch.testing.assert_close(weights, (ours[name] + theirs[name]) / 2)
     assert regard.load(tmp_path / "mean").translate("die frau lacht .").source
@@ -592,11 +627,15 @@ def test_models_that_differ_have_no_mean(tmp_path: Path, files: list[Path], know
     fewer = start(tmp_path / "fewer", files, *short, "--tokeniser.size=20").folder
     upper = start(tmp_path / "upper", files, *short, "--tokeniser.lowercase=true").folder
     for models, out, words in (
-        ([known, other], "mean", r"differs from .*known in model.attention.size; only models of one build"),
+        (
+            [known, other],
+            "mean",
+            r"differs from .*known in model.attention.size; only models of the same",
+        ),
         ([known, fewer], "mean", "the source vocabulary .*, the target vocabulary "),
         ([known, upper], "mean", "lowercase is"),
         ([known], "mean", "expected two models or more to average, got 1"),
-        ([known, known], "other", "is there already: choose another --out"),
+        ([known, known], "other", "already exists: choose another --out"),
         ([known, tmp_path / "nothing"], "mean", "no such model folder"),
     ):
         with pytest.raises(RegardError, match=words):
@@ -610,15 +649,15 @@ def test_a_shared_vocabulary_grows_on_both_sides_at_once(
     tied = ("--tokeniser.shared=true", "--model.tie=all", "--model.embedding_size=32")
     known = start(tmp_path / "known", files, *tied, "--training.max_steps=1").folder
     grow = ["--training.grow_vocabulary=true", "--training.max_steps=1"]
-    made = regard.train(data=new_files, init=known, out=tmp_path / "tuned", overrides=grow)
-    tokens = load_tokenisers(made.folder).tokens()
+    trained = regard.train(data=new_files, init=known, out=tmp_path / "tuned", overrides=grow)
+    tokens = load_tokenisers(trained.folder).tokens()
     assert tokens["source"] == tokens["target"]
     assert {"quastenflosser", "coelacanth"} <= set(tokens["source"])
 
 
 def test_prepared_data_is_measured_too(tmp_path: Path, files: list[Path]) -> None:
     regard.prepare(None, files, out=tmp_path / "ready", overrides=RUN[:1])
-    told: list[str] = []
+    lines: list[str] = []
     others = [line for line in RUN if not line.startswith("--tokeniser.")]
-    facts = measure(overrides=others, prepared=tmp_path / "ready", tell=told.append)
-    assert (facts.num_pairs, told) == (144, [])
+    facts = measure(overrides=others, prepared=tmp_path / "ready", log=lines.append)
+    assert (facts.num_pairs, lines) == (144, [])

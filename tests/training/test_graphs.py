@@ -12,7 +12,7 @@ from regard.config import TrainingConfig
 from regard.records.tensors import Batch
 from regard.records.text import PAD
 from regard.training import Precision
-from regard.training.graphs import Graphs, Run, Shape, rounded
+from regard.training.graphs import GraphCache, Launch, Shape, round_up
 from regard.training.precision import choose_precision, make_fabric
 from regard.training.update import Update
 from tests.small import random_batch, small_model
@@ -28,16 +28,16 @@ LENGTHS = [
 ]
 
 
-def played_later(run: Run) -> Run:
+def replayed_later(run: Launch) -> Launch:
     """What stands for a recording where there is no GPU: to play is to run."""
     return run
 
 
-def update_of(model: torch.nn.Module, record: Callable[[Run], Run] | None) -> Update:
+def update_of(model: torch.nn.Module, record: Callable[[Launch], Launch] | None) -> Update:
     return Update(make_fabric(CONFIG, FLOAT32), model.train(), CONFIG, record)
 
 
-def trained(record: Callable[[Run], Run] | None) -> tuple[list[float], list[Tensor], Update]:
+def trained(record: Callable[[Launch], Launch] | None) -> tuple[list[float], list[Tensor], Update]:
     """A few steps over batches of different shapes, some of two batches."""
     torch.manual_seed(3)
     model = small_model("luong", label_smoothing=0.1)
@@ -56,23 +56,24 @@ def trained(record: Callable[[Run], Run] | None) -> tuple[list[float], list[Tens
     [(1, 4, 4), (4, 4, 4), (5, 4, 8), (17, 4, 20), (32, 4, 32), (33, 4, 40), (65, 4, 80), (65, 8, 72)],
 )
 def test_numbers_are_rounded_up_to_even_steps(number: int, parts: int, expected: int) -> None:
-    assert rounded(number, parts) == expected
+    assert round_up(number, parts) == expected
 
 
 @pytest.mark.parametrize(("parts", "most_different"), [(4, 24), (8, 40)])
 def test_few_numbers_are_left_and_none_is_much_larger(parts: int, most_different: int) -> None:
-    found = [rounded(number, parts) for number in range(1, 513)]
+    found = [round_up(number, parts) for number in range(1, 513)]
     assert all(
-        number <= made < max(number * (1 + 1 / parts), number + 4) for number, made in enumerate(found, 1)
+        number <= rounded < max(number * (1 + 1 / parts), number + 4)
+        for number, rounded in enumerate(found, 1)
     )
-    assert [rounded(made, parts) for made in found] == found
+    assert [round_up(rounded, parts) for rounded in found] == found
     assert len(set(found)) <= most_different
 
 
 def test_a_batch_is_filled_up_with_padding() -> None:
     batch = random_batch((5, 3, 1), (2, 6, 1))
     shape = Shape.of(batch)
-    filled = shape.filled(batch)
+    filled = shape.pad(batch)
     assert shape == Shape(rows=4, source=8, target=8) == Shape.of(filled)
     assert filled.fixed
     assert torch.equal(filled.source[:3, :5], batch.source)
@@ -85,7 +86,7 @@ def test_a_batch_is_filled_up_with_padding() -> None:
 
 def test_steps_are_the_same_with_and_without_recording() -> None:
     losses, weights, _ = trained(None)
-    recorded_losses, recorded_weights, update = trained(played_later)
+    recorded_losses, recorded_weights, update = trained(replayed_later)
     assert update._graphs is not None
     assert len(update._graphs) == 2  # the five shapes become two
     assert recorded_losses == pytest.approx(losses, rel=1e-5)
@@ -104,12 +105,12 @@ def sums(batch: Batch, scale: Tensor) -> Tensor:
 
 def graphs_of(
     take: Callable[[Batch, Tensor], Tensor] = sums,
-    record: Callable[[Run], Run] = played_later,
+    record: Callable[[Launch], Launch] = replayed_later,
     most: int = 64,
-) -> tuple[Graphs, torch.nn.Parameter]:
+) -> tuple[GraphCache, torch.nn.Parameter]:
     weight = torch.nn.Parameter(torch.ones(1))
     weight.grad = torch.zeros(1)
-    return Graphs(take, [weight], record, most), weight
+    return GraphCache(take, [weight], record, most), weight
 
 
 def test_a_shape_is_recorded_when_it_comes_again_and_only_so_many_are() -> None:
@@ -124,8 +125,8 @@ def test_a_shape_is_recorded_when_it_comes_again_and_only_so_many_are() -> None:
 
 def test_what_is_played_is_the_batch_of_now() -> None:
     graphs, _ = graphs_of()
-    given = [random_batch((2, 4), lengths) for lengths in ((3, 1), (4, 4), (1, 2))]
-    assert [int(graphs(batch, 1.0)) for batch in given] == [4, 8, 3]
+    batches = [random_batch((2, 4), lengths) for lengths in ((3, 1), (4, 4), (1, 2))]
+    assert [int(graphs(batch, 1.0)) for batch in batches] == [4, 8, 3]
 
 
 def test_gradients_are_added_once_however_often_a_recording_runs() -> None:
@@ -133,7 +134,7 @@ def test_gradients_are_added_once_however_often_a_recording_runs() -> None:
         weight.grad += scale
         return scale
 
-    def record(run: Run) -> Run:
+    def record(run: Launch) -> Launch:
         run()  # as warming up does
         return run
 
@@ -144,18 +145,18 @@ def test_gradients_are_added_once_however_often_a_recording_runs() -> None:
 
 
 def test_a_recording_that_fails_is_told_once_and_training_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    def record(run: Run) -> Run:
+    def record(run: Launch) -> Launch:
         raise RuntimeError("operation not permitted when stream is capturing")
 
     graphs, _ = graphs_of(record=record)
     batch = random_batch()
     assert [int(graphs(batch, 1.0)) for _ in range(4)] == [batch.num_tokens] * 4
     assert len(graphs) == 0
-    assert caplog.text.count("goes on without CUDA graphs") == 1
+    assert caplog.text.count("continues without CUDA graphs") == 1
 
 
 def test_missing_memory_is_left_to_whoever_cuts_batches() -> None:
-    def record(run: Run) -> Run:
+    def record(run: Launch) -> Launch:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     graphs, _ = graphs_of(record=record)
@@ -186,7 +187,9 @@ def test_on_a_gpu_recorded_steps_are_those_that_are_not(dropout: float) -> None:
         fabric = make_fabric(config, choose_precision("auto", device, 6))
         update = Update(fabric, own, replace(config, graphs=graphs))
         if graphs == "off":  # the same passes, none of them recorded
-            update._graphs = Graphs(update._pass, own.parameters(), played_later, most=0)
+            update._graphs = GraphCache(
+                update._forward_backward, own.parameters(), rereplayed_later, max_graphs=0
+            )
         torch.manual_seed(5)
         batches = [random_batch(*lengths) for lengths in LENGTHS]
         losses = [update([batch], 0.01).loss for _ in range(4) for batch in batches]

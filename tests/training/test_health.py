@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from regard.training import StepReport, ValidationReport, ValidationResult
-from regard.training.watchers import Health, attention_statistics, diagnose
+from regard.training.attention_statistics import attention_statistics
+from regard.training.watchers import Health, diagnose
 
 T, S = 8, 10
 HEALTHY = ValidationResult(loss=1.0, accuracy=0.7, bleu=20.0, chrf=40.0)
 
 
-def peaks(places, sharpness=0.9):
-    """Rows with most weight on these places, the rest spread evenly."""
-    weights = np.full((len(places), S), (1 - sharpness) / (S - 1))
-    weights[np.arange(len(places)), places] = sharpness
+def peaks(positions, sharpness=0.9):
+    """Rows with most weight on these positions, the rest spread evenly."""
+    weights = np.full((len(positions), S), (1 - sharpness) / (S - 1))
+    weights[np.arange(len(positions)), positions] = sharpness
     return weights
 
 
@@ -27,7 +28,7 @@ DIAGONAL = peaks(range(T))
 CONSTRUCTED = {
     "stuck on the end of the sentence": peaks([S - 1] * T),
     "uniform": np.full((T, S), 1 / S),
-    "stuck on one place": peaks([3] * T),
+    "stuck on one position": peaks([3] * T),
     "empty rows": DIAGONAL * (np.arange(T) > 0)[:, None],
 }
 
@@ -63,7 +64,7 @@ def test_weight_on_padding_is_leaking():
     assert names(judged(sealed, valid)) == []
     leaking = judged(DIAGONAL, valid)
     assert names(leaking) == ["weight on padding"]
-    assert leaking.attention.on_invalid == pytest.approx(2 * 0.1 / 9)  # two padded places of 0.1 / 9 each
+    assert leaking.attention.on_invalid == pytest.approx(2 * 0.1 / 9)  # two padded positions of 0.1 / 9 each
 
 
 @pytest.mark.parametrize("sign", [{"loss": 0.01}, {"accuracy": 0.999}])
@@ -76,7 +77,7 @@ def test_knowing_the_answer_but_not_how_to_translate_is_leaking(sign):
 
 
 def test_statistics_by_hand():
-    # three places; row 1 all on the first, row 2 half on the middle and half on the end
+    # three positions; row 1 all on the first, row 2 half on the middle and half on the end
     weights = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])
     found = attention_statistics([weights])
     assert found.num_rows == 2

@@ -14,7 +14,7 @@ from regard.config import Config, ModelConfig, TokeniserConfig, TrainingConfig
 from regard.data import Tokeniser
 from regard.errors import ConfigError, ModelError
 from regard.model import Seq2Seq
-from regard.training.initial_weights import begin_with_model, begin_with_vectors, check_beginning
+from regard.training.initial_weights import check_initial_weights, load_pretrained, load_word_vectors
 from tests.small import small_config
 
 WORDS = TokeniserConfig(kind="words")
@@ -48,7 +48,7 @@ def saved(tmp_path: Path, config: ModelConfig) -> tuple[Path, Seq2Seq]:
 def test_the_weights_are_those_of_the_model(saved: tuple[Path, Seq2Seq], config: ModelConfig) -> None:
     folder, old = saved
     new = built(replace(config, dropout=0.7), vocabularies(20))
-    begin_with_model(new, folder)
+    load_pretrained(new, folder)
     for name, parameter in new.named_parameters():
         assert torch.equal(parameter, old.get_parameter(name)), name
 
@@ -56,7 +56,7 @@ def test_the_weights_are_those_of_the_model(saved: tuple[Path, Seq2Seq], config:
 def test_known_rows_stay_and_new_ones_are_like_them(saved: tuple[Path, Seq2Seq], config: ModelConfig) -> None:
     folder, old = saved
     new = built(config, vocabularies(2020))
-    begin_with_model(new, folder)
+    load_pretrained(new, folder)
     for name, parameter in new.named_parameters():
         known = old.get_parameter(name)
         assert torch.equal(parameter[: len(known)], known), name
@@ -73,13 +73,13 @@ def test_weights_that_do_not_fit_are_named(saved: tuple[Path, Seq2Seq], config: 
     folder, _ = saved
     wider = replace(config, attention=replace(config.attention, size=9))
     with pytest.raises(ModelError, match=r"decoder\.attention\.score\.\S+ \(4.*, expected \(9") as error:
-        begin_with_model(built(wider, vocabularies(20)), folder)
+        load_pretrained(built(wider, vocabularies(20)), folder)
     assert "\n" not in str(error.value)
     general = replace(config, attention=replace(config.attention, score="general"))
     with pytest.raises(ModelError, match=r"decoder\.attention\.score\.\S+ \(not in the (recipe|model)\)"):
-        begin_with_model(built(general, vocabularies(20)), folder)
+        load_pretrained(built(general, vocabularies(20)), folder)
     with pytest.raises(ModelError, match=r"embedding\.weight \(24, 6\), expected \(14, 6\)"):
-        begin_with_model(built(config, vocabularies(10)), folder)
+        load_pretrained(built(config, vocabularies(10)), folder)
 
 
 def test_word_vectors_fill_the_rows_of_their_tokens(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_word_vectors_fill_the_rows_of_their_tokens(tmp_path: Path) -> None:
     tokeniser = vocabularies(5).source
     embedding = torch.nn.Embedding(len(tokeniser), 3)
     before = embedding.weight.detach().clone()
-    assert begin_with_vectors(embedding, tokeniser, file) == 2
+    assert load_word_vectors(embedding, tokeniser, file) == 2
     rows = {tokeniser.encode("s00")[0]: [1, 2, 3], tokeniser.encode("s03")[0]: [4, 5, 6]}
     for row, weights in enumerate(embedding.weight.tolist()):
         assert weights == rows.get(row, before[row].tolist())
@@ -100,7 +100,7 @@ def test_a_token_that_begins_a_word_is_looked_up_without_its_space_too(tmp_path:
     file = tmp_path / "vectors.txt"
     file.write_text("haus 1 2\nbaum 3 4\n▁baum 5 6\n")
     embedding = torch.nn.Embedding(len(tokeniser), 2)
-    begin_with_vectors(embedding, tokeniser, file)
+    load_word_vectors(embedding, tokeniser, file)
     assert embedding.weight[house].tolist() == [1, 2]
     assert embedding.weight[tree].tolist() == [5, 6]
 
@@ -117,4 +117,4 @@ def test_what_cannot_be_a_beginning_is_refused(tmp_path: Path) -> None:
         ),
     ):
         with pytest.raises(ConfigError, match=words):
-            check_beginning(Config(training=training))
+            check_initial_weights(Config(training=training))

@@ -14,10 +14,12 @@ from torch import nn
 
 from regard.atomic_writes import atomic_update
 from regard.config import TrainingConfig
+from regard.data.batches import epoch_plan
 from regard.errors import ConfigError, ModelError
 from regard.records.tensors import Loss
-from regard.training import ValidationResult, Watcher
-from regard.training.loop import MOST_SKIPPED
+from regard.training import ValidationResult, Watcher, loop
+from regard.training.loop import MAX_SKIPPED
+from regard.training.precision import make_fabric
 from tests.training.tiny import TinyCorpus, constant, parameter_hash, run, tiny_model
 
 # about ten batches an epoch, so five steps
@@ -42,7 +44,7 @@ class StopAfter(Watcher):
 
 
 class Notes(Watcher):
-    """Remembers everything it is told."""
+    """Records everything it is told."""
 
     def __init__(self) -> None:
         self.facts, self.result = None, None
@@ -72,8 +74,8 @@ class Notes(Watcher):
 def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule):
     config = replace(CONFIG, schedule=schedule, optimiser="adamw", weight_decay=0.01)
     whole, parts = tiny_model(), tiny_model()
-    double_backward, before, after = Notes(), Notes(), Notes()
-    run(tmp_path / "whole", whole, config, [double_backward])
+    uninterrupted, before, after = Notes(), Notes(), Notes()
+    run(tmp_path / "whole", whole, config, [uninterrupted])
     run(tmp_path / "parts", parts, config, [before, StopAfter(stop)])
     assert parameter_hash(parts) != parameter_hash(whole)
 
@@ -82,17 +84,17 @@ def test_a_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path, stop, schedule
 
     assert parameter_hash(fresh) == parameter_hash(whole)
     assert result.step == 13
-    told = [(r.step, r.epoch, r.loss, r.learning_rate) for r in before.steps + after.steps]
-    assert told == [(r.step, r.epoch, r.loss, r.learning_rate) for r in double_backward.steps]
+    reported = [(r.step, r.epoch, r.loss, r.learning_rate) for r in before.steps + after.steps]
+    assert reported == [(r.step, r.epoch, r.loss, r.learning_rate) for r in uninterrupted.steps]
     assert [r.step for r in before.validations + after.validations] == [3, 6, 9, 12, 13]
 
 
 def test_the_middle_of_an_epoch_is_among_the_places_where_runs_were_stopped(tmp_path):
     notes = Notes()
     run(tmp_path, tiny_model(), CONFIG, [notes, StopAfter(7)])
-    place = json.loads((tmp_path / "last" / "state.json").read_text())["progress"]
-    assert place["epoch"] >= 1
-    assert 0 < place["batch"] < notes.facts.batches_per_epoch
+    progress = json.loads((tmp_path / "last" / "state.json").read_text())["progress"]
+    assert progress["epoch"] >= 1
+    assert 0 < progress["batch"] < notes.facts.batches_per_epoch
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -149,7 +151,7 @@ def test_early_stopping_and_best(tmp_path):
         evaluate=lambda model: constant(bleu=next(values))(model),
         kept=kept,
     )
-    assert result.reason == "bleu has not gained in 2 validations"
+    assert result.reason == "bleu has not improved in 2 validations"
     assert (result.best, result.best_step, result.step) == (3.0, 6, 12)
     assert [r.step for r in kept] == [3, 6]
     assert [r.is_best for r in notes.validations] == [True, True, False, False]
@@ -186,9 +188,9 @@ def test_best_is_what_the_metric_calls_better(tmp_path, metric, best, step):
 def test_validation_sees_eval_mode_without_gradients_and_training_goes_on_in_training_mode(tmp_path):
     seen, model = [], tiny_model()
 
-    def evaluate(given: nn.Module) -> ValidationResult:
-        seen.append((given is model, given.training, torch.is_grad_enabled()))
-        return constant()(given)
+    def evaluate(found: nn.Module) -> ValidationResult:
+        seen.append((found is model, found.training, torch.is_grad_enabled()))
+        return constant()(found)
 
     run(tmp_path, model, CONFIG, evaluate=evaluate)
     assert seen == [(True, False, False)] * 5
@@ -249,7 +251,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path):
 
 
 def test_giving_up_after_many_broken_steps_in_a_row(tmp_path):
-    with pytest.raises(ConfigError, match=rf"{MOST_SKIPPED} steps in a row .* lower training.learning_rate"):
+    with pytest.raises(ConfigError, match=rf"{MAX_SKIPPED} steps in a row .* lower training.learning_rate"):
         run(tmp_path, Broken(range(1000)), replace(CONFIG, max_steps=100))
 
 
@@ -304,20 +306,19 @@ def test_between_equal_values_the_loss_decides(tmp_path):
     assert [report.step for report in kept] == [1, 2, 4]  # BLEU is 0 throughout
 
 
-def keeping(model: nn.Module):
-    """What saves the weights the model has when it is to be kept, as a model folder's are."""
+def saving(model: nn.Module):
+    """Return what saves the weights that the model has at that moment, as in a model folder."""
 
-    def keep(folder, report):
-        with atomic_update(folder) as draft:
-            save_file(model.state_dict(), draft / "model.safetensors")
+    def save(folder, report):
+        atomic_update(folder, lambda draft: save_file(model.state_dict(), draft / "model.safetensors"))
 
-    return keep
+    return save
 
 
 def by_turns(values):
     """An evaluation that finds these BLEU values one after the other."""
     remaining = iter(values)
-    return lambda given: constant(bleu=next(remaining))(given)
+    return lambda model: constant(bleu=next(remaining))(model)
 
 
 def test_the_moving_average_is_validated_and_kept_while_the_weights_go_their_own_way(tmp_path):
@@ -329,7 +330,7 @@ def test_the_moving_average_is_validated_and_kept_while_the_weights_go_their_own
         seen.append({name: p.detach().clone() for name, p in model.named_parameters()})
         return constant(bleu=len(seen))(model)
 
-    run(tmp_path, averaged, replace(config, ema=0.9), evaluate=evaluate, keep=keeping(averaged))
+    run(tmp_path, averaged, replace(config, ema=0.9), evaluate=evaluate, save_model=saving(averaged))
     assert parameter_hash(averaged) == parameter_hash(plain)
     kept = load_file(tmp_path / "model.safetensors")
     for name, parameter in averaged.named_parameters():
@@ -346,11 +347,13 @@ def test_a_resumed_run_has_the_moving_average_and_checkpoints_of_the_uninterrupt
         model = tiny_model(seed=99 if resume else 1)
         hashes = judged.setdefault(name, [])
 
-        def evaluate(given):
-            hashes.append(parameter_hash(given))
-            return constant(bleu=int(hashes[-1][:4], 16))(given)
+        def evaluate(found):
+            hashes.append(parameter_hash(found))
+            return constant(bleu=int(hashes[-1][:4], 16))(found)
 
-        result = run(tmp_path / name, model, config, watchers, resume, evaluate=evaluate, keep=keeping(model))
+        result = run(
+            tmp_path / name, model, config, watchers, resume, evaluate=evaluate, save_model=saving(model)
+        )
         return result, parameter_hash(model)
 
     whole = train("whole")
@@ -377,8 +380,8 @@ def test_only_checkpoints_are_dropped(tmp_path):
     theirs[3].mkdir()
     model = tiny_model()
     values = [3.0, 1.0, 5.0, 2.0, 4.0, 0.0]
-    run(tmp_path, model, replace(CONFIG, average=2), evaluate=by_turns(values), keep=keeping(model))
-    assert [place.exists() for place in theirs] == [True, True, True, False]
+    run(tmp_path, model, replace(CONFIG, average=2), evaluate=by_turns(values), save_model=saving(model))
+    assert [path.exists() for path in theirs] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(("of_mean", "best_step"), [(9.0, 13), (4.0, 9)])
@@ -391,18 +394,18 @@ def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_
         replace(CONFIG, average=3),
         [notes],
         evaluate=by_turns(values),
-        keep=keeping(model),
+        save_model=saving(model),
     )
-    places = sorted((tmp_path / "checkpoints").iterdir(), key=lambda place: int(place.name))
-    assert [place.name for place in places] == ["3", "9", "13"]
+    checkpoints = sorted((tmp_path / "checkpoints").iterdir(), key=lambda folder: int(folder.name))
+    assert [folder.name for folder in checkpoints] == ["3", "9", "13"]
     assert (result.best, result.best_step) == (max(5.0, of_mean), best_step)
     assert [r.averaged for r in notes.validations] == [0] * 5 + [3]
     assert notes.validations[-1].is_best == (of_mean > 5)
     saved = load_file(tmp_path / "model.safetensors")
-    of_places = [load_file(place / "model.safetensors") for place in places]
+    of_checkpoints = [load_file(folder / "model.safetensors") for folder in checkpoints]
     for name, weights in saved.items():
-        mean = sum(one[name] for one in of_places) / 3
-        torch.testing.assert_close(weights, mean if of_mean > 5 else of_places[1][name])
+        mean = sum(one[name] for one in of_checkpoints) / 3
+        torch.testing.assert_close(weights, mean if of_mean > 5 else of_checkpoints[1][name])
     plain = tiny_model()
     run(tmp_path / "plain", plain, CONFIG, evaluate=by_turns(values))
     assert parameter_hash(model) == parameter_hash(plain)
@@ -411,18 +414,25 @@ def test_the_mean_of_the_best_checkpoints_is_kept_if_it_is_better_than_each(tmp_
 def test_a_run_that_was_stopped_from_outside_is_not_averaged_and_a_finished_one_only_once(tmp_path):
     config, model = replace(CONFIG, average=2), tiny_model()
     notes = Notes()
-    run(tmp_path, model, config, [notes, StopAfter(10)], evaluate=by_turns([1, 2, 3]), keep=keeping(model))
+    run(
+        tmp_path,
+        model,
+        config,
+        [notes, StopAfter(10)],
+        evaluate=by_turns([1, 2, 3]),
+        save_model=saving(model),
+    )
     assert [r.averaged for r in notes.validations] == [0, 0, 0]
     fresh, more = tiny_model(), Notes()
-    run(tmp_path, fresh, config, [more], True, evaluate=by_turns([4, 5, 6]), keep=keeping(fresh))
+    run(tmp_path, fresh, config, [more], True, evaluate=by_turns([4, 5, 6]), save_model=saving(fresh))
     assert [r.averaged for r in more.validations] == [0, 0, 2]
     fresh, again = tiny_model(), Notes()
-    run(tmp_path, fresh, config, [again], True, evaluate=by_turns([]), keep=keeping(fresh))
+    run(tmp_path, fresh, config, [again], True, evaluate=by_turns([]), save_model=saving(fresh))
     assert again.validations == []
 
 
 def test_a_decay_of_one_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"training.ema: expected a share from 0 to below 1"):
+    with pytest.raises(ConfigError, match=r"training.ema: expected at least 0 and less than 1"):
         run(tmp_path, tiny_model(), replace(CONFIG, ema=1.0))
 
 
@@ -462,6 +472,34 @@ def test_batches_that_did_not_fit_are_told_and_remembered(tmp_path):
     notes = Notes()
     run(tmp_path, Small(), CONFIG, [notes, StopAfter(4)])
     result = run(tmp_path, Small(), CONFIG, [notes], resume=True)
-    told = [report.split for report in notes.steps]
-    assert told == sorted(told)
-    assert result.split == told[-1] > told[3] > 0
+    reported = [report.split for report in notes.steps]
+    assert reported == sorted(reported)
+    assert result.split == reported[-1] > reported[3] > 0
+
+
+def test_a_rank_takes_its_own_batches_and_only_the_first_writes(tmp_path, monkeypatch):
+    class SecondOfTwoRanks:
+        world_size, global_rank, is_global_zero = 2, 1, False
+
+        def __init__(self, fabric):
+            self._fabric = fabric
+
+        def __getattr__(self, name):
+            return getattr(self._fabric, name)
+
+        def all_reduce(self, value, reduce_op):
+            return 2 * value
+
+    class Seen(TinyCorpus):
+        def batch(self, rows):
+            seen.append(rows.tolist())
+            return super().batch(rows)
+
+    seen, kept, notes, corpus, config = [], [], Notes(), Seen(), replace(CONFIG, max_steps=2, average=2)
+    monkeypatch.setattr(loop, "make_fabric", lambda *args: SecondOfTwoRanks(make_fabric(*args)))
+    run(tmp_path, tiny_model(), config, [notes], corpus=corpus, kept=kept)
+    plan = epoch_plan(corpus.source_lengths, corpus.target_lengths, 40, config.seed, epoch=0, num_ranks=2)
+    assert seen == [ranks[1].tolist() for ranks in plan[:4]]
+    assert notes.facts.num_ranks == 2
+    assert [report.tokens % 2 for report in notes.steps] == [0, 0]
+    assert kept == list(tmp_path.iterdir()) == []

@@ -10,10 +10,10 @@ from regard.training.precision import CPU_BFLOAT16_WIDTH
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 
 
-@pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
-def test_what_is_asked_for_is_done(wanted):
-    chosen = choose_precision(wanted, CPU, 1, "plain")
-    assert str(chosen) == f"{wanted} (as the recipe says), kernels plain (as the recipe says)"
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_the_recipes_choice_is_taken(name):
+    chosen = choose_precision(name, CPU, 1, "plain")
+    assert str(chosen) == f"{name} (as the recipe says), kernels plain (as the recipe says)"
 
 
 def test_an_unknown_name_is_refused():
@@ -65,6 +65,6 @@ def test_devices_that_are_here(monkeypatch, gpus, name, device):
 def test_devices_that_are_not(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(
-        ConfigError, match=f"{name!r} is not here .this machine has 1 GPU.; use auto, cpu or cuda:N"
+        ConfigError, match=f"{name!r} is not available .this machine has 1 GPU.; use auto, cpu or cuda:N"
     ):
         choose_device(name)

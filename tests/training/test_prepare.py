@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +18,8 @@ from regard.data import Corpus
 from regard.data.grammar import generate
 from regard.errors import DataError, ModelError, RegardError
 from regard.records.text import Pair
-from regard.training import pairs
+from regard.training import pairs, prepare, tokenisers
 from regard.training.cache import cache_folder
-from regard.training.prepare import prepare
 from regard.training.prepared import Prepared, load_prepared, save_prepared
 
 WORDS = TokeniserConfig(kind="words")
@@ -108,7 +106,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     told: list[str] = []
     data = DataConfig(train=write(tmp_path, "train", pairs), holdout_pairs=1, max_tokens=8)
     data = replace(data, validation=write(tmp_path, "validation", [("a", "b")]))
-    prepared = prepare(Config(data=data, tokeniser=WORDS), tell=told.append)
+    prepared = prepare(Config(data=data, tokeniser=WORDS), log=told.append)
     assert len(prepared.corpus) == 20
     assert "1 empty" in told[-1]
     assert "1 too long" in told[-1]
@@ -206,7 +204,7 @@ def test_a_vocabulary_without_room_is_refused(tmp_path: Path) -> None:
 def told_of(train: list[str], tokeniser: TokeniserConfig = WORDS, **data: object) -> list[str]:
     told: list[str] = []
     config = Config(data=DataConfig(train=train, **data), tokeniser=tokeniser)  # type: ignore[arg-type]
-    prepare(config, tell=told.append)
+    prepare(config, log=told.append)
     return told
 
 
@@ -264,7 +262,7 @@ def test_weights_say_how_often_a_corpus_is_seen(tmp_path: Path) -> None:
     again = made(names, weights=[2.0, 0.5], validation=validation, cache=False)
     assert trained_on(again) == trained_on(weighted)
     for weights, words in (
-        ([1.0], "as many numbers as there are corpora, 2 .* came 1"),
+        ([1.0], "as many numbers as there are corpora, 2 .* got 1"),
         ([1.0, 0.0], "above 0"),
     ):
         with pytest.raises(RegardError, match=words):
@@ -318,11 +316,11 @@ def test_many_sentences_are_sampled_for_the_tokeniser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = write(tmp_path, "train", [(f"a{i}", f"b{i}") for i in range(50)])
-    monkeypatch.setattr(sys.modules[prepare.__module__], "_MOST_TEXTS", 10)
+    monkeypatch.setattr(tokenisers, "MAX_TEXTS", 10)
     told = told_of(files, TokeniserConfig(kind="bpe", size=400), holdout_pairs=5)
     assert "bpe: learnt on 10 sentences, evenly spaced" in told
-    gathered = pairs.gather(DataConfig(files), pairs.open_all(DataConfig(files)), tmp_path)
-    assert len(pairs.Texts(gathered, ["source"], 9, False, print)) == 9
+    cleaned = pairs.read_and_clean(DataConfig(files), pairs.open_all(DataConfig(files)), tmp_path)
+    assert len(pairs.Texts(cleaned, ["source"], 9, False, print)) == 9
 
 
 def test_a_sentencepiece_model_is_used(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from regard.training.update import Update
 from tests.training.tiny import TinyCorpus, tiny_model
 
 CONFIG = TrainingConfig(clip_norm=0)
-SHARES = [[range(3), range(3, 9)], [range(9, 30), range(30, 40)]]  # [place][rank], of unequal size
+SHARES = [[range(3), range(3, 9)], [range(9, 30), range(30, 40)]]  # [batch][rank], of unequal size
 
 
 def step_of_one_rank(fabric, folder):
@@ -21,8 +21,8 @@ def step_of_one_rank(fabric, folder):
     update = Update(fabric, model, CONFIG)
     done = update([corpus.batch(np.array(ranks[fabric.global_rank])) for ranks in SHARES], 0.001)
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-    told = torch.tensor([done.loss, done.tokens], dtype=torch.float64)
-    save_file(gradients | {"told": told}, folder / f"{fabric.global_rank}.safetensors")
+    reported = torch.tensor([done.loss, done.tokens], dtype=torch.float64)
+    save_file(gradients | {"reported": reported}, folder / f"{fabric.global_rank}.safetensors")
 
 
 @pytest.mark.slow
@@ -36,7 +36,7 @@ def test_the_loss_is_normalised_by_the_tokens_of_all_ranks(tmp_path):
     (loss.total / loss.num_tokens).backward()
     for rank in range(2):
         found = load_file(tmp_path / f"{rank}.safetensors")
-        assert found.pop("told").tolist() == pytest.approx(
+        assert found.pop("reported").tolist() == pytest.approx(
             [loss.nll.item() / loss.num_tokens, loss.num_tokens]
         )
         for name, parameter in plain.named_parameters():

@@ -6,18 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn, optim
 
 from regard.config import TrainingConfig
-from regard.errors import ConfigError
-from regard.training.schedule import (
-    Plateau,
-    check_ending,
-    check_optimiser,
-    learning_rate,
-    make_optimiser,
-    total_steps,
-)
+from regard.training.schedule import Plateau, learning_rate
 
 PEAK = TrainingConfig(learning_rate=0.8, schedule="constant")
 
@@ -32,6 +23,16 @@ def rate(step, total=None, plateau=None, epochs=0.0, time_share=0.0, **changes):
 def test_the_warmup_climbs_linearly_to_the_peak(schedule):
     rates = [rate(n, total=20, schedule=schedule, warmup_steps=4) for n in (1, 2, 3, 4)]
     assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8])
+
+
+def test_the_warmup_is_at_most_half_of_all_steps():
+    long = {"warmup_steps": 100}
+    assert [rate(n, total=8, **long) for n in (1, 2, 3, 4, 5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8])
+    assert [rate(n, total=7, **long) for n in (1, 2, 3, 4)] == pytest.approx([0.8 / 3, 1.6 / 3, 0.8, 0.8])
+    assert rate(1, total=1, **long) == 0.8
+    assert rate(50, **long) == pytest.approx(0.4)  # without an end it is as long as the recipe says
+    assert [rate(n, total=8, warmup_steps=4) for n in (2, 5)] == pytest.approx([0.4, 0.8])
+    assert rate(8, total=8, schedule="inverse_sqrt", **long) == pytest.approx(0.8 * math.sqrt(4 / 8))
 
 
 def test_constant_stays():
@@ -51,6 +52,8 @@ def test_cosine_is_half_way_down_in_the_middle():
     assert rates == pytest.approx([0.8, 0.4 * (1 + half_turn), 0.4, 0.4 * (1 - half_turn)])
     assert rate(5, total=8, schedule="cosine", warmup_steps=4) == pytest.approx(0.8)
     assert rate(100, total=8, schedule="cosine") == pytest.approx(0)
+    after_warmup = [rate(n, total=12, schedule="cosine", warmup_steps=4) for n in (4, 5, 9, 12)]
+    assert after_warmup == pytest.approx([0.8, 0.8, 0.4, 0.4 * (1 + math.cos(math.pi * 7 / 8))])
 
 
 def test_cosine_falls_with_the_time_where_that_ends_first():
@@ -71,6 +74,7 @@ def test_only_plateau_heeds_the_plateau():
     low = Plateau(scale=0.25)
     assert rate(9, schedule="plateau", plateau=low) == pytest.approx(0.2)
     assert rate(9, schedule="constant", plateau=low) == 0.8
+    assert [rate(n, schedule="plateau", plateau=low, warmup_steps=4) for n in (4, 5)] == [0.8, 0.2]
 
 
 def test_plateau_falls_after_its_patience_and_forgets_at_a_gain():
@@ -94,47 +98,3 @@ def test_no_rate_is_negative_or_above_the_peak(step, warmup, schedule, epochs, t
         step, total=200, warmup_steps=warmup, schedule=schedule, epochs=epochs, time_share=time_share
     )
     assert 0 <= found <= 0.8
-
-
-def test_the_smaller_limit_ends_the_run():
-    assert total_steps(replace(PEAK, epochs=3, max_steps=100), 10) == 30
-    assert total_steps(replace(PEAK, epochs=3, max_steps=20), 10) == 20
-    assert total_steps(replace(PEAK, epochs=0, max_steps=20), 10) == 20
-    assert total_steps(replace(PEAK, epochs=0, max_steps=0), 10) is None
-
-
-def test_a_run_without_an_end_is_refused():
-    endless = replace(PEAK, epochs=0, max_steps=0)
-    check_ending(endless)  # patience ends it
-    with pytest.raises(ConfigError, match="nothing ends this run"):
-        check_ending(replace(endless, patience=0))
-    with pytest.raises(ConfigError, match=r"training.schedule: cosine .* set one of them"):
-        check_ending(replace(endless, schedule="cosine"))
-    check_ending(replace(endless, schedule="cosine", max_minutes=1, patience=0))
-    with pytest.raises(ConfigError, match=r"training.halve_every: expected more than 0 epochs"):
-        check_ending(replace(PEAK, schedule="halving", halve_every=0))
-
-
-def test_optimisers_by_name():
-    weights = [nn.Parameter()]
-    adamw = make_optimiser(replace(PEAK, optimiser="adamw", weight_decay=0.1), weights)
-    assert isinstance(adamw, optim.AdamW)
-    assert adamw.param_groups[0]["weight_decay"] == 0.1
-    assert type(make_optimiser(PEAK, weights)) is optim.Adam
-    sgd = make_optimiser(replace(PEAK, optimiser="sgd", momentum=0.9), weights)
-    assert isinstance(sgd, optim.SGD)
-    assert sgd.param_groups[0]["momentum"] == 0.9
-    with pytest.raises(ConfigError, match="unknown name 'adagrad'; known names: adam, adamw, sgd"):
-        make_optimiser(replace(PEAK, optimiser="adagrad"), weights)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"momentum": 0.5}, "momentum 0.5: adam does not have it, only sgd"),
-        ({"optimiser": "sgd", "momentum": 1.0}, "expected a share from 0 to below 1, got 1"),
-    ],
-)
-def test_a_momentum_that_cannot_be_is_refused(changes, words):
-    with pytest.raises(ConfigError, match=words):
-        check_optimiser(replace(PEAK, **changes))

@@ -7,8 +7,9 @@ import torch
 from torch import optim
 
 from regard.errors import ConfigError, ModelError
+from regard.training.progress import Progress
 from regard.training.schedule import Plateau
-from regard.training.state import Progress, SavedState, check_plan, read_state, restore, save_state
+from regard.training.state import SavedState, check_plan, read_state, restore, save_state
 from tests.training.tiny import parameter_hash, tiny_model
 
 PROGRESS = Progress(
@@ -55,9 +56,11 @@ def test_nothing_is_pickled(tmp_path):
 def test_other_versions_and_broken_files_are_refused(tmp_path):
     save_state(tmp_path, STATE, *stepped())
     file = tmp_path / "state.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"version": 99}))
-    with pytest.raises(ModelError, match=r"version 99, expected 1; resume with the regard that wrote it"):
-        read_state(tmp_path)
+    for version in (0, 99):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"version": version}))
+        words = rf"version {version}, expected 1; resume with the regard that wrote it"
+        with pytest.raises(ModelError, match=words):
+            read_state(tmp_path)
     file.write_text("{")
     with pytest.raises(ModelError, match=r"state.json: broken training state; start anew with --overwrite"):
         read_state(tmp_path)
@@ -67,3 +70,5 @@ def test_a_changed_setting_is_named():
     check_plan("runs/x", {"training.seed": 1}, {"training.seed": 1})
     with pytest.raises(ConfigError, match=r"runs/x: was trained with training.seed = 1, but now it is 2"):
         check_plan("runs/x", {"training.seed": 1}, {"training.seed": 2})
+    with pytest.raises(ConfigError, match=r"was trained with training.seed = None, but now it is 2"):
+        check_plan("runs/x", {}, {"training.seed": 2})

@@ -70,14 +70,14 @@ def test_the_first_sgd_step_is_the_gradient_times_the_rate_and_momentum_takes_so
     config = replace(CONFIG, optimiser="sgd", momentum=0.5)
     model, corpus = tiny_model(dropout=0), TinyCorpus()
     update = Update(make_fabric(config, FLOAT32), model, config)
-    places = [model.head.bias.detach().clone()]
+    biases = [model.head.bias.detach().clone()]
     slopes = []
     for _ in range(2):
         update([corpus.batch(np.arange(40))], 0.25)
-        places.append(model.head.bias.detach().clone())
+        biases.append(model.head.bias.detach().clone())
         slopes.append(model.head.bias.grad.clone())
-    torch.testing.assert_close(places[1], places[0] - 0.25 * slopes[0])
-    torch.testing.assert_close(places[2], places[1] - 0.25 * (slopes[1] + 0.5 * slopes[0]))
+    torch.testing.assert_close(biases[1], biases[0] - 0.25 * slopes[0])
+    torch.testing.assert_close(biases[2], biases[1] - 0.25 * (slopes[1] + 0.5 * slopes[0]))
 
 
 OUT_OF_MEMORY = [
@@ -147,3 +147,66 @@ def test_other_errors_are_not_taken_for_missing_memory():
     small = Small(0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"), in_backward=False)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         Update(make_fabric(CONFIG, FLOAT32), small, CONFIG)([TinyCorpus().batch(np.arange(3))], 0.001)
+
+
+class FirstOfTwoRanks:
+    """A Fabric whose sums over ranks add what a second rank would."""
+
+    world_size = 2
+
+    def __init__(self, fabric, *of_the_other):
+        self._fabric, self._of_the_other = fabric, list(of_the_other)
+
+    def __getattr__(self, name):
+        return getattr(self._fabric, name)
+
+    def all_reduce(self, value, reduce_op):
+        assert reduce_op == "sum"
+        return value + self._of_the_other.pop(0)
+
+
+def test_the_loss_is_divided_by_the_tokens_of_all_ranks():
+    # gradients are averaged over ranks afterwards, so this rank's counts twice
+    batch, model, plain = TinyCorpus().batch(np.arange(9)), tiny_model(dropout=0), tiny_model(dropout=0)
+    loss = plain(batch)
+    (loss.total * 2 / (loss.num_tokens + 30)).backward()
+    fabric = FirstOfTwoRanks(make_fabric(CONFIG, FLOAT32), 30, 12.5)  # its tokens, its log-likelihood
+    update = Update(fabric, model, CONFIG, capture=lambda launch: launch)
+    done = update([batch], 0.001)
+    for ours, theirs in zip(gradients(model), gradients(plain), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert done.tokens == loss.num_tokens + 30
+    assert done.loss == pytest.approx((loss.nll.item() + 12.5) / (loss.num_tokens + 30))
+    assert update._graphs is None  # ranks exchange gradients, which no graph captures
+
+
+def test_the_norm_at_which_clipping_begins_is_not_clipped():
+    batch, weights = TinyCorpus().batch(np.arange(9)), []
+    norm = Update(make_fabric(CONFIG, FLOAT32), tiny_model(dropout=0), CONFIG)([batch], 0.1).gradient_norm
+    for clip_norm in (0.0, norm, 2 * norm):
+        config, model = replace(CONFIG, clip_norm=clip_norm, optimiser="sgd"), tiny_model(dropout=0)
+        Update(make_fabric(config, FLOAT32), model, config)([batch], 0.1)
+        weights.append(model.head.bias.detach().clone())
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_a_loss_or_gradient_that_is_not_finite_is_not_applied(broken):
+    class Broken(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = tiny_model(dropout=0)
+
+        def forward(self, batch):
+            loss = self.inner(batch)
+            if broken == "loss":
+                return replace(loss, nll=loss.nll * float("inf"))
+            return replace(loss, total=loss.total * float("nan"))
+
+    model = Broken()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    done = Update(make_fabric(CONFIG, FLOAT32), model, CONFIG)([TinyCorpus().batch(np.arange(9))], 0.1)
+    assert not done.applied
+    for one, other in zip(before, model.parameters(), strict=True):
+        assert torch.equal(one, other)

@@ -15,8 +15,8 @@ from regard.data import Corpus, Tokeniser
 from regard.metrics import bleu, cer, chrf, exact_match, wer
 from regard.model import Seq2Seq
 from regard.records.tensors import Batch, Unrolled
+from regard.training.attention_statistics import attention_statistics
 from regard.training.validator import Validator
-from regard.training.watchers.health import attention_statistics
 from regard.translator import Translator
 from tests.small import small_config
 from tests.trained import unseen_pairs
@@ -104,9 +104,9 @@ def test_attention_statistics_leave_padding_out(tokenisers: Tokenisers) -> None:
     for pair in PAIRS:
         batch = Corpus.encode([pair], tokenisers.source, tokenisers.target, max_tokens=100).batch([0])
         with torch.no_grad():
-            looked = model.unroll(batch).weights
-        assert looked is not None
-        weights.append(looked[0].numpy())
+            weights_of_pair = model.unroll(batch).weights
+        assert weights_of_pair is not None
+        weights.append(weights_of_pair[0].numpy())
         valid.append(np.ones(batch.source.shape[1], dtype=bool))
     expected = attention_statistics(weights, valid)
     assert found is not None

@@ -73,13 +73,13 @@ def test_validations_ends_and_skipped_steps_are_told():
         bar.on_stop(END)
 
     text = written(watch)
-    assert "going on after step 4" in text
+    assert "continuing after step 4" in text
     assert "step 1: skipped, its loss or gradient is not finite" in text
     assert (
         "step 5, epoch 1: loss 1.000, perplexity 2.72, BLEU 12.3, chrF 45.6 (best so far)" in text
     )  # e = 2.718
     assert "stopped at step 7, epoch 2: interrupted by SIGINT" in text
-    assert "all is saved in runs/x/last; the same command with --resume goes on from there" in text
+    assert "everything is saved in runs/x/last; the same command with --resume continues from there" in text
 
 
 def test_the_metric_that_counts_is_shown():
@@ -165,7 +165,7 @@ def test_tensorboard_missing_is_told_with_the_command(tmp_path, monkeypatch):
 
 
 def test_samples_show_what_each_word_looked_at():
-    assert sample_lines(SAMPLE)[-1] == "  looked at  the←die  old←alte"
+    assert sample_lines(SAMPLE)[-1] == "  attention  the←die  old←alte"
     assert len(sample_lines(replace(SAMPLE, word_links=()))) == 3
     text = written(lambda console: Samples(console, 1).on_validation(VALIDATION))
     assert text.splitlines() == sample_lines(SAMPLE)
@@ -180,12 +180,12 @@ def test_the_first_batch_that_did_not_fit_is_told_and_their_number_at_the_end():
 
     lines = written(watch).splitlines()
     assert [line for line in lines if "did not fit" in line] == [
-        "step 2: a batch did not fit in memory and was taken in parts, which is slower but gives the same gradient; "
-        "lower training.batch_tokens if it comes often",
-        "batches that did not fit in memory and were taken in parts: 2",
+        "step 2: a batch did not fit in memory and was processed in parts, which is slower but gives the same "
+        "gradient; lower training.batch_tokens if this happens often",
+        "batches that did not fit in memory and were processed in parts: 2",
     ]
 
 
 def test_the_mean_of_checkpoints_is_called_that():
-    told = written(lambda console: ProgressBar(console).on_validation(replace(VALIDATION, averaged=3)))
-    assert told.startswith("validation of the mean of the 3 best checkpoints at step 5, epoch 1: loss 1.000")
+    text = written(lambda console: ProgressBar(console).on_validation(replace(VALIDATION, averaged=3)))
+    assert text.startswith("validation of the mean of the 3 best checkpoints at step 5, epoch 1: loss 1.000")

@@ -93,7 +93,7 @@ def run(
     evaluate=None,
     corpus=None,
     kept: list[ValidationReport] | None = None,
-    keep: Callable[[Path, ValidationReport], None] | None = None,
+    save_model: Callable[[Path, ValidationReport], None] | None = None,
 ) -> TrainingResult:
     return run_loop(
         model,
@@ -102,7 +102,7 @@ def run(
         folder=folder,
         precision=Precision("float32", "a test"),
         evaluate=evaluate or constant(),
-        keep=keep or (lambda place, report: None if kept is None else kept.append(report)),
+        save_model=save_model or (lambda folder, report: None if kept is None else kept.append(report)),
         watchers=watchers,
         resume=resume,
     )

@@ -1,7 +1,7 @@
-"""What watches the training loop: each is told of steps, validations and checkpoints, and changes nothing."""
+"""Watchers of the training loop: they are notified of steps, validations and checkpoints, and change nothing."""
 
-from regard.training.watchers.base import Callback, Calls, Watcher, as_watcher
-from regard.training.watchers.health import Finding, Health, attention_statistics, diagnose
+from regard.training.watchers.base import Callback, CallbackWatcher, Watcher, as_watcher
+from regard.training.watchers.health import Finding, Health, diagnose
 from regard.training.watchers.metrics_file import MetricsFile
 from regard.training.watchers.progress import ProgressBar
 from regard.training.watchers.samples import Samples
@@ -9,7 +9,7 @@ from regard.training.watchers.tensorboard import TensorBoard
 
 __all__ = [
     "Callback",
-    "Calls",
+    "CallbackWatcher",
     "Finding",
     "Health",
     "MetricsFile",
@@ -18,6 +18,5 @@ __all__ = [
     "TensorBoard",
     "Watcher",
     "as_watcher",
-    "attention_statistics",
     "diagnose",
 ]

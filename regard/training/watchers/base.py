@@ -1,4 +1,4 @@
-"""What every watcher of the training loop promises."""
+"""The interface of the training loop's watchers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Callback = Callable[[StepReport | ValidationReport], str | bool | None]
 
 
 class Watcher:
-    """Told of everything the loop does; each hook does nothing unless a watcher fills it.
+    """Is notified of everything the loop does; the hooks do nothing unless they are overridden.
 
-    `on_step` and `on_validation` may return a reason, in words, to stop: the loop then saves and ends, without one
-    more validation; the model folder holds the best of those before.
+    `on_step` and `on_validation` may return a reason, in words, to stop: the loop then saves its state and ends,
+    without another validation; the model folder holds the best model validated before.
     """
 
     def on_start(self, facts: RunFacts) -> None:
-        """Training begins, or goes on after `facts.first_step`."""
+        """Training starts, or continues after `facts.first_step`."""
 
     def on_step(self, report: StepReport) -> str | None:
         """An optimiser step was taken."""
@@ -36,37 +36,37 @@ class Watcher:
         """Training ended, for whatever reason."""
 
     def close(self) -> None:
-        """Give back terminals and files; called once at the very end, after an error too."""
+        """Release terminals and files; called once at the very end, also after an error."""
 
 
-class Calls(Watcher):
-    """A function as a watcher: called with each report of a step or a validation, and stops with a reason or True."""
+class CallbackWatcher(Watcher):
+    """Calls a function with the report of each step and validation; a reason or True from it stops the run."""
 
     def __init__(self, function: Callback) -> None:
         self._function = function
 
     def on_step(self, report: StepReport) -> str | None:
-        """Call it."""
+        """Call the function."""
         return self._reason(report)
 
     def on_validation(self, report: ValidationReport) -> str | None:
-        """Call it."""
+        """Call the function."""
         return self._reason(report)
 
     def _reason(self, report: StepReport | ValidationReport) -> str | None:
         answer = self._function(report)
         if answer is None or isinstance(answer, bool):
             name = getattr(self._function, "__name__", type(self._function).__name__)
-            return f"{name} said stop" if answer else None
+            return f"stopped by {name}" if answer else None
         return answer
 
 
 def as_watcher(watcher: Watcher | Callback) -> Watcher:
-    """A watcher as it is, a function as `Calls`. Raises ConfigError for anything else."""
+    """Return a watcher as it is, a function as a `CallbackWatcher`. Raises ConfigError for anything else."""
     if isinstance(watcher, Watcher):
         return watcher
     if isinstance(watcher, type) or not callable(watcher):
         raise ConfigError(
-            f"watchers: expected objects of Watcher or functions of one report, got {watcher!r}"
+            f"watchers: expected instances of Watcher or functions of one report, got {watcher!r}"
         )
-    return Calls(watcher)
+    return CallbackWatcher(watcher)

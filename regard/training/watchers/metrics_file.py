@@ -1,4 +1,4 @@
-"""Every step and validation as a line of JSON in `metrics.jsonl`."""
+"""Steps and validations as lines of JSON in `metrics.jsonl`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from regard.training.watchers.base import Watcher
 
 
 class MetricsFile(Watcher):
-    """Appends one JSON object a line, flushed at once, with `kind` start, step, validation or stop.
+    """Appends one JSON object per line, flushed at once, with `kind` start, step, validation or stop.
 
-    When a run is resumed, what was written after the step it goes on from is dropped; a new run starts the file
-    anew.
+    When a run is resumed, lines written after the step it continues from are dropped; a new run overwrites the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +24,7 @@ class MetricsFile(Watcher):
         self._file: TextIO | None = None
 
     def on_start(self, facts: RunFacts) -> None:
-        """Keep the lines up to the first step, then append."""
+        """Open the file for appending, with the lines up to the first step."""
         kept = _lines_until(self.path, facts.first_step) if facts.first_step else []
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_text(self.path) as write:
@@ -34,17 +33,17 @@ class MetricsFile(Watcher):
         self._write("start", facts.first_step, asdict(facts))
 
     def on_step(self, report: StepReport) -> None:
-        """One line a step."""
+        """Write the step."""
         self._write("step", report.step, asdict(report))
 
     def on_validation(self, report: ValidationReport) -> None:
-        """One line a validation, without the sample translations."""
+        """Write the validation, without its sample translations."""
         numbers = asdict(report)
         numbers |= {name: value for name, value in numbers.pop("result").items() if name != "samples"}
         self._write("validation", report.step, numbers)
 
     def on_stop(self, result: TrainingResult) -> None:
-        """The last line says why it ended."""
+        """Write why the run ended, as the last line."""
         self._write("stop", result.step, asdict(result) | {"last": str(result.last)})
 
     def close(self) -> None:
@@ -54,19 +53,19 @@ class MetricsFile(Watcher):
 
     def _write(self, kind: str, step: int, numbers: dict[str, Any]) -> None:
         assert self._file is not None, "on_start opens the file"
-        written = {name: None if _is_odd(value) else value for name, value in numbers.items()}
-        line = json.dumps({"kind": kind, **written, "step": step}, ensure_ascii=False)
+        finite = {name: value if _is_json(value) else None for name, value in numbers.items()}
+        line = json.dumps({"kind": kind, **finite, "step": step}, ensure_ascii=False)
         self._file.write(line + "\n")
         self._file.flush()
 
 
-def _is_odd(value: object) -> bool:
-    """A number that JSON cannot write: not finite."""
-    return isinstance(value, float) and not math.isfinite(value)
+def _is_json(value: object) -> bool:
+    """Whether JSON can represent a value: not a number that is infinite or NaN."""
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _lines_until(path: Path, step: int) -> list[str]:
-    """The whole lines of events up to this step; a line cut short by a kill ends the reading."""
+    """Read the lines of events up to this step; stop at a line that is incomplete because the run was killed."""
     kept: list[str] = []
     if not path.is_file():
         return kept

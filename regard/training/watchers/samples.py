@@ -1,12 +1,15 @@
-"""A few translations at each validation, with what they looked at."""
+"""A few translations at each validation, with the source words they attend to."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from regard.training.reports import Sample, ValidationReport
 from regard.training.watchers.base import Watcher
+from regard.training.watchers.terminal import print_plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Samples(Watcher):
@@ -20,16 +23,16 @@ class Samples(Watcher):
         """Print the samples of this validation."""
         for sample in report.result.samples[: self._num_samples]:
             for line in sample_lines(sample):
-                self._console.print(Text(line), soft_wrap=True)
+                print_plain(self._console, line)
 
 
 def sample_lines(sample: Sample) -> list[str]:
-    """A sample as lines of plain text; the last, where there was attention, pairs output and source words."""
+    """Return a sample as lines of plain text; if there is attention, the last pairs output and source words."""
     lines = [
         f"  source     {sample.source}",
         f"  reference  {sample.reference}",
         f"  output     {sample.output}",
     ]
     if sample.word_links:
-        lines.append("  looked at  " + "  ".join(f"{word}←{source}" for word, source in sample.word_links))
+        lines.append("  attention  " + "  ".join(f"{word}←{source}" for word, source in sample.word_links))
     return lines

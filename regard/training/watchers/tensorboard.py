@@ -1,4 +1,4 @@
-"""Curves for TensorBoard."""
+"""Training curves for TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from regard.training.watchers.base import Watcher
 class TensorBoard(Watcher):
     """Writes event files into a folder: `training/…` at each step, `validation/…` at each validation.
 
-    Raises ConfigError at once if the extra `tensorboard` is not installed.
+    Raises ConfigError when it is constructed if the extra `tensorboard` is not installed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,12 +29,12 @@ class TensorBoard(Watcher):
         self._writer: Any = None
 
     def on_start(self, facts: RunFacts) -> None:
-        """Open the event file; after a resume the curves hide what came after the first step."""
+        """Open the event file; when a run is resumed, events after its first step are hidden."""
         purge = facts.first_step + 1 if facts.first_step else None
         self._writer = self._make_writer(str(self._folder), purge_step=purge)
 
     def on_step(self, report: StepReport) -> None:
-        """Loss, rate, norm and speed."""
+        """Write loss, learning rate, gradient norm and speed."""
         self._write("training", report.step, loss=report.loss, perplexity=perplexity(report.loss))
         self._write(
             "training",
@@ -45,7 +45,7 @@ class TensorBoard(Watcher):
         )
 
     def on_validation(self, report: ValidationReport) -> None:
-        """Every figure, and the first sample translations as text."""
+        """Write every metric, and the sample translations as text."""
         result = report.result
         self._write("validation", report.step, loss=result.loss, accuracy=result.accuracy)
         self._write("validation", report.step, bleu=result.bleu, chrf=result.chrf)
@@ -55,7 +55,7 @@ class TensorBoard(Watcher):
             self._writer.add_text(f"sample/{number}", text, report.step)
 
     def close(self) -> None:
-        """Write out what is waiting."""
+        """Flush and close the event file."""
         if self._writer is not None:
             self._writer.close()
 

@@ -65,7 +65,7 @@ function gnmtDiagram(view) {
   const at = nodePositions(view);
   const { trace, step } = view;
   const symbols = symbolsOf(trace, step);
-  const current = trace.model.gnmt_query === "current";
+  const current = trace.model.query_step === "current";
   const numLayers = Math.max(2, trace.model.num_layers || 2);
   const numShown = Math.min(numLayers, MAX_LAYERS);
   const nodes = { context: contextPort(view) };

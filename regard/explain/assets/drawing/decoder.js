@@ -14,7 +14,7 @@ function symbolsOf(trace, step) {
       context: subscript("c", number), combined: subscript("h̃", number), fed: subscript("h̃", number - 1), word: subscript("y", number - 1) };
   }
   const layer = decoder === "gnmt" ? "s¹" : "s";
-  const current = decoder === "gnmt" && trace.model.gnmt_query === "current";
+  const current = decoder === "gnmt" && trace.model.query_step === "current";
   return { query: subscript(layer, current ? number : number - 1), before: subscript(layer, number - 1), after: subscript(layer, number),
     context: subscript("c", number), contextBefore: subscript("c", number - 1), word: subscript("y", number - 1) };
 }

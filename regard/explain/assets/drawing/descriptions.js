@@ -111,7 +111,7 @@ const DESCRIBERS = {
 };
 
 /** Whether the decoder steps first and attends with its new state. */
-const queriesNewState = (trace) => trace.model.decoder === "luong" || trace.model.gnmt_query === "current";
+const queriesNewState = (trace) => trace.model.decoder === "luong" || trace.model.query_step === "current";
 const stepQuery = (trace, step) => (trace.steps[step] ? trace.steps[step].query : null);
 
 function firstStateText(trace) {

@@ -103,7 +103,7 @@ function tallHeight(trace) {
 }
 
 function diagramHeight(trace) {
-  const { decoder, num_layers: layers, gnmt_query: query } = trace.model;
+  const { decoder, num_layers: layers, query_step: query } = trace.model;
   const numShown = Math.min(Math.max(2, layers || 2), MAX_LAYERS);
   if (decoder === "gnmt") return query === "current" ? Math.max(130, 40 + 50 * numShown) : 84 + 50 * numShown;
   return { bahdanau: 196, luong: 158, plain: 120 }[decoder] ?? 196;

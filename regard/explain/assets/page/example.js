@@ -14,7 +14,7 @@ function addExample(example) {
     const { model } = variant.trace;
     const gnmt = chosen.decoder === "gnmt";
     formula.textContent = `${model.formula} (${model.score_source})${variant.parameters ? `. Learnt parameters, here chosen by hand: ${variant.parameters}.` : "."}`;
-    showTrace({ ...variant.trace, model: { ...model, decoder: chosen.decoder, num_layers: gnmt ? 2 : 1, gnmt_query: gnmt ? "previous" : null } }, { keep });
+    showTrace({ ...variant.trace, model: { ...model, decoder: chosen.decoder, num_layers: gnmt ? 2 : 1, query_step: gnmt ? "previous" : null } }, { keep });
   };
   byId("example").hidden = false;
   byId("example").append(
