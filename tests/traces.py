@@ -137,7 +137,7 @@ def _step(
 
 def _side(text: str, tokens: list[str]) -> dict[str, Any]:
     words = tokens[:-1]
-    return {"text": text, "tokens": tokens, "words": words, "places": [*range(len(words)), -1]}
+    return {"text": text, "tokens": tokens, "words": words, "word_of_token": [*range(len(words)), -1]}
 
 
 def _beam(steps: list[dict[str, Any]]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def fast_imports() -> Iterator[None]:
 
 
 class _Version(Action):
-    """Print the version and exit; its look-up takes longer than all else that the help needs."""
+    """Print the version and exit; finding it takes longer than all else that the help needs."""
 
     def __call__(self, parser: ArgumentParser, *_: Namespace | str | Sequence[Any] | None) -> None:
         from importlib.metadata import version

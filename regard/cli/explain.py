@@ -152,7 +152,7 @@ def _check_outputs(parser: Parser, options: Namespace) -> None:
         from regard.explain.plot import check_suffix
 
         check_suffix(options.plot)
-    _check_places(options.html, options.animate)
+    _check_writable(options.html, options.animate)
     if options.animate:
         from regard.explain import check_animation
 
@@ -177,7 +177,7 @@ def _example(page: Path | None, film: Path | None, step: int | None) -> int:
     from regard.explain.attention_page import example_trace
 
     if page or film:
-        _check_places(page, film)
+        _check_writable(page, film)
         _write(page, example_page)
         _animate(film, example_trace(softer_example()), step)
         return 0
@@ -190,7 +190,7 @@ def _example(page: Path | None, film: Path | None, step: int | None) -> int:
     return 0
 
 
-def _check_places(*files: Path | None) -> None:
+def _check_writable(*files: Path | None) -> None:
     from regard.atomic_writes import check_writable
 
     for file in files:

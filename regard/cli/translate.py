@@ -174,14 +174,14 @@ def _shards(options: Namespace) -> Shards | None:
     """Return how to split the input; None without an option about it."""
     from regard.documents import Shards
 
-    given = (options.shards, options.shard_size, options.shard)
-    if not options.resume and given == (None, None, None):
+    chosen = (options.shards, options.shard_size, options.shard)
+    if not options.resume and chosen == (None, None, None):
         return None
     if options.input is None or options.output is None:
         raise ConfigError(
             "--resume and --shards: expected --input FILE and --output FILE, got standard input or output; name both"
         )
-    if sum(each is not None for each in given) > 1:
+    if sum(each is not None for each in chosen) > 1:
         raise ConfigError(
             "expected one of --shards N, --shard-size LINES and --shard K/N; leave the others out"
         )

@@ -1,6 +1,6 @@
 """Markup is stripped from a text before it is translated: tags, placeholders, entities, on request addresses.
 
-Every piece of markup is kept as an inline tag; `regard.documents` reinserts them by attention.
+All markup is kept as inline tags, which `regard.documents` reinserts by attention.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OPENING, CLOSING = "([{«„“‘¿¡", ")]}»”’.,;:!?…%、。，！？�
 
 @dataclass(frozen=True)
 class InlineTag:
-    """A piece of markup, and its position in the text without markup.
+    """A tag, placeholder or entity, and its position in the text without markup.
 
     `position` counts characters; `before` and `after` say whether white space was next to it, None at an end of the
     text or next to punctuation. `separates` is True for a tag that separated two words without white space, as
@@ -74,7 +74,7 @@ class StrippedText:
 
 @dataclass(frozen=True)
 class _Match:
-    """A piece of markup as it was found, and whether it separates words where there is no white space."""
+    """Markup as it was found, and whether it separates words where there is no white space."""
 
     text: str
     kind: Kind = "standalone"

@@ -235,7 +235,7 @@ class Tokeniser:
         return len(self._texts)
 
     def save(self, path: str | Path) -> None:
-        """Write one JSON file: the library's own content, and beside it the config it was learnt with."""
+        """Write one JSON file: the library's own content, with the config it was learnt with."""
         content = {
             "format": _FORMAT,
             "config": asdict(self.config),

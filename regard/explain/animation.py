@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".svg", ".gif")
-WIDTH = 1160  # units; from 1000 on the decoder stands beside the encoder states
+WIDTH = 1160  # units; from 1000 on the decoder stands next to the encoder states
 _HEIGHT = 520  # units for the rows; of longer sentences only the words with large weights are shown in full
 _FRAMES_PER_PHASE = 7  # of a GIF
 _FRAME_MS, _LAST_FRAME_MS = 100, 700  # the last frame of a phase stays longer

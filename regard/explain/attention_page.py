@@ -121,8 +121,8 @@ def example_trace(example: WorkedExample, score: ExampleScore | None = None) -> 
         "input_feeding": True,
         "query_step": None,
     }
-    side = {"text": "", "tokens": tokens, "words": tokens, "places": list(range(len(tokens)))}
-    target = {"text": "", "tokens": [""], "words": [""], "places": [0]}
+    side = {"text": "", "tokens": tokens, "words": tokens, "word_of_token": list(range(len(tokens)))}
+    target = {"text": "", "tokens": [""], "words": [""], "word_of_token": [0]}
     return {
         "schema": SCHEMA,
         "model": model,

@@ -10,7 +10,7 @@ Vector = Sequence[float] | np.ndarray
 
 
 def rounded(value: float, decimals: int) -> str:
-    """Round to `decimals` places, without trailing zeros: 15, 0.6, 2.9438."""
+    """Round to this number of decimals, without trailing zeros: 15, 0.6, 2.9438."""
     text = f"{value:.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text

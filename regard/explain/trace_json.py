@@ -47,12 +47,12 @@ def trace_from_json(data: Mapping[str, Any]) -> Trace:
 
 
 def side_to_json(text: str, tokens: tuple[str, ...], words: Words) -> dict[str, Any]:
-    """Return one side of a sentence pair as JSON data; `places` is the index of each token's word, -1 for none."""
+    """Return one side of a sentence pair as JSON data; `word_of_token` is the index of each token's word, -1 for none."""
     return {
         "text": text,
         "tokens": list(tokens),
         "words": list(words.texts),
-        "places": list(words.word_of_token),
+        "word_of_token": list(words.word_of_token),
     }
 
 
@@ -106,8 +106,8 @@ def _trace(data: Mapping[str, Any]) -> Trace:
         attention=np.stack(weights) if weights else None,
         source=source["text"],
         source_tokens=tuple(source["tokens"]),
-        words=Words(tuple(target["words"]), tuple(target["places"])),
-        source_words=Words(tuple(source["words"]), tuple(source["places"])),
+        words=Words(tuple(target["words"]), tuple(target["word_of_token"])),
+        source_words=Words(tuple(source["words"]), tuple(source["word_of_token"])),
         log_probabilities=tuple(step.log_probability for step in steps),
     )
     tree = None if beam is None else BeamTree(beam["beam"], tuple(map(_read_node, beam["nodes"])))

@@ -25,7 +25,7 @@ def cell_width(text: str) -> int:
 
 
 def isolated(text: str) -> str:
-    """Return the visible text, and after a right-to-left one a mark that keeps what follows in its place."""
+    """Return the visible text, and after a right-to-left one a mark that keeps what follows in order."""
     return visible(text) + (LEFT_TO_RIGHT_MARK if is_right_to_left(text) else "")
 
 

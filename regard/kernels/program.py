@@ -1,8 +1,9 @@
 """Kernels called one after the other with arguments prepared beforehand.
 
-A decoding step for one sentence is a dozen small kernels. To call each from Python would take as long as they run; one
-compiled function around them would be compiled anew for every kind of model, and numba would optimise each kernel
-again inside it. A `Program` is a table of entry points and arguments instead, which one small loop goes through.
+A decoding step for one sentence is a dozen small kernels. To call each from Python would take as long as they run;
+one compiled function around them would be compiled anew for every kind of model, and numba would optimise each
+kernel again inside it. A `Program` is a table of entry points and arguments instead, which one small loop goes
+through.
 """
 
 from __future__ import annotations

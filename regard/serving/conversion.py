@@ -43,8 +43,8 @@ def _hypothesis(translation: Translation) -> dict[str, Any]:
         "source_tokens": list(translation.source_tokens),
         "words": list(translation.words.texts),
         "source_words": list(translation.source_words.texts),
-        "places": list(translation.words.word_of_token),
-        "source_places": list(translation.source_words.word_of_token),
+        "word_of_token": list(translation.words.word_of_token),
+        "source_word_of_token": list(translation.source_words.word_of_token),
         "attention": None if translation.attention is None else translation.attention.tolist(),
     }
 

@@ -17,7 +17,7 @@ BeamWidth = Annotated[
     int | None,
     Field(ge=1, description="Hypotheses kept at each step; 1 is greedy. Default: the model's recipe."),
 ]
-Sentence = Annotated[
+SentenceText = Annotated[
     str, Field(description="One sentence, as plain text.", examples=["die alte frau lacht ."])
 ]
 Target = Annotated[str, Field(description="Its translation.", examples=["the old woman laughs ."])]
@@ -86,7 +86,7 @@ class TranslateRequest(Request):
 class TraceRequest(Request):
     """A text whose translation is traced step by step."""
 
-    text: Sentence
+    text: SentenceText
     target: str | None = Field(None, description="Trace this translation in place of the model's own.")
     beam: BeamWidth = None
     interventions: InterventionMessages = []
@@ -98,5 +98,5 @@ class TraceRequest(Request):
 class PairRequest(Request):
     """A text and its translation."""
 
-    source: Sentence
+    source: SentenceText
     target: Target

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Matrix = list[list[float]]
+MatrixRows = list[list[float]]
 
 
 class Response(BaseModel):
@@ -26,12 +26,12 @@ class HypothesisMessage(Response):
     source_tokens: list[str] = Field(examples=[["die", "alte", "frau", "lacht", ".", "</s>"]])
     words: list[str] = Field(description="The words that the tokens make up.")
     source_words: list[str]
-    places: list[int] = Field(
+    word_of_token: list[int] = Field(
         description="For each token the index of its word, from 0; -1 for none, as for `</s>`.",
         examples=[[0, 1, 2, 3, 4, -1]],
     )
-    source_places: list[int]
-    attention: Matrix | None = Field(
+    source_word_of_token: list[int]
+    attention: MatrixRows | None = Field(
         description="Attention weights: a row for each token, a column for each source token; null without attention."
     )
 
@@ -56,7 +56,7 @@ class SideMessage(Response):
     text: str
     tokens: list[str]
     words: list[str]
-    places: list[int] = Field(description="For each token the index of its word, from 0; -1 for none.")
+    word_of_token: list[int] = Field(description="For each token the index of its word, from 0; -1 for none.")
 
 
 class CandidateMessage(Response):
@@ -77,7 +77,7 @@ class StepMessage(Response):
     scores: list[float | None] | None = Field(description="(S); null for minus infinity.")
     weights: list[float] | None = Field(description="(S)")
     context: list[float] | None = Field(description="(M)")
-    alignment: Matrix | None = Field(
+    alignment: MatrixRows | None = Field(
         description="(S, M): every encoder state times its weight; only on request."
     )
     intervention: str | None = Field(description="The intervention at this step.")
@@ -113,7 +113,7 @@ class TraceResponse(Response):
     target: SideMessage
     log_probability: float | None
     score: float | None
-    states: Matrix | None = Field(description="(S, M): the encoder states.")
+    states: MatrixRows | None = Field(description="(S, M): the encoder states.")
     steps: list[StepMessage]
     beam: TreeMessage | None = Field(description="Null if the request has a target.")
 
@@ -125,7 +125,7 @@ class AlignResponse(Response):
         description="Word links, source first, from 0: each target word with the source word it attends to most.",
         examples=["0-0 1-1 2-2 3-3 4-4"],
     )
-    attention: Matrix = Field(description="Attention weights: a row for each target token.")
+    attention: MatrixRows = Field(description="Attention weights: a row for each target token.")
     tokens: list[str]
     source_tokens: list[str]
 

@@ -15,7 +15,7 @@ from regard.serving.requests import PairRequest, TraceRequest, TranslateRequest
 from regard.serving.responses import AlignResponse, ScoreResponse, TranslateResponse
 from regard.serving.stream import Stream
 from regard.serving.tasks import AlignTask, ScoreTask, StreamTask, Task, TraceTask, TranslateTask
-from regard.serving.validation import Validator
+from regard.serving.validation import RequestValidator
 from regard.translator import Translator
 
 
@@ -27,7 +27,7 @@ class Service:
         self.limits = limits
         self.metrics = Metrics()
         self.batcher = Batcher(translator, limits, self.metrics)
-        self.validator = Validator(translator, limits)
+        self.validator = RequestValidator(translator, limits)
 
     async def translate(self, request: TranslateRequest) -> TranslateResponse:
         """Translate texts, batched with other requests."""

@@ -14,7 +14,7 @@ from regard.translator import Translator
 MAX_ALIGNMENT_SIZE = 2_000_000  # numbers in the weighted states of one trace
 
 
-class Validator:
+class RequestValidator:
     """Checks requests and counts their tokens. Every method raises RequestError naming field and limit."""
 
     def __init__(self, translator: Translator, limits: Limits) -> None:

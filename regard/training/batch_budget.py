@@ -15,7 +15,7 @@ from regard.data.batches import epoch_plan
 from regard.errors import ConfigError
 from regard.kernels import forced
 from regard.records.tensors import Batch
-from regard.training.corpus import Corpus
+from regard.training.corpus import TrainingCorpus
 from regard.training.device_memory import PeakMemory, free_bytes, release_unused
 from regard.training.precision import Precision, make_fabric
 from regard.training.update import Update
@@ -39,7 +39,7 @@ class BatchBudget:
 
 
 def find_batch_budget(
-    model: nn.Module, corpus: Corpus, config: TrainingConfig, precision: Precision
+    model: nn.Module, corpus: TrainingCorpus, config: TrainingConfig, precision: Precision
 ) -> BatchBudget:
     """Find the largest budget up to MAX_TOKENS that leaves MIN_STEPS_PER_EPOCH and fits in memory.
 
@@ -73,7 +73,7 @@ def tokens_per_batch(config: TrainingConfig) -> int:
     return config.batch_tokens
 
 
-def _budget_without_memory_limit(corpus: Corpus, config: TrainingConfig) -> BatchBudget:
+def _budget_without_memory_limit(corpus: TrainingCorpus, config: TrainingConfig) -> BatchBudget:
     """Return the budget that trains well, whatever memory there is."""
     tokens = int(corpus.target_lengths.sum()) // (MIN_STEPS_PER_EPOCH * config.accumulate)
     if tokens >= MAX_TOKENS:
@@ -83,7 +83,7 @@ def _budget_without_memory_limit(corpus: Corpus, config: TrainingConfig) -> Batc
     return BatchBudget(tokens, f"about {MIN_STEPS_PER_EPOCH} steps an epoch")
 
 
-def _extrapolate_on_cpu(update: Update, corpus: Corpus, config: TrainingConfig, most: int) -> int:
+def _extrapolate_on_cpu(update: Update, corpus: TrainingCorpus, config: TrainingConfig, most: int) -> int:
     """Estimate how many tokens fit from the memory that small batches take, which grows in proportion."""
     probe, used_bytes = min(most, PROBE_TOKENS), 1
     for batch in _largest_batches(corpus, config, probe):
@@ -93,7 +93,7 @@ def _extrapolate_on_cpu(update: Update, corpus: Corpus, config: TrainingConfig, 
     return int(probe * CPU_SHARE * free_bytes(update.fabric.device) / used_bytes)
 
 
-def _halve_until_it_fits(update: Update, corpus: Corpus, config: TrainingConfig, most: int) -> int:
+def _halve_until_it_fits(update: Update, corpus: TrainingCorpus, config: TrainingConfig, most: int) -> int:
     """Return the first of `most`, a half, a quarter … whose largest batches fit in memory without being split."""
     tokens = most
     while tokens > MIN_TOKENS:
@@ -104,7 +104,7 @@ def _halve_until_it_fits(update: Update, corpus: Corpus, config: TrainingConfig,
     return tokens
 
 
-def _largest_batches(corpus: Corpus, config: TrainingConfig, tokens: int) -> Iterable[Batch]:
+def _largest_batches(corpus: TrainingCorpus, config: TrainingConfig, tokens: int) -> Iterable[Batch]:
     """Return the batch of an epoch with the most positions, and the one with the most attention weights."""
     source, target = corpus.source_lengths, corpus.target_lengths
     plan = [ranks[0] for ranks in epoch_plan(source, target, tokens, config.seed, epoch=0)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from regard.records.tensors import Batch
 
 
-class Corpus(Protocol):
+class TrainingCorpus(Protocol):
     """Sentence pairs as token ids: their lengths, for planning batches, and any of them as a padded batch."""
 
     def __len__(self) -> int: ...

@@ -16,7 +16,7 @@ from regard.config import TrainingConfig
 from regard.data.batches import epoch_plan
 from regard.kernels import forced
 from regard.training.batch_budget import tokens_per_batch
-from regard.training.corpus import Corpus
+from regard.training.corpus import TrainingCorpus
 from regard.training.device_memory import PeakMemory
 from regard.training.precision import Precision, make_fabric
 from regard.training.stopping_criteria import check_stopping, total_steps
@@ -53,7 +53,7 @@ class DryRun:
 
 def measure_dry_run(
     model: nn.Module,
-    corpus: Corpus,
+    corpus: TrainingCorpus,
     config: TrainingConfig,
     precision: Precision,
     vocabulary_sizes: tuple[int, int],
@@ -89,7 +89,7 @@ def measure_dry_run(
 
 @dataclass(frozen=True)
 class _Measured:
-    """What a few steps took; `largest_batch` has so many pairs, source and target positions."""
+    """What a few steps took; `largest_batch` is its number of pairs, source and target positions."""
 
     largest_batch: tuple[int, int, int]
     batch_mebibytes: float
@@ -99,7 +99,7 @@ class _Measured:
 
 def _measure_steps(
     model: nn.Module,
-    corpus: Corpus,
+    corpus: TrainingCorpus,
     config: TrainingConfig,
     precision: Precision,
     plan: Sequence[NDArray[np.int64]],
@@ -155,7 +155,7 @@ def _copies(config: TrainingConfig) -> int:
 
 
 def _seconds_per_token(
-    update: Update, corpus: Corpus, config: TrainingConfig, plan: Sequence[NDArray[np.int64]]
+    update: Update, corpus: TrainingCorpus, config: TrainingConfig, plan: Sequence[NDArray[np.int64]]
 ) -> float:
     """Return the mean time per target token of a few steps, spread evenly over the plan."""
     chosen = np.linspace(0, len(plan) - 1, min(TIMED_STEPS, len(plan))).astype(int)

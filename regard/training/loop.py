@@ -23,7 +23,7 @@ from regard.kernels import Choice, forced
 from regard.training.averaging import MovingAverage, check_decay, mean_weights, swapped_weights
 from regard.training.batch_budget import tokens_per_batch
 from regard.training.best_checkpoints import checkpoint_folder, delete_other_checkpoints
-from regard.training.corpus import Corpus
+from regard.training.corpus import TrainingCorpus
 from regard.training.precision import Precision, make_fabric
 from regard.training.progress import Progress, ValidatedStep
 from regard.training.reports import (
@@ -55,7 +55,7 @@ SaveModel = Callable[[Path, ValidationReport], None]
 
 def run_loop(
     model: nn.Module,
-    corpus: Corpus,
+    corpus: TrainingCorpus,
     config: TrainingConfig,
     *,
     folder: Path,
@@ -105,7 +105,7 @@ class _Loop:
     """One run of the loop. Its whole state is `progress` and the tensors of model, moving average and optimiser."""
 
     model: nn.Module
-    corpus: Corpus
+    corpus: TrainingCorpus
     config: TrainingConfig
     folder: Path
     precision: Precision

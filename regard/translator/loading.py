@@ -31,7 +31,7 @@ def load_ensemble(paths: Sequence[str | Path], device: str = "cpu") -> Translato
     first, *others = [load_model(path, device) for path in paths]
     for path, saved in zip(paths[1:], others, strict=True):
         for side in ("source", "target"):
-            difference = getattr(first.tokenisers, side).difference(getattr(saved.tokenisers, side))
+            difference = getattr(first.tokenisers, side).describe_difference(getattr(saved.tokenisers, side))
             if difference:
                 raise ModelError(
                     f"{paths[0]} and {path} cannot form an ensemble, their {side} tokenisers differ: {difference}; "

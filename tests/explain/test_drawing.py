@@ -298,8 +298,12 @@ def test_numbers_are_written_honestly(engine: Engine, call: str, text: str) -> N
 
 
 def test_tokens_are_folded_into_words(engine: Engine) -> None:
-    side = {"tokens": ["Haus", "tür", "</s>"], "words": ["Haustür"], "places": [0, 0, -1]}
-    target = {"tokens": ["front", "do", "or", "</s>"], "words": ["front", "door"], "places": [0, 1, 1, -1]}
+    side = {"tokens": ["Haus", "tür", "</s>"], "words": ["Haustür"], "word_of_token": [0, 0, -1]}
+    target = {
+        "tokens": ["front", "do", "or", "</s>"],
+        "words": ["front", "door"],
+        "word_of_token": [0, 1, 1, -1],
+    }
     weights = [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], [0.75, 0.25, 0], [0, 0, 1]]
     trace = {
         "source": {**side, "words": ["Haustür", "x"]},

@@ -47,8 +47,8 @@ def same(found: dict[str, Any], offline: regard.Translation) -> None:
     assert found["source_tokens"] == list(offline.source_tokens)
     assert found["words"] == list(offline.words.texts)
     assert found["source_words"] == list(offline.source_words.texts)
-    assert found["places"] == list(offline.words.word_of_token)
-    assert found["source_places"] == list(offline.source_words.word_of_token)
+    assert found["word_of_token"] == list(offline.words.word_of_token)
+    assert found["source_word_of_token"] == list(offline.source_words.word_of_token)
     for key in ("log_probability", "score", "log_probabilities"):
         assert found[key] == pytest.approx(getattr(offline, key), abs=1e-4)
     np.testing.assert_allclose(found["attention"], offline.attention, atol=1e-4)

@@ -1,8 +1,8 @@
 """A step of a search for the few rows of a single sentence, as a program of kernels.
 
-With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as all
-products. So the calls of a step are prepared once for a search, and run one after the other (`program`). Weights may be
-in 8 bits with a scale for every row; what they are multiplied by stays float32.
+With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as
+all products. So the calls of a step are prepared once for a search, and run one after the other (`program`).
+Weights may be in 8 bits with a scale for every row; what they are multiplied by stays float32.
 """
 
 from __future__ import annotations

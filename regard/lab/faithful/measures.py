@@ -157,13 +157,13 @@ def _links(probe: Probe) -> Sums:
     if gold is None:
         return {}
     rows = len(probe.weights)
-    target_places = probe.forced.words.word_of_token[:rows]
+    target_words = probe.forced.words.word_of_token[:rows]
     unit_words = _words_of_units(probe)
     source, target = len(probe.forced.source_words.texts), len(probe.forced.words.texts)
     found = {
         "attention": word_links(probe.forced),
-        "erased": links_from_attention(probe.erased, unit_words, target_places),
-        "gradient": links_from_attention(probe.gradient, unit_words, target_places),
+        "erased": links_from_attention(probe.erased, unit_words, target_words),
+        "gradient": links_from_attention(probe.gradient, unit_words, target_words),
         "diagonal": diagonal(source, target),
     }
     sums = {("aer", column): _alignment_errors(links, gold) for column, links in found.items()}

@@ -22,7 +22,7 @@ SMOOTHING = 0.95  # weight of the past in the displayed loss and speed
 class ProgressBar(Watcher):
     """Shows epoch, step, tokens/s, time left, loss, perplexity, and the metric of the last validation.
 
-    In a terminal they stand beside a progress bar; elsewhere (a log file) on a plain line, at most one every
+    In a terminal they stand next to a progress bar; elsewhere (a log file) on a plain line, at most one every
     `every_s` seconds. Loss and speed are running means.
     """
 

@@ -36,8 +36,8 @@ function withWeight(weights, index, value) {
 
 /** The indices of all tokens of the source word that a token belongs to. */
 function tokensOfWord(index) {
-  const { places } = app.trace.source;
-  return places[index] < 0 ? [index] : places.flatMap((word, other) => (word === places[index] ? [other] : []));
+  const words = app.trace.source.word_of_token;
+  return words[index] < 0 ? [index] : words.flatMap((word, other) => (word === words[index] ? [other] : []));
 }
 
 /** Let the bars of the weights in the drawing be dragged. */

@@ -19,7 +19,7 @@ function groupsOf(side, unit) {
   if (unit === "tokens" || side.words.length < 2) return side.tokens.map((token, index) => ({ text: token, tokens: [index] }));
   const groups = [];
   const groupOfWord = new Map();
-  side.places.forEach((word, token) => {
+  side.word_of_token.forEach((word, token) => {
     if (word >= 0 && groupOfWord.has(word)) return groups[groupOfWord.get(word)].tokens.push(token);
     if (word >= 0) groupOfWord.set(word, groups.length);
     return groups.push({ text: word >= 0 ? side.words[word] : side.tokens[token], tokens: [token] });
