@@ -105,7 +105,7 @@ def load_config(folder: Path | str) -> Config:
     folder = Path(folder)
     check_format(folder)
     try:
-        return recipe_file.load(_existing_file(folder, CONFIG))
+        return recipe_file.load_saved(_existing_file(folder, CONFIG))
     except ConfigError as error:
         raise ModelError(f"{error}; copy the whole folder again") from None
 

@@ -36,6 +36,7 @@ VALIDATION = "validation.json"
 MANIFEST = "prepared.json"
 CONFIG = "config.yaml"
 REPORT = "report.md"
+_RENAMED = {"num_pieces": "num_tokens"}  # keys of the report in earlier versions
 _FILES = {CORPUS, VALIDATION, MANIFEST, CONFIG, REPORT, SOURCE_TOKENISER, TARGET_TOKENISER}
 
 
@@ -98,7 +99,7 @@ def load_prepared(folder: Path, remedy: str = "prepare it anew") -> Prepared:
             tuple(Pair(source, target) for source, target in content["pairs"]),
             manifest["origin"],
             config,
-            PreparationReport(**manifest["report"]),
+            PreparationReport(**{_RENAMED.get(key, key): value for key, value in manifest["report"].items()}),
         )
     except (OSError, ValueError, KeyError, TypeError, DataError, ModelError, ConfigError) as error:
         raise ModelError(f"{folder}: the prepared data cannot be read ({error}); {remedy}") from None
