@@ -68,8 +68,11 @@ def _spaced(batches: list[list[int]], num_batches: int) -> list[list[int]]:
 
 
 def data_folder() -> Path:
-    """Return the folder that REGARD_DATA names; by default `data/` in the repository."""
-    return Path(os.environ.get("REGARD_DATA", Path(__file__).resolve().parents[1] / "data"))
+    """Return the folder that REGARD_DATA names; by default `data/` in the repository, or `shared/data/` next to it."""
+    root = Path(__file__).resolve().parents[1]
+    folders = (root / "data", root.parent / "shared" / "data")
+    named = os.environ.get("REGARD_DATA")
+    return Path(named or next((folder for folder in folders if folder.is_dir()), folders[0]))
 
 
 def multi30k(part: str) -> list[Path]:

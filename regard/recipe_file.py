@@ -62,7 +62,9 @@ def load_saved(file: Path, overrides: Sequence[str] = ()) -> Config:
     renamed = _rename_keys(content)
     _check_file(content, str(file))
     config = None if overrides else _build(content, Config())
-    if isinstance(config, Config):  # the parser takes a fifth of a second, and is needed for what people write
+    if isinstance(
+        config, Config
+    ):  # the parser takes a fifth of a second, and is needed for what people write
         check_numbers(config)
         return config
     source = yaml.safe_dump(content) if renamed else file

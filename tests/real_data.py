@@ -1,4 +1,5 @@
-"""Real data are not part of the project: they lie in the folder that REGARD_DATA names, or in `data/`.
+"""Real data are not part of the project: they lie in the folder that REGARD_DATA names, in `data/`, or in
+`shared/data/` next to the repository.
 
 Tests that need them are skipped where they are missing.
 """
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
-DATA = Path(os.environ.get("REGARD_DATA", Path(__file__).parents[1] / "data"))
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = (ROOT / "data", ROOT.parent / "shared" / "data")
+DATA = Path(
+    os.environ.get("REGARD_DATA") or next((folder for folder in FOLDERS if folder.is_dir()), FOLDERS[0])
+)
 
 
 def real_data(name: str) -> Path:

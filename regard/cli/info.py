@@ -16,7 +16,7 @@ _EXAMPLES = """\
 examples:
   regard info
   regard info runs/demo
-  regard info --warm-up       # in the build of a container, say: the first training and translation start at once"""
+  regard info --warm-up     # compile the kernels now, not in the first run"""
 
 
 def main(arguments: Sequence[str]) -> int:

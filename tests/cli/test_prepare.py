@@ -45,7 +45,7 @@ def test_what_is_prepared_is_trained_on(run: Shell, models: Trained, tmp_path: P
         (["--data.train", "a.jsonl", "--data.columns", "de", "--out", "new"], ["expected two, source and target"]),
         (["--data.train", "b.gz", "--out", "new"], ["b.gz: broken archive"]),
         (["--data.train", "hub:nowhere", "--out", "new"], ["hub:nowhere: cannot be read"]),
-        (["--data.source_script", "Latn", "--out", "new"], ["no letter is 'Latn'"]),
+        (["--data.source_script", "Latn", "--out", "new"], ["unknown script 'Latn'"]),
         (["--data.weights", "2", "3", "--out", "new"], ["as there are corpora, 1", "got 2"]),
         (["--tokeniser.shared", "true", "--tokeniser.target_kind", "words", "--out", "new"], ["one vocabulary"]),
         (["--tokeniser.kind", "sentencepiece", "--out", "new"], ["tokeniser.source_model"]),

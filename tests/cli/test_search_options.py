@@ -52,7 +52,10 @@ def test_help_says_what_every_flag_does_and_its_default(capsys: pytest.CaptureFi
     add_search_options(parser)
     parser.print_help()
     text = " ".join(capsys.readouterr().out.split())
-    assert "--beam N hypotheses kept at each step; 1 is greedy search (default: the model's recipe)" in text
+    assert (
+        "--beam N number of hypotheses kept at each step; 1 is greedy search (default: the model's recipe)"
+        in text
+    )
     assert "has just chosen (default: 0.5)" in text
     assert all(option.help in text for option in OPTIONS.values() if option.group is not None)
 

@@ -147,8 +147,8 @@ def test_an_output_that_fails_leaves_the_old_one(run: Shell, models: Trained, tm
         (["--length-penalty", "-1"], ["length_penalty: expected 0 or more"]),
         (["--format", "xml"], ["--format", "jsonl"]),
         (["--threads", "-1"], ["--threads: expected a number from 1 on"]),
-        (["--device", "cuda:99"], ["'cuda:99' is not here", "use auto, cpu"]),
-        (["--device", "toaster"], ["'toaster' is not here"]),
+        (["--device", "cuda:99"], ["'cuda:99' is not available", "use auto, cpu"]),
+        (["--device", "toaster"], ["'toaster' is not available"]),
         (["--beem", "3"], ["unrecognized --beem", "--help"]),
     ],
 )
@@ -251,7 +251,7 @@ def test_a_reader_who_leaves_early_is_no_error(models: Trained, tmp_path: Path, 
 def test_unknown_words_are_reported_once(
     run: Shell, models: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "CHUNK", 2)
+    monkeypatch.setattr(streams, "MAX_CHUNK_LINES", 2)
     stdin = b"die Frau lacht.\n" + f"{SENTENCES[0]}\n".encode() * 3
     told = run("translate", models.attention, stdin=stdin).err
     assert "2 source words unknown to the model, such as 'Frau', 'lacht.'" in told

@@ -23,7 +23,7 @@ def sentences(count: int, reverse: bool, seed: int) -> Batch:
     source, valid = _ended(tokens, lengths)
     positions = (lengths.unsqueeze(1) - 1 - torch.arange(6)).clamp(min=0)
     target, _ = _ended(tokens.gather(1, positions), lengths) if reverse else (source, valid)
-    return Batch(source, valid, target, valid, torch.arange(count))
+    return Batch(source, valid, target, valid)
 
 
 def _ended(tokens: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,7 +58,9 @@ def attentive(decoder: str, score: str) -> ModelConfig:
 def share_right(model: Seq2Seq, reverse: bool) -> tuple[float, float]:
     """Return the share of unseen sentences that are right, and of their tokens that attend to the right position."""
     batch = sentences(100, reverse, seed=1_000_000)
-    found = beam_search(model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam=2)
+    found = beam_search(
+        model.stepper(model.encode(batch.source, batch.source_valid)), [10] * 100, beam_size=2
+    )
     num_right, attends_right = 0, []
     for row, (best,) in enumerate(found):
         expected = batch.target[row][batch.target_valid[row]].tolist()

@@ -310,7 +310,8 @@ def saving(model: nn.Module):
     """Return what saves the weights that the model has at that moment, as in a model folder."""
 
     def save(folder, report):
-        atomic_update(folder, lambda draft: save_file(model.state_dict(), draft / "model.safetensors"))
+        with atomic_update(folder) as draft:
+            save_file(model.state_dict(), draft / "model.safetensors")
 
     return save
 
