@@ -68,7 +68,7 @@ def _spaced(batches: list[list[int]], num_batches: int) -> list[list[int]]:
 
 
 def data_folder() -> Path:
-    """Return the folder that REGARD_DATA names; by default `data/` in the repository, or `shared/data/` next to it."""
+    """Return the folder that REGARD_DATA names; by default `data/` here, or `shared/data/` next to the repository."""
     root = Path(__file__).resolve().parents[1]
     folders = (root / "data", root.parent / "shared" / "data")
     named = os.environ.get("REGARD_DATA")
