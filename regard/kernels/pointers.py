@@ -1,8 +1,8 @@
 """Compiled kernels as arguments of other compiled functions, called by address.
 
-numba copies what a function calls into it and optimises all of it again, level by level, which is most of the time
-that compiling a whole decoding step would take. A `KernelPointer` is a kernel compiled once for given argument types;
-a function that is given one calls it as it stands.
+numba copies the functions that a function calls into it and optimises everything again at every level, which would
+be most of the time of compiling a whole decoding step. A `KernelPointer` is a kernel compiled once for some argument
+types; compiled functions that take one as an argument call its machine code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if AVAILABLE:
     from numba.extending import NativeValue, intrinsic, models, register_model, typeof_impl, unbox
 
     class _PointerType(types.Type):
-        """A kernel that takes arguments of these types."""
+        """The type of pointers to kernels with these argument types."""
 
         def __init__(self, arguments: tuple[Any, ...]) -> None:
             self.arguments = arguments
@@ -40,11 +40,11 @@ if AVAILABLE:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def call(context: Any, pointer: Any, *arguments: Any) -> Any:
-        """Call a kernel by its pointer. Its arguments must have exactly the types that it was compiled for."""
+        """Call a kernel by its pointer, with arguments of exactly the types that it was compiled for."""
         if not isinstance(pointer, _PointerType) or pointer.arguments != tuple(
             map(types.unliteral, arguments)
         ):
-            raise errors.TypingError(f"{pointer} called with {arguments}")
+            raise errors.TypingError(f"expected arguments for {pointer}, got {arguments}")
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             convention = context.call_conv
@@ -61,7 +61,7 @@ if AVAILABLE:
 
 
 class KernelPointer:
-    """A kernel compiled for the types of these arguments; `address` is where its machine code begins."""
+    """A kernel compiled for the types of some arguments; `address` is that of its machine code."""
 
     def __init__(self, kernel: Any, arguments: Sequence[Any]) -> None:
         self.types = tuple(map(typeof, arguments))

@@ -86,11 +86,11 @@ def test_large_logits_do_not_overflow() -> None:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each chunk has that is gone through, where chunks are as small as they may be."""
     rows: list[int] = []
-    original = loss._softmax_minus_target
+    original = loss.softmax_minus_target
     monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
     monkeypatch.setattr(
         loss,
-        "_softmax_minus_target",
+        "softmax_minus_target",
         lambda logits, *more: (rows.append(len(logits)), original(logits, *more)),
     )
     return rows
@@ -109,7 +109,7 @@ def test_all_logits_are_never_held(seen: list[int]) -> None:
 @pytest.mark.parametrize("least", [128, 1024])
 def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
-    monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: least})
+    monkeypatch.setattr(loss, "MIN_ROWS", {torch.bfloat16: least})
     combined, weight, bias = leaves((300, 16), (33, 16), (33,))
     labels = torch.randint(0, 33, (300,))
     found = []
@@ -125,7 +125,7 @@ def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.Mo
 def test_in_bfloat16_the_matrix_kernels_meet_few_numbers_of_rows(
     seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: 100})
+    monkeypatch.setattr(loss, "MIN_ROWS", {torch.bfloat16: 100})
     for rows in (1, 31, 33, 201):
         combined, weight, bias = leaves((rows, 4), (9, 4), (9,))
         labels = torch.zeros(rows, dtype=torch.long)

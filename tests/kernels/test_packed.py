@@ -34,7 +34,7 @@ def check_products(*weights: torch.Tensor, rows: int = 16, dtype: torch.dtype = 
 def how_laid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With the micro-kernels, if they are here, and without."""
     if request.param == "as they are":
-        monkeypatch.setattr(brgemm, "_FOUND", {})
+        monkeypatch.setattr(brgemm, "_ADDRESSES", {})
     elif not brgemm.available(torch.float32):
         pytest.skip("torch has no micro-kernels here")
     return str(request.param)

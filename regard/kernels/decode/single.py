@@ -2,8 +2,8 @@
 
 With so few rows a product takes as long as reading its weight, and starting two dozen operations takes as long as all
 products. So one compiled function embeds, moves the cells, attends, combines and takes the logarithm of the softmax,
-by kernels that it calls by address (`pointers`). Weights may be in 8 bits with a scale for every row; what they are
-multiplied by stays float32.
+by kernels that it calls by address (`pointers`). Weights may be in 8 bits with a scale for every row; inputs stay
+float32.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from regard.errors import ShapeError
 from regard.kernels.compile import array, f32, inner, kernel
-from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
-from regard.kernels.decode.output import OutputBuffer, Written, append
-from regard.kernels.gemm.int8 import in_few_bits, rows_with_scales, wide_enough
+from regard.kernels.decode.inputs import BestTokens, DecoderWeights, StepInput, StepOutput
+from regard.kernels.decode.output import DecodedRow, OutputBuffer, append
+from regard.kernels.gemm.int8 import gains_from_int8, rows_and_scales, runs_in_int8
 from regard.kernels.intrinsics import maximum, tanh, to_float32
 from regard.kernels.ops.attention import additive_attention_rows, dot_attention_rows
 from regard.kernels.ops.gru import gru_forward
@@ -31,7 +32,7 @@ from regard.kernels.threads import parallel_range
 MAX_ROWS = 4  # of a small batch: more are faster by larger products
 
 
-class Weight(NamedTuple):
+class LinearArrays(NamedTuple):
     """A linear layer as `multiply_rows` takes it: rows as float32 or in 8 bits, their scales, a bias."""
 
     rows: NDArray[Any]
@@ -39,7 +40,7 @@ class Weight(NamedTuple):
     bias: NDArray[np.float32]
 
 
-class Kernels(NamedTuple):
+class StepKernels(NamedTuple):
     """Pointers to the kernels of a step."""
 
     multiply: KernelPointer
@@ -48,34 +49,34 @@ class Kernels(NamedTuple):
     log_softmax: KernelPointer
 
 
-class Model(NamedTuple):
+class StepWeights(NamedTuple):
     """The weights of a decoder. `query` and `feed` are None where there is no such product."""
 
     embedding: NDArray[np.float32]
-    project: tuple[Weight, ...]
-    recur: tuple[Weight, ...]
-    feed: Weight | None
-    query: Weight | None
-    combine: tuple[Weight, ...]
-    head: Weight
+    project: tuple[LinearArrays, ...]
+    recur: tuple[LinearArrays, ...]
+    feed: LinearArrays | None
+    query: LinearArrays | None
+    combine: tuple[LinearArrays, ...]
+    head: LinearArrays
 
 
-class Attended(NamedTuple):
-    """What is attended to, `score` being the last arguments of the kernel: v and the scale, or the scale alone."""
+class StepMemory(NamedTuple):
+    """The memory; `score` are v and the scale of an additive score, the scale alone of others."""
 
     sentences: NDArray[np.int64]
-    memory: tuple[NDArray[Any], ...]
+    arrays: tuple[NDArray[Any], ...]
     score: tuple[Any, ...]
 
 
-class Buffers(NamedTuple):
-    """Where a step writes. The first four are intermediate."""
+class StepBuffers(NamedTuple):
+    """The buffers that a step writes to."""
 
     words: NDArray[np.float32]
     gates: NDArray[np.float32]
     products: NDArray[np.float32]
     query: NDArray[np.float32]
-    joined: NDArray[np.float32]
+    combine: NDArray[np.float32]
     alive: NDArray[np.bool_]
     scores: NDArray[np.float32]
     weights: NDArray[np.float32]
@@ -92,14 +93,14 @@ class SmallBatch:
 
     def __init__(self, weights: DecoderWeights) -> None:
         self._weights = weights
-        low = in_few_bits(1) and all(wide_enough(product.weight) for product in weights.products)
+        quantized = runs_in_int8(1) and all(gains_from_int8(product.weight) for product in weights.products)
 
-        def packed(product: nn.Linear) -> Weight:
-            return _packed(product.weight, product.bias, low)
+        def packed(product: nn.Linear) -> LinearArrays:
+            return _packed(product.weight, product.bias, quantized)
 
         attention, layers = weights.attention, weights.layers
-        query = None if attention.W is None else _packed(attention.W, None, low)
-        self._model = Model(
+        query = None if attention.W is None else _packed(attention.W, None, quantized)
+        self._model = StepWeights(
             embedding=array(weights.embedding.weight),
             project=tuple(packed(layer.project) for layer in layers),
             recur=tuple(packed(layer.recur) for layer in layers),
@@ -113,7 +114,7 @@ class SmallBatch:
         )
         v = () if attention.v is None else (array(attention.v.contiguous()),)
         self._score = (*v, float(attention.scale))
-        self._kernels: Kernels | None = None
+        self._kernels: StepKernels | None = None
 
     def __call__(self, rows: StepInput) -> StepOutput:
         """Decode one token further."""
@@ -123,14 +124,14 @@ class SmallBatch:
         )
         return output
 
-    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[Best, StepOutput]:
+    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[BestTokens, StepOutput]:
         """Decode one token further, and return the best tokens as `kernels.best` does."""
         output = self(rows)
         return top(output.log_probabilities, num_best, banned), output
 
     def greedy(
         self, rows: StepInput, limits: Sequence[int], banned: Sequence[int], end: int
-    ) -> list[Written]:
+    ) -> list[DecodedRow]:
         """Decode the best token that is not banned at every step, until a row's limit or `end`."""
         output = self._weights.output_buffers(rows.states, len(self._model.head.rows))
         fed = torch.zeros_like(output.combined) if rows.fed is None else rows.fed.float().clone()
@@ -141,25 +142,27 @@ class SmallBatch:
         added = ids, best, arguments[-1].weights, arguments[-1].alive, *buffer.arrays
         search = _attend_first_search if self._weights.attend_first else _attend_last_search
         search(*arguments, KernelPointer(append, added), np.array(sorted(banned), dtype=np.int64), added)
-        return buffer.written()
+        return buffer.decoded()
 
     def _arguments(self, rows: StepInput, output: StepOutput) -> tuple[Any, ...]:
-        """The arguments of a compiled step."""
+        """Return the arguments of a compiled step. Raises ShapeError."""
         num_rows, model = len(rows.tokens), self._model
+        if num_rows > MAX_ROWS:
+            raise ShapeError(f"SmallBatch: expected at most {MAX_ROWS} rows, got {num_rows}; use LargeBatch")
         old, new = self._by_layer(rows.states), self._by_layer(output.states)
         combined = array(output.combined)
         fed = combined[:0] if rows.fed is None else array(rows.fed.float().contiguous())
-        attended = Attended(array(rows.sentences), self._memory, self._score)
+        memory = StepMemory(array(rows.sentences), self._memory, self._score)
 
         def buffer(width: int) -> NDArray[np.float32]:
             return np.empty((num_rows, width), np.float32)
 
-        buffers = Buffers(
+        buffers = StepBuffers(
             words=buffer(model.embedding.shape[1]),
             gates=buffer(len(model.project[0].rows)),
             products=buffer(len(model.recur[0].rows)),
             query=buffer(0 if model.query is None else len(model.query.rows)),
-            joined=buffer(
+            combine=buffer(
                 model.combine[0].rows.shape[1] if len(model.combine) == 1 else 2 * combined.shape[1]
             ),
             alive=np.ones(num_rows, np.bool_),
@@ -169,38 +172,38 @@ class SmallBatch:
             logits=buffer(len(model.head.rows)),
             log_probabilities=array(output.log_probabilities),
         )
-        kernels = self._kernels = self._kernels or self._compiled(old, new, attended, buffers)
-        return kernels, model, attended, array(rows.tokens.contiguous()), old, new, fed, combined, buffers
+        kernels = self._kernels = self._kernels or self._compiled(old, new, memory, buffers)
+        return kernels, model, memory, array(rows.tokens.contiguous()), old, new, fed, combined, buffers
 
     def _by_layer(self, states: Sequence[Tensor]) -> States:
-        parts = self._weights.num_parts
+        num_parts = self._weights.num_parts
         arrays = [array(state.contiguous()) for state in states]
-        return tuple(tuple(arrays[i : i + parts]) for i in range(0, len(arrays), parts))
+        return tuple(tuple(arrays[i : i + num_parts]) for i in range(0, len(arrays), num_parts))
 
-    def _compiled(self, old: States, new: States, attended: Attended, buffers: Buffers) -> Kernels:
-        """Pointers to the kernels, compiled for the types of these arguments."""
+    def _compiled(self, old: States, new: States, memory: StepMemory, buffers: StepBuffers) -> StepKernels:
+        """Return pointers to the kernels, compiled for the types of these arguments."""
         query = old[0][0]
         cell = (buffers.gates, buffers.products, *old[0], buffers.alive, None, *new[0], new[0][0])
-        attention = (attended.sentences, *attended.memory, *attended.score, buffers.scores, buffers.weights)
-        return Kernels(
+        attention = (memory.sentences, *memory.arrays, *memory.score, buffers.scores, buffers.weights)
+        return StepKernels(
             multiply=KernelPointer(multiply_rows, (*self._model.head, query, False, buffers.logits)),
             cell=KernelPointer(gru_forward if self._weights.is_gru else lstm_forward, cell),
             attend=KernelPointer(
-                dot_attention_rows if len(attended.score) == 1 else additive_attention_rows,
+                dot_attention_rows if len(memory.score) == 1 else additive_attention_rows,
                 (query, *attention, buffers.context),
             ),
             log_softmax=KernelPointer(log_softmax_kernel, (buffers.logits, buffers.log_probabilities)),
         )
 
 
-def _packed(weight: Tensor, bias: Tensor | None, low: bool) -> Weight:
-    return Weight(
-        *rows_with_scales(weight, low), array(torch.zeros(len(weight)) if bias is None else bias.contiguous())
-    )
+def _packed(weight: Tensor, bias: Tensor | None, quantized: bool) -> LinearArrays:
+    bias = torch.zeros(len(weight)) if bias is None else bias.contiguous()
+    return LinearArrays(*rows_and_scales(weight, quantized), array(bias))
 
 
 @inner
 def _embed(embedding, tokens, words):  # type: ignore[no-untyped-def]
+    """words (R, E) = the rows of embedding (V, E) for tokens (R,)."""
     for r in range(len(tokens)):
         row = embedding[tokens[r]]
         for j in range(len(row)):
@@ -209,17 +212,20 @@ def _embed(embedding, tokens, words):  # type: ignore[no-untyped-def]
 
 @inner
 def _multiply(pointer, layer, input, add, output):  # type: ignore[no-untyped-def]
+    """output (R, O) = W input (R, I) + b, with `add` onto what is there."""
     call(pointer, layer.rows, layer.scales, layer.bias, input, add, output)
 
 
 @inner
 def _add_fed(pointer, layer, fed, gates):  # type: ignore[no-untyped-def]
+    """gates (R, G) += W fed (R, C), with input feeding."""
     if layer is not None:
         _multiply(pointer, layer, fed, True, gates)
 
 
 @inner
-def _projected(pointer, layer, state, query):  # type: ignore[no-untyped-def]
+def _project_query(pointer, layer, state, query):  # type: ignore[no-untyped-def]
+    """Return query (R, K) = W state (R, H), or the state itself if the score has no W."""
     if layer is not None:
         _multiply(pointer, layer, state, False, query)
         return query
@@ -227,39 +233,44 @@ def _projected(pointer, layer, state, query):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _move(kernels, layer, old, new, buffers):  # type: ignore[no-untyped-def]
-    """Move a cell, given the product with its input in `gates`."""
+def _step_cell(kernels, layer, old, new, buffers):  # type: ignore[no-untyped-def]
+    """Step a cell whose product with its input is in `buffers.gates`."""
     _multiply(kernels.multiply, layer, old[0], False, buffers.products)
     call(kernels.cell, buffers.gates, buffers.products, *old, buffers.alive, None, *new, new[0])
 
 
 @inner
-def _attend(kernels, model, attended, state, buffers):  # type: ignore[no-untyped-def]
-    query = _projected(kernels.multiply, model.query, state, buffers.query)
+def _attend(kernels, model, memory, state, buffers):  # type: ignore[no-untyped-def]
+    """Attend with state (R, H); scores, weights (R, S) and context (R, M) are buffers."""
+    query = _project_query(kernels.multiply, model.query, state, buffers.query)
     outputs = buffers.scores, buffers.weights, buffers.context
-    call(kernels.attend, query, attended.sentences, *attended.memory, *attended.score, *outputs)
+    call(kernels.attend, query, memory.sentences, *memory.arrays, *memory.score, *outputs)
 
 
 @inner
 def _attend_last(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers
+    kernels, model, memory, tokens, old, new, fed, combined, buffers
 ):
+    """Take a step of Luong's decoder, which attends with the new state:
+
+    h = cells([E[token]; fed (R, C)], old states);  c = attend(h);  combined (R, C) = tanh(W [c; h])
+    """
     _embed(model.embedding, tokens, buffers.words)
     below = buffers.words
     for layer in range(len(old)):
         _multiply(kernels.multiply, model.project[layer], below, False, buffers.gates)
         if layer == 0:
             _add_fed(kernels.multiply, model.feed, fed, buffers.gates)
-        _move(kernels, model.recur[layer], old[layer], new[layer], buffers)
+        _step_cell(kernels, model.recur[layer], old[layer], new[layer], buffers)
         below = new[layer][0]
-    _attend(kernels, model, attended, below, buffers)
+    _attend(kernels, model, memory, below, buffers)
     width = buffers.context.shape[1]
     for r in range(len(below)):
         for j in range(width):
-            buffers.joined[r, j] = buffers.context[r, j]
+            buffers.combine[r, j] = buffers.context[r, j]
         for j in range(below.shape[1]):
-            buffers.joined[r, width + j] = below[r, j]
-    _multiply(kernels.multiply, model.combine[0], buffers.joined, False, combined)
+            buffers.combine[r, width + j] = below[r, j]
+    _multiply(kernels.multiply, model.combine[0], buffers.combine, False, combined)
     for r in range(len(combined)):
         for j in range(combined.shape[1]):
             combined[r, j] = tanh(combined[r, j])
@@ -269,31 +280,37 @@ def _attend_last(  # type: ignore[no-untyped-def]
 
 @inner
 def _attend_first(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers
+    kernels, model, memory, tokens, old, new, fed, combined, buffers
 ):
+    """Take a step of Bahdanau's decoder, which attends with the old state:
+
+    c = attend(old state);  h = cell([E[token]; c], old state);  combined (R, C) = maxout(W h + U E[token] + V c)
+    """
     _embed(model.embedding, tokens, buffers.words)
-    _attend(kernels, model, attended, old[0][0], buffers)
+    _attend(kernels, model, memory, old[0][0], buffers)
     _multiply(kernels.multiply, model.project[0], buffers.words, False, buffers.gates)
     _multiply(kernels.multiply, model.feed, buffers.context, True, buffers.gates)
-    _move(kernels, model.recur[0], old[0], new[0], buffers)
-    _multiply(kernels.multiply, model.combine[0], new[0][0], False, buffers.joined)
-    _multiply(kernels.multiply, model.combine[1], buffers.words, True, buffers.joined)
-    _multiply(kernels.multiply, model.combine[2], buffers.context, True, buffers.joined)
+    _step_cell(kernels, model.recur[0], old[0], new[0], buffers)
+    _multiply(kernels.multiply, model.combine[0], new[0][0], False, buffers.combine)
+    _multiply(kernels.multiply, model.combine[1], buffers.words, True, buffers.combine)
+    _multiply(kernels.multiply, model.combine[2], buffers.context, True, buffers.combine)
     for r in range(len(combined)):
         for j in range(combined.shape[1]):
-            combined[r, j] = maximum(buffers.joined[r, 2 * j], buffers.joined[r, 2 * j + 1])
+            combined[r, j] = maximum(buffers.combine[r, 2 * j], buffers.combine[r, 2 * j + 1])
     _multiply(kernels.multiply, model.head, combined, False, buffers.logits)
     call(kernels.log_softmax, buffers.logits, buffers.log_probabilities)
 
 
 @kernel
-def _attend_last_step(kernels, model, attended, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
-    _attend_last(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+def _attend_last_step(kernels, model, memory, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
+    """Take one step by `_attend_last`."""
+    _attend_last(kernels, model, memory, tokens, old, new, fed, combined, buffers)
 
 
 @kernel
-def _attend_first_step(kernels, model, attended, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
-    _attend_first(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+def _attend_first_step(kernels, model, memory, tokens, old, new, fed, combined, buffers):  # type: ignore[no-untyped-def]
+    """Take one step by `_attend_first`."""
+    _attend_first(kernels, model, memory, tokens, old, new, fed, combined, buffers)
 
 
 @inner
@@ -308,37 +325,39 @@ def _choose(append_pointer, log_probabilities, banned, added, tokens):  # type: 
     for r in range(len(tokens)):
         tokens[r] = ids[r]
         goes_on = goes_on or alive[r]
-        alive[r] = True  # rows that have ended are decoded on, and what they give is not appended
+        alive[r] = True  # rows that have ended are still decoded, but no longer appended to
     return goes_on
 
 
 @kernel
 def _attend_last_search(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
+    kernels, model, memory, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
 ):
+    """Take steps by `_attend_last` until all rows have ended, without banned tokens; `append` takes `added`."""
     goes_on = True
     while goes_on:
-        _attend_last(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+        _attend_last(kernels, model, memory, tokens, old, new, fed, combined, buffers)
         goes_on = _choose(append_pointer, buffers.log_probabilities, banned, added, tokens)
         old, new, fed, combined = new, old, combined, fed
 
 
 @kernel
 def _attend_first_search(  # type: ignore[no-untyped-def]
-    kernels, model, attended, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
+    kernels, model, memory, tokens, old, new, fed, combined, buffers, append_pointer, banned, added
 ):
+    """Take steps by `_attend_first` until all rows have ended; the arguments are those of `_attend_last_search`."""
     goes_on = True
     while goes_on:
-        _attend_first(kernels, model, attended, tokens, old, new, fed, combined, buffers)
+        _attend_first(kernels, model, memory, tokens, old, new, fed, combined, buffers)
         goes_on = _choose(append_pointer, buffers.log_probabilities, banned, added, tokens)
         old, new = new, old
 
 
 @kernel
 def multiply_rows(weight, scales, bias, input, add, output):  # type: ignore[no-untyped-def]
-    """output (R, O) = input (R, I) · weight (O, I) transposed · scales (O,) + bias (O,), for R of 1 to `MAX_ROWS`.
+    """output (R, O) = input (R, I) · weight (O, I) transposed · scales (O,) + bias (O,), for R from 1 to `MAX_ROWS`.
 
-    `add`: onto what is there. A weight is converted once for all rows.
+    With `add`, adds to what is there. An element of the weight is converted once for all rows.
     """
     rows = len(input)
     second, third, fourth = min(1, rows - 1), min(2, rows - 1), min(3, rows - 1)
