@@ -183,10 +183,7 @@ def dot_attention_backward(  # type: ignore[no-untyped-def]
         for s in range(num_positions):
             d, k, dk = d_scores[s] * f32(scale), keys[b, s], d_keys[b, s]
             if d != f32(0):
-                for a in range(size):
-                    dq[a] += d * to_float32(k[a])
-                for a in range(size):
-                    dk[a] += d * to_float32(q[a])
+                _dot_score_backward(q, k, d, dq, dk)
         for a in range(size):
             out[a] = cast_like(out, dq[a])
 
@@ -214,6 +211,15 @@ def dot_scores_row(query, keys, valid, scale, scores):  # type: ignore[no-untype
             for a in range(len(k)):
                 score += to_float32(query[a]) * to_float32(k[a])
         scores[s] = score * f32(scale)
+
+
+@inner
+def _dot_score_backward(q, k, d, dq, dk):  # type: ignore[no-untyped-def]
+    """Add to dq, dk (K,) what `d`, the gradient of `Σ_a q_a k_a`, contributes; q, k (K,)."""
+    for a in range(len(dq)):
+        dq[a] += d * to_float32(k[a])
+    for a in range(len(dk)):
+        dk[a] += d * to_float32(q[a])
 
 
 @inner
