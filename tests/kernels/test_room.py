@@ -11,9 +11,9 @@ import pytest
 import regard
 
 PACKAGE = Path(regard.__file__).parent
-ROOM = PACKAGE / "kernels"
+FOLDER = PACKAGE / "kernels"
 SOURCES = {
-    str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in sorted(ROOM.rglob("*.py"))
+    str(path.relative_to(PACKAGE)): path.read_text(encoding="utf-8") for path in sorted(FOLDER.rglob("*.py"))
 }
 
 
