@@ -11,6 +11,7 @@ from torch import Tensor, zeros
 
 from regard import kernels
 from regard.errors import ShapeError
+from regard.kernels.decode.batched import LargeBatch
 from regard.kernels.decode.inputs import StepInput
 from regard.kernels.decode.single import MAX_ROWS, SmallBatch
 from regard.kernels.gemm.packed import PackedWeight
@@ -21,7 +22,7 @@ LABELS = torch.zeros(3, dtype=torch.long)
 
 
 def attention(**different: Tensor | None) -> kernels.AttentionInputs:
-    """A memory of two sentences of five positions with an additive score."""
+    """Return a memory of two sentences of five positions, with an additive score."""
     parts: dict[str, Any] = {
         "keys": zeros(2, 5, 4),
         "values": zeros(2, 5, 6),
@@ -115,13 +116,18 @@ def test_shapes_that_do_not_fit_are_refused(call: Callable[[], object], message:
         call()
 
 
-def decoder(memory: int) -> kernels.DecoderWeights:
-    """Bahdanau's parts but with one product to combine, as Luong's decoder has them: states 2 wide."""
+def decoder(memory: int, key_size: int = 2) -> kernels.DecoderWeights:
+    """Return a decoder like Luong's with states 2 wide, without input feeding, and a memory."""
     return kernels.DecoderWeights(
         embedding=torch.nn.Embedding(7, 3),
         layers=[kernels.LayerWeights("lstm", torch.nn.Linear(3, 8), torch.nn.Linear(2, 8))],
         attention=kernels.AttentionInputs(
-            zeros(memory, 5, 2), zeros(memory, 5, 2), torch.ones(memory, 5, dtype=torch.bool), None, None, 1.0
+            zeros(memory, 5, key_size),
+            zeros(memory, 5, 2),
+            torch.ones(memory, 5, dtype=torch.bool),
+            None,
+            None,
+            1.0,
         ),
         feed=None,
         combine=[torch.nn.Linear(4, 2)],
@@ -131,9 +137,14 @@ def decoder(memory: int) -> kernels.DecoderWeights:
 
 
 def rows(num_rows: int, state_size: int = 2, sentences: int = 1, num_states: int = 2) -> StepInput:
-    """The input of a step of that decoder."""
+    """Return the input of a step of that decoder."""
     states = [zeros(num_rows, state_size) for _ in range(num_states)]
     return StepInput(torch.zeros(num_rows, dtype=torch.long), states, None, torch.arange(sentences))
+
+
+def test_a_memory_that_does_not_fit_a_decoder_is_refused() -> None:
+    with pytest.raises(ShapeError, match="attention: expected queries as wide as the keys, 3, got 2"):
+        decoder(1, key_size=3)
 
 
 @torch.inference_mode()
@@ -153,5 +164,6 @@ def test_a_small_batch_refuses_more_rows_than_it_multiplies() -> None:
     ],
 )
 def test_rows_that_do_not_fit_a_decoder_are_refused(step_input: StepInput, message: str) -> None:
-    with pytest.raises(ShapeError, match=message):
-        decoder(2).check_shapes(step_input)
+    for batch in (SmallBatch(decoder(2)), LargeBatch(decoder(2))):
+        with pytest.raises(ShapeError, match=message):
+            batch(step_input)

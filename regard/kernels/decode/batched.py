@@ -81,7 +81,8 @@ class LargeBatch:
         return rows
 
     def _step(self, rows: StepInput) -> tuple[Tensor, StepOutput]:
-        """Return the logits, and the output without log-probabilities."""
+        """Return the logits, and the output without log-probabilities. Raises ShapeError."""
+        self._weights.check_shapes(rows)
         output, words = self._weights.output_buffers(rows.states), self._embed(rows.tokens)
         if self._weights.attend_first:
             self._attend(self._concat(rows.states[0]), rows, output)
@@ -96,6 +97,7 @@ class LargeBatch:
         return self._head.forward(combined), replace(output, combined=combined)
 
     def _embed(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings (R, E) of tokens in the dtype of products."""
         words = self._buffer(len(tokens), self._embedding.shape[1])
         _embed(array(tokens.contiguous()), self._embedding, array(words))
         return words
@@ -120,6 +122,7 @@ class LargeBatch:
         return hidden
 
     def _attend(self, state: Tensor, rows: StepInput, output: StepOutput) -> None:
+        """Write scores, weights and context of a state (R, H)."""
         query = state if self._query is None else self._query.forward(state)
         outputs = (array(part) for part in (output.scores, output.weights, output.context))
         attend = dot_attention_rows if len(self._score) == 1 else additive_attention_rows

@@ -61,7 +61,8 @@ class DecoderWeights:
     With `attend_first` it attends with the old state, as `unroll.bahdanau`: `feed` takes the context into the cell,
     and `combine` has the three products of a maxout layer, with state, word and context. Otherwise it attends with
     the new state, as `unroll.luong`: `feed` takes the last combined vector into the lowest cell, if there is input
-    feeding, and `combine` has one product, with context and state.
+    feeding, and `combine` has one product, with context and state. Raises ShapeError if the memory does not
+    fit the states.
     """
 
     embedding: nn.Embedding
@@ -71,6 +72,9 @@ class DecoderWeights:
     combine: Sequence[nn.Linear]
     head: nn.Linear
     attend_first: bool
+
+    def __post_init__(self) -> None:
+        self.attention.check_shapes(self.layers[0].recur.in_features)
 
     @property
     def is_gru(self) -> bool:

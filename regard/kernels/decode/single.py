@@ -149,6 +149,7 @@ class SmallBatch:
         num_rows, model = len(rows.tokens), self._model
         if num_rows > MAX_ROWS:
             raise ShapeError(f"SmallBatch: expected at most {MAX_ROWS} rows, got {num_rows}; use LargeBatch")
+        self._weights.check_shapes(rows)
         old, new = self._by_layer(rows.states), self._by_layer(output.states)
         combined = array(output.combined)
         fed = combined[:0] if rows.fed is None else array(rows.fed.float().contiguous())

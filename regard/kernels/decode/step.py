@@ -22,10 +22,8 @@ from regard.kernels.gemm.int8 import runs_in_int8
 from regard.records.tensors import AttentionStep, Candidates, DecoderState, Prediction
 from regard.records.text import END, UNWRITABLE, Run
 
-_LAYER, _COMBINED = (
-    "layer",
-    "combined",
-)  # prefix of the names of recurrent states; name of the vector that is fed
+_LAYER = "layer"  # prefix of the names of recurrent states
+_COMBINED = "combined"  # name of the vector that is fed
 
 
 class FusedStep:
@@ -87,9 +85,7 @@ class FusedStep:
         states = [state[name] for name in layers]
         if not dispatch.by_numba(self._weights.attention.keys, *states) or not _fused_pays(len(tokens)):
             return None
-        rows = StepInput(tokens, states, state[_COMBINED] if others else None, sentences)
-        self._weights.check_shapes(rows)
-        return rows
+        return StepInput(tokens, states, state[_COMBINED] if others else None, sentences)
 
     def _results(
         self, state: DecoderState, rows: StepInput, output: StepOutput
