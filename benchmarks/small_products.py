@@ -1,7 +1,7 @@
-"""Time the products of a time loop: with our blocks, with oneDNN's packed weights through torch, and with `F.linear`.
+"""Products of a time loop: by our packed blocks, by oneDNN's packed weights through torch, and by torch's own linear.
 
-Each in microseconds, from arrays or tensors to what a kernel reads next; weights are packed beforehand. Ratios are
-relative to the blocks. Medians, the three in turn.
+Times in microseconds, from arrays or tensors to what the next kernel reads; the weight was packed before. Ratios are
+to the blocks. The three are interleaved; medians.
 """
 
 from __future__ import annotations
@@ -9,72 +9,79 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from machine import ForeignCpu, machine
 from torch.nn import functional as F
 
-from regard.kernels import blocks
-from regard.kernels.compile import array, match_threads
+from regard.kernels import fused
+from regard.kernels.compile import array
+from regard.kernels.gemm import brgemm
 from regard.kernels.gemm.packed import PackedWeight
 
 ROWS = (5, 16, 64, 320)
-SHAPES = (
-    (256, 1024),
-    (512, 512),
-    (1024, 2048),
-)  # inputs, outputs of configuration A's encoder, attention, decoder
+# inputs and outputs of configuration A's encoder, attention and decoder
+SHAPES = ((256, 1024), (512, 512), (1024, 2048))
 
 
-def ways(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> list[Callable[[], object]]:
-    """Return three ways to compute one product."""
-    weight, bias = torch.randn(outputs, inputs) / inputs**0.5, torch.randn(outputs)
-    low, low_bias, x = weight.to(dtype), bias.to(dtype), torch.randn(rows, inputs).to(dtype)
-    packed, output = PackedWeight([weight], bias, dtype), array(torch.empty(rows, outputs, dtype=dtype))
-    reordered = torch.ops.mkldnn._reorder_linear_weight(low, rows)
-    pointwise, x_array = torch.ops.mkldnn._linear_pointwise.default, array(x)
+def variants(
+    num_rows: int, input_size: int, output_size: int, dtype: torch.dtype
+) -> list[Callable[[], object]]:
+    """Return the same product three times: by blocks, by oneDNN's packed weights, by torch's own linear."""
+    weight, bias = torch.randn(output_size, input_size) / input_size**0.5, torch.randn(output_size)
+    cast_weight, cast_bias = weight.to(dtype), bias.to(dtype)
+    rows = torch.randn(num_rows, input_size).to(dtype)
+    blocks, output = (
+        PackedWeight([weight], bias, dtype),
+        array(torch.empty(num_rows, output_size, dtype=dtype)),
+    )
+    reordered = torch.ops.mkldnn._reorder_linear_weight(cast_weight, num_rows)
+    pointwise, row_array = torch.ops.mkldnn._linear_pointwise.default, array(rows)
     return [
-        lambda: packed.forward_into(x_array, output),
-        lambda: array(pointwise(x, reordered, low_bias, "none", [], "")),
-        lambda: array(F.linear(x, low, low_bias)),
+        lambda: blocks.forward_into(row_array, output),
+        lambda: array(pointwise(rows, reordered, cast_bias, "none", [], "")),
+        lambda: array(F.linear(rows, cast_weight, cast_bias)),
     ]
 
 
-def microseconds(some: list[Callable[[], object]], rounds: int) -> list[float]:
-    """Time the ways in turn, and return their medians."""
-    taken: list[list[float]] = [[] for _ in some]
-    for turn in range(rounds + rounds // 10):
-        for way, times in zip(some, taken, strict=True):
-            began = time.perf_counter()
-            way()
-            if turn >= rounds // 10:
-                times.append(time.perf_counter() - began)
-    return [statistics.median(times) * 1e6 for times in taken]
+def median_microseconds(functions: Sequence[Callable[[], object]], num_rounds: int) -> list[float]:
+    """Return the median time of each function; they are called in turn, after a tenth as many rounds of warm-up."""
+    times: list[list[float]] = [[] for _ in functions]
+    num_warmup = num_rounds // 10
+    for i in range(num_warmup + num_rounds):
+        for function, function_times in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            if i >= num_warmup:
+                function_times.append(time.perf_counter() - start)
+    return [statistics.median(function_times) * 1e6 for function_times in times]
 
 
 def main() -> None:
     """Print the table."""
-    arguments = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("--rounds", type=int, default=200)
-    options = arguments.parse_args()
+    parser.add_argument("--rounds", type=int, default=200, help="timed calls of each product")
+    options = parser.parse_args()
     foreign = ForeignCpu()
-    match_threads()
+    if not fused(torch.empty(0)):
+        raise SystemExit("the fused kernels do not run here; `regard info` says why")
     print(f"{machine()}\n")
-    print("| numbers | rows | inputs | outputs | blocks, µs | packed | | ordinary | |")
+    print("| dtype | rows | inputs | outputs | blocks, µs | oneDNN packed | | torch linear | |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for dtype in (torch.bfloat16, torch.float32):
-        if not blocks.available(dtype):
+        if not brgemm.available(dtype):
             print(f"torch has no micro-kernels for {dtype} here")
             continue
-        for rows in ROWS:
-            for inputs, outputs in SHAPES:
-                ours, *others = microseconds(ways(rows, inputs, outputs, dtype), options.rounds)
+        for num_rows in ROWS:
+            for sizes in SHAPES:
+                ours, *others = median_microseconds(variants(num_rows, *sizes, dtype), options.rounds)
                 ratios = " | ".join(f"{other:,.0f} | {other / ours:.2f}×" for other in others)
-                name = str(dtype).removeprefix("torch.")
-                print(f"| {name} | {rows} | {inputs} | {outputs} | {ours:,.0f} | {ratios} |", flush=True)
+                name, (input_size, output_size) = str(dtype).removeprefix("torch."), sizes
+                row = f"| {name} | {num_rows} | {input_size} | {output_size} | {ours:,.0f} | {ratios} |"
+                print(row, flush=True)
     print(f"\nOthers took {foreign.share():.0%} of the CPU.")
 
 

@@ -577,7 +577,7 @@ def test_an_unknown_keyword_is_refused(translator: Translator) -> None:
 
 
 def test_int8_translates_nearly_alike(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int8, "LEAST_INT8_WIDTH", 1)  # so that a small model takes part
+    monkeypatch.setattr(int8, "MIN_INT8_WIDTH", 1)  # so that a small model takes part
     exact = translator.translate(SENTENCES[:20])
     close = translator.translate(SENTENCES[:20], precision="int8")
     assert sum(one.text == other.text for one, other in zip(exact, close, strict=True)) > 10

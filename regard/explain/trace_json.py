@@ -47,7 +47,7 @@ def trace_from_json(data: Mapping[str, Any]) -> Trace:
 
 
 def side_to_json(text: str, tokens: tuple[str, ...], words: Words) -> dict[str, Any]:
-    """Return one side of a sentence pair as JSON data; `word_of_token` is the index of each token's word, -1 for none."""
+    """Return one side of a sentence pair as JSON data; `word_of_token` is -1 for a token of no word."""
     return {
         "text": text,
         "tokens": list(tokens),

@@ -1,4 +1,4 @@
-"""Fused operations, each beside its plain form, and what decides which of the two runs."""
+"""Fused operations, each with its plain form, and what decides which of the two runs."""
 
 from regard.kernels.decode.inputs import DecoderWeights, LayerWeights
 from regard.kernels.decode.precision import PRECISIONS, check_precision, inference_precision

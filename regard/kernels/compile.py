@@ -1,8 +1,8 @@
 """How CPU kernels are compiled by numba, and how they see tensors.
 
 numba compiles a kernel when it is first called, for the dtypes it is called with, and keeps the machine code in a
-cache: beside this file, or in its own folder (NUMBA_CACHE_DIR) where that cannot be written. Where numba is missing,
-`AVAILABLE` is False, `MISSING` says why, `kernel` leaves functions as they are, and nobody may call them.
+cache: next to this file, or in its own folder (NUMBA_CACHE_DIR) where that cannot be written. Where numba is missing,
+`AVAILABLE` is False, `MISSING` says why, `kernel` leaves functions as they are, and they must not be called.
 
 Kernels are compiled serially and shared among threads by `threads.parallel_range`: numba's own `parallel=True`
 compiles every loop three times over and takes three to eight times as long.
@@ -52,14 +52,14 @@ def inner(function: Function) -> Function:
 
 
 def array(tensor: Tensor) -> NDArray[Any]:
-    """A view of a tensor's memory as an array; of bfloat16 its bits, for `to_float32` and `cast_like`."""
+    """View a tensor's memory as an array; bfloat16 as its bits (uint16), for `to_float32` and `cast_like`."""
     if tensor.requires_grad:
         tensor = tensor.detach()
     return (tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def tensor(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
-    """A view of an array's memory as a tensor of this dtype: the inverse of `array`."""
+    """View an array's memory as a tensor of this dtype: the inverse of `array`."""
     view = torch.from_numpy(array)
     return view.view(dtype) if dtype == torch.bfloat16 else view
 
@@ -82,7 +82,7 @@ def announced(after_s: float = 1.0) -> Iterator[None]:
 
 
 class _Announcer(numba.core.event.Listener if AVAILABLE else object):  # type: ignore[misc]
-    """Adds up the time that compilation takes; a timer speaks while a long one is still running."""
+    """Adds up the time that compilation takes; a timer prints the message while a long one is still running."""
 
     def __init__(self, after_s: float) -> None:
         self._left_s, self._depth, self._started_s = after_s, 0, 0.0
@@ -98,7 +98,7 @@ class _Announcer(numba.core.event.Listener if AVAILABLE else object):  # type: i
             self._timer.start()
 
     def on_end(self, event: object) -> None:
-        """Stop the timer, and remember what is left of it."""
+        """Stop the timer, and subtract the time that has passed."""
         self._depth -= 1
         if self._depth == 0 and self._timer is not None:
             self.close()

@@ -69,7 +69,7 @@ def _fused_reason(device: torch.device) -> str:
 
 
 def use(backend: Backend | None) -> None:
-    """From now on run this backend where it can run; None chooses by device and dtype."""
+    """Run this backend from now on, where it can run; None chooses by device and dtype."""
     global _forced
     _forced = backend
 
@@ -104,14 +104,14 @@ def interpreted() -> Iterator[None]:
 
 
 def why_plain(*tensors: Tensor) -> str | None:
-    """Why the plain form runs on these tensors, in words; None if the fused one does.
+    """Say why the plain form runs on these tensors; None if the fused one does.
 
     The fused form takes float32 and bfloat16, all tensors on the CPU or all on one GPU.
     """
     if _forced == "plain":
         return "plain is forced"
     if torch.compiler.is_compiling():
-        return "torch.compile records the plain form"
+        return "torch.compile traces the plain form"
     for tensor in tensors:
         if tensor.dtype not in (torch.float32, torch.bfloat16):
             return f"fused kernels are for float32 and bfloat16, this is {str(tensor.dtype).removeprefix('torch.')}"
@@ -125,12 +125,12 @@ def fused(*tensors: Tensor) -> bool:
     """Whether the fused form runs on these tensors: `why_plain` has no reason against it."""
     if _forced == "plain" or torch.compiler.is_compiling():
         return False
-    for tensor in tensors:  # asked several times a step: no generator, no device object
+    for tensor in tensors:  # called several times a step: no generator, no device object
         if not tensor.is_cpu or (tensor.dtype != torch.float32 and tensor.dtype != torch.bfloat16):
             return not tensor.is_cpu and why_plain(*tensors) is None
     if MISSING:
         return _interpreted
-    torch.get_num_threads()  # sets how many threads OpenMP starts from this one, when first asked
+    torch.get_num_threads()  # the first call sets how many threads OpenMP starts from this one
     return True
 
 
@@ -145,7 +145,7 @@ def by_numba(*tensors: Tensor) -> bool:
 
 
 def _missing(device: torch.device) -> str | None:
-    """What keeps the fused form from running on a device, in words."""
+    """Say why the fused form cannot run on a device; None if it can."""
     if device.type == "cpu":
         return MISSING
     if device.type != "cuda":
@@ -169,10 +169,10 @@ def _triton_is_missing() -> bool:
 
 @dataclass(frozen=True)
 class Launcher:
-    """Runs loops where a tensor is: numba's on the CPU, Triton's twin of the same name on a GPU.
+    """Runs kernels where a tensor is: numba's on the CPU, Triton's twin of the same name on a GPU.
 
-    `view` turns a tensor into what the loops take, `view_steps` a block into a view for each of its steps, all at
-    once and therefore quickly. `kernel` finds the loop to run in place of numba's. Gate activations are saved as
+    `view` turns a tensor into what kernels take, `view_steps` a block into a view of each of its steps, all at once
+    because that is faster. `kernel` returns the kernel to run for one of numba's. Gate activations are saved in
     `gate_dtype` where products run in bfloat16.
     """
 
@@ -182,12 +182,12 @@ class Launcher:
     gate_dtype: torch.dtype
 
     def __call__(self, kernel: Any, *tensors: Tensor) -> None:
-        """Run a loop over tensors."""
+        """Run a kernel on tensors."""
         self.kernel(kernel)(*map(self.view, tensors))
 
 
 def launcher(tensor: Tensor) -> Launcher:
-    """Return the launcher for the device of a tensor: ask once before a loop over steps."""
+    """Return the launcher for the device of a tensor; call it once before a loop over steps."""
     return _gpu_launcher() if on_gpu(tensor) else _CPU_LAUNCHER
 
 

@@ -22,7 +22,7 @@ cast_like: Any
 quantize: Any
 dequantize: Any
 _HELPER = {"contract", "nsz"}
-LAST_PLACE = 65535  # of those that 16 bits tell apart
+MAX_UINT16 = 65535
 
 if not AVAILABLE:
     exp = tanh = sigmoid = dropout_scale = maximum = to_float32 = cast_like = quantize = dequantize = None
@@ -30,9 +30,9 @@ else:
     _helper = numba.njit(forceinline=True, fastmath=_HELPER, error_model="numpy")
 
     def _full_vectors(builder: Any) -> None:
-        """Let the loops of the function that is being built use the widest vectors there are.
+        """Let the loops of the function that is being built use the widest vectors of the CPU.
 
-        LLVM prefers half of them on CPUs with 512 bits, for the sake of code that uses them now and then.
+        On CPUs with vectors of 512 bits LLVM prefers 256, for the sake of code that uses vectors only now and then.
         """
         attributes = builder.function.attributes
         if isinstance(attributes, set):  # llvmlite knows no such attribute, and would refuse it
@@ -46,7 +46,7 @@ else:
 
     @intrinsic
     def _power_of_two(context: Any, rounded: Any) -> Any:
-        """2 to the power of n, given n + 1.5 · 2^23 as a float32."""
+        """Return 2^n, given n + 1.5 · 2^23 as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
@@ -58,6 +58,8 @@ else:
 
     @intrinsic
     def _if_less(context: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+        """Return `then` if a < b, else `otherwise`, without a branch."""
+
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
             return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
@@ -66,7 +68,7 @@ else:
 
     @intrinsic
     def maximum(context: Any, one: Any, other: Any) -> Any:
-        """The larger of two float32, in a loop whose order does not matter; `max` would keep it from vectorising."""
+        """Return the larger of two float32, in any order; with `max` a loop would not vectorise."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
@@ -79,7 +81,7 @@ else:
     def dropout_scale(
         context: Any, first: Any, j: Any, low: Any, high: Any, threshold: Any, scale: Any
     ) -> Any:
-        """`scale` or 0, by a number drawn for place first + j: the mixing of Wellons, Hash Prospector, lowbias32."""
+        """Return `scale` or 0, by a hash of index first + j: the mixing of Wellons, Hash Prospector, lowbias32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
@@ -95,14 +97,14 @@ else:
             x = builder.add(builder.mul(builder.add(first, j), ir.Constant(number, 0x9E3779B9)), low)
             x = mixed(mixed(x, 16, 0x7FEB352D), 15, 0x846CA68B, high)
             x = builder.xor(x, builder.lshr(x, ir.Constant(number, 16)))
-            stays = builder.icmp_unsigned(">=", x, threshold)
-            return builder.select(stays, args[5], ir.Constant(ir.FloatType(), 0.0))
+            keep = builder.icmp_unsigned(">=", x, threshold)
+            return builder.select(keep, args[5], ir.Constant(ir.FloatType(), 0.0))
 
         return types.float32(first, j, low, high, threshold, types.float32), generate
 
     @intrinsic
     def to_float32(context: Any, x: Any) -> Any:
-        """A float32 as it is; a bfloat16, given as its bits, or a number of 8 bits as a float32."""
+        """Return a float32, a bfloat16 (as its bits, uint16) or an int8 as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
@@ -118,7 +120,7 @@ else:
 
     @intrinsic
     def cast_like(context: Any, target: Any, x: Any) -> Any:
-        """A float32 as the numbers of an array are: itself, or the bits of the nearest bfloat16 (ties to even)."""
+        """Round a float32 to the dtype of an array: float32, or bfloat16 (as its bits, ties to even)."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
@@ -133,38 +135,38 @@ else:
         return target.dtype(target, types.float32), generate
 
     @intrinsic
-    def quantize(context: Any, target: Any, x: Any, least: Any) -> Any:
-        """A float32 from `least` to 1 as an array keeps it: itself, or in 16 bits its place between the two."""
+    def quantize(context: Any, target: Any, x: Any, lower: Any) -> Any:
+        """Quantize a float32 in [lower, 1] to the dtype of an array: float32 as it is, or 65,536 levels in uint16."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
             if target.dtype != types.uint16:
                 return args[1]
             above, number = builder.fsub(args[1], args[2]), ir.IntType(32)
-            place = builder.fdiv(builder.fmul(above, _float(LAST_PLACE)), builder.fsub(_float(1), args[2]))
-            return builder.trunc(builder.fptosi(builder.fadd(place, _float(0.5)), number), ir.IntType(16))
+            level = builder.fdiv(builder.fmul(above, _float(MAX_UINT16)), builder.fsub(_float(1), args[2]))
+            return builder.trunc(builder.fptosi(builder.fadd(level, _float(0.5)), number), ir.IntType(16))
 
         return target.dtype(target, types.float32, types.float32), generate
 
     @intrinsic
-    def dequantize(context: Any, x: Any, least: Any) -> Any:
-        """What `quantize` kept, as a float32."""
+    def dequantize(context: Any, x: Any, lower: Any) -> Any:
+        """Return what `quantize` stored as a float32."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             _full_vectors(builder)
             if x != types.uint16:
                 return args[0]
-            place = builder.sitofp(builder.zext(args[0], ir.IntType(32)), ir.FloatType())
-            apart = builder.fdiv(builder.fsub(_float(1), args[1]), _float(LAST_PLACE))
-            return builder.fadd(builder.fmul(place, apart), args[1])
+            level = builder.sitofp(builder.zext(args[0], ir.IntType(32)), ir.FloatType())
+            distance = builder.fdiv(builder.fsub(_float(1), args[1]), _float(MAX_UINT16))
+            return builder.fadd(builder.fmul(level, distance), args[1])
 
         return types.float32(x, types.float32), generate
 
-    _ROUND = f32(12582912.0)  # 1.5 · 2^23: adding it leaves no room for a fraction
+    _ROUND = f32(12582912.0)  # 1.5 · 2^23: adding it rounds to an integer
 
     @_helper
     def exp(x: Any) -> Any:
-        """e to the power of x, for x up to 88; below -87 it stays at e^-87.
+        """Return e^x, for x up to 88; below -87 e^-87.
 
         A polynomial on [-ln 2 / 2, ln 2 / 2] times a power of two; coefficients: Moshier, Cephes, expf.
         """
@@ -182,7 +184,7 @@ else:
 
     @_helper
     def tanh(x: Any) -> Any:
-        """A ratio of polynomials, 1 from 8 on; coefficients: Eigen, generic_fast_tanh_float."""
+        """Return tanh x by a ratio of polynomials, ±1 beyond ±8; coefficients: Eigen, generic_fast_tanh_float."""
         x = _if_less(x, f32(-7.99881172180175781), f32(-7.99881172180175781), x)
         x = _if_less(f32(7.99881172180175781), x, f32(7.99881172180175781), x)
         z = x * x
@@ -201,6 +203,6 @@ else:
 
     @_helper
     def sigmoid(x: Any) -> Any:
-        """1 / (1 + e^-x)."""
-        least = _if_less(x, f32(-87.0), f32(-87.0), x)
-        return f32(1.0) / (f32(1.0) + exp(-least))
+        """Return 1 / (1 + e^-x)."""
+        x = _if_less(x, f32(-87.0), f32(-87.0), x)
+        return f32(1.0) / (f32(1.0) + exp(-x))

@@ -87,7 +87,7 @@ class Program:
         _run_while(table, words, alive)
 
     def _prepared(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Entry points with the index of their first word (N, 2), words, and which of these grow by how much (K, 2)."""
+        """Entry points with the index of their first word (N, 2), words, and which grow by how many bytes (K, 2)."""
         table = np.array(list(zip(self._entries, self._offsets, strict=True)), np.int64)
         return table, np.array(self._words, np.int64), np.array(self._moving, np.int64).reshape(-1, 2)
 

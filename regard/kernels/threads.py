@@ -1,17 +1,18 @@
 """Loops of compiled kernels shared among torch's own threads.
 
 A kernel is one function that every thread runs, each over its own share of the last loop. `parallel_range` does both
-parts: met outside of a parallel region it starts one in which each of the threads calls the kernel anew with the same
-arguments, and is itself empty; inside, it is the share of the thread that asks. So a kernel is compiled once, as
-serial code, and the OpenMP runtime is the one that torch uses, with the number of threads that torch was told.
+parts: outside of a parallel region it starts one, in which every thread calls the kernel again with the same
+arguments, and is itself empty; inside, it is the share of the calling thread. So a kernel is compiled once, as serial
+code, and runs on the OpenMP threads of torch, as many as `torch.set_num_threads` says.
 
     @kernel
     def scale(input, factor, output):
         for r in parallel_range(len(input)):
             ...
 
-What stands before the loop is run once more than there are threads, so it may only allocate and name things; nothing
-may stand after it. Where torch brings no OpenMP runtime (Windows), `SHARED` is False and loops run on one thread.
+The statements before the loop run in every thread and once more, so they may only allocate and name things; nothing
+may follow the loop (`tests/kernels/test_room.py`). Where torch has no OpenMP runtime (Windows), `SHARED` is False and
+loops run on one thread.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ if AVAILABLE:
 
     @intrinsic  # type: ignore[untyped-decorator]
     def parallel_range(context: Any, size: Any) -> Any:
-        """The share of `range(size)` of the thread that asks; empty where all threads have been started for it."""
+        """The share of `range(size)` of the calling thread; empty where all threads have been started for it."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             (size,) = args

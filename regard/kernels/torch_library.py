@@ -11,7 +11,7 @@ import torch
 
 
 def address(symbol: str) -> int | None:
-    """The address of a function in torch's CPU library or in one that it loads; None where there is none."""
+    """Return the address of a function in torch's CPU library or in one that it loads; None if there is none."""
     try:
         function = getattr(_library(), symbol)
     except AttributeError:
@@ -21,7 +21,7 @@ def address(symbol: str) -> int | None:
 
 @cache
 def _library() -> ctypes.CDLL | None:
-    if sys.platform == "win32":  # a library there gives out its own functions only
+    if sys.platform == "win32":  # a library there exports only its own functions
         return None
     name = "libtorch_cpu.dylib" if sys.platform == "darwin" else "libtorch_cpu.so"
     try:

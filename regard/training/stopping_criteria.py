@@ -69,7 +69,7 @@ def stop_reason(config: TrainingConfig, now: Progress, time_share: float) -> str
 
 
 def validation_is_due(config: TrainingConfig, now: Progress, time_share: float) -> bool:
-    """Whether to validate: every `validate_every` steps or at the end of an epoch, and at the end of the run; once a step."""
+    """Whether to validate: every `validate_every` steps or after an epoch, and at the end of the run; once a step."""
     if now.step == now.validated_step:
         return False
     every = config.validate_every

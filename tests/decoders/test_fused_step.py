@@ -103,7 +103,7 @@ def test_it_is_the_same_step(name: str, sentences: int, rows: int) -> None:
 
 @torch.inference_mode()
 def test_weights_in_8_bits_come_close_and_are_not_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("regard.kernels.gemm.int8.LEAST_INT8_WIDTH", 8)
+    monkeypatch.setattr("regard.kernels.gemm.int8.MIN_INT8_WIDTH", 8)
     model = model_of(width=64)
     torch.manual_seed(2)
     plain = steps(stepper_of(model, 1), 1)

@@ -1,4 +1,4 @@
-"""How a fused operation is held against its plain form: values, gradients, gradients of gradients."""
+"""Comparison of a fused operation with its plain form: values, gradients, gradients of gradients."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ CLOSE = {"atol": 1e-5, "rtol": 1e-5}  # float32 sums of a few hundred terms in a
 
 
 def leaves(*shapes: Sequence[int], dtype: torch.dtype = torch.float32) -> list[Tensor]:
-    """Random tensors that want gradients."""
+    """Return random tensors that require gradients."""
     return [torch.randn(*shape, dtype=dtype).requires_grad_() for shape in shapes]
 
 
 def weighted(outputs: Any) -> Tensor:
-    """A number that depends on everything given out, each part in another way."""
+    """Return a number that depends on all outputs, on each element in another way."""
     parts = outputs if isinstance(outputs, tuple) else (outputs,)
-    wanted = [part for part in parts if part.requires_grad]
+    targets = [part for part in parts if part.requires_grad]
     return sum(
-        (part * torch.linspace(-1, 2, part.numel()).reshape(part.shape)).sin().sum() for part in wanted
+        (part * torch.linspace(-1, 2, part.numel()).reshape(part.shape)).sin().sum() for part in targets
     )  # type: ignore[return-value]
 
 
 def check_agreement(operation: Callable[..., Any], inputs: Sequence[Tensor], *more: Any) -> None:
-    """The operation gives the same in both forms, and so do its first and second derivatives."""
+    """Check that both forms of an operation agree, and so do their first and second derivatives."""
     found = {}
     for form in kernels.BACKENDS:
         with kernels.forced(form):
             outputs = operation(*inputs, *more)
-            wanted = [tensor for tensor in inputs if tensor.requires_grad]
-            first = torch.autograd.grad(weighted(outputs), wanted, allow_unused=True, create_graph=True)
+            targets = [tensor for tensor in inputs if tensor.requires_grad]
+            first = torch.autograd.grad(weighted(outputs), targets, allow_unused=True, create_graph=True)
             steepness = sum(g.square().sum() for g in first if g is not None)
-            second = torch.autograd.grad(steepness, wanted, allow_unused=True)
+            second = torch.autograd.grad(steepness, targets, allow_unused=True)
             outputs = operation(*inputs, *more)
-            direct = torch.autograd.grad(weighted(outputs), wanted, allow_unused=True)
+            direct = torch.autograd.grad(weighted(outputs), targets, allow_unused=True)
         parts = outputs if isinstance(outputs, tuple) else (outputs,)
         found[form] = [*parts, *first, *direct], list(second)
     for order, allowed in enumerate((1e-5, 1e-4)):  # of the largest number in a tensor
@@ -54,7 +54,7 @@ def check_agreement(operation: Callable[..., Any], inputs: Sequence[Tensor], *mo
 
 
 def _or_zero(one: Tensor | None, other: Tensor | None) -> Tensor:
-    """No gradient is a gradient of zero."""
+    """Return the first tensor; without one zeros like the other: no gradient is a gradient of zero."""
     if one is not None:
         return one.detach()
     return torch.zeros(()) if other is None else torch.zeros_like(other)

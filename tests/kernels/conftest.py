@@ -1,4 +1,4 @@
-"""The same tests hold for Triton's kernels.
+"""Run the tests of this folder for Triton's kernels too.
 
 `make test-triton` sets TRITON_INTERPRET=1: then fused means Triton's kernels, run on the CPU by its interpreter. On a
 machine with a GPU, REGARD_TEST_DEVICE=cuda makes tensors there, and the kernels are compiled.

@@ -10,10 +10,10 @@ from tests.kernels.agreement import CLOSE, check_agreement, leaves
 
 
 @pytest.mark.parametrize(
-    ("sentences", "steps", "places", "size"), [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 7, 16), (5, 2, 9, 33)]
+    ("batch", "steps", "positions", "size"), [(1, 1, 1, 1), (2, 1, 3, 5), (3, 4, 7, 16), (5, 2, 9, 33)]
 )
-def test_it_is_its_plain_form(sentences: int, steps: int, places: int, size: int) -> None:
-    shapes = (sentences, steps, size), (sentences, places, size), (size,)
+def test_it_is_its_plain_form(batch: int, steps: int, positions: int, size: int) -> None:
+    shapes = (batch, steps, size), (batch, positions, size), (size,)
     check_agreement(kernels.additive, leaves(*shapes))
 
 
@@ -42,12 +42,12 @@ def test_keys_that_a_loop_shares_get_the_gradient_of_every_step() -> None:
         torch.testing.assert_close(fused, plain, **CLOSE)
 
 
-def test_nothing_as_large_as_steps_times_places_times_width_is_kept() -> None:
+def test_nothing_as_large_as_steps_times_positions_times_width_is_saved() -> None:
     queries, keys, v = leaves((2, 30, 16), (2, 40, 16), (16,))
-    kept: list[int] = []
+    saved: list[int] = []
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        kept.append(tensor.numel())
+        saved.append(tensor.numel())
         return tensor
 
     with (
@@ -55,4 +55,4 @@ def test_nothing_as_large_as_steps_times_places_times_width_is_kept() -> None:
         torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
     ):
         kernels.additive(queries, keys, v)
-    assert max(kept) == 2 * 40 * 16
+    assert max(saved) == 2 * 40 * 16

@@ -19,8 +19,10 @@ SCORES = {
 }
 
 
-def looked(attention: Attention, query: torch.Tensor, memory: Memory) -> dict[str, AttentionStep]:
-    """One look in both forms."""
+def attend_in_both_forms(
+    attention: Attention, query: torch.Tensor, memory: Memory
+) -> dict[str, AttentionStep]:
+    """Take one attention step in both forms."""
     found = {}
     with torch.inference_mode():
         for form in kernels.BACKENDS:
@@ -31,45 +33,47 @@ def looked(attention: Attention, query: torch.Tensor, memory: Memory) -> dict[st
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 @pytest.mark.parametrize("rows", [1, 3])
-@pytest.mark.parametrize("score", SCORES)
-def test_a_look_is_the_same_in_both_forms(score: str, rows: int, temperature: float) -> None:
+@pytest.mark.parametrize("name", SCORES)
+def test_both_forms_attend_alike(name: str, rows: int, temperature: float) -> None:
     torch.manual_seed(1)
-    made: Score = SCORES[score]()
+    score_function: Score = SCORES[name]()
     valid = torch.arange(5) < torch.tensor([5, 2, 0]).unsqueeze(1)  # the last sentence is all padding
     memory = Memory(torch.randn(3, 5, 6), valid, torch.zeros(3, 6))
-    both = looked(Attention(made, Softmax(temperature)), torch.randn(3 * rows, 1, 6), memory)
+    both = attend_in_both_forms(
+        Attention(score_function, Softmax(temperature)), torch.randn(3 * rows, 1, 6), memory
+    )
     fused, plain = both["fused"], both["plain"]
-    for name in ("scores", "weights", "context"):
-        torch.testing.assert_close(getattr(fused, name), getattr(plain, name), atol=1e-5, rtol=1e-5)
+    for part in ("scores", "weights", "context"):
+        torch.testing.assert_close(getattr(fused, part), getattr(plain, part), atol=1e-5, rtol=1e-5)
     assert fused.weights[-1].sum() == 0
     assert (fused.scores[-1] == -math.inf).all()
 
 
-def test_keys_and_values_of_a_selection_are_looked_at() -> None:
+def test_a_selection_of_the_memory_is_attended_to() -> None:
     torch.manual_seed(1)
     attention = Attention(AdditiveScore(6, 6, 11), Softmax())
     memory = Memory(torch.randn(4, 5, 6), torch.ones(4, 5, dtype=torch.bool), torch.zeros(4, 6))
     query = torch.randn(4, 1, 6)
-    everything = looked(attention, query, memory)["fused"]
-    some = looked(attention, query[1:3], memory.select(torch.tensor([1, 2])))["fused"]
+    everything = attend_in_both_forms(attention, query, memory)["fused"]
+    some = attend_in_both_forms(attention, query[1:3], memory.select(torch.tensor([1, 2])))["fused"]
     torch.testing.assert_close(some.context, everything.context[1:3])
 
 
-@pytest.mark.parametrize("score", ["additive", "dot"])
-def test_what_is_negligible_is_not_looked_at(score: str) -> None:
-    """Of weights near float32's least every product would take a hundred times as long."""
-    made: Score = SCORES[score]()
+@pytest.mark.parametrize("name", ["additive", "dot"])
+def test_negligible_weights_are_zero(name: str) -> None:
+    """Products with weights near the smallest float32 would take a hundred times as long."""
+    score_function: Score = SCORES[name]()
     values = torch.zeros(1, 3, 6)
     values[0, :, 0] = torch.tensor([3.0, 2.0, -1.0])
     query = torch.zeros(1, 1, 6)
     query[..., 0] = 30  # dot: scores of 90, 60, -30
-    if isinstance(made, AdditiveScore):
+    if isinstance(score_function, AdditiveScore):
         with torch.no_grad():  # v · tanh(U k), tanh being almost 1 or -1
-            made.U.weight.fill_(100)
-            made.W.weight.zero_()
-            made.v.fill_(30 / 11)
+            score_function.U.weight.fill_(100)
+            score_function.W.weight.zero_()
+            score_function.v.fill_(30 / 11)
     memory = Memory(values, torch.ones(1, 3, dtype=torch.bool), torch.zeros(1, 6))
-    both = looked(Attention(made, Softmax()), query, memory)
+    both = attend_in_both_forms(Attention(score_function, Softmax()), query, memory)
     if kernels.by_numba(values):
         assert both["fused"].weights[0, 0, 2] == 0
     torch.testing.assert_close(both["fused"].weights, both["plain"].weights, atol=1e-6, rtol=1e-4)

@@ -10,8 +10,8 @@ SIZES = pytest.mark.parametrize(("rows", "size"), [(1, 1), (3, 5), (4, 16), (7, 
 LIVE = pytest.mark.parametrize("live", ["all", "some", "none"])
 
 
-def ended(live: str, rows: int) -> torch.Tensor | None:
-    """Which rows go on."""
+def live_rows(live: str, rows: int) -> torch.Tensor | None:
+    """Return which rows go on."""
     if live == "all":
         return None
     goes_on = torch.arange(rows) % 2 == 0 if live == "some" else torch.zeros(rows, dtype=torch.bool)
@@ -22,13 +22,15 @@ def ended(live: str, rows: int) -> torch.Tensor | None:
 @SIZES
 def test_lstm_is_its_plain_form(rows: int, size: int, live: str) -> None:
     inputs = leaves((rows, 4 * size), (rows, 4 * size), (rows, size), (rows, size))
-    check_agreement(kernels.lstm, inputs, ended(live, rows))
+    check_agreement(kernels.lstm, inputs, live_rows(live, rows))
 
 
 @LIVE
 @SIZES
 def test_gru_is_its_plain_form(rows: int, size: int, live: str) -> None:
-    check_agreement(kernels.gru, leaves((rows, 3 * size), (rows, 3 * size), (rows, size)), ended(live, rows))
+    check_agreement(
+        kernels.gru, leaves((rows, 3 * size), (rows, 3 * size), (rows, size)), live_rows(live, rows)
+    )
 
 
 @pytest.mark.parametrize("form", kernels.BACKENDS)
@@ -56,7 +58,7 @@ def test_a_row_that_has_ended_keeps_its_state_to_the_bit(form: kernels.Backend) 
 
 
 @pytest.mark.parametrize("form", kernels.BACKENDS)
-def test_what_is_not_finite_stays_so(form: kernels.Backend) -> None:
+def test_nan_stays_nan(form: kernels.Backend) -> None:
     broken = torch.full((1, 8), torch.nan)
     with kernels.forced(form):
         hidden, cell = kernels.lstm(broken, torch.zeros(1, 8), torch.zeros(1, 2), torch.zeros(1, 2))
@@ -66,9 +68,6 @@ def test_what_is_not_finite_stays_so(form: kernels.Backend) -> None:
     assert new.isnan().all()
 
 
-def test_rows_that_lie_apart_in_memory(  # a slice of a larger tensor
-) -> None:
-    to_float32 = torch.randn(5, 3, 24, requires_grad=True)
-    check_agreement(
-        lambda w, h, c: kernels.lstm(w[:, 1], w[:, 2], h, c), [to_float32, *leaves((5, 6), (5, 6))]
-    )
+def test_rows_that_are_not_contiguous() -> None:
+    products = torch.randn(5, 3, 24, requires_grad=True)
+    check_agreement(lambda w, h, c: kernels.lstm(w[:, 1], w[:, 2], h, c), [products, *leaves((5, 6), (5, 6))])

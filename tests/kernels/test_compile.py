@@ -17,14 +17,14 @@ def applied():
     exp, tanh, sigmoid = intrinsics.exp, intrinsics.tanh, intrinsics.sigmoid
 
     @numba.njit
-    def apply(x, made):
+    def apply(x, output):
         for i in range(len(x)):
-            made[0, i], made[1, i], made[2, i] = exp(x[i]), tanh(x[i]), sigmoid(x[i])
+            output[0, i], output[1, i], output[2, i] = exp(x[i]), tanh(x[i]), sigmoid(x[i])
 
     def run(x):
-        made = np.empty((3, len(x)), np.float32)
-        apply(x, made)
-        return made
+        output = np.empty((3, len(x)), np.float32)
+        apply(x, output)
+        return output
 
     return run
 
@@ -34,7 +34,7 @@ def units_off(found: np.ndarray, exact: np.ndarray) -> float:
     return float(np.max(np.abs(found - exact) / np.spacing(np.abs(exact).astype(np.float32))))
 
 
-def test_they_are_good_to_a_few_units_in_the_last_place(applied) -> None:
+def test_they_are_exact_to_a_few_units_of_the_last_digit(applied) -> None:
     x = np.linspace(-20, 20, 400_001, dtype=np.float32)
     exact = x.astype(np.float64)
     exp, tanh, sigmoid = applied(x)
@@ -62,17 +62,17 @@ def test_sixteen_bits_tell_the_numbers_of_a_gate_apart(least: float) -> None:
     quantize, dequantize = intrinsics.quantize, intrinsics.dequantize
 
     @numba.njit
-    def there_and_back(x, kept, made, least):
+    def there_and_back(x, kept, output, least):
         for i in range(len(x)):
             kept[i] = quantize(kept, x[i], f32(least))
         for i in range(len(x)):
-            made[i] = dequantize(kept[i], f32(least))
+            output[i] = dequantize(kept[i], f32(least))
 
     # what a rounded tanh may give beyond 1 stays at the end
     beyond = np.float32([least - 6e-7, 1 + 6e-7])
     x = np.concatenate([np.linspace(least, 1, 200_001, dtype=np.float32), beyond])
     for kept, allowed in ((np.empty(len(x), np.uint16), (1 - least) / 2 / 65535 + 1e-6), (x.copy(), 0)):
-        made = np.empty_like(x)
-        there_and_back(x, kept, made, least)
-        assert np.abs(made - x).max() <= allowed
-        assert (np.diff(made[:-2]) >= 0).all()
+        output = np.empty_like(x)
+        there_and_back(x, kept, output, least)
+        assert np.abs(output - x).max() <= allowed
+        assert (np.diff(output[:-2]) >= 0).all()

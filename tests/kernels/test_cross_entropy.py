@@ -40,7 +40,7 @@ def test_by_hand(form: kernels.Backend) -> None:
 
 @pytest.mark.parametrize("form", kernels.BACKENDS)
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_is_told(form: kernels.Backend, bad: float) -> None:
+def test_a_loss_that_is_not_finite_stays_so(form: kernels.Backend, bad: float) -> None:
     combined = torch.full((2, 3), bad)
     with kernels.forced(form):
         total, nll = kernels.cross_entropy(combined, torch.ones(4, 3), torch.zeros(4), torch.tensor([0, 1]))
@@ -49,7 +49,7 @@ def test_a_loss_that_is_not_finite_is_told(form: kernels.Backend, bad: float) ->
 
 
 @SMOOTHING
-def test_rows_without_a_label_cost_nothing(smoothing: float) -> None:
+def test_rows_without_a_label_have_no_loss(smoothing: float) -> None:
     combined, weight, bias = leaves((5, 3), (7, 3), (7,))
     labels = torch.tensor([2, kernels.NO_LABEL, 6, kernels.NO_LABEL, 0])
 
@@ -66,7 +66,7 @@ def test_rows_without_a_label_cost_nothing(smoothing: float) -> None:
 
 
 @pytest.mark.parametrize("form", kernels.BACKENDS)
-def test_no_rows_cost_nothing(form: kernels.Backend) -> None:
+def test_no_rows_have_no_loss(form: kernels.Backend) -> None:
     with kernels.forced(form):
         total, nll = kernels.cross_entropy(
             torch.ones(0, 3), torch.ones(4, 3), torch.zeros(4), torch.zeros(0, dtype=torch.long)
@@ -84,13 +84,13 @@ def test_large_logits_do_not_overflow() -> None:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each chunk has that is gone through, where chunks are as small as they may be."""
+    """Collects the number of rows of every chunk, with chunks as small as they may be."""
     rows: list[int] = []
-    original = loss._softmax_minus_target
+    original = loss.softmax_minus_target
     monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
     monkeypatch.setattr(
         loss,
-        "_softmax_minus_target",
+        "softmax_minus_target",
         lambda logits, *more: (rows.append(len(logits)), original(logits, *more)),
     )
     return rows
@@ -109,7 +109,7 @@ def test_all_logits_are_never_held(seen: list[int]) -> None:
 @pytest.mark.parametrize("least", [128, 1024])
 def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss, "LOGIT_BYTES", 1)
-    monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: least})
+    monkeypatch.setattr(loss, "MIN_ROWS", {torch.bfloat16: least})
     combined, weight, bias = leaves((300, 16), (33, 16), (33,))
     labels = torch.randint(0, 33, (300,))
     found = []
@@ -122,10 +122,8 @@ def test_chunks_in_bfloat16_give_one_gradient(least: int, monkeypatch: pytest.Mo
 
 
 @of_numba
-def test_in_bfloat16_the_matrix_kernels_meet_few_numbers_of_rows(
-    seen: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loss, "LEAST_ROWS", {torch.bfloat16: 100})
+def test_in_bfloat16_rows_are_padded_to_a_multiple(seen: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss, "MIN_ROWS", {torch.bfloat16: 100})
     for rows in (1, 31, 33, 201):
         combined, weight, bias = leaves((rows, 4), (9, 4), (9,))
         labels = torch.zeros(rows, dtype=torch.long)

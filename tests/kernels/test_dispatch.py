@@ -25,13 +25,13 @@ def test_fused_where_it_runs() -> None:
 
 
 @of_numba
-def test_what_has_no_twin_asks_for_numba() -> None:
+def test_operations_without_a_twin_need_numba() -> None:
     assert dispatch.by_numba(torch.ones(1))
     with kernels.forced("plain"):
         assert not dispatch.by_numba(torch.ones(1))
 
 
-def test_it_can_be_forced_and_is_as_before_afterwards() -> None:
+def test_forcing_a_backend_ends_with_the_block() -> None:
     with kernels.forced("plain"):
         assert not dispatch.fused(torch.ones(1))
         with kernels.forced("fused"):
@@ -79,11 +79,11 @@ print(compile.MISSING)
 )
 def test_without_a_part_of_numba_it_is_named_and_the_plain_form_runs(module: str, expected: str) -> None:
     command = [sys.executable, "-c", WITHOUT.format(module=module)]
-    made = subprocess.run(command, capture_output=True, check=True, text=True)
-    assert made.stdout.startswith(expected)
+    run = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert run.stdout.startswith(expected)
 
 
-def test_on_a_gpu_it_is_triton_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_gpu_triton_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "_triton_is_missing", lambda: True)
     assert str(kernels.choose_backend("auto", GPU)) == "plain (triton is not installed)"
     with pytest.raises(ConfigError, match="triton is not installed; set it to auto or plain"):
@@ -99,7 +99,7 @@ def test_on_a_gpu_it_is_triton_that_is_asked_for(monkeypatch: pytest.MonkeyPatch
     )
 
 
-def test_the_interpreter_is_refused_where_it_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_interpreter_needs_its_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     with pytest.raises(ConfigError, match="needs triton, and TRITON_INTERPRET=1 set"), dispatch.interpreted():
         pass
@@ -111,11 +111,11 @@ def test_an_unknown_name_is_refused() -> None:
 
 
 @kernel
-def count_threads(indices, threads):  # type: ignore[no-untyped-def]
-    """What each iteration's share of the loop begins with, and how many iterations there were in all."""
+def count_iterations(indices, counts):  # type: ignore[no-untyped-def]
+    """Count how often each iteration runs."""
     for r in parallel_range(len(indices)):
         indices[r] = r
-        threads[r] += 1
+        counts[r] += 1
 
 
 @of_numba
@@ -124,7 +124,7 @@ def count_threads(indices, threads):  # type: ignore[no-untyped-def]
 def test_every_iteration_runs_once_whatever_the_threads(threads: int, size: int) -> None:
     indices, counts = np.full(size, -1), np.zeros(size, np.int64)
     torch.set_num_threads(threads)
-    count_threads(indices, counts)
+    count_iterations(indices, counts)
     assert indices.tolist() == list(range(size))
     assert counts.tolist() == [1] * size
 

@@ -15,13 +15,13 @@ def test_the_norm_of_millions_of_small_numbers_is_that_of_float64(form: kernels.
         1e-5 * torch.rand(2000, 1000, generator=torch.Generator().manual_seed(1)),
         torch.tensor([1e-3]),
     ]
-    wanted = torch.cat([part.double().flatten() for part in gradients]).norm().item()
+    expected = torch.cat([part.double().flatten() for part in gradients]).norm().item()
     with kernels.forced(form):
-        assert kernels.total_norm(gradients) == pytest.approx(wanted, rel=1e-6)
+        assert kernels.total_norm(gradients) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("form", kernels.BACKENDS)
-def test_of_nothing_it_is_nothing(form: kernels.Backend) -> None:
+def test_the_norm_of_nothing_is_zero(form: kernels.Backend) -> None:
     with kernels.forced(form):
         assert kernels.total_norm([]) == 0
         assert kernels.total_norm([torch.zeros(3)]) == 0

@@ -1,4 +1,4 @@
-"""Products with weights that are laid out once, and written anew in place when they change."""
+"""Products with weights that are packed once, and again into the same memory when they change."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ needs_units = pytest.mark.skipif(
 
 
 def check_products(*weights: torch.Tensor, rows: int = 16, dtype: torch.dtype = torch.bfloat16) -> None:
-    """Forwards and back by weights that are laid out, and by ordinary ones."""
+    """Compare products with packed weights, forward and backward, with ordinary ones."""
     matrix = torch.cat(weights, dim=1).detach().to(dtype)
-    given, grads = (torch.randn(rows, size).to(dtype) for size in matrix.shape[::-1])
-    laid = packed.PackedWeight(weights, None, dtype)
-    made, expected = (laid.forward(given), laid.backward(grads)), (given @ matrix.t(), grads @ matrix)
+    input, grads = (torch.randn(rows, size).to(dtype) for size in matrix.shape[::-1])
+    packed_weight = packed.PackedWeight(weights, None, dtype)
+    output, expected = (
+        (packed_weight.forward(input), packed_weight.backward(grads)),
+        (input @ matrix.t(), grads @ matrix),
+    )
     close = {"atol": 1e-4, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.1, "rtol": 0.02}
-    torch.testing.assert_close(made, expected, **close)
+    torch.testing.assert_close(output, expected, **close)
 
 
 @pytest.fixture(params=["in blocks", "as they are"])
-def how_laid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """With the micro-kernels, if they are here, and without."""
+def packing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Pack with the micro-kernels, if there are any here, and without."""
     if request.param == "as they are":
-        monkeypatch.setattr(brgemm, "_FOUND", {})
+        monkeypatch.setattr(brgemm, "_ADDRESSES", {})
     elif not brgemm.available(torch.float32):
         pytest.skip("torch has no micro-kernels here")
     return str(request.param)
 
 
-@pytest.mark.usefixtures("how_laid")
+@pytest.mark.usefixtures("packing")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rows", [0, 1, 5, 64, 65, 200])
 @pytest.mark.parametrize("shape", [(64, 32), (2, 2), (50, 34), (130, 6), (66, 1030), (7, 5)])
@@ -48,31 +51,31 @@ def test_products_of_any_size(shape: tuple[int, int], rows: int, dtype: torch.dt
     check_products(torch.randn(shape), rows=rows, dtype=dtype)
 
 
-@pytest.mark.usefixtures("how_laid")
+@pytest.mark.usefixtures("packing")
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_a_product_with_all_that_may_be_added_goes_into_the_first_columns(dtype: torch.dtype) -> None:
+def test_bias_addend_and_tanh_go_into_the_first_columns(dtype: torch.dtype) -> None:
     weight, bias = torch.randn(96, 40), torch.randn(96)
-    given, plus, made = torch.randn(9, 44), torch.randn(9, 96), torch.full((9, 100), 7.0)
-    given, plus, made = (part.to(dtype) for part in (given, plus, made))
-    arrays = [array(part) for part in (given, made, plus)]
+    input, plus, output = torch.randn(9, 44), torch.randn(9, 96), torch.full((9, 100), 7.0)
+    input, plus, output = (part.to(dtype) for part in (input, plus, output))
+    arrays = [array(part) for part in (input, output, plus)]
     packed.PackedWeight([weight], bias, dtype).forward_into(*arrays, activation="tanh")
-    expected = torch.tanh(given[:, :40].float() @ weight.to(dtype).float().t() + bias + plus.float())
-    torch.testing.assert_close(made[:, :96].float(), expected, atol=0.05, rtol=0.02)
-    assert (made[:, 96:] == 7).all()
+    expected = torch.tanh(input[:, :40].float() @ weight.to(dtype).float().t() + bias + plus.float())
+    torch.testing.assert_close(output[:, :96].float(), expected, atol=0.05, rtol=0.02)
+    assert (output[:, 96:] == 7).all()
 
 
 @needs_units
 @pytest.mark.parametrize("shape", [(64, 32), (96, 160), (192, 128), (512, 256), (50, 32), (32, 50)])
-@pytest.mark.parametrize("how", ["in place", "by an optimiser", "moved"])
-def test_products_follow_a_weight_that_changes(shape: tuple[int, int], how: str) -> None:
+@pytest.mark.parametrize("change", ["overwritten", "by an optimiser", "moved"])
+def test_products_follow_a_weight_that_changes(shape: tuple[int, int], change: str) -> None:
     weight = torch.nn.Parameter(torch.randn(shape))
     optimiser = torch.optim.Adam([weight], lr=0.5, fused=True)
     for _ in range(3):
         check_products(weight)
-        if how == "in place":
+        if change == "overwritten":
             with torch.no_grad():
                 weight.normal_()
-        elif how == "moved":
+        elif change == "moved":
             weight.data = torch.randn(shape)
         else:
             weight.grad = torch.randn(shape)
@@ -91,7 +94,7 @@ def test_a_weight_that_begins_as_zeros() -> None:
 @needs_units
 @pytest.mark.parametrize("widths", [(64, 128), (128, 64, 192), (32, 50), (33, 31)])
 @pytest.mark.parametrize("changed", [0, -1])
-def test_weights_side_by_side_of_which_one_changes(widths: tuple[int, ...], changed: int) -> None:
+def test_one_of_several_weights_changes(widths: tuple[int, ...], changed: int) -> None:
     weights = [torch.randn(128, width) for width in widths]
     for _ in range(3):
         check_products(*weights)
@@ -99,20 +102,20 @@ def test_weights_side_by_side_of_which_one_changes(widths: tuple[int, ...], chan
 
 
 @needs_units
-def test_a_weight_has_a_layout_beside_each_other_weight() -> None:
+def test_a_weight_is_packed_with_each_other_weight() -> None:
     weight, one, other = (torch.randn(128, 64) for _ in range(3))
-    laid = [packed.PackedWeight([weight, beside], None, torch.bfloat16) for beside in (one, other)]
-    given = torch.randn(16, 128).bfloat16()
-    for made, beside in zip(laid, (one, other), strict=True):
-        expected = given @ torch.cat([weight, beside], dim=1).bfloat16().t()
-        torch.testing.assert_close(made.forward(given), expected, atol=0.1, rtol=0.02)
+    packed_weights = [packed.PackedWeight([weight, second], None, torch.bfloat16) for second in (one, other)]
+    input = torch.randn(16, 128).bfloat16()
+    for packed_weight, second in zip(packed_weights, (one, other), strict=True):
+        expected = input @ torch.cat([weight, second], dim=1).bfloat16().t()
+        torch.testing.assert_close(packed_weight.forward(input), expected, atol=0.1, rtol=0.02)
 
 
 @needs_units
-def test_another_weight_in_the_place_of_one_that_is_gone() -> None:
+def test_another_weight_at_the_address_of_one_that_is_gone() -> None:
     weight, numbers = torch.randn(128, 64), torch.randn(128, 64).numpy()
     for _ in range(3):
-        check_products(weight, torch.from_numpy(numbers))  # at the same place, and often of the same id
+        check_products(weight, torch.from_numpy(numbers))  # at the same address, and often of the same id
         numbers[:] = torch.randn(128, 64).numpy()
 
 
@@ -126,15 +129,15 @@ for _ in range(2):
 
 
 @needs_units
-def test_programs_of_many_shapes_are_kept() -> None:
+def test_programs_of_many_shapes_stay_in_the_cache() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ONEDNN")}
-    made = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", MANY_SHAPES],
         env=environment | {"ONEDNN_VERBOSE": "profile_create"},
         capture_output=True,
         check=True,
         text=True,
     ).stdout
-    first, second = (part.count("cache_miss") for part in made.split("again")[1:])
+    first, second = (part.count("cache_miss") for part in output.split("again")[1:])
     assert first > 1024
     assert second == 0

@@ -6,7 +6,7 @@ import torch
 from regard import kernels
 from regard.errors import SearchError
 from regard.kernels.decode import precision as chosen
-from regard.kernels.gemm.deferred import _loops
+from regard.kernels.gemm.int8 import runs_in_int8
 from tests.kernels.agreement import of_numba
 
 CPU = torch.device("cpu")
@@ -33,15 +33,18 @@ def test_hardware_and_width_choose(
     monkeypatch.setattr(chosen, "cpu_bfloat16_units", lambda: units)
     with kernels.inference_precision(name, CPU, width):
         assert torch.is_autocast_enabled("cpu") == in_bfloat16
-        assert _loops.int8_rows == int8_rows
+        assert runs_in_int8(1) == (int8_rows > 0)
+        assert runs_in_int8(max(int8_rows, 1)) == (int8_rows > 0)
+        assert not runs_in_int8(int8_rows + 1)
     assert not torch.is_autocast_enabled("cpu")
-    assert _loops.int8_rows == 0
+    assert not runs_in_int8(1)
 
 
 def test_int8_is_refused_off_the_cpu() -> None:
     with (
         pytest.raises(
-            SearchError, match=r"search.precision int8: is for models on the CPU, and this one is on cuda"
+            SearchError,
+            match=r"search.precision int8: expected a model on the CPU, got one on cuda; leave it out",
         ),
         kernels.inference_precision("int8", torch.device("cuda"), 512),
     ):

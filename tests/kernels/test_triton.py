@@ -45,7 +45,7 @@ NUMBAS = {
         ),
     )
     for loop in vars(module).values()
-    if hasattr(loop, "py_func") and loop.targetoptions.get("parallel")
+    if hasattr(loop, "py_func") and loop.__name__ in TWINS
 } | {"PackedWeight": PackedWeight}
 
 
@@ -65,7 +65,7 @@ def test_it_is_triton_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
     def noting(name: str, twin: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *given: (ran.append(name), twin(*given))
+        return lambda *arguments: (ran.append(name), twin(*arguments))
 
     for name in ("lstm_forward", "lstm_backward"):
         monkeypatch.setitem(TWINS, name, noting(name, TWINS[name]))
@@ -78,16 +78,16 @@ def test_it_is_triton_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dispatch.on_gpu(inputs[0])
 
 
-@pytest.mark.parametrize(("size", "most", "expected"), [(1, 64, 1), (33, 64, 64), (65, 64, 64), (0, 64, 1)])
-def test_a_block_is_a_power_of_two(size: int, most: int, expected: int) -> None:
-    assert block(size, most) == expected
+@pytest.mark.parametrize(("size", "limit", "expected"), [(1, 64, 1), (33, 64, 64), (65, 64, 64), (0, 64, 1)])
+def test_a_block_is_a_power_of_two(size: int, limit: int, expected: int) -> None:
+    assert block(size, limit) == expected
 
 
 @pytest.mark.parametrize(
-    ("places", "columns", "expected"), [(30, 512, (32, 128)), (1, 3, (1, 4)), (5000, 512, (8192, 1))]
+    ("positions", "columns", "expected"), [(30, 512, (32, 128)), (1, 3, (1, 4)), (5000, 512, (8192, 1))]
 )
-def test_a_tile_holds_all_places_of_a_row(places: int, columns: int, expected: tuple[int, int]) -> None:
-    assert tile(places, columns) == expected
+def test_a_tile_holds_all_positions_of_a_row(positions: int, columns: int, expected: tuple[int, int]) -> None:
+    assert tile(positions, columns) == expected
 
 
 def test_states_wider_than_a_program() -> None:
@@ -146,18 +146,18 @@ def test_a_vocabulary_of_more_than_a_tile(smoothing: float, dtype: torch.dtype) 
     size = 4096 + 5
     logits, bias = (3 * torch.randn(2, size)).to(dtype), torch.randn(size)
     labels = torch.tensor([4099, 17])
-    given = logits.float().requires_grad_()
-    log_probabilities = torch.log_softmax(given + bias, dim=-1)
+    leaf = logits.float().requires_grad_()
+    log_probabilities = torch.log_softmax(leaf + bias, dim=-1)
     nll = -log_probabilities[torch.arange(2), labels]
     expected = (1 - smoothing) * nll - smoothing * log_probabilities.mean(dim=-1)
-    (grad,) = torch.autograd.grad(expected.sum(), given)
+    (grad,) = torch.autograd.grad(expected.sum(), leaf)
     losses = torch.zeros(2, 2)
-    TWINS["_softmax_minus_target"](logits, bias, labels, smoothing, losses)
+    TWINS["softmax_minus_target"](logits, bias, labels, smoothing, losses)
     torch.testing.assert_close(losses, torch.stack([expected, nll], dim=1).detach())
     torch.testing.assert_close(logits.float(), grad, atol=1e-6 if dtype == torch.float32 else 2e-3, rtol=1e-2)
 
 
-def test_no_rows_cost_nothing() -> None:
+def test_no_rows_have_no_loss() -> None:
     empty: list[Tensor] = [torch.empty(0, width) for width in (8, 8, 2, 2)]
     hidden, cell = kernels.lstm(*empty)
     assert hidden.shape == cell.shape == (0, 2)

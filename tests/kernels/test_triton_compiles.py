@@ -36,10 +36,10 @@ TYPES = {
 @pytest.fixture(params=[80, 90], ids=["Ampere", "Hopper"])
 def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """In place of a launch a kernel is compiled: bytes of machine code by its name."""
-    target, made = GPUTarget("cuda", request.param, 32), {}
+    target, compiled_sizes = GPUTarget("cuda", request.param, 32), {}
 
-    def run(kernel: Any, *given: Any, grid: Any, warmup: bool, **more: Any) -> None:
-        named = dict(zip(kernel.arg_names, given, strict=False)) | more
+    def run(kernel: Any, *arguments: Any, grid: Any, warmup: bool, **more: Any) -> None:
+        named = dict(zip(kernel.arg_names, arguments, strict=False)) | more
         options = {name: named.pop(name) for name in ("num_warps", "enable_fp_fusion") if name in named}
         constants = {parameter.name for parameter in kernel.params if parameter.is_constexpr}
         constants |= {
@@ -50,26 +50,28 @@ def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
             for name, value in named.items()
         }
         source = ASTSource(kernel, signature, {name: named[name] for name in constants})
-        made[kernel.__name__] = len(triton.compile(source, target=target, options=options).asm["cubin"])
+        compiled_sizes[kernel.__name__] = len(
+            triton.compile(source, target=target, options=options).asm["cubin"]
+        )
 
     monkeypatch.setattr(JITFunction, "run", run)
     monkeypatch.setattr(dispatch, "_interpreted", True)  # tensors on the CPU stand for those on the GPU
-    return made
+    return compiled_sizes
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(
-    ("rows", "size", "places"), [(2, 48, 5), (1, 1, 1)]
+    ("rows", "size", "positions"), [(2, 48, 5), (1, 1, 1)]
 )  # of a 1 Triton makes a constant
 def test_every_kernel_compiles(
-    compiled: dict[str, int], dtype: torch.dtype, rows: int, size: int, places: int
+    compiled: dict[str, int], dtype: torch.dtype, rows: int, size: int, positions: int
 ) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16), kernels.forced("fused"):
         for additive in (True, False):
-            memory = leaves((rows, places, size), (rows, places, 40))
-            looking = kernels.AttentionInputs(
+            memory = leaves((rows, positions, size), (rows, positions, 40))
+            attention = kernels.AttentionInputs(
                 *memory,
-                torch.ones(rows, places, dtype=torch.bool),
+                torch.ones(rows, positions, dtype=torch.bool),
                 *(leaves((size, size), (size,)) if additive else (None, None)),
                 1.0,
             )
@@ -81,10 +83,10 @@ def test_every_kernel_compiles(
                 start = leaves(*[(rows, size)] * parts)
                 recurrence = kernels.Recurrence(cell, weight, bias)
                 combined, _ = kernels.luong_unroll(
-                    [recurrence], [], None, looking, feed, combine, projected, start
+                    [recurrence], [], None, attention, feed, combine, projected, start
                 )
                 combined.sum().backward()
-        query, keys, v = leaves((rows, 3, size), (rows, places, size), (size,))
+        query, keys, v = leaves((rows, 3, size), (rows, positions, size), (size,))
         kernels.additive(query, keys, v).sum().backward()
         states, weight, bias = leaves((4, size), (50, size), (50,))
         kernels.cross_entropy(states, weight, bias, torch.zeros(4, dtype=torch.long), 0.1)[0].backward()
@@ -94,12 +96,14 @@ def test_every_kernel_compiles(
 
 @pytest.mark.parametrize("way", ["luong", "bahdanau", "gnmt"])
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_everything_is_made_where_the_model_is(way: str, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # on the device that holds no numbers: whoever mixes it with the CPU's tensors is told
-    given: set[str] = set()
+def test_all_tensors_are_on_the_device_of_the_model(
+    way: str, cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # on the meta device: mixing it with tensors on the CPU raises
+    devices: set[str] = set()
 
     def run(kernel: Any, *arguments: Any, **more: Any) -> None:
-        given.update(one.device.type for one in arguments if isinstance(one, torch.Tensor))
+        devices.update(one.device.type for one in arguments if isinstance(one, torch.Tensor))
 
     monkeypatch.setattr(JITFunction, "run", run)
     monkeypatch.setattr(dispatch, "on_gpu", lambda tensor: True)
@@ -113,4 +117,4 @@ def test_everything_is_made_where_the_model_is(way: str, cell: str, monkeypatch:
     loss.total.backward()
     assert loss.total.device.type == "meta"
     assert all(weight.grad is not None and weight.grad.device.type == "meta" for weight in model.parameters())
-    assert given == {"meta"}
+    assert devices == {"meta"}

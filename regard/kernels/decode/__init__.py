@@ -1,1 +1,1 @@
-"""Steps of a search: the decoder with its vocabulary as one operation, and the precision of its products."""
+"""Steps of a search: decoder and output layer as one operation, and the precision of its products."""

@@ -1,7 +1,7 @@
 """A step of a search for many rows: a handful of large products by packed weights, and a kernel between any two.
 
-The inputs of a product are concatenated in its dtype, so that one product serves the word and what is fed; nothing is
-cast or copied twice.
+The inputs of a product are concatenated in its dtype, so that one product serves the embedding and what is fed;
+nothing is cast or copied twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from regard.kernels.compile import array, kernel
-from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
+from regard.kernels.decode.inputs import BestTokens, DecoderWeights, StepInput, StepOutput
 from regard.kernels.decode.output import OutputBuffer
 from regard.kernels.dtypes import autocast_dtype
 from regard.kernels.gemm.packed import PackedWeight
@@ -29,20 +29,20 @@ MAX_INPUTS = 3  # of one product
 
 
 class LargeBatch:
-    """The steps of a decoder with many rows, in the dtype that products are taken in now."""
+    """The steps of a decoder with many rows, in the dtype that products have now (autocast)."""
 
     def __init__(self, weights: DecoderWeights) -> None:
         self._dtype, self._weights = autocast_dtype(weights.head.weight), weights
 
         def packed(*products: nn.Linear | None) -> PackedWeight:
-            some = [product for product in products if product is not None]
-            biases = [product.bias.detach() for product in some if product.bias is not None]
+            present = [product for product in products if product is not None]
+            biases = [product.bias.detach() for product in present if product.bias is not None]
             bias = torch.stack(biases).sum(0) if biases else None
-            return PackedWeight([product.weight for product in some], bias, self._dtype)
+            return PackedWeight([product.weight for product in present], bias, self._dtype)
 
         attention = weights.attention
         feeds = [weights.feed, *(None for _ in weights.layers[1:])]
-        # a GRU's reset gate stands between its two products; an LSTM's are one
+        # a GRU multiplies one product by its reset gate, so it has two; an LSTM's are one
         self._recur = [packed(layer.recur) if weights.is_gru else None for layer in weights.layers]
         self._input = [
             packed(layer.project, feed, None if weights.is_gru else layer.recur)
@@ -61,7 +61,7 @@ class LargeBatch:
         logits, output = self._step(rows)
         return replace(output, log_probabilities=log_softmax(logits))
 
-    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[Best, StepOutput]:
+    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[BestTokens, StepOutput]:
         """Decode one token further, and return the best tokens as `kernels.best` does."""
         logits, output = self._step(rows)
         return best(logits, num_best, banned), output
@@ -81,8 +81,9 @@ class LargeBatch:
         return rows
 
     def _step(self, rows: StepInput) -> tuple[Tensor, StepOutput]:
-        """The logits, and all else."""
-        output, words = self._weights.output_buffers(rows.states), self._words(rows.tokens)
+        """Return the logits, and the output without log-probabilities. Raises ShapeError."""
+        self._weights.check_shapes(rows)
+        output, words = self._weights.output_buffers(rows.states), self._embed(rows.tokens)
         if self._weights.attend_first:
             self._attend(self._concat(rows.states[0]), rows, output)
             hidden = self._layers([words, output.context], rows.states, output)
@@ -95,7 +96,8 @@ class LargeBatch:
             combined = self._combine.forward(self._concat(output.context, hidden), activation="tanh")
         return self._head.forward(combined), replace(output, combined=combined)
 
-    def _words(self, tokens: Tensor) -> Tensor:
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """Return the embeddings (R, E) of tokens in the dtype of products."""
         words = self._buffer(len(tokens), self._embedding.shape[1])
         _embed(array(tokens.contiguous()), self._embedding, array(words))
         return words
@@ -103,11 +105,11 @@ class LargeBatch:
     def _layers(
         self, inputs: Sequence[Tensor | None], states: Sequence[Tensor], output: StepOutput
     ) -> Tensor:
-        """Move all layers; return the new hidden state of the top one in the dtype of products."""
-        parts = self._weights.num_parts
+        """Step all layers; return the new hidden state of the top one in the dtype of products."""
+        num_parts = self._weights.num_parts
         for layer, product in enumerate(self._input):
-            old = [state.contiguous() for state in states[layer * parts : (layer + 1) * parts]]
-            new = output.states[layer * parts : (layer + 1) * parts]
+            old = [state.contiguous() for state in states[layer * num_parts : (layer + 1) * num_parts]]
+            new = output.states[layer * num_parts : (layer + 1) * num_parts]
             recur, hidden = self._recur[layer], self._buffer(*new[0].shape)
             if recur is None:
                 gates = product.forward(self._concat(*inputs, old[0]))
@@ -120,18 +122,19 @@ class LargeBatch:
         return hidden
 
     def _attend(self, state: Tensor, rows: StepInput, output: StepOutput) -> None:
+        """Write scores, weights and context of a state (R, H)."""
         query = state if self._query is None else self._query.forward(state)
         outputs = (array(part) for part in (output.scores, output.weights, output.context))
         attend = dot_attention_rows if len(self._score) == 1 else additive_attention_rows
         attend(array(query), array(rows.sentences), *self._memory, *self._score, *outputs)
 
     def _concat(self, *tensors: Tensor | None) -> Tensor:
-        """The tensors that are there, concatenated in the dtype of products."""
-        parts = [tensor for tensor in tensors if tensor is not None]
-        if len(parts) == 1 and parts[0].dtype == self._dtype:
-            return parts[0]
-        arrays = [array(part.contiguous()) for part in parts]
-        output = self._buffer(len(arrays[0]), sum(part.shape[1] for part in arrays))
+        """Return the tensors that are not None, concatenated in the dtype of products."""
+        present = [tensor for tensor in tensors if tensor is not None]
+        if len(present) == 1 and present[0].dtype == self._dtype:
+            return present[0]
+        arrays = [array(tensor.contiguous()) for tensor in present]
+        output = self._buffer(len(arrays[0]), sum(one.shape[1] for one in arrays))
         _concat(*arrays, *[arrays[0][:, :0]] * (MAX_INPUTS - len(arrays)), array(output))
         return output
 
@@ -141,6 +144,7 @@ class LargeBatch:
 
 @kernel
 def _embed(tokens, embedding, output):  # type: ignore[no-untyped-def]
+    """output (R, E) = the rows of embedding (V, E) for tokens (R,)."""
     for r in parallel_range(len(tokens)):
         row, out = embedding[tokens[r]], output[r]
         for j in range(len(row)):
@@ -149,6 +153,7 @@ def _embed(tokens, embedding, output):  # type: ignore[no-untyped-def]
 
 @kernel
 def _concat(one, other, third, output):  # type: ignore[no-untyped-def]
+    """output (R, I + J + K) = one (R, I), other (R, J) and third (R, K) side by side."""
     first, second = one.shape[1], one.shape[1] + other.shape[1]
     for r in parallel_range(len(output)):
         row, out = one[r], output[r, :first]
@@ -164,7 +169,10 @@ def _concat(one, other, third, output):  # type: ignore[no-untyped-def]
 
 @kernel
 def _lstm_step(gates, cell, new_hidden, new_cell, cast_hidden):  # type: ignore[no-untyped-def]
-    """Move an LSTM, given the sum of its two products; `cast_hidden` is the hidden state in the dtype of products."""
+    """new_hidden, new_cell (R, H) = the step of an LSTM from cell (R, H), by the sum of its products, gates (R, 4H).
+
+    The formulas are those of `lstm_forward`. cast_hidden (R, H) = new_hidden in the dtype of products.
+    """
     size = cell.shape[1]
     for r in parallel_range(len(gates)):
         x, old, c, h, cast = gates[r], cell[r], new_cell[r], new_hidden[r], cast_hidden[r]
@@ -181,6 +189,7 @@ def _lstm_step(gates, cell, new_hidden, new_cell, cast_hidden):  # type: ignore[
 
 @kernel
 def _maximum_of_pairs(pairs, output):  # type: ignore[no-untyped-def]
+    """output_j (R, C) = max(pairs_2j, pairs_2j+1), from pairs (R, 2C): a maxout layer."""
     for r in parallel_range(len(pairs)):
         row, out = pairs[r], output[r]
         for j in range(len(out)):

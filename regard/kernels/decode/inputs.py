@@ -1,4 +1,4 @@
-"""What a fused decoding step is made of, what it takes and what it gives."""
+"""The weights, inputs and outputs of a fused decoding step."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from regard.errors import ShapeError
 from regard.kernels.ops.attention import AttentionInputs
+from regard.kernels.shapes import expect_shape
 
-Best = tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]  # log-probabilities and tokens, best first
+BestTokens = tuple[Float[Tensor, "R N"], Int[Tensor, "R N"]]  # log-probabilities and tokens, best first
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class DecoderWeights:
     With `attend_first` it attends with the old state, as `unroll.bahdanau`: `feed` takes the context into the cell,
     and `combine` has the three products of a maxout layer, with state, word and context. Otherwise it attends with
     the new state, as `unroll.luong`: `feed` takes the last combined vector into the lowest cell, if there is input
-    feeding, and `combine` has one product, with context and state.
+    feeding, and `combine` has one product, with context and state. Raises ShapeError if the memory does not
+    fit the states.
     """
 
     embedding: nn.Embedding
@@ -69,6 +72,9 @@ class DecoderWeights:
     combine: Sequence[nn.Linear]
     head: nn.Linear
     attend_first: bool
+
+    def __post_init__(self) -> None:
+        self.attention.check_shapes(self.layers[0].recur.in_features)
 
     @property
     def is_gru(self) -> bool:
@@ -81,19 +87,39 @@ class DecoderWeights:
         return 1 if self.is_gru else 2
 
     @property
+    def combined_size(self) -> int:
+        """The width of the combined vectors; a maxout layer takes the maximum of pairs."""
+        return self.combine[0].out_features // (2 if self.attend_first else 1)
+
+    @property
     def products(self) -> list[nn.Linear]:
         """All linear layers but the attention's."""
         cells = [product for layer in self.layers for product in (layer.project, layer.recur)]
         return [self.head, *self.combine, *cells, *([] if self.feed is None else [self.feed])]
 
+    def check_shapes(self, rows: StepInput) -> None:
+        """Raise ShapeError unless the rows of a step fit the decoder and the memory."""
+        num_rows = len(rows.tokens)
+        num_states = self.num_parts * len(self.layers)
+        if len(rows.states) != num_states:
+            raise ShapeError(f"a decoding step: expected {num_states} states, got {len(rows.states)}")
+        for i, state in enumerate(rows.states):
+            size = self.layers[i // self.num_parts].recur.in_features
+            expect_shape("a decoding step", "a state", state, num_rows, size)
+        if rows.fed is not None:
+            expect_shape("a decoding step", "fed", rows.fed, num_rows, self.combined_size)
+        if not len(rows.sentences) or num_rows % len(rows.sentences):
+            raise ShapeError(
+                f"a decoding step: expected a multiple of {len(rows.sentences)} rows, got {num_rows}"
+            )
+
     def output_buffers(self, states: Sequence[Tensor], num_tokens: int = 0) -> StepOutput:
-        """Buffers for the results of a step of these rows, with log-probabilities of `num_tokens` tokens."""
+        """Return buffers for the results of a step of these rows, with log-probabilities of `num_tokens` tokens."""
         rows, positions = len(states[0]), self.attention.valid.shape[1]
-        combined_size = len(self.combine[0].weight) // (2 if self.attend_first else 1)
         return StepOutput(
             torch.empty(rows, num_tokens),
             [torch.empty(state.shape) for state in states],
-            torch.empty(rows, combined_size),
+            torch.empty(rows, self.combined_size),
             torch.full((rows, positions), -torch.inf),
             torch.empty(rows, positions),
             torch.empty(rows, self.attention.values.shape[-1]),

@@ -1,4 +1,4 @@
-"""What a greedy search has written so far, row by row."""
+"""The output of a greedy search so far, row by row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regard.kernels.decode.inputs import StepInput
 from regard.kernels.threads import parallel_range
 
 # tokens, log-probabilities, and the attention weights of each step
-Written = tuple[list[int], list[float], Float[np.ndarray, "T S"]]
+DecodedRow = tuple[list[int], list[float], Float[np.ndarray, "T S"]]
 
 
 class OutputBuffer:
@@ -35,7 +35,7 @@ class OutputBuffer:
 
     @property
     def arrays(self) -> tuple[NDArray[np.generic] | int, ...]:
-        """The arguments of `append` after a step's results."""
+        """The last arguments of the kernel `append`, after the results of a step."""
         return (
             self.rows,
             self._limits,
@@ -47,26 +47,26 @@ class OutputBuffer:
         )
 
     def append(self, tokens: Tensor, log_probabilities: Tensor, weights: Tensor) -> Bool[np.ndarray, " R"]:
-        """Append a step's choice to the rows of the search; return which of them go on."""
+        """Append the tokens that a step chose to the rows of the search; return which of them go on."""
         alive = np.empty(len(tokens), np.bool_)
         append(array(tokens), array(log_probabilities), array(weights), alive, *self.arrays)
         return alive
 
     def select(self, rows: StepInput, alive: Bool[np.ndarray, " R"]) -> StepInput:
         """Keep only the rows that are alive in the search."""
-        kept = torch.from_numpy(alive.nonzero()[0])
+        indices = torch.from_numpy(alive.nonzero()[0])
         self.rows = self.rows[alive]
-        fed = None if rows.fed is None else rows.fed.index_select(0, kept)
-        states = [state.index_select(0, kept) for state in rows.states]
-        return StepInput(rows.tokens[kept], states, fed, rows.sentences[kept])
+        fed = None if rows.fed is None else rows.fed.index_select(0, indices)
+        states = [state.index_select(0, indices) for state in rows.states]
+        return StepInput(rows.tokens[indices], states, fed, rows.sentences[indices])
 
     def remaining(self) -> list[int]:
-        """How many tokens each row of the search may still get."""
+        """Return how many tokens may still be appended to each row of the search."""
         remaining: list[int] = (self._limits - self._lengths)[self.rows].tolist()
         return remaining
 
-    def written(self) -> list[Written]:
-        """What every row has got."""
+    def decoded(self) -> list[DecodedRow]:
+        """Return the output of every row that the search began with."""
         return [
             (ids[:length].tolist(), log_probabilities[:length].tolist(), weights[:length].copy())
             for ids, log_probabilities, weights, length in zip(
@@ -89,9 +89,10 @@ def append(  # type: ignore[no-untyped-def]
     all_weights,
     lengths,
 ):
-    """Append a step's tokens (R,), log-probabilities (R,) and weights (R, S) to rows that have not ended.
+    """Append tokens (R,), log_probabilities (R,) and attention weights (R, S) of a step to rows that have not ended.
 
-    `alive` (R,) becomes True where a row goes on.
+    `rows` (R,) are the indices in the output of N rows: ids, all_log_probabilities (N, T), all_weights (N, T, S),
+    lengths and limits (N,). `alive` (R,) becomes True where a row goes on.
     """
     for r in parallel_range(len(tokens)):
         row = rows[r]

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from regard.errors import ShapeError
 from regard.kernels.compile import array, f32, kernel
-from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
-from regard.kernels.decode.output import OutputBuffer, Written, append
-from regard.kernels.gemm.int8 import in_few_bits, rows_with_scales, wide_enough
+from regard.kernels.decode.inputs import BestTokens, DecoderWeights, StepInput, StepOutput
+from regard.kernels.decode.output import DecodedRow, OutputBuffer, append
+from regard.kernels.gemm.int8 import gains_from_int8, rows_and_scales, runs_in_int8
 from regard.kernels.intrinsics import maximum, tanh, to_float32
 from regard.kernels.ops.attention import additive_attention_rows, dot_attention_rows
 from regard.kernels.ops.gru import gru_forward
@@ -49,7 +50,7 @@ class SmallBatch:
 
     def __init__(self, weights: DecoderWeights) -> None:
         self._weights = weights
-        low = in_few_bits(1) and all(wide_enough(product.weight) for product in weights.products)
+        low = runs_in_int8(1) and all(gains_from_int8(product.weight) for product in weights.products)
 
         def packed(product: nn.Linear) -> Weight:
             return _packed(product.weight, product.bias, low)
@@ -73,14 +74,14 @@ class SmallBatch:
         self._program(self._tensors(rows, output), rows.sentences.contiguous()).run()
         return output
 
-    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[Best, StepOutput]:
+    def best(self, rows: StepInput, num_best: int, banned: Sequence[int]) -> tuple[BestTokens, StepOutput]:
         """Decode one token further, and return the best tokens as `kernels.best` does."""
         output = self(rows)
         return top(output.log_probabilities, num_best, banned), output
 
     def greedy(
         self, rows: StepInput, limits: Sequence[int], banned: Sequence[int], end: int
-    ) -> list[Written]:
+    ) -> list[DecodedRow]:
         """Decode the best token that is not banned at every step, until a row's limit or `end`."""
         output = self._weights.output_buffers(rows.states, len(self._head[0]))
         fed = torch.zeros_like(output.combined) if rows.fed is None else rows.fed.float().clone()
@@ -99,9 +100,14 @@ class SmallBatch:
         if self._feed is not None and not self._weights.attend_first:
             program.add(_copy, tensors.combined, tensors.fed)
         program.run_while(array(alive))
-        return buffer.written()
+        return buffer.decoded()
 
     def _tensors(self, rows: StepInput, output: StepOutput) -> _Rows:
+        if len(rows.tokens) > MAX_ROWS:
+            raise ShapeError(
+                f"SmallBatch: expected at most {MAX_ROWS} rows, got {len(rows.tokens)}; use LargeBatch"
+            )
+        self._weights.check_shapes(rows)
         return _Rows(
             tokens=rows.tokens.contiguous(),
             old=self._by_layer(rows.states),
@@ -170,7 +176,7 @@ class SmallBatch:
 
 def _packed(weight: Tensor, bias: Tensor | None, low: bool) -> Weight:
     bias = torch.zeros(len(weight)) if bias is None else bias.contiguous()
-    return *rows_with_scales(weight, low), bias
+    return *rows_and_scales(weight, low), bias
 
 
 @kernel

@@ -1,7 +1,7 @@
 """Decoding steps by fused kernels: in one call for the rows of a single sentence, in few operations for many.
 
-Step by step, a decoder's own form reads like the paper and starts some thirty operations. A search neither asks for
-gradients nor, as a rule, intervenes, and what was packed of the weights is kept from one step to the next.
+Step by step, a decoder's own form reads like the paper and starts some thirty operations. A search needs no gradients
+and, as a rule, no interventions, and packed weights are kept from one step to the next.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from torch import Tensor
 
 from regard.kernels import dispatch
 from regard.kernels.decode.batched import LargeBatch
-from regard.kernels.decode.inputs import Best, DecoderWeights, StepInput, StepOutput
-from regard.kernels.decode.output import OutputBuffer, Written
+from regard.kernels.decode.inputs import BestTokens, DecoderWeights, StepInput, StepOutput
+from regard.kernels.decode.output import DecodedRow, OutputBuffer
 from regard.kernels.decode.single import MAX_ROWS, SmallBatch
-from regard.kernels.gemm.int8 import in_few_bits
+from regard.kernels.gemm.int8 import runs_in_int8
 from regard.records.tensors import AttentionStep, Candidates, DecoderState, Prediction
 from regard.records.text import END, UNWRITABLE, DecodedTokens
 
-_LAYER, _COMBINED = "layer", "combined"  # how the names of a decoder's recurrent states begin; what is fed
+_LAYER = "layer"  # prefix of the names of recurrent states
+_COMBINED = "combined"  # name of the vector that is fed
 
 
 class FusedStep:
-    """Takes the same steps as the decoder whose weights it was given, where it can.
+    """Takes the same steps as the decoder with these weights, where it can.
 
     `temperature` divides scores before the softmax. Each method returns None where the decoder's own step has to be
     taken: with gradients, with a state that holds more than a decoder's own, or where nothing fused is faster.
@@ -52,7 +53,7 @@ class FusedStep:
         rows = self._rows(tokens, state, sentences)
         if rows is None:
             return None
-        best: Best
+        best: BestTokens
         best, output = self._batch(rows).best(rows, num_best, UNWRITABLE)
         return Candidates(*best, *self._results(state, rows, output))
 
@@ -66,15 +67,15 @@ class FusedStep:
         buffer = OutputBuffer(limits, self._weights.attention.valid.shape[1], END)
         small = MAX_ROWS if _small_pays() else 0
         rest = self._large.greedy(rows, buffer, UNWRITABLE, small) if len(rows.tokens) > small else rows
-        written = buffer.written()
+        decoded = buffer.decoded()
         if len(rest.tokens):
             more = self._small.greedy(rest, buffer.remaining(), UNWRITABLE, END)
             for row, continuation in zip(buffer.rows, more, strict=True):
-                written[row] = _joined(written[row], continuation)
-        return [DecodedTokens(*row) for row in written]
+                decoded[row] = _concat(decoded[row], continuation)
+        return [DecodedTokens(*row) for row in decoded]
 
     def _rows(self, tokens: Tensor, state: DecoderState, sentences: Tensor) -> StepInput | None:
-        """The rows of a search as kernels take them; None where the decoder's own step has to be taken."""
+        """Return the rows of a search as kernels take them; None where the decoder's own step has to be taken."""
         if not self._available or torch.is_grad_enabled() or not len(tokens):
             return None
         layers = [name for name in state if name.startswith(_LAYER)]
@@ -89,7 +90,7 @@ class FusedStep:
     def _results(
         self, state: DecoderState, rows: StepInput, output: StepOutput
     ) -> tuple[DecoderState, AttentionStep]:
-        """State and attention after a step, under the names of the state before it."""
+        """Return state and attention after a step, under the names of the state before it."""
         layers = [name for name in state if name.startswith(_LAYER)]
         fed = {} if rows.fed is None else {_COMBINED: output.combined}
         scores = output.scores if self._temperature == 1 else output.scores * self._temperature
@@ -110,20 +111,19 @@ class FusedStep:
         return LargeBatch(self._weights)
 
 
-def _joined(beginning: Written, continuation: Written) -> Written:
-    weights = np.concatenate([beginning[2], continuation[2]])
-    return beginning[0] + continuation[0], beginning[1] + continuation[1], weights
+def _concat(start: DecodedRow, continuation: DecodedRow) -> DecodedRow:
+    weights = np.concatenate([start[2], continuation[2]])
+    return start[0] + continuation[0], start[1] + continuation[1], weights
 
 
 def _fused_pays(num_rows: int) -> bool:
-    """Whether a fused step of so many rows is faster than the decoder's own."""
+    """Whether a fused step of `num_rows` rows is faster than the decoder's own."""
     if num_rows <= MAX_ROWS:
         return _small_pays()
-    return torch.is_autocast_enabled("cpu") or not in_few_bits(
-        num_rows
-    )  # in 8 bits torch is faster for many rows
+    # in 8 bits torch is faster for many rows
+    return torch.is_autocast_enabled("cpu") or not runs_in_int8(num_rows)
 
 
 def _small_pays() -> bool:
     """Whether `SmallBatch` is faster for few rows: in 8 bits or in float32, as it multiplies."""
-    return in_few_bits(MAX_ROWS) or not torch.is_autocast_enabled("cpu")
+    return runs_in_int8(MAX_ROWS) or not torch.is_autocast_enabled("cpu")

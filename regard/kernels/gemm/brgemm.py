@@ -1,15 +1,16 @@
-"""Products with a weight that stands in blocks of columns, by the micro-kernels of oneDNN that are in torch.
+"""Products with a weight in blocks of columns, by the micro-kernels of oneDNN that are in torch.
 
-An operation of torch's costs some twenty microseconds before it multiplies, as much as a small product of a time
-loop takes. What torch's own loops call for a block of a product is called here from within a kernel instead, which
-shares the blocks among the threads and adds a bias or takes a tanh of what is still in the cache. Source:
+An operation of torch costs some twenty microseconds before it multiplies, as much as a small product of a time loop
+takes. What torch's own loops call for one block of a product is called here from within a kernel instead, which
+shares the blocks among the threads, and adds a bias or applies a tanh while a block is still in the cache. Source:
 `at::native::cpublas::brgemm` in ATen/native/CPUBlas.h, which torch's compiler calls in the code it writes. In
-bfloat16 inputs stand two by two, as the instructions for it read them.
+bfloat16 the inputs of a weight are stored in pairs, as the instructions for it read them (VNNI).
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -22,62 +23,65 @@ from regard.kernels.intrinsics import cast_like, tanh, to_float32
 from regard.kernels.threads import parallel_range
 from regard.kernels.torch_library import address
 
-COLUMNS = 64  # of a block: whole tiles of AMX, whole vectors of AVX-512
-ROWS = 64  # that a block is multiplied by at a time
-WIDE = 512  # inputs of a block that are rounded before they are turned
+BLOCK_COLUMNS = 64  # outputs in a block: whole tiles of AMX, whole vectors of AVX-512
+BLOCK_ROWS = 64  # rows that a block is multiplied by at a time
+PACK_INPUTS = 512  # inputs of a block that are rounded before they are transposed
 
-_NAMES = {  # as C++ names them: of six numbers, whether to add, two matrices, the product, and whether two by two
+_SYMBOLS = {  # void brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, is_vnni), mangled
     "bfloat16": "_ZN2at6native7cpublas6brgemmEllllllbPKN3c108BFloat16ES5_Pfb",
     "float32": "_ZN2at6native7cpublas6brgemmEllllllbPKfS3_Pfb",
     "release": "_ZN2at6native7cpublas14brgemm_releaseEb",
 }
 
 
-def _addresses() -> dict[str, int]:
-    """Where torch has them; nothing on other systems, or where a torch names them differently."""
-    found = {name: address(symbol) for name, symbol in _NAMES.items()}
+def _find_addresses() -> dict[str, int]:
+    """Return the addresses of the functions; empty on other systems, or where torch names them differently."""
+    found = {name: address(symbol) for name, symbol in _SYMBOLS.items()}
     if not AVAILABLE or sys.platform != "linux" or None in found.values():
         return {}
     return {name: function for name, function in found.items() if function is not None}
 
 
-_FOUND = _addresses()
+_ADDRESSES = _find_addresses()
 
 
 def available(dtype: torch.dtype) -> bool:
-    """Whether products in this type may be taken so here. torch may be told not to use oneDNN, at any time."""
-    return bool(_FOUND and torch.backends.mkldnn.enabled and _multiplies(dtype))
+    """Whether there are micro-kernels for this dtype. torch may be told not to use oneDNN, at any time."""
+    return bool(_ADDRESSES and torch.backends.mkldnn.enabled and _cpu_supports(dtype))
 
 
 @cache
-def _multiplies(dtype: torch.dtype) -> bool:
+def _cpu_supports(dtype: torch.dtype) -> bool:
     if dtype == torch.bfloat16:
         return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
     return dtype == torch.float32 and torch.cpu._is_avx2_supported()
 
 
-def fits(widths: list[int], outputs: int, dtype: torch.dtype) -> bool:
-    """Whether weights of so many inputs each, and of so many outputs, stand in blocks, forwards and back."""
-    return dtype == torch.float32 or not any(number % 2 for number in (*widths, outputs))
+def supports(input_sizes: Sequence[int], output_size: int, dtype: torch.dtype) -> bool:
+    """Whether weights of these sizes can be packed in blocks, forward and backward: in bfloat16, if all are even."""
+    return dtype == torch.float32 or not any(size % 2 for size in (*input_sizes, output_size))
 
 
-def room(inputs: int, outputs: int, dtype: torch.dtype) -> NDArray[Any]:
-    """Blocks for a weight; columns that it does not fill are 0."""
-    blocks = -(-outputs // COLUMNS)
+def empty_blocks(input_size: int, output_size: int, dtype: torch.dtype) -> NDArray[Any]:
+    """Return zeroed blocks (⌈O / 64⌉, I, 64) for a weight (O, I); in bfloat16 (⌈O / 64⌉, I / 2, 64) pairs."""
+    num_blocks = -(-output_size // BLOCK_COLUMNS)
     if dtype == torch.bfloat16:
-        return np.zeros((blocks, inputs // 2, COLUMNS), np.uint32)
-    return np.zeros((blocks, inputs, COLUMNS), np.float32)
+        return np.zeros((num_blocks, input_size // 2, BLOCK_COLUMNS), np.uint32)
+    return np.zeros((num_blocks, input_size, BLOCK_COLUMNS), np.float32)
 
 
-def write(weight: NDArray[np.float32], blocks: NDArray[Any], first: int, transposed: bool) -> None:
-    """Put a weight (outputs, inputs) there, its inputs from the `first` on; or turned, with its inputs as outputs."""
+def pack(weight: NDArray[np.float32], blocks: NDArray[Any], first: int, transposed: bool) -> None:
+    """Copy a weight (O, I) into blocks, its inputs from index `first` on.
+
+    If `transposed`, for products with Wᵀ: there the blocks' outputs, from `first` on, are the weight's inputs.
+    """
     if transposed:
-        (_write_turned if blocks.dtype == np.float32 else _write_turned_pairs)(weight, blocks, first)
+        (_pack_transposed if blocks.dtype == np.float32 else _pack_transposed_pairs)(weight, blocks, first)
     else:
-        _write(weight, blocks, first, np.empty(0, np.float32 if blocks.dtype == np.float32 else np.uint16))
+        _pack(weight, blocks, first, np.empty(0, np.float32 if blocks.dtype == np.float32 else np.uint16))
 
 
-_multiply: Any
+_multiply_block: Any
 _release: Any
 if AVAILABLE:
     from llvmlite import binding, ir
@@ -85,66 +89,71 @@ if AVAILABLE:
     from numba.core import cgutils
     from numba.extending import intrinsic
 
-    for _name, _address in _FOUND.items():
+    for _name, _address in _ADDRESSES.items():
         binding.add_symbol(f"regard_{_name}", _address)
 
-    _LONG, _POINTER = ir.IntType(64), ir.IntType(8).as_pointer()
+    _INT64, _POINTER = ir.IntType(64), ir.IntType(8).as_pointer()
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def _multiply(context: Any, m: Any, k: Any, ld: Any, given: Any, block: Any, made: Any) -> Any:
-        """The product of the first k columns of m rows, `ld` numbers apart, with a block."""
+    def _multiply_block(
+        context: Any, m: Any, k: Any, stride: Any, rows: Any, block: Any, product: Any
+    ) -> Any:
+        """product (m, 64) = the first k columns of m rows, `stride` elements apart, times block (k, 64)."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            low = given.dtype == types.uint16
-            kind = ir.FunctionType(ir.VoidType(), [_LONG] * 7 + [_POINTER] * 3 + [_LONG])
-            name = "regard_bfloat16" if low else "regard_float32"
+            is_bfloat16 = rows.dtype == types.uint16
+            kind = ir.FunctionType(ir.VoidType(), [_INT64] * 7 + [_POINTER] * 3 + [_INT64])
+            name = "regard_bfloat16" if is_bfloat16 else "regard_float32"
             function = cgutils.get_or_insert_function(builder.module, kind, name)
-            m, k, ld, *arrays = args
-            width, no, pairs = (_LONG(number) for number in (COLUMNS, 0, int(low)))
+            m, k, stride, *arrays = args
+            n, add, is_vnni = (_INT64(number) for number in (BLOCK_COLUMNS, 0, int(is_bfloat16)))
             data = [
                 builder.bitcast(context.make_array(array)(context, builder, arg).data, _POINTER)
                 for array, arg in zip(signature.args[3:], arrays, strict=True)
             ]
-            builder.call(function, [m, width, k, ld, width, width, no, *data, pairs])
+            builder.call(function, [m, n, k, stride, n, n, add, *data, is_vnni])
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64, types.int64, given, block, made), generate
+        return types.void(types.int64, types.int64, types.int64, rows, block, product), generate
 
     @intrinsic  # type: ignore[untyped-decorator]
     def _release(context: Any) -> Any:
-        """Give back the tiles of AMX: whoever multiplies next in this thread may want them otherwise."""
+        """Release the tiles of AMX: the next product in this thread may configure them differently."""
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            kind = ir.FunctionType(ir.VoidType(), [_LONG])
-            builder.call(cgutils.get_or_insert_function(builder.module, kind, "regard_release"), [_LONG(1)])
+            kind = ir.FunctionType(ir.VoidType(), [_INT64])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "regard_release"), [_INT64(1)])
             return context.get_dummy_value()
 
         return types.void(), generate
 
 
 @kernel
-def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-untyped-def]
-    """The product of `given` (R, K or more) and a bias, into the first columns of `made`; plus that of `plus`, if it
-    has rows; tanh of it all if `squashed`.
+def multiply(input, blocks, bias, addend, apply_tanh, output):  # type: ignore[no-untyped-def]
+    """output (R, O) = input (R, I) · W + bias (O,) + addend (R, O), or its tanh; W (I, O) packed in `blocks`.
+
+    `input` and `output` may have more columns. An `addend` without rows is left out.
     """
-    rows, size = len(made), len(bias)
-    inputs = blocks.shape[1] * (2 if given.itemsize == 2 else 1)
-    bands = (rows + ROWS - 1) // ROWS
-    product = np.empty((min(rows, ROWS), COLUMNS), np.float32)
-    for task in parallel_range(bands * len(blocks)):
-        a, band = task // bands, task % bands
-        begin, end = band * rows // bands, (band + 1) * rows // bands
-        some = given[begin:end]
-        _multiply(end - begin, inputs, given.strides[0] // given.itemsize, some, blocks[a], product)
-        start, stop = a * COLUMNS, min((a + 1) * COLUMNS, size)
+    num_rows, size = len(output), len(bias)
+    input_size = blocks.shape[1] * (2 if input.itemsize == 2 else 1)
+    num_bands = (num_rows + BLOCK_ROWS - 1) // BLOCK_ROWS
+    product = np.empty((min(num_rows, BLOCK_ROWS), BLOCK_COLUMNS), np.float32)
+    for task in parallel_range(num_bands * len(blocks)):
+        block, band = task // num_bands, task % num_bands
+        begin, end = band * num_rows // num_bands, (band + 1) * num_rows // num_bands
+        rows = input[begin:end]
+        _multiply_block(
+            end - begin, input_size, input.strides[0] // input.itemsize, rows, blocks[block], product
+        )
+        start, stop = block * BLOCK_COLUMNS, min((block + 1) * BLOCK_COLUMNS, size)
         b = bias[start:stop]
         for r in range(end - begin):
-            x, out = product[r], made[begin + r, start:stop]
-            if len(plus) > 0:
-                more = plus[begin + r, start:stop]
+            x, out = product[r], output[begin + r, start:stop]
+            if len(addend) > 0:
+                more = addend[begin + r, start:stop]
                 for j in range(len(b)):
                     x[j] += to_float32(more[j])
-            if squashed:
+            if apply_tanh:
                 for j in range(len(b)):
                     out[j] = cast_like(out, tanh(x[j] + b[j]))
             else:
@@ -154,53 +163,59 @@ def multiply(given, blocks, bias, plus, squashed, made):  # type: ignore[no-unty
 
 
 @kernel
-def _write(weight, blocks, first, numbers):  # type: ignore[no-untyped-def]
-    """`numbers`, an array, are those that a weight is rounded to; as many as fit stand in one of a block's."""
-    outputs, inputs = weight.shape
-    # were its rows whole lines of the cache, a column would fall into one set of it
-    low = np.empty((COLUMNS, WIDE + 2), numbers.dtype)
-    lines = low.view(blocks.dtype)
-    together = low.shape[1] // lines.shape[1]
+def _pack(weight, blocks, first, example):  # type: ignore[no-untyped-def]
+    """blocks[a, first + i, o] = weight (O, I)[64 a + o, i], rounded to the dtype of the array `example`.
+
+    In bfloat16 an element of a block holds two consecutive inputs.
+    """
+    output_size, input_size = weight.shape
+    # with rows of whole cache lines, a column would map to one set of the cache
+    rounded = np.empty((BLOCK_COLUMNS, PACK_INPUTS + 2), example.dtype)
+    elements = rounded.view(blocks.dtype)
+    inputs_each = rounded.shape[1] // elements.shape[1]
     for a in parallel_range(len(blocks)):
-        size = min(COLUMNS, outputs - a * COLUMNS)
-        for start in range(0, inputs, WIDE):
-            stop = min(start + WIDE, inputs)
-            for i in range(size):
-                row, rounded = weight[a * COLUMNS + i, start:stop], low[i]
-                for j in range(len(row)):
-                    rounded[j] = cast_like(low, row[j])
-            for j in range((stop - start) // together):
-                line, column = blocks[a, (first + start) // together + j, :size], lines[:, j]
-                for i in range(len(line)):
-                    line[i] = column[i]
+        size = min(BLOCK_COLUMNS, output_size - a * BLOCK_COLUMNS)
+        for start in range(0, input_size, PACK_INPUTS):
+            stop = min(start + PACK_INPUTS, input_size)
+            for o in range(size):
+                row, rounded_row = weight[a * BLOCK_COLUMNS + o, start:stop], rounded[o]
+                for i in range(len(row)):
+                    rounded_row[i] = cast_like(rounded, row[i])
+            for j in range((stop - start) // inputs_each):
+                line, column = blocks[a, (first + start) // inputs_each + j, :size], elements[:, j]
+                for o in range(len(line)):
+                    line[o] = column[o]
 
 
 @kernel
-def _write_turned(weight, blocks, first):  # type: ignore[no-untyped-def]
-    outputs, inputs = weight.shape
-    for o in parallel_range(outputs):
-        for a in range(first // COLUMNS, (first + inputs - 1) // COLUMNS + 1):
-            begin, end = max(a * COLUMNS, first), min((a + 1) * COLUMNS, first + inputs)
-            row, line = (
-                weight[o, begin - first : end - first],
-                blocks[a, o, begin - a * COLUMNS : end - a * COLUMNS],
-            )
-            for j in range(len(line)):
-                line[j] = row[j]
+def _pack_transposed(weight, blocks, first):  # type: ignore[no-untyped-def]
+    """blocks[a, o, i] = weight (O, I)[o, 64 a + i − first], in float32."""
+    output_size, input_size = weight.shape
+    for o in parallel_range(output_size):
+        for a in range(first // BLOCK_COLUMNS, (first + input_size - 1) // BLOCK_COLUMNS + 1):
+            begin, end = max(a * BLOCK_COLUMNS, first), min((a + 1) * BLOCK_COLUMNS, first + input_size)
+            row = weight[o, begin - first : end - first]
+            line = blocks[a, o, begin - a * BLOCK_COLUMNS : end - a * BLOCK_COLUMNS]
+            for i in range(len(line)):
+                line[i] = row[i]
 
 
 @kernel
-def _write_turned_pairs(weight, blocks, first):  # type: ignore[no-untyped-def]
-    outputs, inputs = weight.shape
-    low = np.empty(0, np.uint16)
-    for o in parallel_range(outputs // 2):
-        for a in range(first // COLUMNS, (first + inputs - 1) // COLUMNS + 1):
-            begin, end = max(a * COLUMNS, first), min((a + 1) * COLUMNS, first + inputs)
-            one, other = (
+def _pack_transposed_pairs(weight, blocks, first):  # type: ignore[no-untyped-def]
+    """blocks[a, o / 2, i] = the pair weight (O, I)[o and o + 1, 64 a + i − first], in bfloat16."""
+    output_size, input_size = weight.shape
+    example = np.empty(0, np.uint16)
+    for o in parallel_range(output_size // 2):
+        for a in range(first // BLOCK_COLUMNS, (first + input_size - 1) // BLOCK_COLUMNS + 1):
+            begin, end = max(a * BLOCK_COLUMNS, first), min((a + 1) * BLOCK_COLUMNS, first + input_size)
+            row, next_row = (
                 weight[2 * o, begin - first : end - first],
                 weight[2 * o + 1, begin - first : end - first],
             )
-            line = blocks[a, o, begin - a * COLUMNS : end - a * COLUMNS]
-            for j in range(len(line)):
-                lower, upper = np.uint32(cast_like(low, one[j])), np.uint32(cast_like(low, other[j]))
-                line[j] = lower | (upper << np.uint32(16))
+            line = blocks[a, o, begin - a * BLOCK_COLUMNS : end - a * BLOCK_COLUMNS]
+            for i in range(len(line)):
+                lower, upper = (
+                    np.uint32(cast_like(example, row[i])),
+                    np.uint32(cast_like(example, next_row[i])),
+                )
+                line[i] = lower | (upper << np.uint32(16))

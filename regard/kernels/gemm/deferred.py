@@ -1,4 +1,10 @@
-"""Weight gradients of a loop, formed once after its last step."""
+"""Weight gradients of a loop, computed once after its last step.
+
+Step by step, every product with a weight would form a gradient as large as the weight and add it up. Inside
+`deferred_weight_grads()` a step records only its input x_t and the gradient g_t of its output. The weight passes
+through an identity whose backward runs after those of all steps; there `Σ_t g_tᵀ x_t` is one large product. Products
+with a memory, whose "weight" belongs to a sentence, are treated alike.
+"""
 
 from __future__ import annotations
 
@@ -20,226 +26,238 @@ from regard.kernels.ops.reduce import column_sums
 
 
 def dot_scores(query: Float[Tensor, "B T K"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
-    """The dot product of every query with every key, `q · k`, also under autocast in float32 or better."""
+    """Return the dot product of every query with every key, also under autocast in float32 or better."""
     query, keys = at_least_float32(query), at_least_float32(keys)
-    loop = _loops.current
-    if (
-        loop is None
-        or not (torch.is_grad_enabled() and keys.requires_grad)
-        or not dispatch.fused(query, keys)
-    ):
+    loop = _current_loop_for(query, keys)
+    if loop is None:
         with torch.autocast(query.device.type, enabled=False):
             return query @ keys.mT
-    return loop.memory(query, keys, transposed=True)
+    return loop.memory_product(query, keys, transposed=True)
 
 
 def weighted_sum(weights: Float[Tensor, "B T S"], values: Float[Tensor, "B S M"]) -> Float[Tensor, "B T M"]:
-    """The weighted sum of the values for every row of weights, also under autocast in float32 or better."""
-    loop = _loops.current
-    if (
-        loop is None
-        or not (torch.is_grad_enabled() and values.requires_grad)
-        or not dispatch.fused(weights, values)
-    ):
+    """Return the weighted sum of the values for every row of weights, also under autocast in float32 or better."""
+    loop = _current_loop_for(weights, values)
+    if loop is None:
         with torch.autocast(weights.device.type, enabled=False):
             return weights @ values
-    return loop.memory(weights, values, transposed=False)
+    return loop.memory_product(weights, values, transposed=False)
 
 
 @contextmanager
 def deferred_weight_grads() -> Iterator[None]:
-    """Inside, products belong to the steps of one loop, whose weight gradients are formed together."""
-    before = _loops.current
-    _loops.current = Loop()
+    """Make the products inside steps of one loop, whose weight gradients are computed together."""
+    before = _thread.loop
+    _thread.loop = DeferredLoop()
     try:
         yield
     finally:
-        _loops.current = before
+        _thread.loop = before
 
 
-GradientOf = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
+def current_loop() -> DeferredLoop | None:
+    """Return the loop whose steps are being recorded; None outside of one or without gradients."""
+    return _thread.loop if torch.is_grad_enabled() else None
 
 
-class Slots:
-    """For each step of a loop its input, and the gradient of its output with the backward pass that brought it.
+def backward_pass_id() -> int:
+    """Return the id of the backward pass that is running."""
+    return torch._C._current_graph_task_id()
 
-    `form` makes the gradients of what all steps share from the inputs and gradients of each. In slots, not in a list
-    that grows: a graph may be gone back over more than once.
+
+class _ThreadState(threading.local):
+    loop: DeferredLoop | None = None
+
+
+_thread = _ThreadState()
+
+
+def _current_loop_for(input: Tensor, memory: Tensor) -> DeferredLoop | None:
+    """Return the loop that defers the gradient of a memory; None where the ordinary product is taken."""
+    loop = current_loop()
+    return loop if loop is not None and memory.requires_grad and dispatch.fused(input, memory) else None
+
+
+GradientFunction = Callable[[list[Tensor], list[Tensor]], tuple[Tensor, ...]]
+
+
+class RecordedSteps:
+    """The input of every step of a loop, and the gradient of its output with the id of the pass that computed it.
+
+    `gradient` computes the gradients of the shared tensors from the inputs and output gradients of the steps. These
+    are kept by step, not in a list that grows, because a graph may be backpropagated more than once.
     """
 
-    def __init__(self, form: GradientOf) -> None:
-        self._form = form
+    def __init__(self, gradient: GradientFunction) -> None:
+        self._gradient = gradient
         self._inputs: list[Tensor] = []
         self._grads: list[tuple[int, Tensor] | None] = []
-        self.matrix: Tensor | None = None  # a weight as a GPU multiplies by it
+        self.cast_weight: Tensor | None = None  # the weight in the dtype of products, on a GPU
 
-    def take(self, given: Tensor) -> int:
-        """Keep a step's input; its number."""
-        self._inputs.append(given.detach())
+    def record_input(self, input: Tensor) -> int:
+        """Record the input of a step; return the index of the step."""
+        self._inputs.append(input.detach())
         self._grads.append(None)
         return len(self._inputs) - 1
 
-    def put(self, number: int, grad: Tensor) -> None:
-        """Keep the gradient of a step's output."""
-        self._grads[number] = (backward_pass(), grad)
+    def record_grad(self, index: int, grad: Tensor) -> None:
+        """Record the gradient of a step's output."""
+        self._grads[index] = (backward_pass_id(), grad)
 
-    def formed(self) -> tuple[Tensor, ...] | None:
-        """The gradients from the steps that this backward pass came through; None if there were none."""
-        now, inputs, grads = backward_pass(), [], []
-        for given, kept in zip(self._inputs, self._grads, strict=True):
-            if kept is not None and kept[0] == now:
-                inputs.append(given)
-                grads.append(kept[1])
+    def compute(self) -> tuple[Tensor, ...] | None:
+        """Return the gradients from the steps in this backward pass, once; None if it has none."""
+        current, inputs, grads = backward_pass_id(), [], []
+        for input, pass_and_grad in zip(self._inputs, self._grads, strict=True):
+            if pass_and_grad is not None and pass_and_grad[0] == current:
+                inputs.append(input)
+                grads.append(pass_and_grad[1])
         self._grads = [None] * len(self._grads)
-        return self._form(inputs, grads) if grads else None
+        return self._gradient(inputs, grads) if grads else None
 
 
-class Loop:
-    """The weights and memories that one loop has met, each behind a gate that forms its gradient last."""
+class DeferredLoop:
+    """The weights and memories that the steps of one loop share, and what computes their gradients in the end."""
 
     def __init__(self) -> None:
-        self._gates: dict[tuple[object, ...], tuple[tuple[Tensor, ...], tuple[Tensor, ...], Any]] = {}
+        self._shared: dict[tuple[object, ...], tuple[tuple[Tensor, ...], tuple[Tensor, ...], Any]] = {}
 
     def linear(self, rows: Tensor, dtype: torch.dtype, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """A step's product with a weight, taken in this type."""
+        """Return a step's product `W x + b`, computed in a dtype."""
         if bias is None:
-            (gated,), slots = self.gate((weight,), lambda: Slots(_of_weight))
-            return _LinearStep.apply(rows, dtype, slots, gated)  # type: ignore[no-any-return]
-        gated_both, slots = self.gate((weight, bias), lambda: Slots(_of_weight_and_bias))
-        return _LinearStep.apply(rows, dtype, slots, *gated_both)  # type: ignore[no-any-return]
+            (shared,), recorded = self.share((weight,), lambda: RecordedSteps(_weight_gradient))
+            return _LinearStep.apply(rows, dtype, recorded, shared)  # type: ignore[no-any-return]
+        both, recorded = self.share((weight, bias), lambda: RecordedSteps(_weight_and_bias_gradients))
+        return _LinearStep.apply(rows, dtype, recorded, *both)  # type: ignore[no-any-return]
 
-    def memory(self, given: Tensor, memory: Tensor, transposed: bool) -> Tensor:
-        """A step's product with a memory."""
-        form = _of_keys if transposed else _of_values
-        (gated,), slots = self.gate((memory,), lambda: Slots(form), transposed)
-        return _MemoryStep.apply(given, slots, gated, transposed)  # type: ignore[no-any-return]
+    def memory_product(self, input: Tensor, memory: Tensor, transposed: bool) -> Tensor:
+        """Return a step's product with a memory."""
+        gradient = _keys_gradient if transposed else _values_gradient
+        (shared,), recorded = self.share((memory,), lambda: RecordedSteps(gradient), transposed)
+        return _MemoryStep.apply(input, recorded, shared, transposed)  # type: ignore[no-any-return]
 
-    def gate(
-        self, parts: tuple[Tensor, ...], make: Callable[[], Any], *use: object
+    def share(
+        self, tensors: tuple[Tensor, ...], make: Callable[[], Any], *use: object
     ) -> tuple[tuple[Tensor, ...], Any]:
-        """The parts behind a gate for this use of them, the same at every step, and what forms their gradients."""
-        key = (*use, *map(id, parts))
-        if key not in self._gates:
-            slots = make()
-            self._gates[key] = (parts, _Gate.apply(slots, *parts), slots)
-        _, gated, slots = self._gates[key]
-        return gated, slots
+        """Return aliases of tensors for all steps to use, and what `make` made for the first of them.
+
+        The backward of the aliases runs after those of all steps, and adds the gradients that the `compute` method of
+        the made object returns. `use` tells apart different uses of the same tensors.
+        """
+        key = (*use, *map(id, tensors))
+        if key not in self._shared:
+            deferred = make()
+            self._shared[key] = (tensors, _Share.apply(deferred, *tensors), deferred)
+        _, aliases, deferred = self._shared[key]
+        return aliases, deferred
 
 
-def _of_weight(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+def _weight_gradient(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+    """Forward, at each step: `y = x Wᵀ`."""
     return ((torch.cat(grads).t() @ torch.cat(inputs)).float(),)
 
 
-def _of_weight_and_bias(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _weight_and_bias_gradients(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Forward, at each step: `y = x Wᵀ + b`."""
     grad = torch.cat(grads)
     return (grad.t() @ torch.cat(inputs)).float(), column_sums(grad)
 
 
-def _of_keys(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+def _keys_gradient(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+    """Forward, at each step: `scores = query · keysᵀ`."""
     return (torch.cat(grads, dim=1).mT @ torch.cat(inputs, dim=1),)
 
 
-def _of_values(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+def _values_gradient(inputs: list[Tensor], grads: list[Tensor]) -> tuple[Tensor]:
+    """Forward, at each step: `context = weights · values`."""
     return (torch.cat(inputs, dim=1).mT @ torch.cat(grads, dim=1),)
 
 
-class _Current(threading.local):
-    current: Loop | None = None
-    int8_rows: int = 0
-
-
-_loops = _Current()
-
-
-def current_loop() -> Loop | None:
-    """The loop whose steps are being taken, if gradients will be wanted of it."""
-    return _loops.current if torch.is_grad_enabled() else None
-
-
-class _Gate(torch.autograd.Function):
-    """Passes tensors on to the steps; going back, it is reached after all of them and forms their gradients."""
+class _Share(torch.autograd.Function):
+    """The identity; its backward runs after those of all steps, and adds the gradients that they deferred."""
 
     @staticmethod
-    def forward(ctx: Any, slots: Slots, *parts: Tensor) -> tuple[Tensor, ...]:
-        ctx.slots = slots
+    def forward(ctx: Any, deferred: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        ctx.deferred = deferred
         ctx.set_materialize_grads(False)
-        return tuple(part.view_as(part) for part in parts)
+        return tuple(tensor.view_as(tensor) for tensor in tensors)
 
     @staticmethod
     def backward(ctx: Any, *direct: Tensor | None) -> tuple[Tensor | None, ...]:
-        formed = ctx.slots.formed()
-        if formed is None:
+        computed = ctx.deferred.compute()
+        if computed is None:
             return None, *direct
-        return None, *(
-            one if other is None else one + other for one, other in zip(formed, direct, strict=True)
-        )
+        pairs = zip(computed, direct, strict=True)
+        return None, *(one if other is None else one + other for one, other in pairs)
 
 
 class _LinearStep(torch.autograd.Function):
+    """A step's `x Wᵀ + b`."""
+
     @staticmethod
     def forward(
-        ctx: Any, given: Tensor, dtype: torch.dtype, slots: Slots, weight: Tensor, bias: Tensor | None = None
+        ctx: Any,
+        input: Tensor,
+        dtype: torch.dtype,
+        recorded: RecordedSteps,
+        weight: Tensor,
+        bias: Tensor | None = None,
     ) -> Tensor:
-        rows = given.to(dtype)
-        ctx.slots, ctx.number = slots, slots.take(rows)
-        ctx.save_for_backward(given, weight)
-        ctx.biased = bias is not None
-        return (
-            _product_on_gpu(rows, slots, weight, bias)
-            if dispatch.on_gpu(rows)
-            else PackedWeight([weight], bias, rows.dtype).forward(rows)
-        )
+        rows = input.to(dtype)
+        ctx.recorded, ctx.index = recorded, recorded.record_input(rows)
+        ctx.save_for_backward(input, weight)
+        ctx.has_bias = bias is not None
+        if dispatch.on_gpu(rows):
+            return _gpu_product(rows, recorded, weight, bias)
+        return PackedWeight([weight], bias, rows.dtype).forward(rows)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        given, weight = ctx.saved_tensors
+        input, weight = ctx.saved_tensors
         if is_double_backward():
-            direct = (
-                (grad.t() @ given.to(grad.dtype)).float(),
-                *([grad.float().sum(dim=0)] if ctx.biased else []),
-            )
-            return (grad @ weight.to(grad.dtype)).to(given.dtype), None, None, *direct
-        ctx.slots.put(ctx.number, grad)
-        back = None
+            d_weight = (grad.t() @ input.to(grad.dtype)).float()
+            d_bias = [grad.float().sum(dim=0)] if ctx.has_bias else []
+            return (grad @ weight.to(grad.dtype)).to(input.dtype), None, None, d_weight, *d_bias
+        ctx.recorded.record_grad(ctx.index, grad)
+        d_input = None
         if ctx.needs_input_grad[0]:
             if dispatch.on_gpu(grad):
-                back = _product_on_gpu(grad, ctx.slots, weight, None, transposed=True)
+                d_input = _gpu_product(grad, ctx.recorded, weight, None, transposed=True)
             else:
-                back = PackedWeight([weight], None, grad.dtype).backward(grad)
-            back = back.to(given.dtype)
-        return back, None, None, *([None] * (1 + ctx.biased))
+                d_input = PackedWeight([weight], None, grad.dtype).backward(grad)
+            d_input = d_input.to(input.dtype)
+        return d_input, None, None, *([None] * (1 + ctx.has_bias))
 
 
 class _MemoryStep(torch.autograd.Function):
+    """A step's `x · memoryᵀ` (transposed) or `x · memory`."""
+
     @staticmethod
-    def forward(ctx: Any, given: Tensor, slots: Slots, memory: Tensor, transposed: bool) -> Tensor:
-        ctx.slots, ctx.number, ctx.transposed = slots, slots.take(given), transposed
-        ctx.save_for_backward(given, memory)
-        with torch.autocast(given.device.type, enabled=False):
-            return given @ (memory.mT if transposed else memory)
+    def forward(ctx: Any, input: Tensor, recorded: RecordedSteps, memory: Tensor, transposed: bool) -> Tensor:
+        ctx.recorded, ctx.index, ctx.transposed = recorded, recorded.record_input(input), transposed
+        ctx.save_for_backward(input, memory)
+        with torch.autocast(input.device.type, enabled=False):
+            return input @ (memory.mT if transposed else memory)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        given, memory = ctx.saved_tensors
-        back = grad @ (memory if ctx.transposed else memory.mT)
+        input, memory = ctx.saved_tensors
+        d_input = grad @ (memory if ctx.transposed else memory.mT)
         if is_double_backward():
-            return back, None, (grad.mT @ given if ctx.transposed else given.mT @ grad), None
-        ctx.slots.put(ctx.number, grad)
-        return back, None, None, None
+            return d_input, None, (grad.mT @ input if ctx.transposed else input.mT @ grad), None
+        ctx.recorded.record_grad(ctx.index, grad)
+        return d_input, None, None, None
 
 
-def backward_pass() -> int:
-    """The number of the backward pass that is running."""
-    return torch._C._current_graph_task_id()
-
-
-def _product_on_gpu(
-    rows: Tensor, slots: Slots, weight: Tensor, bias: Tensor | None, transposed: bool = False
+def _gpu_product(
+    rows: Tensor, recorded: RecordedSteps, weight: Tensor, bias: Tensor | None, transposed: bool = False
 ) -> Tensor:
-    """The same with a weight that is cast once a loop, and kept no longer: a recorded pass must cast it anew."""
-    if slots.matrix is None or slots.matrix.dtype != rows.dtype:
-        slots.matrix = weight.detach().to(rows.dtype)
+    """Return a step's product on a GPU, by a weight that is cast once a loop.
+
+    It is not kept for longer: a CUDA graph that is being captured must cast it anew.
+    """
+    if recorded.cast_weight is None or recorded.cast_weight.dtype != rows.dtype:
+        recorded.cast_weight = weight.detach().to(rows.dtype)
     with torch.autocast(rows.device.type, enabled=False):
         if transposed:
-            return rows @ slots.matrix
-        return F.linear(rows, slots.matrix, None if bias is None else bias.detach().to(rows.dtype))
+            return rows @ recorded.cast_weight
+        return F.linear(rows, recorded.cast_weight, None if bias is None else bias.detach().to(rows.dtype))

@@ -1,6 +1,7 @@
-"""Weights laid out for products, once for as long as they do not change.
+"""Weights packed for products, once for as long as they do not change.
 
-A product of few rows would lay its weight out anew at every call."""
+A product of few rows would otherwise pack its weight anew at every call.
+"""
 
 from __future__ import annotations
 
@@ -17,142 +18,167 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.weak import WeakIdKeyDictionary, WeakIdRef
 
+from regard.errors import ShapeError
 from regard.kernels.compile import array, tensor
 from regard.kernels.gemm import brgemm
 
-# oneDNN compiles a program for every shape and forgets all but the last 1,024 of them; an epoch may have more shapes.
+# oneDNN compiles a program for every shape and keeps only the last 1,024 of them; an epoch may have more shapes.
 # It reads this before its first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8192")
 
-# Hardly two batches by tokens have the same number of rows, and a program for a large vocabulary may take 35 ms to
-# make (with AMX): large products are taken of multiples of this.
-EVEN_ROWS = 32
+# Batches by tokens hardly ever have the same number of rows twice, and a program for a large vocabulary may take
+# 35 ms to compile (with AMX): the rows of large products are padded to a multiple of this.
+ROW_MULTIPLE = 32
 
-Key = tuple[bool, torch.dtype, str]  # transposed or not, in which numbers, laid out by whom or how
+PackKey = tuple[bool, torch.dtype, str]  # whether transposed, dtype, and the kind of packing
 
 
-def round_up(rows: int) -> int:
-    """The next number of rows that large products are taken of."""
-    return -(-rows // EVEN_ROWS) * EVEN_ROWS
+def round_up(num_rows: int) -> int:
+    """Return the next number of rows that large products are padded to."""
+    return -(-num_rows // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
 class PackedWeight:
-    """A weight, and perhaps a bias, as a loop multiplies by them: laid out once, forwards and back.
+    """A weight and an optional bias, packed once for all products of a loop, forward and backward.
 
-    Several weights of equally many outputs stand side by side, for inputs that stand so.
+    Several weights (O, I_1), (O, I_2), … are multiplied as one weight (O, I), for inputs that are concatenated.
     """
 
     def __init__(self, weights: Sequence[Tensor], bias: Tensor | None, dtype: torch.dtype) -> None:
-        self.width, self._widths = len(weights[0]), [weight.shape[1] for weight in weights]
+        self.width, self._input_sizes = len(weights[0]), [weight.shape[1] for weight in weights]
+        self._input_size = sum(self._input_sizes)
         self._weights, self._dtype = weights, dtype
         self._bias = torch.zeros(self.width) if bias is None else bias.detach().float()
-        self._biases = array(self._bias), np.zeros(sum(self._widths), np.float32)  # forwards and back
-        self._in_blocks = brgemm.available(dtype) and brgemm.fits(self._widths, self.width, dtype)
+        if any(len(weight) != self.width for weight in weights) or len(self._bias) != self.width:
+            shapes = ", ".join(str(tuple(part.shape)) for part in (*weights, self._bias))
+            raise ShapeError(
+                f"PackedWeight: expected weights and bias with equally many outputs, got {shapes}"
+            )
+        self._forward_bias, self._backward_bias = array(self._bias), np.zeros(self._input_size, np.float32)
+        self._in_blocks = brgemm.available(dtype) and brgemm.supports(self._input_sizes, self.width, dtype)
 
     def forward(self, rows: Tensor, activation: str = "none") -> Tensor:
-        """`W x + b`, and then nothing or its tanh."""
-        made = rows.new_empty(len(rows), self.width)
-        self.forward_into(array(rows.contiguous()), array(made), activation=activation)
-        return made
+        """Return `W x + b`, or its tanh if that is the activation. Raises ShapeError."""
+        if rows.shape[1:] != (self._input_size,):
+            raise ShapeError(
+                f"PackedWeight: expected inputs of shape (R, {self._input_size}), got {tuple(rows.shape)}"
+            )
+        output = rows.new_empty(len(rows), self.width)
+        self.forward_into(array(rows.contiguous()), array(output), activation=activation)
+        return output
 
     def backward(self, grads: Tensor) -> Tensor:
-        """`Wᵀ g`."""
-        made = grads.new_empty(len(grads), sum(self._widths))
-        self.backward_into(array(grads.contiguous()), array(made))
-        return made
+        """Return `Wᵀ g`, the gradient of the input. Raises ShapeError."""
+        if grads.shape[1:] != (self.width,):
+            raise ShapeError(
+                f"PackedWeight: expected gradients of shape (R, {self.width}), got {tuple(grads.shape)}"
+            )
+        d_input = grads.new_empty(len(grads), self._input_size)
+        self.backward_into(array(grads.contiguous()), array(d_input))
+        return d_input
 
-    def forward_into(self, given: Any, made: Any, plus: Any = None, activation: str = "none") -> None:
-        """`W x + b`, plus something, and then nothing or its tanh, into the first columns of an array."""
+    def forward_into(self, input: Any, output: Any, addend: Any = None, activation: str = "none") -> None:
+        """Write `W x + b`, plus an addend (R, O), or the tanh of it all, to the first O columns of an array.
+
+        `input` (R, I) may have more columns.
+        """
         if self._in_blocks:
-            more = made[:0] if plus is None else plus
-            brgemm.multiply(given, self._forth, self._biases[0], more, activation == "tanh", made)
+            more = output[:0] if addend is None else addend
+            apply_tanh = activation == "tanh"
+            brgemm.multiply(input, self._forward_weight, self._forward_bias, more, apply_tanh, output)
             return
-        rows = tensor(given, self._dtype)[:, : sum(self._widths)] @ self._forth.t()
+        rows = tensor(input, self._dtype)[:, : self._input_size] @ self._forward_weight.t()
         rows += self._bias.to(self._dtype)
-        rows = rows if plus is None else rows.add_(tensor(plus, self._dtype))
-        tensor(made, self._dtype)[:, : self.width] = rows.tanh_() if activation == "tanh" else rows
+        rows = rows if addend is None else rows.add_(tensor(addend, self._dtype))
+        tensor(output, self._dtype)[:, : self.width] = rows.tanh_() if activation == "tanh" else rows
 
-    def backward_into(self, grads: Any, made: Any) -> None:
-        """`Wᵀ g`, into the first columns of an array."""
+    def backward_into(self, grads: Any, d_input: Any) -> None:
+        """Write `Wᵀ g`, for gradients g (R, O), to the first I columns of an array.
+
+        Forward: `y = W x + b`.
+        """
         if self._in_blocks:
-            brgemm.multiply(grads, self._back, self._biases[1], made[:0], False, made)
+            no_rows = d_input[:0]
+            brgemm.multiply(grads, self._backward_weight, self._backward_bias, no_rows, False, d_input)
         else:
-            tensor(made, self._dtype)[:, : sum(self._widths)] = tensor(grads, self._dtype) @ self._back
+            product = tensor(grads, self._dtype) @ self._backward_weight
+            tensor(d_input, self._dtype)[:, : self._input_size] = product
 
     @cached_property
-    def _forth(self) -> Any:
-        return self._laid(transposed=False)
+    def _forward_weight(self) -> Any:
+        return self._pack(transposed=False)
 
     @cached_property
-    def _back(self) -> Any:
-        return self._laid(transposed=True)
+    def _backward_weight(self) -> Any:
+        return self._pack(transposed=True)
 
-    def _laid(self, transposed: bool) -> Any:
+    def _pack(self, transposed: bool) -> Any:
         if self._in_blocks:
-            return _in_blocks(self._weights, transposed, self._dtype)
-        return side_by_side(self._weights, self._dtype)
+            return _packed_blocks(self._weights, transposed, self._dtype)
+        return concat_weights(self._weights, self._dtype)
 
 
-def side_by_side(weights: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """Weights as one, in this type; a single one stays where it lies if it has that type."""
+def concat_weights(weights: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """Concatenate weights (O, I_1), (O, I_2), … to (O, I) in a dtype; a single one of that dtype is not copied."""
     cast = [weight.detach().to(dtype) for weight in weights]
     return cast[0] if len(cast) == 1 else torch.cat(cast, dim=1)
 
 
 @dataclass
-class _Kept:
-    """What was laid out of a weight in one version, and blocks that will be written anew for later ones."""
+class WeightCache:
+    """What was derived from a weight as it is now (`packed`), and buffers to pack later versions of it into."""
 
     version: int
-    place: int
-    layouts: dict[Key, Any] = field(default_factory=dict)
-    rooms: dict[Key, NDArray[Any]] = field(default_factory=dict)
+    address: int
+    packed: dict[PackKey, Any] = field(default_factory=dict)
+    buffers: dict[PackKey, NDArray[Any]] = field(default_factory=dict)
 
 
-_of_weights: WeakIdKeyDictionary = WeakIdKeyDictionary()  # parameter -> _Kept
+_caches: WeakIdKeyDictionary = WeakIdKeyDictionary()  # weight -> WeightCache
 
 
-def _forget(*_: object) -> None:
-    """Optimisers may write weights without a trace in their version (fused ones do)."""
-    for kept in _of_weights.values():
-        kept.layouts.clear()
-
-
-register_optimizer_step_post_hook(_forget)
-
-
-def _in_blocks(weights: Sequence[Tensor], transposed: bool, dtype: torch.dtype) -> NDArray[Any]:
-    """Weights side by side in blocks, written anew when one of them has changed."""
-    owner, *others = (
-        weight if weight._base is None else weight._base for weight in weights
-    )  # a gate passes on views
-    kept, key = _kept(owner), (transposed, dtype, f"blocks {[(id(other), *other.shape) for other in others]}")
-    state = [(WeakIdRef(other), _version(other), other.data_ptr()) for other in others]
-    if key not in kept.layouts or kept.layouts[key][0] != state:
-        outputs, inputs = len(owner), sum(weight.shape[1] for weight in (owner, *others))
-        if key not in kept.rooms:
-            kept.rooms[key] = brgemm.room(*((outputs, inputs) if transposed else (inputs, outputs)), dtype)
-        first = 0
-        for weight in (owner, *others):
-            brgemm.write(array(weight.float().contiguous()), kept.rooms[key], first, transposed)
-            first += weight.shape[1]
-        kept.layouts[key] = state, kept.rooms[key]
-    laid: NDArray[Any] = kept.layouts[key][1]
-    return laid
+def weight_cache(weight: Tensor) -> WeightCache:
+    """Return the cache of a weight, empty if the weight has changed."""
+    cache: WeightCache | None = _caches.get(weight)
+    version = _version(weight)
+    if cache is None or cache.address != weight.data_ptr():
+        cache = _caches[weight] = WeightCache(version, weight.data_ptr())
+    elif cache.version != version:
+        cache.version = version
+        cache.packed.clear()
+    return cache
 
 
 def _version(weight: Tensor) -> int:
-    """Of its numbers; nothing is known of tensors made for inference only."""
+    """Autograd version counter; -1 for inference tensors."""
     return -1 if weight.is_inference() else weight._version
 
 
-def _kept(weight: Tensor) -> _Kept:
-    """What was laid out of a weight as it is now."""
-    kept: _Kept | None = _of_weights.get(weight)
-    version = _version(weight)
-    if kept is None or kept.place != weight.data_ptr():
-        kept = _of_weights[weight] = _Kept(version, weight.data_ptr())
-    elif kept.version != version:
-        kept.version = version
-        kept.layouts.clear()
-    return kept
+def _clear_caches(*_: object) -> None:
+    """Clear the caches of all weights: fused optimisers write weights without counting a version."""
+    for cache in _caches.values():
+        cache.packed.clear()
+
+
+register_optimizer_step_post_hook(_clear_caches)
+
+
+def _packed_blocks(weights: Sequence[Tensor], transposed: bool, dtype: torch.dtype) -> NDArray[Any]:
+    """Return concatenated weights in blocks, packed anew when one of them has changed."""
+    # a loop's shared weights are views (`deferred`)
+    owner, *others = (weight if weight._base is None else weight._base for weight in weights)
+    cache = weight_cache(owner)
+    key = (transposed, dtype, f"blocks {[(id(other), *other.shape) for other in others]}")
+    state = [(WeakIdRef(other), _version(other), other.data_ptr()) for other in others]
+    if key not in cache.packed or cache.packed[key][0] != state:
+        output_size, input_size = len(owner), sum(weight.shape[1] for weight in (owner, *others))
+        if key not in cache.buffers:
+            sizes = (output_size, input_size) if transposed else (input_size, output_size)
+            cache.buffers[key] = brgemm.empty_blocks(*sizes, dtype)
+        first = 0
+        for weight in (owner, *others):
+            brgemm.pack(array(weight.float().contiguous()), cache.buffers[key], first, transposed)
+            first += weight.shape[1]
+        cache.packed[key] = state, cache.buffers[key]
+    blocks: NDArray[Any] = cache.packed[key][1]
+    return blocks

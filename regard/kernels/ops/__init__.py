@@ -1,1 +1,1 @@
-"""Fused operations: the plain form first, then the compiled forward beside its backward."""
+"""Fused operations: the plain form first, then the compiled forward and backward."""

@@ -1,4 +1,4 @@
-"""Gradients of gradients: where they are wanted, a fused operation goes back by way of its plain form."""
+"""Gradients of gradients: a fused operation computes them through its plain form."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from torch import Tensor
 
 
 def is_double_backward() -> bool:
-    """Whether the backward pass that runs now is itself recorded."""
+    """Whether the backward pass that is running is itself recorded."""
     return torch.is_grad_enabled()
 
 
 def double_backward(
     plain: Callable[..., Any], inputs: Sequence[Tensor | None], grads: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of the inputs, with a graph of their own; `plain(*inputs)` gives as many outputs as `grads`.
+    """Return the gradients of the inputs, with a graph of their own.
 
-    An input may be missing; an output whose gradient is None is not counted.
+    `plain(*inputs)` returns one output for each of `grads`; outputs whose gradient is None are left out.
     """
     leaves = [None if tensor is None else tensor.view_as(tensor) for tensor in inputs]
-    wanted = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
-    made = plain(*leaves)
-    outputs = made if isinstance(made, tuple) else (made,)
-    used, given = zip(*((o, g) for o, g in zip(outputs, grads, strict=True) if g is not None), strict=True)
-    found = iter(torch.autograd.grad(used, wanted, given, create_graph=True, allow_unused=True))
+    targets = [leaf for leaf in leaves if leaf is not None and leaf.requires_grad]
+    result = plain(*leaves)
+    outputs = result if isinstance(result, tuple) else (result,)
+    pairs = [(output, grad) for output, grad in zip(outputs, grads, strict=True) if grad is not None]
+    used, used_grads = zip(*pairs, strict=True)
+    found = iter(torch.autograd.grad(used, targets, used_grads, create_graph=True, allow_unused=True))
     return tuple(next(found) if leaf is not None and leaf.requires_grad else None for leaf in leaves)

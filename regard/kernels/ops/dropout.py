@@ -1,7 +1,7 @@
-"""Dropout whose mask is a function of a seed and of the place, so that it need not be kept, and all threads draw it.
+"""Dropout whose mask is a function of a seed and of the index: it is not saved, and all threads compute it.
 
-torch's own draws one number after another on the CPU. The seed comes from torch's generator: whoever sets or restores
-that gets the same masks, in both forms.
+torch's own draws one number after another on the CPU. The seed comes from torch's generator: setting or restoring its
+state reproduces the masks, in both forms.
 """
 
 from __future__ import annotations
@@ -18,53 +18,56 @@ from regard.kernels.intrinsics import cast_like, dropout_scale, to_float32
 from regard.kernels.ops.double_backward import is_double_backward
 from regard.kernels.threads import parallel_range
 
-BLOCK = 4096  # numbers that a thread takes at a time
+BLOCK = 4096  # elements that a thread processes at a time
 
 
-def dropout(states: Tensor, share: float) -> Tensor:
-    """The states with a `share` of the numbers 0 and the others divided by 1 − share.
+def dropout(states: Tensor, p: float) -> Tensor:
+    """Zero each element with probability `p` and divide the others by 1 − p.
 
     Source: Srivastava et al. 2014.
     """
     if states.device.type != "cpu":
-        return F.dropout(states, share)
+        return F.dropout(states, p)
     seed = int(torch.randint(2**62, ()))
     if dispatch.by_numba(states):
-        return _Dropout.apply(states, share, seed)  # type: ignore[no-any-return]
-    return dropout_plain(states, share, seed)
+        return _Dropout.apply(states, p, seed)  # type: ignore[no-any-return]
+    return dropout_plain(states, p, seed)
 
 
-def dropout_plain(states: Tensor, share: float, seed: int) -> Tensor:
-    """A number below 2^32 for every place, and what stays is where it is not below `share` of that."""
+def dropout_plain(states: Tensor, p: float, seed: int) -> Tensor:
+    """Hash every index to 32 bits, and keep the elements whose hash is at least p · 2^32."""
     low, high = _halves(seed)
     x = (torch.arange(states.numel()) * 0x9E3779B9 + low) & 0xFFFFFFFF
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
     x = ((x ^ (x >> 15) ^ high) * 0x846CA68B) & 0xFFFFFFFF
-    stays = (x ^ (x >> 16)) >= _threshold(share)
-    return states * stays.reshape(states.shape).to(states.dtype) / (1 - share)
+    keep = (x ^ (x >> 16)) >= _threshold(p)
+    return states * keep.reshape(states.shape).to(states.dtype) / (1 - p)
 
 
 class _Dropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, states: Tensor, share: float, seed: int) -> Tensor:
-        ctx.share, ctx.seed = share, seed
-        return _masked(states, share, seed)
+    def forward(ctx: Any, states: Tensor, p: float, seed: int) -> Tensor:
+        ctx.p, ctx.seed = p, seed
+        return _dropout(states, p, seed)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        masked = dropout_plain if is_double_backward() else _masked
-        return masked(grad, ctx.share, ctx.seed), None, None
+        # forward: output = mask ⊙ states / (1 − p), so the gradient gets the same mask
+        apply_mask = dropout_plain if is_double_backward() else _dropout
+        return apply_mask(grad, ctx.p, ctx.seed), None, None
 
 
-def _masked(states: Tensor, share: float, seed: int) -> Tensor:
+def _dropout(states: Tensor, p: float, seed: int) -> Tensor:
     states = states.contiguous()
-    made = torch.empty_like(states)
-    _drop(array(states.view(-1)), array(made.view(-1)), _threshold(share), 1 / (1 - share), *_halves(seed))
-    return made
+    output = torch.empty_like(states)
+    dropout_forward(
+        array(states.view(-1)), array(output.view(-1)), _threshold(p), 1 / (1 - p), *_halves(seed)
+    )
+    return output
 
 
-def _threshold(share: float) -> int:
-    return min(round(share * 2**32), 2**32 - 1)
+def _threshold(p: float) -> int:
+    return min(round(p * 2**32), 2**32 - 1)
 
 
 def _halves(seed: int) -> tuple[int, int]:
@@ -72,10 +75,15 @@ def _halves(seed: int) -> tuple[int, int]:
 
 
 @kernel
-def _drop(states, made, threshold, scale, low, high):  # type: ignore[no-untyped-def]
-    size, up = len(states), f32(scale)
+def dropout_forward(states, output, threshold, scale, low, high):  # type: ignore[no-untyped-def]
+    """output (N,) = states (N,) · scale where hash(index; low, high) ≥ threshold, else 0.
+
+    `low` and `high` are the halves of the seed. The backward pass is the same kernel on the gradient.
+    """
+    size, factor = len(states), f32(scale)
     for block in parallel_range((size + BLOCK - 1) // BLOCK):
         first = block * BLOCK
-        given, out = states[first : first + BLOCK], made[first : first + BLOCK]
-        for j in range(len(given)):
-            out[j] = cast_like(out, to_float32(given[j]) * dropout_scale(first, j, low, high, threshold, up))
+        values, out = states[first : first + BLOCK], output[first : first + BLOCK]
+        for j in range(len(values)):
+            mask = dropout_scale(first, j, low, high, threshold, factor)
+            out[j] = cast_like(out, to_float32(values[j]) * mask)

@@ -17,6 +17,7 @@ from regard.kernels.intrinsics import cast_like, sigmoid, tanh, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
 from regard.kernels.ops.gates import (
     Live,
+    check_cell_shapes,
     float32_buffer,
     freeze_ended,
     live_rows,
@@ -34,8 +35,12 @@ def lstm(
     cell: Float[Tensor, "R H"],
     live: Bool[Tensor, "R 1"] | None = None,
 ) -> tuple[Float[Tensor, "R H"], Float[Tensor, "R H"]]:
-    """`h', c'` of a long short-term memory, given the products W x and U h of its gates (G = 4H)."""
+    """Return `h', c'` of a long short-term memory, given the products W x and U h of its gates (G = 4H).
+
+    Rows that are not `live` keep their state. Raises ShapeError.
+    """
     if dispatch.fused(projected, recurrent, hidden, cell):
+        check_cell_shapes("lstm", 4, projected, recurrent, live, hidden, cell)
         if not torch.is_grad_enabled():
             return _lstm(projected, recurrent, hidden, cell, live)[:2]
         return _LSTM.apply(*promote(projected, recurrent), hidden, cell, live)  # type: ignore[no-any-return]
@@ -45,11 +50,11 @@ def lstm(
 def lstm_plain(
     projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live = None
 ) -> tuple[Tensor, Tensor]:
-    """`c' = f ⊙ c + i ⊙ g`, `h' = o ⊙ tanh(c')`."""
+    """Return `c' = f ⊙ c + i ⊙ g` and `h' = o ⊙ tanh(c')`, h' first."""
     projected, recurrent = projected.to(cell.dtype), recurrent.to(cell.dtype)
-    enter, forget, candidate, leave = (projected + recurrent).chunk(4, dim=-1)
-    new_cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
-    new_hidden = torch.sigmoid(leave) * torch.tanh(new_cell)
+    input_gate, forget_gate, candidate, output_gate = (projected + recurrent).chunk(4, dim=-1)
+    new_cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * torch.tanh(candidate)
+    new_hidden = torch.sigmoid(output_gate) * torch.tanh(new_cell)
     return freeze_ended(live, new_hidden, hidden), freeze_ended(live, new_cell, cell)
 
 
@@ -58,115 +63,134 @@ class _LSTM(torch.autograd.Function):
     def forward(
         ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
     ) -> tuple[Tensor, Tensor]:
-        made = _lstm(projected, recurrent, hidden, cell, live)
-        ctx.save_for_backward(projected, recurrent, hidden, cell, live, *made)
-        return made[:2]
+        new_hidden, new_cell, gates, alive = _lstm(projected, recurrent, hidden, cell, live)
+        ctx.save_for_backward(projected, recurrent, hidden, cell, live, new_cell, gates, alive)
+        return new_hidden, new_cell
 
     @staticmethod
-    def backward(ctx: Any, d_hidden: Tensor, d_cell: Tensor) -> tuple[Tensor | None, ...]:
-        projected, recurrent, hidden, cell, live, _, new, gates, alive = ctx.saved_tensors
+    def backward(ctx: Any, d_new_hidden: Tensor, d_new_cell: Tensor) -> tuple[Tensor | None, ...]:
+        projected, recurrent, hidden, cell, live, new_cell, gates, alive = ctx.saved_tensors
         if is_double_backward():
             inputs = projected, recurrent, hidden, cell
-            return *double_backward(partial(lstm_plain, live=live), inputs, (d_hidden, d_cell)), None
+            grads = d_new_hidden, d_new_cell
+            return *double_backward(partial(lstm_plain, live=live), inputs, grads), None
         d_gates = torch.empty_like(gates, dtype=projected.dtype)
-        d_kept, d_old = torch.empty_like(new), torch.empty_like(new)
-        given = gates, cell.contiguous(), new, alive, d_hidden.contiguous(), d_cell.contiguous()
-        launcher(new)(lstm_backward, *given, d_gates, d_kept, d_old)
-        return d_gates, d_gates, (None if live is None else d_kept), d_old, None
+        d_hidden, d_cell = torch.empty_like(new_cell), torch.empty_like(new_cell)
+        saved = gates, cell.contiguous(), new_cell, alive
+        grads = d_new_hidden.contiguous(), d_new_cell.contiguous()
+        launcher(new_cell)(lstm_backward, *saved, *grads, d_gates, d_hidden, d_cell)
+        return d_gates, d_gates, (None if live is None else d_hidden), d_cell, None
 
 
 def _lstm(
     projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """New hidden state and cell, the gates, and which rows live."""
-    rows, size = cell.shape
-    gates, alive = float32_buffer(cell, rows, 4 * size), live_rows(live, cell)
-    new_hidden, new_cell = float32_buffer(cell, rows, size), float32_buffer(cell, rows, size)
-    given = (tensor.contiguous() for tensor in (projected, recurrent, hidden, cell, alive))
-    launcher(cell)(lstm_forward, *given, gates, new_hidden, new_cell, new_hidden)
+    """Return the new hidden state and cell, the gate activations, and which rows are live."""
+    num_rows, size = cell.shape
+    gates, alive = float32_buffer(cell, num_rows, 4 * size), live_rows(live, cell)
+    new_hidden, new_cell = float32_buffer(cell, num_rows, size), float32_buffer(cell, num_rows, size)
+    inputs = (tensor.contiguous() for tensor in (projected, recurrent, hidden, cell, alive))
+    launcher(cell)(lstm_forward, *inputs, gates, new_hidden, new_cell, new_hidden)
     return new_hidden, new_cell, gates, alive
 
 
 @kernel
-def lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, read):  # type: ignore[no-untyped-def]
-    """`read` is the new hidden state once more, in the numbers that products read; it may be the same array.
+def lstm_forward(projected, recurrent, hidden, cell, alive, gates, new_hidden, new_cell, cast_hidden):  # type: ignore[no-untyped-def]
+    """new_hidden, new_cell (R, H) = the step of an LSTM from hidden, cell (R, H), by projected + recurrent (R, 4H):
 
-    Without `gates` nobody will go back; they may be kept in 16 bits.
+        i = σ(x_i + u_i)    f = σ(x_f + u_f)    g = tanh(x_g + u_g)    o = σ(x_o + u_o)
+        c' = f ⊙ c + i ⊙ g
+        h' = o ⊙ tanh(c')
+
+    Rows with `alive` (R,) False keep h and c. `gates` (R, 4H), in float32 or 16 bits, receives i, f, g, o for the
+    backward pass; None without one. `cast_hidden` (R, H), which may be `new_hidden`, receives h' in its own dtype.
     """
-    rows, size = cell.shape
-    acts = np.empty(4 * size, np.float32)
-    for r in parallel_range(rows):
-        c, h, old, before, low = new_cell[r], new_hidden[r], cell[r], hidden[r], read[r]
+    num_rows, size = cell.shape
+    activations = np.empty(4 * size, np.float32)
+    for r in parallel_range(num_rows):
+        h, c, new_h, new_c, cast_h = hidden[r], cell[r], new_hidden[r], new_cell[r], cast_hidden[r]
         x, u = projected[r], recurrent[r]
         if not alive[r]:
             for j in range(size):
-                c[j] = old[j]
+                new_c[j] = c[j]
             for j in range(size):
-                h[j] = before[j]
+                new_h[j] = h[j]
             for j in range(size):
-                low[j] = cast_like(low, h[j])
+                cast_h[j] = cast_like(cast_h, new_h[j])
             continue
-        enter, x_enter, u_enter = acts[:size], x[:size], u[:size]
+        input_gate, x_i, u_i = activations[:size], x[:size], u[:size]
         for j in range(size):
-            enter[j] = sigmoid(to_float32(x_enter[j]) + to_float32(u_enter[j]))
-        forget, x_forget, u_forget = acts[size : 2 * size], x[size : 2 * size], u[size : 2 * size]
+            input_gate[j] = sigmoid(to_float32(x_i[j]) + to_float32(u_i[j]))
+        forget_gate, x_f, u_f = activations[size : 2 * size], x[size : 2 * size], u[size : 2 * size]
         for j in range(size):
-            forget[j] = sigmoid(to_float32(x_forget[j]) + to_float32(u_forget[j]))
-        new, x_new, u_new = acts[2 * size : 3 * size], x[2 * size : 3 * size], u[2 * size : 3 * size]
+            forget_gate[j] = sigmoid(to_float32(x_f[j]) + to_float32(u_f[j]))
+        candidate, x_g, u_g = (
+            activations[2 * size : 3 * size],
+            x[2 * size : 3 * size],
+            u[2 * size : 3 * size],
+        )
         for j in range(size):
-            new[j] = tanh(to_float32(x_new[j]) + to_float32(u_new[j]))
-        leave, x_leave, u_leave = acts[3 * size :], x[3 * size :], u[3 * size :]
+            candidate[j] = tanh(to_float32(x_g[j]) + to_float32(u_g[j]))
+        output_gate, x_o, u_o = activations[3 * size :], x[3 * size :], u[3 * size :]
         for j in range(size):
-            leave[j] = sigmoid(to_float32(x_leave[j]) + to_float32(u_leave[j]))
+            output_gate[j] = sigmoid(to_float32(x_o[j]) + to_float32(u_o[j]))
         if gates is not None:
-            kept = gates[r]
-            save_gates(acts[: 2 * size], kept[: 2 * size], f32(0))
-            save_gates(new, kept[2 * size : 3 * size], f32(-1))
-            save_gates(leave, kept[3 * size :], f32(0))
+            saved = gates[r]
+            save_gates(activations[: 2 * size], saved[: 2 * size], f32(0))
+            save_gates(candidate, saved[2 * size : 3 * size], f32(-1))
+            save_gates(output_gate, saved[3 * size :], f32(0))
         for j in range(size):
-            c[j] = forget[j] * old[j] + enter[j] * new[j]
+            new_c[j] = forget_gate[j] * c[j] + input_gate[j] * candidate[j]
         for j in range(size):
-            h[j] = leave[j] * tanh(c[j])
+            new_h[j] = output_gate[j] * tanh(new_c[j])
         for j in range(size):
-            low[j] = cast_like(low, h[j])
+            cast_h[j] = cast_like(cast_h, new_h[j])
 
 
 @kernel
-def lstm_backward(gates, old, new, alive, d_hidden, d_cell, d_gates, d_kept, d_old):  # type: ignore[no-untyped-def]
-    rows, size = old.shape
-    acts = np.empty(4 * size, np.float32)
-    for r in parallel_range(rows):
-        dg, dc, dk = d_gates[r], d_old[r], d_kept[r]
-        dh, d_after, before, after = d_hidden[r], d_cell[r], old[r], new[r]
-        if not alive[r]:
+def lstm_backward(gates, cell, new_cell, alive, d_new_hidden, d_new_cell, d_gates, d_hidden, d_cell):  # type: ignore[no-untyped-def]
+    """Backward of `lstm_forward`: from d_new_hidden, d_new_cell (R, H) to d_gates (R, 4H), d_hidden, d_cell (R, H).
+
+    `gates` (R, 4H) are the saved activations, `cell` and `new_cell` (R, H) the cell before and after the step.
+    d_gates is the gradient of `projected` and of `recurrent`. d_hidden is 0 except in rows that keep their state: h
+    enters a live row only through its product with U.
+    """
+    num_rows, size = cell.shape
+    activations = np.empty(4 * size, np.float32)
+    for r in parallel_range(num_rows):
+        dg, dh, dc = d_gates[r], d_hidden[r], d_cell[r]
+        d_new_h, d_new_c, c, new_c = d_new_hidden[r], d_new_cell[r], cell[r], new_cell[r]
+        if not alive[r]:  # forward: h' = h, c' = c
             for j in range(4 * size):
                 dg[j] = cast_like(dg, f32(0))
             for j in range(size):
-                dc[j] = d_after[j]
+                dc[j] = d_new_c[j]
             for j in range(size):
-                dk[j] = dh[j]
+                dh[j] = d_new_h[j]
             continue
-        kept = gates[r]
-        enter, forget = acts[:size], acts[size : 2 * size]
-        candidate, leave = acts[2 * size : 3 * size], acts[3 * size :]
-        load_gates(kept[: 2 * size], acts[: 2 * size], f32(0))
-        load_gates(kept[2 * size : 3 * size], candidate, f32(-1))
-        load_gates(kept[3 * size :], leave, f32(0))
+        saved = gates[r]
+        input_gate, forget_gate = activations[:size], activations[size : 2 * size]
+        candidate, output_gate = activations[2 * size : 3 * size], activations[3 * size :]
+        load_gates(saved[: 2 * size], activations[: 2 * size], f32(0))
+        load_gates(saved[2 * size : 3 * size], candidate, f32(-1))
+        load_gates(saved[3 * size :], output_gate, f32(0))
+        d_input_gate, d_forget_gate = dg[:size], dg[size : 2 * size]
+        d_candidate, d_output_gate = dg[2 * size : 3 * size], dg[3 * size :]
+        # forward: h' = o ⊙ tanh(c'), o = σ(a_o); the row of d_hidden holds tanh(c') meanwhile
         for j in range(size):
-            dk[j] = tanh(after[j])
-        d_leave = dg[3 * size :]
+            dh[j] = tanh(new_c[j])
         for j in range(size):
-            d_leave[j] = cast_like(dg, dh[j] * dk[j] * leave[j] * (f32(1) - leave[j]))
+            d_output_gate[j] = cast_like(dg, d_new_h[j] * dh[j] * output_gate[j] * (f32(1) - output_gate[j]))
         for j in range(size):
-            dc[j] = dh[j] * leave[j] * (f32(1) - dk[j] * dk[j]) + d_after[j]
+            dc[j] = d_new_h[j] * output_gate[j] * (f32(1) - dh[j] * dh[j]) + d_new_c[j]
         for j in range(size):
-            dk[j] = f32(0)
-        d_enter, d_forget, d_candidate = dg[:size], dg[size : 2 * size], dg[2 * size : 3 * size]
+            dh[j] = f32(0)
+        # forward: c' = f ⊙ c + i ⊙ g, i = σ(a_i), f = σ(a_f), g = tanh(a_g)
         for j in range(size):
-            d_enter[j] = cast_like(dg, dc[j] * candidate[j] * enter[j] * (f32(1) - enter[j]))
+            d_input_gate[j] = cast_like(dg, dc[j] * candidate[j] * input_gate[j] * (f32(1) - input_gate[j]))
         for j in range(size):
-            d_candidate[j] = cast_like(dg, dc[j] * enter[j] * (f32(1) - candidate[j] * candidate[j]))
+            d_candidate[j] = cast_like(dg, dc[j] * input_gate[j] * (f32(1) - candidate[j] * candidate[j]))
         for j in range(size):
-            d_forget[j] = cast_like(dg, dc[j] * before[j] * forget[j] * (f32(1) - forget[j]))
+            d_forget_gate[j] = cast_like(dg, dc[j] * c[j] * forget_gate[j] * (f32(1) - forget_gate[j]))
         for j in range(size):
-            dc[j] *= forget[j]
+            dc[j] *= forget_gate[j]

@@ -12,12 +12,14 @@ from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, to_float32
 from regard.kernels.threads import parallel_range
 
-BANDS = 8  # of rows, each summed by one thread; a fixed number, so that sums do not depend on the threads
-TILE_ROWS, TILE_COLUMNS = 64, 32  # of a matrix that is transposed
+BANDS = (
+    8  # bands of rows, each summed by one thread; fixed, so that sums do not depend on the number of threads
+)
+TILE_ROWS, TILE_COLUMNS = 64, 32  # what is transposed at a time
 
 
 def column_sums(matrix: Float[Tensor, "... W"]) -> Float[Tensor, " W"]:
-    """The sum of every column in float32, over all other dimensions: a bias's gradient from those of the outputs."""
+    """Return the float32 sum of every column, over all other dimensions: the gradient of a bias."""
     bands = torch.zeros(BANDS, matrix.shape[-1], device=matrix.device)
     launcher(matrix)(sum_bands, matrix.reshape(-1, matrix.shape[-1]).contiguous(), bands)
     return bands.sum(dim=0)
@@ -25,7 +27,7 @@ def column_sums(matrix: Float[Tensor, "... W"]) -> Float[Tensor, " W"]:
 
 @kernel
 def sum_bands(matrix, sums):  # type: ignore[no-untyped-def]
-    """Add the column sums of each band of rows of (N, W) to its row of sums (BANDS, W)."""
+    """sums (BANDS, W) += the column sums of each band of rows of matrix (N, W)."""
     rows = len(matrix)
     for band in parallel_range(len(sums)):
         total = sums[band]
@@ -37,11 +39,10 @@ def sum_bands(matrix, sums):  # type: ignore[no-untyped-def]
 
 @kernel
 def transpose(matrix, scale, output):  # type: ignore[no-untyped-def]
-    """output (W, N) = matrix (N, W) transposed, times `scale`, in the dtype of the output."""
+    """output (W, N) = scale · matrix (N, W) transposed, in the dtype of the output."""
     rows, size = matrix.shape
-    tile = np.empty(
-        (TILE_ROWS, TILE_COLUMNS + 1), np.float32
-    )  # whole cache lines would map a column to one set
+    # with rows of whole cache lines, a column of the tile would map to one set of the cache
+    tile = np.empty((TILE_ROWS, TILE_COLUMNS + 1), np.float32)
     for block in parallel_range((size + TILE_COLUMNS - 1) // TILE_COLUMNS):
         columns = slice(block * TILE_COLUMNS, min((block + 1) * TILE_COLUMNS, size))
         for start in range(0, rows, TILE_ROWS):

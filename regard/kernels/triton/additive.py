@@ -1,4 +1,4 @@
-"""The additive score of many queries and keys: a program takes a query, or goes over all of them for some columns."""
+"""The additive score of many queries and keys: a program processes one query, or all of them for some columns."""
 
 import triton
 import triton.language as tl
@@ -6,87 +6,116 @@ from torch import Tensor
 
 from regard.kernels.triton.functions import OPTIONS, block, tanh
 
-PLACES, COLUMNS = 64, 64  # most of a tile
+POSITIONS, COLUMNS = 64, 64  # of a tile, at most
 
 
 def additive_forward(query: Tensor, keys: Tensor, v: Tensor, scores: Tensor) -> None:
-    """The twin of numba's."""
-    (sentences, steps, size), places = query.shape, keys.shape[1]
-    held = block(places, PLACES)
-    grid = sentences * steps, triton.cdiv(places, held)
+    """Twin of numba's kernel."""
+    (batch, num_steps, size), positions = query.shape, keys.shape[1]
+    rows = block(positions, POSITIONS)
+    grid = batch * num_steps, triton.cdiv(positions, rows)
     _scores[grid](
-        query, keys, v, scores, steps, places, size, PLACES=held, COLUMNS=block(size, COLUMNS), **OPTIONS
+        query,
+        keys,
+        v,
+        scores,
+        num_steps,
+        positions,
+        size,
+        POSITIONS=rows,
+        COLUMNS=block(size, COLUMNS),
+        **OPTIONS,
     )
 
 
 def additive_backward(
     query: Tensor, keys: Tensor, v: Tensor, grad: Tensor, d_query: Tensor, d_keys: Tensor, d_v: Tensor
 ) -> None:
-    """The twin of numba's."""
-    (sentences, steps, size), places = query.shape, keys.shape[1]
-    held, columns = block(places, PLACES), block(size, COLUMNS)
-    parts = triton.cdiv(size, columns)
-    given, sizes = (query, keys, v, grad), (steps, places, size)
-    _to_queries[(sentences, parts)](*given, d_query, d_v, *sizes, PLACES=held, COLUMNS=columns, **OPTIONS)
-    grid = sentences, triton.cdiv(places, held), parts
-    _to_keys[grid](*given, d_keys, *sizes, PLACES=held, COLUMNS=columns, **OPTIONS)
+    """Twin of numba's kernel."""
+    (batch, num_steps, size), positions = query.shape, keys.shape[1]
+    rows, columns = block(positions, POSITIONS), block(size, COLUMNS)
+    num_blocks = triton.cdiv(size, columns)
+    inputs, sizes = (query, keys, v, grad), (num_steps, positions, size)
+    _query_gradients[(batch, num_blocks)](
+        *inputs, d_query, d_v, *sizes, POSITIONS=rows, COLUMNS=columns, **OPTIONS
+    )
+    grid = batch, triton.cdiv(positions, rows), num_blocks
+    _keys_gradient[grid](*inputs, d_keys, *sizes, POSITIONS=rows, COLUMNS=columns, **OPTIONS)
 
 
 @triton.jit
-def _scores(query, keys, v, scores, steps, places, size, PLACES: tl.constexpr, COLUMNS: tl.constexpr):
-    step = tl.program_id(0).to(tl.int64)  # of all sentences
-    s = tl.program_id(1) * PLACES + tl.arange(0, PLACES)
-    line = ((step // steps) * places + s)[:, None]
-    total = tl.zeros((PLACES,), tl.float32)
+def _scores(
+    query, keys, v, scores, num_steps, positions, size, POSITIONS: tl.constexpr, COLUMNS: tl.constexpr
+):
+    """scores = Σ_a v_a tanh(q_a + k_a), for one query and some positions."""
+    step = tl.program_id(0).to(tl.int64)  # of those of all sentences
+    s = tl.program_id(1) * POSITIONS + tl.arange(0, POSITIONS)
+    line = ((step // num_steps) * positions + s)[:, None]
+    total = tl.zeros((POSITIONS,), tl.float32)
     for first in range(0, size, COLUMNS):
         a = first + tl.arange(0, COLUMNS)
-        inside = (s < places)[:, None] & (a < size)[None, :]
+        inside = (s < positions)[:, None] & (a < size)[None, :]
         q = tl.load(query + step * size + a, mask=a < size, other=0.0)[None, :]
         k = tl.load(keys + line * size + a[None, :], mask=inside, other=0.0)
         total += tl.sum(tl.load(v + a, mask=a < size, other=0.0)[None, :] * tanh(q + k), axis=1)
-    tl.store(scores + step * places + s, total, mask=s < places)
+    tl.store(scores + step * positions + s, total, mask=s < positions)
 
 
 @triton.jit
-def _to_queries(
-    query, keys, v, grad, d_query, d_v, steps, places, size, PLACES: tl.constexpr, COLUMNS: tl.constexpr
+def _query_gradients(
+    query,
+    keys,
+    v,
+    grad,
+    d_query,
+    d_v,
+    num_steps,
+    positions,
+    size,
+    POSITIONS: tl.constexpr,
+    COLUMNS: tl.constexpr,
 ):
-    """The gradients of queries and v: for some columns of a sentence, over all steps and places."""
+    """d_query, and d_v added: for some columns of a sentence, over all steps and positions.
+
+    Forward: `score = Σ_a v_a y_a, y = tanh(q + k)`.
+    """
     sentence = tl.program_id(0).to(tl.int64)
     a = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
-    share = tl.load(v + a, mask=a < size, other=0.0)[None, :]
+    v_a = tl.load(v + a, mask=a < size, other=0.0)[None, :]
     dv = tl.load(d_v + sentence * size + a, mask=a < size, other=0.0)
-    for t in range(steps):
-        step = sentence * steps + t
+    for t in range(num_steps):
+        step = sentence * num_steps + t
         q = tl.load(query + step * size + a, mask=a < size, other=0.0)[None, :]
         dq = tl.zeros((COLUMNS,), tl.float32)
-        for first in range(0, places, PLACES):
-            s = first + tl.arange(0, PLACES)
-            inside = (s < places)[:, None] & (a < size)[None, :]
-            d = tl.load(grad + step * places + s, mask=s < places, other=0.0)[:, None]
-            line = (sentence * places + s)[:, None]
+        for first in range(0, positions, POSITIONS):
+            s = first + tl.arange(0, POSITIONS)
+            inside = (s < positions)[:, None] & (a < size)[None, :]
+            d = tl.load(grad + step * positions + s, mask=s < positions, other=0.0)[:, None]
+            line = (sentence * positions + s)[:, None]
             y = tanh(q + tl.load(keys + line * size + a[None, :], mask=inside, other=0.0))
             dv += tl.sum(d * y, axis=0)
-            dq += tl.sum(d * share * (1 - y * y), axis=0)
+            dq += tl.sum(d * v_a * (1 - y * y), axis=0)
         tl.store(d_query + step * size + a, dq, mask=a < size)
     tl.store(d_v + sentence * size + a, dv, mask=a < size)
 
 
 @triton.jit
-def _to_keys(query, keys, v, grad, d_keys, steps, places, size, PLACES: tl.constexpr, COLUMNS: tl.constexpr):
-    """The gradient of the keys is added: for some places and columns of a sentence, over all steps."""
+def _keys_gradient(
+    query, keys, v, grad, d_keys, num_steps, positions, size, POSITIONS: tl.constexpr, COLUMNS: tl.constexpr
+):
+    """d_keys added: for some positions and columns of a sentence, over all steps. Forward: `y = tanh(q + k)`."""
     sentence = tl.program_id(0).to(tl.int64)
-    s = tl.program_id(1) * PLACES + tl.arange(0, PLACES)
+    s = tl.program_id(1) * POSITIONS + tl.arange(0, POSITIONS)
     a = tl.program_id(2) * COLUMNS + tl.arange(0, COLUMNS)
-    inside = (s < places)[:, None] & (a < size)[None, :]
-    place = (sentence * places + s)[:, None] * size + a[None, :]
-    share = tl.load(v + a, mask=a < size, other=0.0)[None, :]
-    k = tl.load(keys + place, mask=inside, other=0.0)
-    dk = tl.load(d_keys + place, mask=inside, other=0.0)
-    for t in range(steps):
-        step = sentence * steps + t
+    inside = (s < positions)[:, None] & (a < size)[None, :]
+    index = (sentence * positions + s)[:, None] * size + a[None, :]
+    v_a = tl.load(v + a, mask=a < size, other=0.0)[None, :]
+    k = tl.load(keys + index, mask=inside, other=0.0)
+    dk = tl.load(d_keys + index, mask=inside, other=0.0)
+    for t in range(num_steps):
+        step = sentence * num_steps + t
         q = tl.load(query + step * size + a, mask=a < size, other=0.0)[None, :]
-        d = tl.load(grad + step * places + s, mask=s < places, other=0.0)[:, None]
+        d = tl.load(grad + step * positions + s, mask=s < positions, other=0.0)[:, None]
         y = tanh(q + k)
-        dk += d * share * (1 - y * y)
-    tl.store(d_keys + place, dk, mask=inside)
+        dk += d * v_a * (1 - y * y)
+    tl.store(d_keys + index, dk, mask=inside)
