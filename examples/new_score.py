@@ -28,10 +28,11 @@ class DistanceScore(regard.Score):
         """W k for every encoder state, once a sentence."""
         return self.W(values)  # type: ignore[no-any-return]
 
-    def forward(self, query: Tensor, memory: regard.Memory, state: Mapping[str, Tensor]) -> Tensor:
+    def forward(
+        self, query: Tensor, keys: Tensor, memory: regard.Memory, state: Mapping[str, Tensor]
+    ) -> Tensor:
         """(B, T, S)."""
-        assert memory.keys is not None
-        return -torch.cdist(query, memory.keys).square()
+        return -torch.cdist(query, keys).square()
 
 
 def main() -> None:

@@ -17,6 +17,6 @@ class RepellingScore(Score):
     source = "these tests"
     sequential = True
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        assert memory.keys is not None
-        return query @ memory.keys.mT - 3 * state["coverage"] - state["previous"]
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+
+        return query @ keys.mT - 3 * state["coverage"] - state["previous"]

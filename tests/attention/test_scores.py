@@ -272,4 +272,4 @@ def test_the_base_only_promises() -> None:
     values: Tensor = torch.zeros(1, 2, 3)
     memory = Memory(values, torch.ones(1, 2, dtype=torch.bool), values[:, 0])
     with pytest.raises(TypeError, match="Score promises a score"):
-        Score()(torch.zeros(1, 1, 3), memory, {})
+        Score()(torch.zeros(1, 1, 3), values, memory, {})

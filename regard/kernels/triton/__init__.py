@@ -21,7 +21,7 @@ from regard.kernels.triton.sums import add_parts, masked, scale, sum_bands, tanh
 
 TWINS = {
     "PackedWeight": Weight,
-    "add_parts": add_parts,
+    "sum_gradients": add_parts,
     "add_value_gradients": add_values_back,
     "_additive_backward": additive_backward,
     "_additive_forward": additive_forward,
@@ -36,8 +36,8 @@ TWINS = {
     "_scale": scale,
     "_softmax_minus_target": softmax_minus_target,
     "sum_bands": sum_bands,
-    "masked": masked,
-    "tanh_back": tanh_back,
+    "apply_mask": masked,
+    "tanh_backward": tanh_back,
     "transpose": transpose,
 }
 

@@ -1,7 +1,7 @@
-"""A cell over whole sentences in inference: nothing is kept for a backward pass.
+"""A recurrent cell over whole sentences in inference: nothing is saved for a backward pass.
 
 For the few rows of a search that translates one sentence at a time, starting an operation costs more than the small
-product it makes: for them all steps are one call.
+product that it computes: for them all steps are one call.
 """
 
 from __future__ import annotations
@@ -32,11 +32,14 @@ def recur_inference(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """Hidden states (T, R, H) and the last state, as `recurrent.recur`; products of many rows in this dtype."""
-    steps, rows, _ = projected.shape
-    live = torch.ones(steps, rows, dtype=torch.bool) if live is None else live.contiguous()
+    """Return hidden states (T, R, H) and the last state, as `recurrent.recur`; products of many rows in this dtype.
+
+    `projected` is (T, R, G), `weight` (G, H), `bias` (G,), each tensor of `start` (R, H), `live` (T, R).
+    """
+    num_steps, num_rows, _ = projected.shape
+    live = torch.ones(num_steps, num_rows, dtype=torch.bool) if live is None else live.contiguous()
     states = [first.contiguous() for first in start]
-    if rows <= MAX_ROWS:
+    if num_rows <= MAX_ROWS:
         return _few_rows(cell, live, reverse, projected, weight, bias, states)
     return _many_rows(cell, live, reverse, dtype, projected, weight, bias, states)
 
@@ -50,16 +53,16 @@ def _few_rows(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """In float32 whatever the dtype: what counts here is how often a weight is read."""
+    """Take all steps in one call, in float32 whatever the dtype: time goes into reading the weights."""
     if reverse:
         projected, live = projected.flip(0), live.flip(0)
-    steps, rows, width = projected.shape
-    states = [torch.empty(steps + 1, *first.shape) for first in start]
+    num_steps, num_rows, width = projected.shape
+    states = [torch.empty(num_steps + 1, *first.shape) for first in start]
     for block, first in zip(states, start, strict=True):
         block[0] = first
     inputs, alive = array(projected.contiguous()), array(live)
     layer = array(weight), np.ones(len(weight), np.float32), array(bias)
-    blocks, products = tuple(map(array, states)), np.empty((rows, width), np.float32)
+    blocks, products = tuple(map(array, states)), np.empty((num_rows, width), np.float32)
     before = tuple(block[0] for block in blocks)
     multiply = KernelPointer(multiply_rows, (*layer, before[0], False, products))
     move = KernelPointer(_CELLS[cell], (inputs[0], products, *before, alive[0], None, *before, before[0]))
@@ -78,16 +81,19 @@ def _many_rows(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """A product and a kernel a step."""
+    """Call a product and a kernel at each step."""
     first, *others = start
-    steps, (rows, size) = len(projected), first.shape
+    num_steps, (num_rows, size) = len(projected), first.shape
     product, move = PackedWeight([weight], bias, dtype), _CELLS[cell]
-    hidden, cast = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `cast`: as products take it
+    hidden, cast = (
+        torch.empty(num_steps, num_rows, size),
+        first.to(dtype, copy=True),
+    )  # `cast` is for products
     old, new = [other.clone() for other in others], [torch.empty_like(other) for other in others]
     inputs, alive = array(projected.to(dtype).contiguous()), array(live)
     outputs, cast_state, last = list(array(hidden)), array(cast), array(first)
-    products = array(cast.new_empty(rows, product.width))
-    for t in range(steps)[:: -1 if reverse else 1]:
+    products = array(cast.new_empty(num_rows, product.width))
+    for t in range(num_steps)[:: -1 if reverse else 1]:
         product.forward_into(cast_state, products)
         move(
             inputs[t],
@@ -106,6 +112,7 @@ def _many_rows(
 
 @kernel
 def _lstm_steps(multiply, move, layer, inputs, alive, products, hidden, cell):  # type: ignore[no-untyped-def]
+    """Inputs (T, R, G), alive (T, R), products (R, G); hidden and cell (T + 1, R, H), from the first state on."""
     for t in range(len(inputs)):
         old, new = hidden[t], hidden[t + 1]
         call(multiply, *layer, old, False, products)
@@ -114,6 +121,7 @@ def _lstm_steps(multiply, move, layer, inputs, alive, products, hidden, cell):  
 
 @kernel
 def _gru_steps(multiply, move, layer, inputs, alive, products, hidden):  # type: ignore[no-untyped-def]
+    """Inputs (T, R, G), alive (T, R), products (R, G); hidden (T + 1, R, H), from the first state on."""
     for t in range(len(inputs)):
         old, new = hidden[t], hidden[t + 1]
         call(multiply, *layer, old, False, products)
