@@ -1,4 +1,4 @@
-"""A score function of one's own, in twenty lines: register it, train with it, look at it.
+"""Your own score function in twenty lines: register it, train with it, see its weights.
 
 Run: python examples/new_score.py
 """
@@ -25,13 +25,13 @@ class DistanceScore(regard.Score):
         self.W = nn.Linear(memory_size, query_size, bias=False)
 
     def keys(self, values: Tensor) -> Tensor:
-        """W k for every encoder state, once a sentence."""
+        """Return W k for every encoder state, computed once a sentence."""
         return self.W(values)  # type: ignore[no-any-return]
 
     def forward(
         self, query: Tensor, keys: Tensor, memory: regard.Memory, state: Mapping[str, Tensor]
     ) -> Tensor:
-        """(B, T, S)."""
+        """Return the scores (B, T, S)."""
         return -torch.cdist(query, keys).square()
 
 

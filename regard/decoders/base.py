@@ -98,7 +98,7 @@ def why_not_fused(
     products: Sequence[nn.Module | None],
     stack: Stack | None,
 ) -> str | None:
-    """Say why a fused path of a decoder cannot stand in for its parts, in words; None if it can.
+    """Say why a fused path of a decoder cannot replace its parts, in words; None if it can.
 
     The path reads the weights of the cells and of the products, and takes the steps of the stack.
     """

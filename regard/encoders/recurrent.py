@@ -12,7 +12,7 @@ from regard.recurrent import Cell, CellList, CellState, Dropout, run
 
 
 class RecurrentEncoder(Encoder):
-    """An RNN over the sentence, or two in opposite directions whose states stand side by side.
+    """An RNN over the sentence, or two in opposite directions whose states are concatenated.
 
     Source: both directions, Bahdanau et al. 2015, section 3.2 (h_j = [→h_j; ←h_j]); one direction, Cho et al.
     2014 and Sutskever et al. 2014. `backward` makes a single direction read from the end: the reversed source

@@ -77,12 +77,12 @@ def test_the_plain_form_says_why() -> None:
 def test_what_is_said_is_what_runs(way: str, score: str, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, batch, ran = small_way(way, score, cell), random_batch(), []
 
-    def noting(name: str) -> Any:
+    def record(name: str) -> Any:
         original = getattr(kernels, name)
-        return lambda *given, **more: (ran.append(name), original(*given, **more))[1]
+        return lambda *args, **kwargs: (ran.append(name), original(*args, **kwargs))[1]
 
     for name in ("bahdanau_unroll", "luong_unroll", "gnmt_unroll", "recur"):
-        monkeypatch.setattr(kernels, name, noting(name))
+        monkeypatch.setattr(kernels, name, record(name))
     memory = model.encode(batch.source, batch.source_valid)
     ran.clear()
     model.decoder.unroll(batch.previous, memory)

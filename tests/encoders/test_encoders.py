@@ -50,11 +50,11 @@ def test_every_encoder_is_here() -> None:
 def test_packed_or_padded_it_is_the_same_with_its_gradients(shape: str, cell: str) -> None:
     encoder, (embedded, valid) = make(shape, cell).float(), sentences()
 
-    def read(given: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
-        memory = encoder(given, valid)
+    def encode(embedded: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        memory = encoder(embedded, valid)
         return memory.values, *last_states(memory)
 
-    check_loop(read, [embedded.float().requires_grad_(), *encoder.parameters()])
+    check_loop(encode, [embedded.float().requires_grad_(), *encoder.parameters()])
 
 
 @every_shape

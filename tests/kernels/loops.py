@@ -40,8 +40,8 @@ def check_loop(operation: Callable[..., tuple[Tensor, ...]], inputs: Sequence[Te
         torch.testing.assert_close(one, expected, atol=2e-5 * (1 + scale), rtol=0)
 
 
-class GivenBridge(Bridge):
-    """States of a decoder that are given, so that their gradients can be asked for."""
+class FixedBridge(Bridge):
+    """Fixed first states, whose gradients a test can take."""
 
     def __init__(self, states: list[CellState]) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def make_decoder(
     else:
         decoder = GNMTDecoder(embedding, module, SIZE, num_layers, SIZE, *parts, query=query)
     states = [tuple(leaves(*[(ROWS, SIZE)] * len(module.parts))) for _ in range(num_layers)]
-    decoder.bridge = GivenBridge([tuple(0.3 * part.detach() for part in layer) for layer in states])
+    decoder.bridge = FixedBridge([tuple(0.3 * part.detach() for part in layer) for layer in states])
     for layer in decoder.bridge.states:
         for part in layer:
             part.requires_grad_()
@@ -91,7 +91,7 @@ def make_decoder(
 
 
 def unroll(decoder: Decoder, memory: Memory) -> Callable[..., tuple[Tensor, ...]]:
-    """The loop of a decoder, as a function for `check_loop` whose inputs it reads from where they are."""
+    """The loop of a decoder, as a function for `check_loop`; its inputs are read from decoder and memory."""
     tokens = torch.randint(VOCABULARY, (ROWS, STEPS))
 
     def operation(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -104,6 +104,6 @@ def unroll(decoder: Decoder, memory: Memory) -> Callable[..., tuple[Tensor, ...]
 
 def inputs_of(decoder: Decoder, memory: Memory) -> list[Tensor]:
     """All that a decoder's loop depends on: its weights, the memory, and the first states."""
-    assert isinstance(decoder.bridge, GivenBridge)
+    assert isinstance(decoder.bridge, FixedBridge)
     states = [part for layer in decoder.bridge.states for part in layer]
     return [*decoder.parameters(), memory.values, *states]

@@ -88,8 +88,8 @@ class AttentionStage:
 class QueryAttention:
     """Attention by kernels in a loop: an attention stage, and the product with W before it if the score has one.
 
-    `hidden` (T, R, Q), in the dtype of products, is the block that the cell writes the states into that ask at each
-    step; contexts go into the first M columns of `contexts` (T, R, M + …).
+    `hidden` (T, R, Q), in the dtype of products, is the block that the cell writes into, with the query of each step;
+    contexts go into the first M columns of `contexts` (T, R, M + …).
     """
 
     def __init__(self, inputs: AttentionInputs, hidden: Tensor, contexts: Tensor) -> None:
@@ -122,7 +122,7 @@ class QueryAttention:
         self._d_queries = self._on.view_steps(d_queries)
 
     def backward(self, t: int, d_context: Tensor) -> Any:
-        """Return the gradient (R, Q) of the state that asked, given that of the context in the first M columns."""
+        """Return the gradient (R, Q) of the query, given that of the context in the first M columns."""
         self._attend.backward(t, self._queries[t], self._on.view(d_context), self._d_queries[t])
         return self._d_queries[t] if self._project is None else self._project.backward(t)
 

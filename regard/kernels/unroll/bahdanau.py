@@ -49,7 +49,7 @@ class _BahdanauUnroll(torch.autograd.Function):
                 attend(t)  # c_i = attend(s_{i-1})
                 cell(t)  # s_i = f(s_{i-1}, y_{i-1}, c_i)
         ctx.layer, ctx.cell, ctx.attend, ctx.dtype = layer, cell, attend, projected.dtype
-        ctx.save_for_backward(projected, *others)  # to be told if they are changed meanwhile
+        ctx.save_for_backward(projected, *others)  # so that autograd notices in-place changes
         ctx.set_materialize_grads(False)
         contexts = contexts[:, :, : context_size(attention)].clone(memory_format=torch.contiguous_format)
         return cell.hidden[1:], contexts, attend.weights.clone()

@@ -1,4 +1,4 @@
-"""Which parts a fused path may stand in for.
+"""Which parts a fused path may replace.
 
 A fused path reads the weights of a part and computes what the part's own class computes. It belongs to the class that
 declares it and not to its heirs: a subclass may override any of the plain form, so it runs as it is written until it

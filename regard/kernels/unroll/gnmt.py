@@ -114,7 +114,7 @@ class _GNMTUnroll(torch.autograd.Function):
                 outputs.append(output)
         ctx.layers, ctx.bottom, ctx.upper, ctx.attend = layers, bottom, upper, attend
         ctx.current_query, ctx.width, ctx.dtype = current_query, width, projected.dtype
-        ctx.save_for_backward(projected, *others)  # to be told if they are changed meanwhile
+        ctx.save_for_backward(projected, *others)  # so that autograd notices in-place changes
         ctx.set_materialize_grads(False)
         return torch.stack(outputs), attend.weights.clone()
 

@@ -84,7 +84,7 @@ class _LuongUnroll(torch.autograd.Function):
                 product(t, combined[t], activation="tanh")  # h̃_t = tanh(W [c_t; h_t])
         ctx.layers, ctx.cells, ctx.layer_inputs = layers, cells, layer_inputs
         ctx.attend, ctx.product, ctx.dtype = attend, product, projected.dtype
-        ctx.save_for_backward(combine, projected, *others)  # to be told if they are changed meanwhile
+        ctx.save_for_backward(combine, projected, *others)  # so that autograd notices in-place changes
         ctx.set_materialize_grads(False)
         return fed[1:].clone(memory_format=torch.contiguous_format), attend.weights.clone()
 

@@ -27,7 +27,7 @@ class AttentionFunction:
 
 
 class RecordedAttention:
-    """Stands where `QueryAttention` stands, for a function.
+    """The counterpart of `QueryAttention` for an attention function.
 
     Each step is recorded from a query without history, so that going back, its gradient comes from the graph of that
     step alone. The gradients of memory and parameters come from the graphs of all steps at once, in the end.
@@ -59,7 +59,7 @@ class RecordedAttention:
         self._recorded: tuple[list[Tensor], list[Tensor]] = [], []  # outputs and their gradients
 
     def backward(self, t: int, d_context: Tensor) -> Any:
-        """Return the gradient (R, Q) of the state that asked, given that of the context in the first M columns."""
+        """Return the gradient (R, Q) of the query, given that of the context in the first M columns."""
         query, *outputs = self._steps[t]
         gradients = [d_context[:, : self._function.context_size].to(outputs[0].dtype, copy=True)]
         if self._d_weights is not None:
@@ -78,9 +78,9 @@ class RecordedAttention:
     def gradients(self) -> list[Tensor | None]:
         """Return the gradients of memory and parameters."""
         tensors = [*self._memory, *self._function.parameters]
-        wanted = [tensor for tensor in tensors if tensor.requires_grad]
+        inputs = [tensor for tensor in tensors if tensor.requires_grad]
         outputs, d_outputs = self._recorded
-        if not outputs or not wanted:
+        if not outputs or not inputs:
             return [None] * len(tensors)
-        found = iter(torch.autograd.grad(outputs, wanted, d_outputs, retain_graph=True, allow_unused=True))
+        found = iter(torch.autograd.grad(outputs, inputs, d_outputs, retain_graph=True, allow_unused=True))
         return [next(found) if tensor.requires_grad else None for tensor in tensors]

@@ -77,7 +77,7 @@ class _Recur(torch.autograd.Function):
         for t in steps.order:
             cell(t)
         ctx.cell = cell
-        ctx.save_for_backward(projected, weight, bias, *start)  # to be told if they are changed meanwhile
+        ctx.save_for_backward(projected, weight, bias, *start)  # so that autograd notices in-place changes
         ctx.set_materialize_grads(False)
         return steps.after(cell.hidden), *map(steps.last, cell.states)
 
