@@ -131,7 +131,8 @@ class Attention(nn.Module):
             return step.context.squeeze(1), step.weights.squeeze(1)
 
         tensors = keys, memory.values, memory.final, *(part for layer in layers for part in layer)
-        return kernels.AttentionFunction(attend, tensors, tuple(self.parameters()), memory.values.shape[-1])
+        parameters, size = tuple(self.parameters()), memory.values.shape[-1]
+        return kernels.AttentionFunction(attend, tensors, parameters, size, torch.is_grad_enabled())
 
     def _check_form(self, project: Tensor | None, v: Tensor | None, key_size: int, query_size: int) -> None:
         """Raise ShapeError unless v · tanh(W q + k), or q · k, can be computed: kernels do not check bounds."""

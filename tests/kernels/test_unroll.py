@@ -7,6 +7,7 @@ import math
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -178,6 +179,49 @@ def test_a_score_and_a_normaliser_of_ones_own_keep_the_fused_loop(kind: str, cel
     decoder.attention = Attention(_Wide(), _Sigmoid())
     assert decoder.why_step_by_step() is None
     check_loop(unroll(decoder, memory), [*inputs_of(decoder, memory), memory.final])
+
+
+@of_numba
+@pytest.mark.parametrize("kind", ["bahdanau", "luong", "gnmt"])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_score_without_kernels_records_nothing_in_inference(kind: str, mode: Any) -> None:
+    decoder, memory = make_decoder(kind, "lstm", "cosine"), random_memory()
+    operation, recorded = unroll(decoder, memory), []
+    assert decoder.attention is not None
+    decoder.attention.register_module("score", _Recording(decoder.attention.score, recorded))
+    expected = [part.detach() for part in operation()]
+    assert any(recorded)
+    recorded.clear()
+    with mode():
+        found = operation()
+    assert recorded == [False] * STEPS
+    torch.testing.assert_close(list(found), expected)
+
+
+class _Recording(Score):
+    """Another score, noting whether autograd records it."""
+
+    def __init__(self, score: Score, recorded: list[bool]) -> None:
+        super().__init__()
+        self.score, self.recorded = score, recorded
+
+    def keys(self, values: Tensor) -> Tensor:
+        return self.score.keys(values)
+
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        scores: Tensor = self.score(query, keys, memory, state)
+        self.recorded.append(scores.requires_grad)
+        return scores
+
+
+@of_numba
+@pytest.mark.parametrize("kind", ["bahdanau", "luong", "gnmt"])
+@pytest.mark.parametrize("score", ["additive", "cosine", "uniform"])
+def test_a_frozen_memory_needs_no_gradient(kind: str, score: str) -> None:
+    decoder, memory = make_decoder(kind, "gru", score), random_memory()
+    frozen = replace(memory, values=memory.values.detach(), final=memory.final.detach())
+    inputs = [one for one in inputs_of(decoder, memory) if one is not memory.values]
+    check_loop(unroll(decoder, frozen), inputs)
 
 
 @of_numba

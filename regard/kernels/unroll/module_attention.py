@@ -17,13 +17,15 @@ class AttentionFunction:
     """Attention as a function: `attend(query, memory)` returns context (R, M) and weights (R, S) of a query (R, Q).
 
     `memory` are the tensors of the memory whose gradients are formed, `parameters` all others that the function
-    reads; a tensor that is in neither gets no gradient. The function must not depend on the steps before.
+    reads; a tensor that is in neither gets no gradient. The function must not depend on the steps before. If
+    `recorded`, its steps are recorded for a backward pass.
     """
 
     attend: Callable[[Tensor, Sequence[Tensor]], tuple[Tensor, Tensor]]
     memory: Sequence[Tensor]
     parameters: Sequence[Tensor]
     context_size: int
+    recorded: bool
 
 
 class RecordedAttention:
@@ -47,8 +49,8 @@ class RecordedAttention:
 
     def __call__(self, t: int) -> None:
         """Attend: write the context of step t."""
-        with torch.enable_grad():
-            query = self._hidden[t].detach().requires_grad_()
+        with torch.set_grad_enabled(self._function.recorded):
+            query = self._hidden[t].detach().requires_grad_(self._function.recorded)
             context, weights = self._function.attend(query, self._memory)
         self._contexts[t].copy_(context.detach())
         self._steps.append((query, context, weights))
