@@ -33,7 +33,7 @@ test-browser: $(READY) ## test the page in a browser; needs Chromium, and npm fo
 test-triton: $(READY) ## test the GPU kernels without a GPU: in Triton's interpreter, and compiled for GPUs
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
 	TRITON_INTERPRET=1 $(BIN)/python -m pytest -n $(TEST_WORKERS) tests/kernels
-	$(BIN)/python -m pytest tests/kernels/test_gpu_compiles.py
+	$(BIN)/python -m pytest tests/kernels/test_triton_compiles.py
 
 slow: $(READY)   ## run the long tests: trained models, learning, real data
 	$(BIN)/python -m pytest -m slow

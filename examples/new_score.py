@@ -28,10 +28,11 @@ class DistanceScore(regard.Score):
         """Project the encoder states, W k, once per sentence: (B, S, M) to (B, S, Q)."""
         return self.W(values)  # type: ignore[no-any-return]
 
-    def forward(self, query: Tensor, memory: regard.Memory, state: Mapping[str, Tensor]) -> Tensor:
+    def forward(
+        self, query: Tensor, keys: Tensor, memory: regard.Memory, state: Mapping[str, Tensor]
+    ) -> Tensor:
         """Score every encoder state for every query: (B, T, S)."""
-        assert memory.keys is not None
-        return -torch.cdist(query, memory.keys).square()
+        return -torch.cdist(query, keys).square()
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from regard.recurrent import Dropout
 class Seq2Seq(nn.Module):
     """An encoder reads the source, a decoder writes the target, `head` scores the vocabulary at each step.
 
-    Called with a batch it gives the loss; `encode` and `stepper` are for searching.
+    Calling it with a batch returns the loss; `encode` and `stepper` are for search.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Seq2Seq(nn.Module):
         self.label_smoothing = label_smoothing
 
     def forward(self, batch: Batch) -> Loss:
-        """The loss over all real target tokens. The vocabulary's product is taken once, for all steps.
+        """Return the loss over all real target tokens; the output layer runs once, for all steps.
 
-        Of a fixed batch it goes over padding too, which costs nothing.
+        In a fixed batch it runs over padding too, which adds nothing to the loss.
         """
         combined: Tensor = self.dropout(self.unroll(batch).combined)  # (B, T, H)
         if batch.fixed:
@@ -59,34 +59,42 @@ class Seq2Seq(nn.Module):
         return Loss(total, nll, len(labels))
 
     def unroll(self, batch: Batch) -> Unrolled:
-        """Combined vectors (B, T, H) and weights (B, T, S) with the true target fed in."""
+        """Return combined vectors (B, T, H) and weights (B, T, S), with the true target as input."""
         memory = self.encode(batch.source, batch.source_valid)
         return self.decoder.unroll(batch.previous, memory)
 
     def encode(self, source: Int[Tensor, "B S"], valid: Bool[Tensor, "B S"]) -> Memory:
-        """The memory of each sentence, with the keys of the attention."""
+        """Return the memory of each sentence, with the keys of the attention."""
         return self.encode_embedded(self.dropout(self.embedding(source)), valid)
 
     def encode_embedded(self, embedded: Float[Tensor, "B S E"], valid: Bool[Tensor, "B S"]) -> Memory:
-        """The same of tokens that are embedded already: whoever asks for gradients begins here."""
+        """Encode tokens that are embedded already, for callers that need gradients of the embeddings."""
         memory: Memory = self.encoder(embedded, valid)
         return self.decoder.prepare(memory)
 
     def log_probabilities(self, combined: Float[Tensor, "... H"]) -> Float[Tensor, "... V"]:
-        """Of every token of the vocabulary, in nats; float32 at least."""
+        """Return the log-probability of every token of the vocabulary, in nats, at least in float32."""
         return kernels.log_softmax(self.head(combined))
 
+    def backends(self) -> dict[str, kernels.Choice]:
+        """Say which form the loops of training and the steps of a search take on the model's device, and why."""
+        return {
+            "encoder": self.encoder.loop_backend(self.embedding.weight),
+            "decoder": self.decoder.loop_backend(),
+            "search": self.decoder.search_backend(),
+        }
+
     def stepper(self, memory: Memory) -> ModelStepper:
-        """What a search drives to translate the sentences of this memory."""
+        """Return what a search drives to translate the sentences of this memory."""
         sentences = torch.arange(len(memory.valid), device=memory.valid.device)
         return ModelStepper(self, memory, sentences, self.decoder.fused_step(memory, self.head))
 
 
 @dataclass(frozen=True)
 class ModelStepper:
-    """A model over a memory, as a search sees it: start, step, select.
+    """A model over a memory, as a search drives it: start, step, select.
 
-    `sentences` are those of the `whole` memory that are still written.
+    `sentences` are the indices in the `whole` memory of those still being decoded.
     """
 
     model: Seq2Seq
@@ -96,21 +104,23 @@ class ModelStepper:
 
     @cached_property
     def memory(self) -> Memory:
-        """Of the sentences that are still written."""
-        every = torch.arange(len(self.whole.valid), device=self.sentences.device)
-        return self.whole if torch.equal(self.sentences, every) else self.whole.select(self.sentences)
+        """The memory of the sentences that are still being decoded."""
+        all_sentences = torch.arange(len(self.whole.valid), device=self.sentences.device)
+        if torch.equal(self.sentences, all_sentences):
+            return self.whole
+        return self.whole.select(self.sentences)
 
     @property
     def num_sentences(self) -> int:
-        """B."""
+        """B, the number of sentences that are still being decoded."""
         return len(self.sentences)
 
     def start(self) -> DecoderState:
-        """The state before the first token, one row a sentence."""
+        """Return the state before the first token, one row a sentence."""
         return self.model.decoder.start(self.memory)
 
     def step(self, tokens: Int[Tensor, " R"], state: DecoderState) -> Prediction:
-        """One token further for every row."""
+        """Decode one token further for every row."""
         prediction = None if self.fused is None else self.fused.step(tokens, state, self.sentences)
         if prediction is not None:
             return prediction
@@ -119,7 +129,7 @@ class ModelStepper:
         return Prediction(log_probabilities, step.state, step.attention)
 
     def best(self, tokens: Int[Tensor, " R"], state: DecoderState, number: int) -> Candidates:
-        """One token further for every row, of which only the best are asked for."""
+        """Decode one token further for every row, and return only the best tokens."""
         candidates = None if self.fused is None else self.fused.best(tokens, state, self.sentences, number)
         if candidates is not None:
             return candidates
@@ -130,11 +140,11 @@ class ModelStepper:
     def greedily(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[DecodedTokens] | None:
-        """The rest of a greedy search in one go; None where it must be taken step by step."""
+        """Run the rest of a greedy search as one operation; None where it must be taken step by step."""
         if self.fused is None:
             return None
         return self.fused.greedy(tokens, state, self.sentences, limits)
 
     def select(self, sentences: Tensor) -> ModelStepper:
-        """The same for some of the sentences."""
+        """Return the stepper for some of the sentences."""
         return replace(self, sentences=self.sentences[sentences])

@@ -1,9 +1,9 @@
 """Recurrent cells, and how they run over a sentence: the plain form, as in the papers.
 
 What does not depend on the state, the product of the inputs with their weights, is one large product over all
-steps (`Cell.project`, `Cell.project_steps`) and stays out of the loop; what does is one of `regard.kernels`. Inside a
-loop everything is time-major. At padding a state is
-frozen, so the last state of every row is exact however the batch was padded, in both directions.
+steps (`Cell.project`, `Cell.project_steps`) outside of the loop; a step is an operation of `regard.kernels`, and so
+is the whole loop of a cell that has a kernel. Inside a loop everything is time-major. At padding a state is frozen,
+so the last state of every row is exact however the batch was padded, in both directions.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from torch import Tensor, nn
 from regard import kernels
 from regard.errors import ConfigError
 
-CellState = tuple[Tensor, ...]  # (R, H) each; the first is the hidden state, what others see
+CellState = tuple[Tensor, ...]  # (R, H) each; the first is the hidden state, the cell's output
 Masks = Sequence[Tensor] | None  # dropout masks (R, H), one per gap between layers
 
 
 class Cell(nn.Module):
     """One step of a recurrent network: new state from projected inputs and old state.
 
-    `parts` names the tensors of its state, `num_gates` how many times H wide a projected input is, and `kernel` the
-    cell as `regard.kernels` knows it, if it does. States are kept in float32 even where products run in bfloat16.
+    `parts` names the tensors of its state; a projected input is `num_gates` times H wide. `kernel` is the name of the
+    cell's fused loop, "lstm" or "gru": it belongs to the class that declares it, and a subclass that inherits it runs
+    its own `forward` step by step. States are kept in float32 even where products run in bfloat16.
     """
 
     parts: ClassVar[tuple[str, ...]]
@@ -45,23 +46,31 @@ class Cell(nn.Module):
         nn.init.zeros_(self.recur.bias)
 
     def zero(self, rows: int) -> CellState:
-        """The state before the first input, for so many rows."""
+        """Return the state before the first input, zeros, for so many rows."""
         return tuple(self.recur.bias.new_zeros(rows, self.hidden_size) for _ in self.parts)
 
     def project_steps(self, inputs: Float[Tensor, "B T I"]) -> Sequence[Float[Tensor, "B G"]]:
-        """What `project` makes of all steps' inputs at once, a tensor a step."""
+        """Project the inputs of all steps at once; return one tensor for each step."""
         return self.project(inputs.transpose(0, 1)).unbind(0)  # type: ignore[no-any-return]
 
     def forward(
         self, projected: Float[Tensor, "R G"], state: CellState, live: Bool[Tensor, "R 1"] | None = None
     ) -> CellState:
-        """The state one step later; rows where `live` is False keep theirs."""
+        """Return the state after a step; rows where `live` is False keep theirs."""
         raise TypeError(f"{type(self).__name__} promises a step but does not take one")
 
     @property
     def recurrence(self) -> kernels.Recurrence:
-        """What the kernels need of it. Raises KeyError if they do not know it."""
+        """The recurrence as kernels take it, for a cell that has a kernel."""
         return kernels.Recurrence(self.kernel, self.recur.weight, self.recur.bias)
+
+    def why_no_kernel(self) -> str | None:
+        """Say why the loop over this cell cannot be fused, in words; None if it can."""
+        if not self.kernel or not kernels.declares(self, "kernel"):
+            return f"the cell {_name_of(self)} has no kernel"
+        if not kernels.are_linear(self.project, self.recur):
+            return f"a product of the cell {_name_of(self)} is more than a linear layer"
+        return None
 
 
 class RNNCell(Cell):
@@ -74,7 +83,7 @@ class RNNCell(Cell):
     num_gates = 1
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
-        """`h'`, (R, H)."""
+        """Return `h'` (R, H)."""
         new = torch.tanh(kernels.at_least_float32(projected) + kernels.at_least_float32(self.recur(state[0])))
         return (new if live is None else torch.where(live, new, state[0]),)
 
@@ -91,7 +100,7 @@ class GRUCell(Cell):
     kernel = "gru"
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
-        """`h'`, (R, H)."""
+        """Return `h'` (R, H)."""
         return (kernels.gru(projected, self.recur(state[0]), state[0], live),)
 
 
@@ -112,12 +121,31 @@ class LSTMCell(Cell):
             self.project.bias[hidden_size : 2 * hidden_size] = 1.0
 
     def forward(self, projected: Tensor, state: CellState, live: Tensor | None = None) -> CellState:
-        """`h', c'`, (R, H) each."""
+        """Return `h', c'` (R, H) each."""
         hidden, cell = state
         return kernels.lstm(projected, self.recur(hidden), hidden, cell, live)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "gru": GRUCell, "lstm": LSTMCell}
+
+
+def _name_of(cell: Cell) -> str:
+    names = [name for name, known in CELLS.items() if known is type(cell)]
+    return names[0] if names else type(cell).__name__
+
+
+def why_no_kernel(cells: Iterable[Cell]) -> str | None:
+    """Say for the first of these cells that has no kernel why, in words; None if all have one."""
+    return next(filter(None, (cell.why_no_kernel() for cell in cells)), None)
+
+
+def loop_choice(reason: str | None, like: Tensor) -> kernels.Choice:
+    """Return the form a loop over tensors like this one takes in training; `reason` is why it cannot be fused."""
+    if plain := kernels.why_plain(like):
+        return kernels.Choice("plain", plain)
+    if reason:
+        return kernels.Choice("plain", f"step by step: {reason}")
+    return kernels.Choice("fused", "the whole loop is one operation")
 
 
 class Dropout(nn.Module):
@@ -136,11 +164,11 @@ class Dropout(nn.Module):
 
     @property
     def active(self) -> bool:
-        """Whether anything is dropped now."""
+        """Whether anything is dropped at present."""
         return self.training and self.share > 0
 
     def forward(self, states: Float[Tensor, "B T W"]) -> Float[Tensor, "B T W"]:
-        """The states with some units 0 and the others scaled up; unchanged outside training."""
+        """Return the states with some units 0 and the others scaled up; unchanged outside training."""
         if not self.active:
             return states
         if self.variational:
@@ -156,33 +184,35 @@ def run(
     reverse: bool = False,
     packing: kernels.Packing | None = None,
 ) -> tuple[Float[Tensor, "B T H"], CellState]:
-    """Run a cell over all steps, from the end if `reverse`: the hidden states (B, T, H) and the last state.
+    """Run a cell over all steps, last to first if `reverse`; return hidden states (B, T, H) and the last state.
 
-    Where `valid` is False the state stays as it was and the hidden state given out is 0. With the `packing` of that,
-    padding costs nothing.
+    Where `valid` is False the state stays as it was, and the hidden state returned is 0. With the `packing` of
+    `valid`, padding costs nothing.
     """
-    if packing is not None and cell.kernel:
+    fused = kernels.fused(inputs, *state, cell.recur.weight) and cell.why_no_kernel() is None
+    if packing is not None and fused:
         dtype = kernels.autocast_dtype(inputs)
         projected = cell.project(packing.pack(inputs, reverse, dtype))
         hidden, state = kernels.recur_packed(cell.recurrence, projected, state, packing)
         return packing.unpack(hidden, reverse), state
-    whole = valid is None or (valid.device.type == "cpu" and bool(valid.all()))  # a GPU had to be waited for
-    padded = None if whole else valid
+    is_full = valid is None or (valid.is_cpu and bool(valid.all()))  # would have to wait for a GPU
+    live = None if is_full or valid is None else valid.t()
     projected = cell.project(inputs.transpose(0, 1))
-    hidden, state = _over(cell, projected, state, None if padded is None else padded.t(), reverse)
+    if fused:
+        hidden, state = kernels.recur(cell.recurrence, projected, state, live, reverse)
+    else:
+        hidden, state = _step_by_step(cell, projected, state, live, reverse)
     states = hidden.transpose(0, 1)
-    return (states if padded is None else states * padded.unsqueeze(-1)), state
+    return (states if live is None else states * live.t().unsqueeze(-1)), state
 
 
-def _over(
+def _step_by_step(
     cell: Cell,
     projected: Float[Tensor, "T R G"],
     state: CellState,
     live: Bool[Tensor, "T R"] | None,
     reverse: bool,
 ) -> tuple[Float[Tensor, "T R H"], CellState]:
-    if cell.kernel and kernels.fused(projected, *state):
-        return kernels.recur(cell.recurrence, projected, state, live, reverse)
     steps = projected.unbind(0)
     hidden: list[Tensor] = [projected] * len(steps)
     with kernels.deferred_weight_grads():
@@ -193,7 +223,7 @@ def _over(
 
 
 class Stack(nn.Module):
-    """Recurrent cells one above the other: each layer reads the hidden states of the one below.
+    """Recurrent cells one above the other: each layer's inputs are the hidden states of the one below.
 
     Dropout falls between the layers, not within the recurrence (Zaremba et al. 2014, section 3.1).
     """
@@ -209,7 +239,7 @@ class Stack(nn.Module):
     def forward(
         self, projected: Float[Tensor, "R G"], states: Sequence[CellState], masks: Masks = None
     ) -> list[CellState]:
-        """One step of every layer; `projected` is what the lowest cell's `project` made, or more added to it."""
+        """Take a step of every layer; `projected` is the lowest cell's projected input, with anything added to it."""
         new: list[CellState] = []
         for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
             if layer > 0:
@@ -219,7 +249,7 @@ class Stack(nn.Module):
         return new
 
     def unroll(self, inputs: Float[Tensor, "B T I"], states: Sequence[CellState]) -> Float[Tensor, "B T H"]:
-        """All steps of a layer, then all of the next: the hidden states of the top layer (B, T, H)."""
+        """Take all steps of a layer, then all of the next; return the hidden states of the top layer (B, T, H)."""
         for layer, (cell, state) in enumerate(zip(self.cells, states, strict=True)):
             if layer > 0:
                 inputs = self.dropout(inputs)
@@ -227,12 +257,12 @@ class Stack(nn.Module):
         return inputs
 
     def masks(self, rows: int, steps: int, like: Tensor) -> Sequence[Masks]:
-        """Dropout masks for `forward` at each of `steps` steps, one per gap between layers."""
-        drawn = self.mask_blocks(rows, steps, like)
-        return [None] * steps if drawn is None else [[mask[t] for mask in drawn] for t in range(steps)]
+        """Draw dropout masks for `forward` at each of `steps` steps, one for each gap between layers."""
+        blocks = self.mask_blocks(rows, steps, like)
+        return [None] * steps if blocks is None else [[mask[t] for mask in blocks] for t in range(steps)]
 
     def mask_blocks(self, rows: int, steps: int, like: Tensor) -> list[Float[Tensor, "T R H"]] | None:
-        """The same, all steps of a gap together; None where nothing is dropped."""
+        """Draw the masks of `masks` as one block for each gap; None where nothing is dropped."""
         gaps = len(self.cells) - 1
         if gaps == 0 or not self.dropout.active:
             return None
@@ -241,7 +271,7 @@ class Stack(nn.Module):
 
 
 class CellList(nn.ModuleList):
-    """A module list that knows that it holds cells."""
+    """A module list whose items are cells, also for a type checker."""
 
     def __init__(self, cells: Iterable[Cell]) -> None:
         super().__init__(cells)

@@ -30,7 +30,7 @@ from tests.small import (
 
 
 def with_fixed_output(probabilities: list[float], label_smoothing: float) -> Seq2Seq:
-    """A model that gives every token the same probability whatever it has seen."""
+    """A model that gives every token the same probability whatever its input."""
     model = build_model(
         small_config(), len(probabilities), len(probabilities), label_smoothing=label_smoothing
     )
@@ -83,7 +83,7 @@ def test_parts_of_a_batch_add_up_to_the_whole() -> None:
     assert sum(part.num_tokens for part in parts) == whole.num_tokens == batch.num_tokens
 
 
-def test_what_stands_in_the_padding_does_not_matter() -> None:
+def test_the_content_of_padding_does_not_matter() -> None:
     model, batch = small_model(), random_batch()
     torch.testing.assert_close(model(pad_further(batch)).total, model(batch).total)
 
@@ -133,18 +133,18 @@ def test_variational_dropout_keeps_its_mask_up_to_the_vocabulary(monkeypatch: py
     model, batch = small_model(), random_batch((3, 3), (6, 6))
     model.dropout.share, model.dropout.variational = 0.5, True
     monkeypatch.setattr(type(model.decoder), "unroll", _ones)
-    seen: list[Tensor] = []
+    passed: list[Tensor] = []
     original = kernels.cross_entropy
 
-    def looking(combined: Tensor, *more: Any) -> tuple[Tensor, Tensor]:
-        seen.append(combined)
+    def recording(combined: Tensor, *more: Any) -> tuple[Tensor, Tensor]:
+        passed.append(combined)
         return original(combined, *more)
 
-    monkeypatch.setattr(kernels, "cross_entropy", looking)
+    monkeypatch.setattr(kernels, "cross_entropy", recording)
     model(batch)
-    said = seen[0].reshape(2, 6, -1)  # every token is real
-    assert set(said.unique().tolist()) == {0.0, 2.0}
-    assert torch.equal(said, said[:, :1].expand_as(said))
+    rows = passed[0].reshape(2, 6, -1)  # every token is real
+    assert set(rows.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(rows, rows[:, :1].expand_as(rows))
 
 
 def _ones(decoder, previous: Tensor, memory):  # type: ignore[no-untyped-def]
@@ -169,7 +169,7 @@ def test_log_probabilities_sum_to_one() -> None:
     assert torch.allclose(found.exp().sum(-1), torch.ones(batch.target.shape))
 
 
-def test_a_stepper_of_some_sentences_says_what_the_whole_says() -> None:
+def test_a_stepper_of_some_sentences_predicts_as_the_whole() -> None:
     model, batch = small_model().eval(), random_batch()
     stepper = model.stepper(model.encode(batch.source, batch.source_valid))
     rows = torch.tensor([2, 0])

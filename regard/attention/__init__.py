@@ -1,4 +1,4 @@
-"""Attention, the heart: score functions, normalisers, and the steps from query to context."""
+"""Attention: score functions, normalisers, and the steps from query to context."""
 
 from regard.attention.attention import Attention
 from regard.attention.normalisers import NORMALISERS, Normaliser, Softmax

@@ -1,4 +1,4 @@
-"""Step 2: scores become weights that say how to share one look among the encoder states."""
+"""Step 2: scores become weights that share one unit of attention among the encoder states."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from regard.errors import ConfigError
 
 
 class Normaliser(nn.Module):
-    """Turns scores (B, T, S) into weights (B, T, S): at least 0, exactly 0 where `looked` is False.
+    """Turns scores (B, T, S) into weights (B, T, S): at least 0, exactly 0 where `valid` is False.
 
-    A row sums to 1 unless the class says `sums_to_one = False`; a row with no place to look at is all 0, and
+    A row sums to 1 unless the class says `sums_to_one = False`; a row without a valid position is all 0, and
     neither value nor gradient is ever NaN.
     """
 
     sums_to_one: ClassVar[bool] = True
     sequential: ClassVar[bool] = False
 
-    def forward(
-        self, scores: Float[Tensor, "B T S"], looked: Bool[Tensor, "B T S"]
-    ) -> Float[Tensor, "B T S"]:
-        """Weights (B, T, S)."""
+    def forward(self, scores: Float[Tensor, "B T S"], valid: Bool[Tensor, "B T S"]) -> Float[Tensor, "B T S"]:
+        """Return the weights (B, T, S)."""
         raise TypeError(f"{type(self).__name__} promises weights but does not compute them")
 
 
@@ -41,11 +39,11 @@ class Softmax(Normaliser):
             raise ConfigError(f"model.attention.temperature: expected a number above 0, got {temperature}")
         self.temperature = temperature
 
-    def forward(self, scores: Tensor, looked: Tensor) -> Tensor:
-        """Weights (B, T, S)."""
+    def forward(self, scores: Tensor, valid: Tensor) -> Tensor:
+        """Return the weights (B, T, S)."""
         lowest = torch.finfo(scores.dtype).min  # not minus infinity: a row of those would be NaN
-        filled = (scores / self.temperature).masked_fill(~looked, lowest)
-        return torch.softmax(filled, dim=-1) * looked
+        filled = (scores / self.temperature).masked_fill(~valid, lowest)
+        return torch.softmax(filled, dim=-1) * valid
 
 
 NORMALISERS: dict[str, type[Normaliser]] = {"softmax": Softmax}

@@ -1,7 +1,7 @@
 """Step 1: a score for every encoder state. The whole family on one page, so that it can be compared.
 
 q is the query (a decoder state), k a key; what a score needs of the encoder states but not of the query
-(U k, W k) is made once a sentence by `keys`, and every step reuses it.
+(U k, W k) is computed once a sentence by `keys`, and every step reuses it.
 
 To add one: a class here, a row in `SCORES`, a hand-worked case in `tests/attention/test_scores.py`.
 Constructor arguments are taken by name from the recipe: `query_size`, `memory_size`, and `attention.*`.
@@ -25,9 +25,9 @@ from regard.records.tensors import Memory
 class Score(nn.Module):
     """The alignment model: how well does each encoder state answer this query?
 
-    `formula` and `source` say what is computed and where it comes from. A score that looks at the weights of
-    the steps before says `sequential = True` and finds them in `state`: "previous" and their sum "coverage",
-    both (B, T, S); T is then the number of rows of a sentence: 1, or the beam.
+    `formula` and `source` say what is computed and where it comes from. A score that depends on the attention weights
+    of earlier steps says `sequential = True` and finds them in `state`: "previous" and their sum "coverage",
+    both (B, T, S); T is then the number of rows of a sentence: 1, or the beam size.
     """
 
     formula: ClassVar[str]
@@ -35,17 +35,25 @@ class Score(nn.Module):
     sequential: ClassVar[bool] = False
 
     def keys(self, values: Float[Tensor, "B S M"]) -> Float[Tensor, "B S K"]:
-        """What scores are taken against, (B, S, K): made once a sentence. Here: the encoder states."""
+        """Return the keys, computed once a sentence; by default the encoder states themselves."""
         return values
 
     def forward(
-        self, query: Float[Tensor, "B T Q"], memory: Memory, state: Mapping[str, Tensor]
+        self,
+        query: Float[Tensor, "B T Q"],
+        keys: Float[Tensor, "B S K"],
+        memory: Memory,
+        state: Mapping[str, Tensor],
     ) -> Float[Tensor, "B T S"]:
-        """One score per query and encoder state, (B, T, S); padding is dealt with afterwards."""
+        """Score every encoder state for every query, in any dtype; the caller masks padding."""
         raise TypeError(f"{type(self).__name__} promises a score but does not compute one")
 
-    def in_loops(self) -> tuple[Tensor | None, Tensor | None, float] | None:
-        """W, v and the scale if the score is `v · tanh(W q + k)` or, without them, `q · k`, times the scale."""
+    def kernel_form(self) -> tuple[Float[Tensor, "K Q"] | None, Float[Tensor, " K"] | None, float] | None:
+        """Return W, v and a scale if kernels can compute this score; None if they cannot.
+
+        They compute `scale · v · tanh(W q + k)`, or `scale · q · k` if W and v are None. Only the class itself may
+        answer: a subclass that inherits this method runs its own `forward`, unless it declares the method anew.
+        """
         return None
 
 
@@ -68,15 +76,15 @@ class AdditiveScore(Score):
         self.v = nn.Parameter(torch.empty(size).uniform_(-1, 1) / math.sqrt(size))
 
     def keys(self, values: Tensor) -> Tensor:
-        """U k for every encoder state, (B, S, A)."""
+        """Return U k for every encoder state, (B, S, A)."""
         return self.U(values)  # type: ignore[no-any-return]
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S)."""
-        return kernels.additive(self.W(_wide(query, self.query_size)), _keys(memory), self.v)
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores (B, T, S)."""
+        return kernels.additive(self.W(_checked(query, self.query_size)), keys, self.v)
 
-    def in_loops(self) -> tuple[Tensor, Tensor, float]:
-        """W, v, 1."""
+    def kernel_form(self) -> tuple[Tensor, Tensor, float]:
+        """Return W, v and 1; the keys are U k."""
         return self.W.weight, self.v, 1.0
 
 
@@ -91,14 +99,14 @@ class DotScore(Score):
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
-        self.query_size = _equal("dot", query_size, memory_size)
+        self.query_size = _equal_sizes("dot", query_size, memory_size)
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S)."""
-        return kernels.dot_scores(_wide(query, self.query_size), _keys(memory))
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores (B, T, S)."""
+        return kernels.dot_scores(_checked(query, self.query_size), keys)
 
-    def in_loops(self) -> tuple[None, None, float]:
-        """Nothing but the product."""
+    def kernel_form(self) -> tuple[None, None, float]:
+        """Return the plain dot product."""
         return None, None, 1.0
 
 
@@ -114,14 +122,14 @@ class ScaledDotScore(Score):
 
     def __init__(self, query_size: int, memory_size: int) -> None:
         super().__init__()
-        self.query_size = _equal("scaled_dot", query_size, memory_size)
+        self.query_size = _equal_sizes("scaled_dot", query_size, memory_size)
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S)."""
-        return kernels.dot_scores(_wide(query, self.query_size), _keys(memory)) / math.sqrt(self.query_size)
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores (B, T, S)."""
+        return kernels.dot_scores(_checked(query, self.query_size), keys) / math.sqrt(self.query_size)
 
-    def in_loops(self) -> tuple[None, None, float]:
-        """The product, scaled."""
+    def kernel_form(self) -> tuple[None, None, float]:
+        """Return the dot product with its scale."""
         return None, None, 1 / math.sqrt(self.query_size)
 
 
@@ -140,15 +148,15 @@ class GeneralScore(Score):
         self.W = kernels.Linear(memory_size, query_size, bias=False)
 
     def keys(self, values: Tensor) -> Tensor:
-        """W k for every encoder state, (B, S, Q)."""
+        """Return W k for every encoder state, (B, S, Q)."""
         return self.W(values)  # type: ignore[no-any-return]
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S)."""
-        return kernels.dot_scores(_wide(query, self.query_size), _keys(memory))
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores (B, T, S)."""
+        return kernels.dot_scores(_checked(query, self.query_size), keys)
 
-    def in_loops(self) -> tuple[None, None, float]:
-        """Nothing but the product: the keys hold W k."""
+    def kernel_form(self) -> tuple[None, None, float]:
+        """Return the plain dot product; the keys are W k."""
         return None, None, 1.0
 
 
@@ -165,21 +173,21 @@ class CosineScore(Score):
 
     def __init__(self, query_size: int, memory_size: int, sharpness: float = 8.0) -> None:
         super().__init__()
-        self.query_size = _equal("cosine", query_size, memory_size)
+        self.query_size = _equal_sizes("cosine", query_size, memory_size)
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(sharpness)))
 
     def keys(self, values: Tensor) -> Tensor:
-        """The encoder states at length 1, (B, S, M)."""
+        """Return the encoder states at length 1, (B, S, M)."""
         return _unit(values)
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S), between minus and plus the sharpness."""
-        cosine = kernels.dot_scores(_unit(_wide(query, self.query_size)), _keys(memory))
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores (B, T, S), between minus and plus the sharpness."""
+        cosine = kernels.dot_scores(_unit(_checked(query, self.query_size)), keys)
         return self.log_sharpness.exp() * cosine
 
 
 class LocationScore(Score):
-    """Score by place alone, `(W q)_s` for source position s: what stands there is not looked at.
+    """Score by position alone, `(W q)_s` for source position s, whatever token it holds.
 
     Source: Luong et al. 2015, equation 8 and its text: W q has a score for every position there may be and is
     cut to the sentence's length. Positions from `max_positions` on get no score, hence weight 0.
@@ -193,32 +201,32 @@ class LocationScore(Score):
         self.query_size = query_size
         self.W = kernels.Linear(query_size, max_positions, bias=False)
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S), minus infinity beyond `max_positions`."""
-        scores = self.W(_wide(query, self.query_size))  # (B, T, max_positions)
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return the scores (B, T, S), minus infinity beyond `max_positions`."""
+        scores = self.W(_checked(query, self.query_size))  # (B, T, max_positions)
         missing = memory.values.shape[1] - scores.shape[-1]
         return nn.functional.pad(scores, (0, missing), value=-math.inf)  # a negative pad cuts
 
 
 class UniformScore(Score):
-    """A control: every encoder state scores 0, so the context is their mean whatever the decoder asks."""
+    """A control: every encoder state scores 0, so the context is their mean whatever the query."""
 
     formula = "0"
     source = "control"
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S), all zero."""
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return zeros (B, T, S)."""
         return query.new_zeros(query.shape[0], query.shape[1], memory.values.shape[1])
 
 
 class NoScore(Score):
-    """A control: no encoder state is looked at; all weights and the context are 0."""
+    """A control: no encoder state is attended to; all weights and the context are 0."""
 
     formula = "−∞"
     source = "control"
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        """(B, T, S), all minus infinity."""
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+        """Return minus infinity (B, T, S)."""
         return query.new_full((query.shape[0], query.shape[1], memory.values.shape[1]), -math.inf)
 
 
@@ -235,18 +243,15 @@ SCORES: dict[str, type[Score]] = {
 }
 
 
-def _keys(memory: Memory) -> Tensor:
-    assert memory.keys is not None, "Attention.prepare makes the keys before the first step"
-    return memory.keys
-
-
-def _wide(query: Tensor, size: int) -> Tensor:
+def _checked(query: Tensor, size: int) -> Tensor:
+    """Return the query if it is `size` wide; raise ShapeError if not."""
     if query.shape[-1] != size:
         raise ShapeError(f"the query is {query.shape[-1]} wide; this score was built for queries {size} wide")
     return query
 
 
-def _equal(name: str, query_size: int, memory_size: int) -> int:
+def _equal_sizes(name: str, query_size: int, memory_size: int) -> int:
+    """Return the size if both are equal; raise ConfigError if not."""
     if query_size != memory_size:
         raise ConfigError(
             f"model.attention.score {name}: the query is {query_size} wide and the encoder states {memory_size}, "
@@ -256,7 +261,7 @@ def _equal(name: str, query_size: int, memory_size: int) -> int:
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    """The vectors at length 1; a zero vector stays zero, and its gradient finite."""
+    """Return the vectors at length 1; a zero vector stays zero, and its gradient finite."""
     squares = vectors.square().sum(-1, keepdim=True)
     empty = squares == 0
     return vectors / squares.masked_fill(empty, 1.0).sqrt()

@@ -7,7 +7,15 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.decoders.base import Decoder, fused_step, name_attention, name_layers, read_layers
+from regard.decoders.base import (
+    Decoder,
+    fused_step,
+    loop_attention,
+    name_attention,
+    name_layers,
+    read_layers,
+    why_not_fused,
+)
 from regard.decoders.bridges import Bridge
 from regard.decoders.readout import MaxoutReadout
 from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
@@ -46,12 +54,12 @@ class BahdanauDecoder(Decoder):
         self.query_size = hidden_size
 
     def start(self, memory: Memory) -> DecoderState:
-        """The bridge's state."""
+        """Return the bridge's state."""
         states = name_layers(self.bridge(memory), self.cell.parts)
         return DecoderState(states | name_attention(self.attention.start(memory)))
 
     def step(self, token: Tensor, state: DecoderState, memory: Memory) -> DecoderStep:
-        """Attend, then move."""
+        """Attend with the old state, then move."""
         embedded = self.embedding(token)  # (R, E)
         new, attention = self._advance(self.cell.project(embedded), state, memory)
         hidden = new["layer0.hidden"]
@@ -59,29 +67,38 @@ class BahdanauDecoder(Decoder):
         return DecoderStep(combined, new, attention)
 
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
-        """The input's product and the output layer are taken over all steps at once."""
+        """Take all steps; the inputs' product and the readout are taken over all steps at once."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
-        inputs = self.attention.kernel_inputs(memory)
-        if inputs is not None and self.cell.kernel and kernels.fused(embedded):
-            start = read_layers(self.start(memory), 1, self.cell.parts)[0]
-            projected = self.cell.project(embedded.transpose(0, 1))
-            made = kernels.bahdanau_unroll(
-                self.cell.recurrence, inputs, self.context_gates.weight, projected, start
-            )
-            states, contexts, weights = (part.transpose(0, 1) for part in made)
-            return Unrolled(self.readout(states, embedded, contexts), weights)
-        state, hidden, looks = self.start(memory), [], []
+        if (attention := loop_attention(self, self.attention, embedded, memory)) is not None:
+            return self.unroll_fused(embedded, memory, attention)
+        state, hidden, steps = self.start(memory), [], []
         with kernels.deferred_weight_grads():
             for projected in self.cell.project_steps(embedded):
-                state, attention = self._advance(projected, state, memory)
+                state, step = self._advance(projected, state, memory)
                 hidden.append(state["layer0.hidden"])
-                looks.append(attention)
-        contexts = torch.cat([look.context for look in looks], dim=1)
+                steps.append(step)
+        contexts = torch.cat([step.context for step in steps], dim=1)
         combined = self.readout(torch.stack(hidden, dim=1), embedded, contexts)
-        return Unrolled(combined, torch.cat([look.weights for look in looks], dim=1))
+        return Unrolled(combined, torch.cat([step.weights for step in steps], dim=1))
+
+    def unroll_fused(self, embedded: Tensor, memory: Memory, attention: kernels.LoopAttention) -> Unrolled:
+        """Take all steps as one operation; `embedded` (B, T, E)."""
+        start = read_layers(self.start(memory), 1, self.cell.parts)[0]
+        layer = kernels.UnrolledLayer(self.cell.recurrence, start, [self.context_gates.weight])
+        projected = self.cell.project(embedded.transpose(0, 1))
+        outputs = kernels.bahdanau_unroll(layer, attention, projected)
+        hidden, contexts, weights = (part.transpose(0, 1) for part in outputs)
+        return Unrolled(self.readout(hidden, embedded, contexts), weights)
+
+    def why_step_by_step(self) -> str | None:
+        """Say why `unroll` cannot be fused, in words; None if it can."""
+        reason = why_not_fused(self, "unroll_fused", [self.cell], [self.context_gates], None)
+        return reason or self.attention.why_step_by_step(self.embedding.weight)
 
     def fused_step(self, memory: Memory, head: nn.Linear) -> kernels.FusedStep | None:
-        """Steps and output layer as one operation; None where the score or the cell has no kernels."""
+        """Return steps and output layer as one operation; None if `why_no_fused_step`."""
+        if self.why_no_fused_step() is not None:
+            return None
         return fused_step(
             self.embedding,
             [self.cell],
@@ -93,8 +110,17 @@ class BahdanauDecoder(Decoder):
             attend_first=True,
         )
 
+    def why_no_fused_step(self) -> str | None:
+        """Say why a search cannot take fused steps, in words; None if it can."""
+        if type(self.readout) is not MaxoutReadout:
+            return f"{type(self.readout).__name__} may change what MaxoutReadout does"
+        products = self.context_gates, self.readout.U, self.readout.V, self.readout.C
+        return (
+            why_not_fused(self, "fused_step", [self.cell], products, None) or self.attention.why_no_kernel()
+        )
+
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
-        """The state before the step."""
+        """Return the state before the step."""
         return state["layer0.hidden"]
 
     def _advance(

@@ -1,4 +1,4 @@
-"""Bridges, step 0: how what the encoder ends on becomes the decoder's first state.
+"""Bridges, step 0: how the encoder's last state becomes the decoder's first.
 
 All are exact for every row of a padded batch, since the encoder's state is frozen at padding.
 """
@@ -15,15 +15,15 @@ from regard.recurrent import Cell, CellState
 
 
 class Bridge(nn.Module):
-    """Makes the decoder's first state: for each of its layers the tensors (B, H) that its cell has."""
+    """Computes the decoder's first state: for each of its layers the tensors (B, H) of its cell's state."""
 
     def forward(self, memory: Memory) -> list[CellState]:
-        """One state a layer."""
-        raise TypeError(f"{type(self).__name__} promises a first state but makes none")
+        """Return one state for each layer."""
+        raise TypeError(f"{type(self).__name__} promises a first state but has none")
 
 
 class ZeroBridge(Bridge):
-    """The decoder starts from zeros: all it knows of the sentence comes through attention."""
+    """The decoder starts from zeros: all it knows of the source comes through attention."""
 
     def __init__(self, cell: type[Cell], hidden_size: int, num_layers: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ZeroBridge(Bridge):
         self.num_parts = len(cell.parts)
 
     def forward(self, memory: Memory) -> list[CellState]:
-        """Zeros."""
+        """Return zeros."""
         zero = memory.final.new_zeros(len(memory.final), self.hidden_size)
         return [(zero,) * self.num_parts] * self.num_layers
 
@@ -53,16 +53,16 @@ class CopyBridge(Bridge):
         encoder_layers: int,
     ) -> None:
         super().__init__()
-        there = f"{encoder_layers} × {memory_size} {encoder_cell.__name__}"
-        here = f"{num_layers} × {hidden_size} {cell.__name__}"
-        if there != here:
+        of_encoder = f"{encoder_layers} × {memory_size} {encoder_cell.__name__}"
+        of_decoder = f"{num_layers} × {hidden_size} {cell.__name__}"
+        if of_encoder != of_decoder:
             raise ConfigError(
                 "model.decoder.bridge copy: encoder and decoder need equal layers, widths and cells; "
-                f"the encoder ends on {there}, the decoder has {here}: make them equal or choose dense"
+                f"the encoder ends on {of_encoder}, the decoder has {of_decoder}: make them equal or choose dense"
             )
 
     def forward(self, memory: Memory) -> list[CellState]:
-        """The encoder's own last states."""
+        """Return the encoder's own last states."""
         return list(memory.final_layers)
 
 
@@ -78,19 +78,19 @@ class DenseBridge(Bridge):
         self.dense = kernels.Linear(memory_size, num_layers * len(cell.parts) * hidden_size)
 
     def forward(self, memory: Memory) -> list[CellState]:
-        """Made from the sentence vector."""
-        return self.made_from(memory.final)
+        """Return the states computed from the sentence vector."""
+        return self.states_from(memory.final)
 
-    def made_from(self, summary: Tensor) -> list[CellState]:
-        """One state a layer, made from a vector (B, M)."""
-        made = torch.tanh(self.dense(summary)).to(summary.dtype).unflatten(-1, self.shape)
-        return [tuple(layer.unbind(1)) for layer in made.unbind(1)]
+    def states_from(self, summary: Tensor) -> list[CellState]:
+        """Return one state for each layer, computed from a vector (B, M)."""
+        states = torch.tanh(self.dense(summary)).to(summary.dtype).unflatten(-1, self.shape)
+        return [tuple(layer.unbind(1)) for layer in states.unbind(1)]
 
 
 class MeanBridge(Bridge):
     """Each tensor of the first state is `tanh(W x + b)` of the mean of all encoder states.
 
-    Source: Sennrich et al. 2017 (Nematus), section 2. Padding does not count; no word at all gives the mean 0.
+    Source: Sennrich et al. 2017 (Nematus), section 2. Padding does not count; the mean of no token is 0.
     """
 
     def __init__(self, cell: type[Cell], hidden_size: int, num_layers: int, memory_size: int) -> None:
@@ -98,9 +98,9 @@ class MeanBridge(Bridge):
         self.dense = DenseBridge(cell, hidden_size, num_layers, memory_size)
 
     def forward(self, memory: Memory) -> list[CellState]:
-        """Made from the mean."""
+        """Return the states computed from the mean."""
         count = memory.valid.sum(dim=1, keepdim=True).clamp(min=1)
-        return self.dense.made_from((memory.values * memory.valid.unsqueeze(-1)).sum(dim=1) / count)
+        return self.dense.states_from((memory.values * memory.valid.unsqueeze(-1)).sum(dim=1) / count)
 
 
 BRIDGES: dict[str, type[Bridge]] = {

@@ -7,7 +7,14 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.decoders.base import Decoder, name_attention, name_layers, read_layers
+from regard.decoders.base import (
+    Decoder,
+    loop_attention,
+    name_attention,
+    name_layers,
+    read_layers,
+    why_not_fused,
+)
 from regard.decoders.bridges import Bridge
 from regard.errors import ConfigError
 from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
@@ -17,10 +24,10 @@ from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
 class GNMTDecoder(Decoder):
     """Attend from the bottom layer, feed the context to every layer, residual connections from the third on.
 
-    `query_step` previous, as in the paper: the bottom layer's state of the step before asks, and the context
-    enters all layers of this step. Current, as in later code (Luong et al. 2017, the gnmt_v2 architecture of the
-    tensorflow/nmt tutorial): the bottom layer moves first, with the context of the step before, and asks with
-    its new state.
+    With `query_step` "previous", as in the paper, the query is the bottom layer's state of the step before, and the
+    context enters all layers of this step. With "current", as in later code (Luong et al. 2017, the gnmt_v2
+    architecture of the tensorflow/nmt tutorial), the bottom layer moves first, with the context of the step before,
+    and its new state is the query.
     Source: Wu et al. 2016, section 3, equation 4 and figure 1. Raises ConfigError for fewer than 2 layers.
     """
 
@@ -61,33 +68,60 @@ class GNMTDecoder(Decoder):
         self.query_size = hidden_size
 
     def start(self, memory: Memory) -> DecoderState:
-        """The bridge's states; with the current query, also the context of no step, zeros."""
+        """Return the bridge's states, and with the current query zeros for the context of the step before."""
         layers = name_layers(self.bridge(memory), self.parts)
-        nothing = memory.final.new_zeros(len(memory.final), self.memory_size)
-        context = {"context": nothing} if self.query_step == "current" else {}
+        zeros = memory.final.new_zeros(len(memory.final), self.memory_size)
+        context = {"context": zeros} if self.query_step == "current" else {}
         return DecoderState(layers | context | name_attention(self.attention.start(memory)))
 
     def step(self, token: Tensor, state: DecoderState, memory: Memory) -> DecoderStep:
-        """One step of all layers."""
+        """Take one step of all layers."""
         projected = self.stack.cells[0].project(self.embedding(token))
         combined, new, attention = self._advance(projected, state, memory, None)
         return DecoderStep(combined.unsqueeze(1), new, attention)
 
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
-        """The bottom layer's input product is taken over all steps at once."""
+        """Take all steps; the bottom layer's inputs are projected for all steps at once."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
+        if (attention := loop_attention(self, self.attention, embedded, memory)) is not None:
+            return self.unroll_fused(embedded, memory, attention)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
         state, combined, weights = self.start(memory), [], []
         with kernels.deferred_weight_grads():
             for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
-                top, state, attention = self._advance(projected, state, memory, mask)
+                top, state, step = self._advance(projected, state, memory, mask)
                 combined.append(top)
-                weights.append(attention.weights)
+                weights.append(step.weights)
         return Unrolled(torch.stack(combined, dim=1), torch.cat(weights, dim=1))
 
+    def unroll_fused(self, embedded: Tensor, memory: Memory, attention: kernels.LoopAttention) -> Unrolled:
+        """Take all steps as one operation; `embedded` (B, T, E)."""
+        bottom, *upper = self.stack.cells
+        (start, *starts), (gates, *upper_gates) = self.bridge(memory), self._gates
+        layers = [kernels.UnrolledLayer(bottom.recurrence, start, [gates.weight])]
+        for cell, state, gates in zip(upper, starts, upper_gates, strict=True):
+            project = cell.project
+            layers.append(
+                kernels.UnrolledLayer(cell.recurrence, state, [project.weight, gates.weight], project.bias)
+            )
+        masks = self.stack.mask_blocks(len(embedded), embedded.shape[1], embedded)
+        projected = bottom.project(embedded.transpose(0, 1))
+        outputs = kernels.gnmt_unroll(layers, masks, attention, projected, self.query_step == "current")
+        combined, weights = (part.transpose(0, 1) for part in outputs)
+        return Unrolled(combined, weights)
+
+    def why_step_by_step(self) -> str | None:
+        """Say why `unroll` cannot be fused, in words; None if it can."""
+        reason = why_not_fused(self, "unroll_fused", list(self.stack.cells), self._gates, self.stack)
+        return reason or self.attention.why_step_by_step(self.embedding.weight)
+
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
-        """The bottom state, before or after the step."""
+        """Return the bottom state, before or after the step."""
         return (step.state if self.query_step == "current" else state)["layer0.hidden"]
+
+    @property
+    def _gates(self) -> list[nn.Linear]:
+        return list(self.context_gates)  # type: ignore[arg-type]
 
     def _advance(
         self, projected: Tensor, state: DecoderState, memory: Memory, mask: Masks
@@ -103,17 +137,17 @@ class GNMTDecoder(Decoder):
             context = attention.context.squeeze(1)
             bottom = self.stack.cells[0](projected + self.context_gates[0](context), layers[0])
             kept = {}
-        top, new = self._climb(bottom, layers, context, mask)
+        top, new = self._move_upper(bottom, layers, context, mask)
         named = name_layers(new, self.parts) | kept | name_attention(attention.state)
         return top, DecoderState(named), attention
 
     def _attend(self, query: Tensor, state: DecoderState, memory: Memory) -> AttentionStep:
         return self.attention.step(query.unsqueeze(1), memory, state.group("attention"))
 
-    def _climb(
+    def _move_upper(
         self, bottom: CellState, layers: list[CellState], context: Tensor, mask: Masks
     ) -> tuple[Tensor, list[CellState]]:
-        """The layers above the bottom: what the top gives out, and all new states."""
+        """Take a step of the layers above the bottom; return the top output and the new states of all layers."""
         output, new = bottom[0], [bottom]
         for layer in range(1, len(layers)):
             inputs = output if mask is None else output * mask[layer - 1]

@@ -7,17 +7,25 @@ from torch import Tensor, nn
 
 from regard import kernels
 from regard.attention import Attention
-from regard.decoders.base import Decoder, fused_step, name_attention, name_layers, read_layers
+from regard.decoders.base import (
+    Decoder,
+    fused_step,
+    loop_attention,
+    name_attention,
+    name_layers,
+    read_layers,
+    why_not_fused,
+)
 from regard.decoders.bridges import Bridge
 from regard.records.tensors import AttentionStep, DecoderState, DecoderStep, Memory, Unrolled
-from regard.recurrent import Cell, CellState, Dropout, Masks, Stack
+from regard.recurrent import Cell, CellState, Dropout, Masks, Stack, why_no_kernel
 
 
 class LuongDecoder(Decoder):
     """`h_t = f(h_{t−1}, y_{t−1})`, `c_t = attend(h_t)`, `h̃_t = tanh(W [c_t; h_t])` to the vocabulary.
 
-    With `input_feeding`, h̃_{t−1} enters the cell beside the last word, so that what was attended to before is
-    known. Without it nothing of attention enters the recurrence, and training attends with all steps at once.
+    With `input_feeding`, h̃_{t−1} enters the cell beside the last token, so that the cell knows what was attended to
+    before. Without it nothing of attention enters the recurrence, and training attends with all steps at once.
     Source: Luong et al. 2015, sections 3 (equation 5) and 3.3 (input feeding).
     """
 
@@ -54,7 +62,7 @@ class LuongDecoder(Decoder):
         self.query_size = hidden_size
 
     def start(self, memory: Memory) -> DecoderState:
-        """The bridge's states; nothing has been combined yet, so zeros are fed."""
+        """Return the bridge's states, and zeros to be fed, for nothing has been combined yet."""
         layers = self.bridge(memory)
         fed = {} if self.feed is None else {"combined": torch.zeros_like(layers[-1][0])}
         return DecoderState(
@@ -62,33 +70,64 @@ class LuongDecoder(Decoder):
         )
 
     def step(self, token: Tensor, state: DecoderState, memory: Memory) -> DecoderStep:
-        """Move, attend, combine."""
+        """Move, attend with the new state, combine."""
         projected = self.stack.cells[0].project(self.embedding(token))
         layers = self._move(projected, state, None)
         combined, attention = self._attend(layers[-1][0], state, memory)
         return DecoderStep(combined.unsqueeze(1), self._state(layers, combined, attention), attention)
 
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
-        """All at once where nothing sequential stands in the way, else in a loop."""
+        """Take all steps: at once where no step depends on the attention before, else in a loop."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
-        if self.feed is None and not self.attention.sequential:
-            return self._unroll_parallel(embedded, memory)
-        inputs = self.attention.kernel_inputs(memory)
-        if inputs is not None and self.cell.kernel and kernels.fused(embedded):
-            return self._unroll_fused(embedded, memory, inputs)
+        if self._is_parallel:
+            return self.unroll_parallel(embedded, memory)
+        if (attention := loop_attention(self, self.attention, embedded, memory)) is not None:
+            return self.unroll_fused(embedded, memory, attention)
         masks = self.stack.masks(len(previous), previous.shape[1], embedded)
-        state, combined, weights = self.start(memory), [], []
+        state, outputs, weights = self.start(memory), [], []
         with kernels.deferred_weight_grads():
             for projected, mask in zip(self.stack.cells[0].project_steps(embedded), masks, strict=True):
                 layers = self._move(projected, state, mask)
-                said, attention = self._attend(layers[-1][0], state, memory)
-                state = self._state(layers, said, attention)
-                combined.append(said)
-                weights.append(attention.weights)
-        return Unrolled(torch.stack(combined, dim=1), torch.cat(weights, dim=1))
+                combined, step = self._attend(layers[-1][0], state, memory)
+                state = self._state(layers, combined, step)
+                outputs.append(combined)
+                weights.append(step.weights)
+        return Unrolled(torch.stack(outputs, dim=1), torch.cat(weights, dim=1))
+
+    def unroll_parallel(self, embedded: Tensor, memory: Memory) -> Unrolled:
+        """Take all steps layer by layer, then attend with all of them at once; `embedded` (B, T, E)."""
+        hidden = self.stack.unroll(embedded, self.bridge(memory))  # (B, T, H)
+        attention = self.attention.step(hidden, memory, {})
+        return Unrolled(self._combine(attention.context, hidden), attention.weights)
+
+    def unroll_fused(self, embedded: Tensor, memory: Memory, attention: kernels.LoopAttention) -> Unrolled:
+        """Take all steps as one operation, with input feeding; `embedded` (B, T, E)."""
+        assert self.feed is not None
+        bottom, *upper = self.stack.cells
+        start, *starts = self.bridge(memory)
+        layers = [kernels.UnrolledLayer(bottom.recurrence, start, [self.feed.weight])]
+        for cell, state in zip(upper, starts, strict=True):
+            project = cell.project
+            layers.append(kernels.UnrolledLayer(cell.recurrence, state, [project.weight], project.bias))
+        masks = self.stack.mask_blocks(len(embedded), embedded.shape[1], embedded)
+        projected = bottom.project(embedded.transpose(0, 1))
+        outputs = kernels.luong_unroll(layers, masks, attention, self.combine.weight, projected)
+        combined, weights = (part.transpose(0, 1) for part in outputs)
+        return Unrolled(combined, weights)
+
+    def why_step_by_step(self) -> str | None:
+        """Say why `unroll` cannot be fused, in words; None if it can."""
+        if self._is_parallel:
+            return why_no_kernel(self.stack.cells)
+        products = self.feed, self.combine
+        reason = why_not_fused(self, "unroll_fused", list(self.stack.cells), products, self.stack)
+        reason = reason or ("there is no input feeding" if self.feed is None else None)
+        return reason or self.attention.why_step_by_step(self.embedding.weight)
 
     def fused_step(self, memory: Memory, head: nn.Linear) -> kernels.FusedStep | None:
-        """Steps and output layer as one operation; None where the score or the cell has no kernels."""
+        """Return steps and output layer as one operation; None if `why_no_fused_step`."""
+        if self.why_no_fused_step() is not None:
+            return None
         return fused_step(
             self.embedding,
             list(self.stack.cells),
@@ -100,29 +139,22 @@ class LuongDecoder(Decoder):
             attend_first=False,
         )
 
+    def why_no_fused_step(self) -> str | None:
+        """Say why a search cannot take fused steps, in words; None if it can."""
+        products = self.feed, self.combine
+        reason = why_not_fused(self, "fused_step", list(self.stack.cells), products, self.stack)
+        return reason or self.attention.why_no_kernel()
+
     def query_of(self, state: DecoderState, step: DecoderStep) -> Tensor:
-        """The top state after the step."""
+        """Return the top state after the step."""
         return read_layers(step.state, len(self.stack.cells), self.parts)[-1][0]
 
-    def _unroll_parallel(self, embedded: Tensor, memory: Memory) -> Unrolled:
-        hidden = self.stack.unroll(embedded, self.bridge(memory))  # (B, T, H)
-        attention = self.attention.step(hidden, memory, {})
-        return Unrolled(self._combine(attention.context, hidden), attention.weights)
-
-    def _unroll_fused(self, embedded: Tensor, memory: Memory, inputs: kernels.AttentionInputs) -> Unrolled:
-        assert self.feed is not None
-        cells = self.stack.cells
-        combined, weights = kernels.luong_unroll(
-            [cell.recurrence for cell in cells],
-            [(cell.project.weight, cell.project.bias) for cell in list(cells)[1:]],
-            self.stack.mask_blocks(len(embedded), embedded.shape[1], embedded),
-            inputs,
-            self.feed.weight,
-            self.combine.weight,
-            cells[0].project(embedded.transpose(0, 1)),
-            [part for layer in self.bridge(memory) for part in layer],
+    @property
+    def _is_parallel(self) -> bool:
+        """Whether training attends with all steps at once."""
+        return (
+            self.feed is None and not self.attention.sequential and kernels.declares(self, "unroll_parallel")
         )
-        return Unrolled(combined.transpose(0, 1), weights.transpose(0, 1))
 
     def _move(self, projected: Tensor, state: DecoderState, mask: Masks) -> list[CellState]:
         if self.feed is not None:

@@ -1,4 +1,4 @@
-"""The decoder before attention: all it knows of the sentence went through one vector of fixed size."""
+"""The decoder before attention: all it knows of the source is one vector of fixed size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from regard.decoders.base import Decoder, name_layers, read_layers
 from regard.decoders.bridges import Bridge
 from regard.decoders.readout import MaxoutReadout
 from regard.records.tensors import DecoderState, DecoderStep, Memory, Unrolled
-from regard.recurrent import Cell, Dropout, Stack
+from regard.recurrent import Cell, Dropout, Stack, why_no_kernel
 
 
 class PlainDecoder(Decoder):
@@ -48,12 +48,12 @@ class PlainDecoder(Decoder):
         self.combined_size = hidden_size
 
     def start(self, memory: Memory) -> DecoderState:
-        """The bridge's states, and the sentence vector where every step sees it."""
+        """Return the bridge's states, and the sentence vector if it enters every step."""
         vector = {"sentence": memory.final} if self.every_step else {}
         return DecoderState(name_layers(self.bridge(memory), self.parts) | vector)
 
     def step(self, token: Tensor, state: DecoderState, memory: Memory) -> DecoderStep:
-        """Move."""
+        """Take one step of all layers."""
         embedded = self.embedding(token)  # (R, E)
         vector = state.tensors.get("sentence")
         inputs = embedded if vector is None else torch.cat([embedded, vector], dim=-1)
@@ -61,11 +61,11 @@ class PlainDecoder(Decoder):
             self.stack.cells[0].project(inputs), read_layers(state, len(self.stack.cells), self.parts)
         )
         kept = {} if vector is None else {"sentence": vector}
-        combined = self._read(layers[-1][0].unsqueeze(1), embedded.unsqueeze(1), vector)
+        combined = self._combine(layers[-1][0].unsqueeze(1), embedded.unsqueeze(1), vector)
         return DecoderStep(combined, DecoderState(name_layers(layers, self.parts) | kept), None)
 
     def unroll(self, previous: Tensor, memory: Memory) -> Unrolled:
-        """Layer by layer: every input is known beforehand."""
+        """Take all steps layer by layer: every input is known beforehand."""
         embedded = self.dropout(self.embedding(previous))  # (B, T, E)
         inputs, vector = embedded, None
         if self.every_step:
@@ -73,9 +73,13 @@ class PlainDecoder(Decoder):
             repeated = vector.unsqueeze(1).expand(-1, previous.shape[1], -1)
             inputs = torch.cat([embedded, repeated], dim=-1)
         hidden = self.stack.unroll(inputs, self.bridge(memory))
-        return Unrolled(self._read(hidden, embedded, vector), None)
+        return Unrolled(self._combine(hidden, embedded, vector), None)
 
-    def _read(self, hidden: Tensor, embedded: Tensor, vector: Tensor | None) -> Tensor:
+    def why_step_by_step(self) -> str | None:
+        """Say why the loops of the layers cannot be fused, in words; None if they can."""
+        return why_no_kernel(self.stack.cells)
+
+    def _combine(self, hidden: Tensor, embedded: Tensor, vector: Tensor | None) -> Tensor:
         if self.readout is None or vector is None:
             return hidden
         return self.readout(hidden, embedded, vector.unsqueeze(1))  # type: ignore[no-any-return]

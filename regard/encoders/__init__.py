@@ -1,4 +1,4 @@
-"""Encoders: a sentence in, one state per word and a last state out."""
+"""Encoders: a sentence in, one state per token and a last state out."""
 
 from regard.encoders.base import Encoder
 from regard.encoders.gnmt import GNMTEncoder

@@ -39,7 +39,7 @@ class GNMTEncoder(Encoder):
         self.dropout = dropout
 
     def forward(self, embedded: Tensor, valid: Tensor) -> Memory:
-        """Values (B, S, M), zero at padding; `final` (B, M) is the top layer's last state.
+        """Return values (B, S, M), zero at padding; `final` (B, M) is the top layer's last state.
 
         The bottom layer's entry in `final_layers` is its forward direction's.
         """

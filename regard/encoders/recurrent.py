@@ -12,11 +12,11 @@ from regard.recurrent import Cell, CellList, CellState, Dropout, run
 
 
 class RecurrentEncoder(Encoder):
-    """An RNN over the sentence, or two in opposite directions whose states stand side by side.
+    """An RNN over the sentence, or two in opposite directions whose states are concatenated.
 
     Source: both directions, Bahdanau et al. 2015, section 3.2 (h_j = [→h_j; ←h_j]); one direction, Cho et al.
     2014 and Sutskever et al. 2014. `backward` makes a single direction read from the end: the reversed source
-    of Sutskever et al. 2014, section 3.3, while every state keeps the place of its word.
+    of Sutskever et al. 2014, section 3.3, while every state keeps the position of its token.
     M is `hidden_size`, twice that if bidirectional. The last state of a direction is the one it ends on.
     """
 
@@ -47,7 +47,7 @@ class RecurrentEncoder(Encoder):
         self.dropout = dropout
 
     def forward(self, embedded: Tensor, valid: Tensor) -> Memory:
-        """Values (B, S, M), zero at padding; `final` (B, M) is the top layer's last state."""
+        """Return values (B, S, M), zero at padding; `final` (B, M) is the top layer's last state."""
         states, finals = embedded, []
         packing = kernels.packing(valid, embedded)
         for layer in range(self.num_layers):

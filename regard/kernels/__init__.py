@@ -3,7 +3,17 @@
 from regard.kernels.decode.inputs import DecoderWeights, LayerWeights
 from regard.kernels.decode.precision import PRECISIONS, check_precision, inference_precision
 from regard.kernels.decode.step import FusedStep
-from regard.kernels.dispatch import BACKENDS, Backend, Choice, by_numba, choose_backend, forced, fused, use
+from regard.kernels.dispatch import (
+    BACKENDS,
+    Backend,
+    Choice,
+    by_numba,
+    choose_backend,
+    forced,
+    fused,
+    use,
+    why_plain,
+)
 from regard.kernels.dtypes import at_least_float32, autocast_dtype, cpu_bfloat16_units
 from regard.kernels.gemm.deferred import deferred_weight_grads, dot_scores, weighted_sum
 from regard.kernels.gemm.int8 import int8
@@ -17,14 +27,19 @@ from regard.kernels.ops.lstm import lstm
 from regard.kernels.ops.norm import total_norm
 from regard.kernels.ops.topk import best, log_softmax, top
 from regard.kernels.unroll.bahdanau import bahdanau_unroll
+from regard.kernels.unroll.eligibility import are_linear, declares
+from regard.kernels.unroll.gnmt import gnmt_unroll
+from regard.kernels.unroll.inputs import LoopAttention, Recurrence, UnrolledLayer
 from regard.kernels.unroll.luong import luong_unroll
+from regard.kernels.unroll.module_attention import AttentionFunction
 from regard.kernels.unroll.packing import Packing, packing, remove_padding
-from regard.kernels.unroll.recurrent import Recurrence, recur, recur_packed
+from regard.kernels.unroll.recurrent import recur, recur_packed
 
 __all__ = [
     "BACKENDS",
     "NO_LABEL",
     "PRECISIONS",
+    "AttentionFunction",
     "AttentionInputs",
     "Backend",
     "Choice",
@@ -32,9 +47,12 @@ __all__ = [
     "FusedStep",
     "LayerWeights",
     "Linear",
+    "LoopAttention",
     "Packing",
     "Recurrence",
+    "UnrolledLayer",
     "additive",
+    "are_linear",
     "at_least_float32",
     "attend",
     "autocast_dtype",
@@ -45,11 +63,13 @@ __all__ = [
     "choose_backend",
     "cpu_bfloat16_units",
     "cross_entropy",
+    "declares",
     "deferred_weight_grads",
     "dot_scores",
     "dropout",
     "forced",
     "fused",
+    "gnmt_unroll",
     "gru",
     "inference_precision",
     "int8",
@@ -64,4 +84,5 @@ __all__ = [
     "total_norm",
     "use",
     "weighted_sum",
+    "why_plain",
 ]

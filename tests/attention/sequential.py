@@ -1,4 +1,4 @@
-"""A score that looks at the steps before, to show that the door for such parts works."""
+"""A score that depends on the steps before, to show that such parts work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from regard.records.tensors import Memory
 
 
 class RepellingScore(Score):
-    """`q · k`, less what was looked at before; the last look counts once more."""
+    """`q · k`, less the weights of all steps before; those of the last step count twice."""
 
     formula = "q · k − 3 coverage − previous"
     source = "these tests"
     sequential = True
 
-    def forward(self, query: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
-        assert memory.keys is not None
-        return query @ memory.keys.mT - 3 * state["coverage"] - state["previous"]
+    def forward(self, query: Tensor, keys: Tensor, memory: Memory, state: Mapping[str, Tensor]) -> Tensor:
+
+        return query @ keys.mT - 3 * state["coverage"] - state["previous"]

@@ -91,7 +91,7 @@ BY_HAND = {
     "cosine": Case(
         lambda: CosineScore(2, 2, sharpness=2.0), [3, 4], [[6, 8], [4, -3], [-3, -4], [0, 0]], [2, 0, -2, 0]
     ),
-    # W q = (3, 8, 35) for q = (3, 4), cut to two places: what stands there does not matter
+    # W q = (3, 8, 35) for q = (3, 4), cut to two positions: the states there do not matter
     "location": Case(
         lambda: with_weights(LocationScore(2, 3), W_weight=[[1.0, 0.0], [0.0, 2.0], [5.0, 5.0]]),
         [3, 4],
@@ -168,7 +168,7 @@ def test_scaled_dot_agrees_with_torch() -> None:
     assert torch.allclose(step.context, expected, atol=1e-6)
 
 
-def slow_score(name: str, score: Score, q: np.ndarray, k: np.ndarray, place: int) -> float:
+def slow_score(name: str, score: Score, q: np.ndarray, k: np.ndarray, position: int) -> float:
     """One score, number by number, from the formula."""
     w = {key: value.detach().numpy() for key, value in score.state_dict().items()}
     q_k = sum(q[i] * k[i] for i in range(len(q)))
@@ -185,7 +185,7 @@ def slow_score(name: str, score: Score, q: np.ndarray, k: np.ndarray, place: int
         lengths = math.sqrt(sum(x * x for x in q)) * math.sqrt(sum(x * x for x in k))
         return math.exp(w["log_sharpness"]) * q_k / lengths
     if name == "location":
-        return sum(w["W.weight"][place][i] * q[i] for i in range(len(q)))
+        return sum(w["W.weight"][position][i] * q[i] for i in range(len(q)))
     return {"dot": q_k, "scaled_dot": q_k / math.sqrt(len(q)), "uniform": 0.0}[name]
 
 
@@ -218,11 +218,11 @@ def test_agrees_with_the_example_that_is_explained(example: str) -> None:
     query = {"hard": [10.0, 5.0, 10.0], "soft": [0.4, 0.2, 0.4]}[example]
     states: Rows = [[0, 1, 1], [5, 0, 1], [1, 1, 0], [0, 5, 1]]
     identity = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    places = [[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.4, 0.0], [0.0, 0.0, 0.1]]
+    positions = [[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.0, 0.4, 0.0], [0.0, 0.0, 0.1]]
     ours: dict[str, Score] = {
         "cosine": CosineScore(3, 3, sharpness=1.0),
         "additive": with_weights(AdditiveScore(3, 3, 3), W_weight=identity, U_weight=identity, v=[1.0] * 3),
-        "location": with_weights(LocationScore(3, 4), W_weight=places),
+        "location": with_weights(LocationScore(3, 4), W_weight=positions),
         "general": with_weights(
             GeneralScore(3, 3), W_weight=[[1.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0]]
         ),
@@ -272,4 +272,4 @@ def test_the_base_only_promises() -> None:
     values: Tensor = torch.zeros(1, 2, 3)
     memory = Memory(values, torch.ones(1, 2, dtype=torch.bool), values[:, 0])
     with pytest.raises(TypeError, match="Score promises a score"):
-        Score()(torch.zeros(1, 1, 3), memory, {})
+        Score()(torch.zeros(1, 1, 3), values, memory, {})

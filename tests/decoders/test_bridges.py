@@ -38,7 +38,7 @@ def test_exact_for_every_row_of_a_padded_batch(name: str, cell: type[Cell]) -> N
 
 
 def memory_by_hand() -> Memory:
-    """Two sentences of states 2 wide: (1, 2), (3, 4) and (5, 6) with a padded place."""
+    """Two sentences of states 2 wide: (1, 2), (3, 4) and (5, 6) with a padded position."""
     values = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [0.0, 0.0]]])
     return Memory(values, torch.tensor([[True, True], [True, False]]), torch.tensor([[3.0, 4.0], [5.0, 6.0]]))
 
@@ -79,10 +79,10 @@ def test_dense_gives_every_layer_and_part_its_own_state() -> None:
 
 @pytest.mark.parametrize("encoder", [RecurrentEncoder, GNMTEncoder])
 def test_copy_takes_each_layer_as_it_ends(encoder: type[RecurrentEncoder | GNMTEncoder]) -> None:
-    made = encoder(LSTMCell, 4, 3, 2, Dropout(0.0))
-    memory = made(torch.randn(2, 3, 4), torch.ones(2, 3, dtype=torch.bool))
+    built = encoder(LSTMCell, 4, 3, 2, Dropout(0.0))
+    memory = built(torch.randn(2, 3, 4), torch.ones(2, 3, dtype=torch.bool))
     bridge = CopyBridge(
-        LSTMCell, made.memory_size, 2, memory_size=made.memory_size, encoder_cell=LSTMCell, encoder_layers=2
+        LSTMCell, built.memory_size, 2, memory_size=built.memory_size, encoder_cell=LSTMCell, encoder_layers=2
     )
     for state, final in zip(bridge(memory), memory.final_layers, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(state, final, strict=True))

@@ -52,11 +52,14 @@ def steps(stepper: ModelStepper, rows: int, number: int = 3) -> list[Prediction]
     """A few steps of so many rows a sentence, from one state to the next."""
     state = stepper.start()
     state = state.select(torch.arange(stepper.num_sentences).repeat_interleave(rows))
-    tokens, made = torch.full((rows * stepper.num_sentences,), START), []
+    tokens, predictions = torch.full((rows * stepper.num_sentences,), START), []
     for number_of_step in range(number):
-        made.append(stepper.step(tokens, state))
-        state, tokens = made[-1].state, (tokens + 3 + number_of_step + torch.arange(len(tokens))) % VOCABULARY
-    return made
+        predictions.append(stepper.step(tokens, state))
+        state, tokens = (
+            predictions[-1].state,
+            (tokens + 3 + number_of_step + torch.arange(len(tokens))) % VOCABULARY,
+        )
+    return predictions
 
 
 def compare(one: Prediction, other: Prediction, allowed: float) -> None:
@@ -116,20 +119,20 @@ def test_weights_in_8_bits_come_close_and_are_not_the_same(monkeypatch: pytest.M
 
 
 @torch.inference_mode()
-def test_who_meddles_gets_the_decoder_itself() -> None:
+def test_an_intervention_takes_the_decoders_own_step() -> None:
     stepper = stepper_of(model_of(), 1)
     state = stepper.start()
     override = torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0]])
-    meddled = DecoderState(dict(state.tensors) | {"attention.override": override})
-    made = stepper.step(torch.tensor([START]), meddled)
-    assert made.attention is not None
-    assert made.attention.weights.flatten().tolist() == [0, 1, 0, 0, 0]
+    overridden = DecoderState(dict(state.tensors) | {"attention.override": override})
+    prediction = stepper.step(torch.tensor([START]), overridden)
+    assert prediction.attention is not None
+    assert prediction.attention.weights.flatten().tolist() == [0, 1, 0, 0, 0]
 
 
 def test_with_gradients_the_decoder_takes_the_step() -> None:
     stepper = stepper_of(model_of(), 1)
-    made = stepper.step(torch.tensor([START]), stepper.start())
-    made.log_probabilities[0, 5].backward()
+    prediction = stepper.step(torch.tensor([START]), stepper.start())
+    prediction.log_probabilities[0, 5].backward()
     assert stepper.model.head.weight.grad is not None
 
 
@@ -162,19 +165,19 @@ def test_in_low_precision_it_goes_from_one_best_token_to_the_next(name: str) -> 
     with torch.autocast("cpu", torch.bfloat16):
         runs = stepper.greedily(tokens, state, limits)
         assert runs is not None
-        for place in range(2):
-            made = stepper.best(tokens, state, 2)
+        for position in range(2):
+            prediction = stepper.best(tokens, state, 2)
             whole = stepper.step(tokens, state).log_probabilities
             torch.testing.assert_close(
-                made.log_probabilities, whole.gather(1, made.tokens), atol=1e-5, rtol=1e-5
+                prediction.log_probabilities, whole.gather(1, prediction.tokens), atol=1e-5, rtol=1e-5
             )
-            assert (made.log_probabilities[:, 0] >= made.log_probabilities[:, 1]).all()
-            tokens, state = made.tokens[:, 0], made.state
+            assert (prediction.log_probabilities[:, 0] >= prediction.log_probabilities[:, 1]).all()
+            tokens, state = prediction.tokens[:, 0], prediction.state
             for row, run in enumerate(runs):
-                if place < len(run.ids):
-                    assert run.ids[place] == tokens[row]
-                    assert run.log_probabilities[place] == pytest.approx(
-                        float(made.log_probabilities[row, 0]), abs=1e-5
+                if position < len(run.ids):
+                    assert run.ids[position] == tokens[row]
+                    assert run.log_probabilities[position] == pytest.approx(
+                        float(prediction.log_probabilities[row, 0]), abs=1e-5
                     )
     assert all(1 <= len(run.ids) <= limit for run, limit in zip(runs, limits, strict=True))
 

@@ -87,7 +87,7 @@ def test_bahdanau() -> None:
     decoder = model.decoder
     assert isinstance(decoder, BahdanauDecoder)
     values, score = number(memory.values[0]), decoder.attention.score
-    s, expected, looks = start_of(decoder, memory)("layer0.hidden"), [], []
+    s, expected, expected_weights = start_of(decoder, memory)("layer0.hidden"), [], []
     for token in previous:
         y = number(decoder.embedding.weight[token])
         e = [
@@ -98,10 +98,10 @@ def test_bahdanau() -> None:
         c = weights @ values
         s = gru(decoder.cell, linear(decoder.cell.project, y) + linear(decoder.context_gates, c), s)
         expected.append(maxout(decoder.readout, s, y, c))
-        looks.append(weights)
-    combined, weights_seen = unrolled(decoder, memory, previous)
+        expected_weights.append(weights)
+    combined, found_weights = unrolled(decoder, memory, previous)
     assert np.allclose(combined, expected)
-    assert np.allclose(weights_seen, looks)
+    assert np.allclose(found_weights, expected_weights)
 
 
 @pytest.mark.parametrize("input_feeding", [True, False])
@@ -111,7 +111,7 @@ def test_luong(input_feeding: bool) -> None:
     assert isinstance(decoder, LuongDecoder)
     values, start = number(memory.values[0]), start_of(decoder, memory)
     states = [(start(f"layer{layer}.hidden"), start(f"layer{layer}.cell")) for layer in range(2)]
-    fed, expected, looks = np.zeros(6), [], []
+    fed, expected, expected_weights = np.zeros(6), [], []
     below, above = decoder.stack.cells
     for token in previous:
         inputs = linear(below.project, number(decoder.embedding.weight[token]))
@@ -122,10 +122,10 @@ def test_luong(input_feeding: bool) -> None:
         weights, c = dot_attention(values, states[1][0])  # from h_t
         fed = np.tanh(linear(decoder.combine, np.concatenate([c, states[1][0]])))
         expected.append(fed)
-        looks.append(weights)
-    combined, weights_seen = unrolled(decoder, memory, previous)
+        expected_weights.append(weights)
+    combined, found_weights = unrolled(decoder, memory, previous)
     assert np.allclose(combined, expected)
-    assert np.allclose(weights_seen, looks)
+    assert np.allclose(found_weights, expected_weights)
 
 
 @pytest.mark.parametrize("query", ["previous", "current"])
@@ -135,7 +135,7 @@ def test_gnmt(query: str) -> None:
     assert isinstance(decoder, GNMTDecoder)
     values, start, cells = number(memory.values[0]), start_of(decoder, memory), decoder.stack.cells
     states = [(start(f"layer{layer}.hidden"), start(f"layer{layer}.cell")) for layer in range(4)]
-    context, expected, looks = np.zeros(6), [], []
+    context, expected, expected_weights = np.zeros(6), [], []
 
     def move(layer: int, x: Array) -> Array:
         inputs = linear(cells[layer].project, x) + linear(decoder.context_gates[layer], context)
@@ -153,10 +153,10 @@ def test_gnmt(query: str) -> None:
         second = move(1, bottom)
         third = move(2, second) + second  # equation 7: residual from the third layer on
         expected.append(move(3, third) + third)
-        looks.append(weights)
-    combined, weights_seen = unrolled(decoder, memory, previous)
+        expected_weights.append(weights)
+    combined, found_weights = unrolled(decoder, memory, previous)
     assert np.allclose(combined, expected)
-    assert np.allclose(weights_seen, looks)
+    assert np.allclose(found_weights, expected_weights)
 
 
 def test_sutskever() -> None:
@@ -187,7 +187,7 @@ def test_cho() -> None:
 
 
 @pytest.mark.parametrize("query", ["previous", "current"])
-def test_the_query_shown_is_the_query_asked(query: str) -> None:
+def test_the_query_shown_is_the_query_used(query: str) -> None:
     gnmt = {"query_step": query}
     for name, options in {"bahdanau": {}, "luong": {}, "gnmt": gnmt}.items():
         model, memory, previous = setting(name, "dot", "gru", **options)
@@ -196,9 +196,9 @@ def test_the_query_shown_is_the_query_asked(query: str) -> None:
         state = decoder.start(memory)
         for token in previous:
             step = decoder.step(torch.tensor([token]), state, memory)
-            asked = decoder.attention.step(decoder.query_of(state, step).unsqueeze(1), memory, {})
+            attended = decoder.attention.step(decoder.query_of(state, step).unsqueeze(1), memory, {})
             assert step.attention is not None
-            assert torch.allclose(asked.scores, step.attention.scores)
+            assert torch.allclose(attended.scores, step.attention.scores)
             state = step.state
 
 

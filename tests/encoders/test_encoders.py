@@ -12,7 +12,7 @@ from regard.encoders import ENCODERS, Encoder, GNMTEncoder, RecurrentEncoder
 from regard.errors import ConfigError
 from regard.records.tensors import Memory
 from regard.recurrent import CELLS, Cell, Dropout, LSTMCell, run
-from tests.kernels.agreement import check_agreement
+from tests.kernels.loops import check_loop
 
 LENGTHS = [6, 2, 4, 1]
 SHAPES: dict[str, tuple[type[Encoder], dict[str, Any]]] = {
@@ -50,11 +50,11 @@ def test_every_encoder_is_here() -> None:
 def test_packed_or_padded_it_is_the_same_with_its_gradients(shape: str, cell: str) -> None:
     encoder, (embedded, valid) = make(shape, cell).float(), sentences()
 
-    def read(given: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
-        memory = encoder(given, valid)
+    def encode(embedded: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        memory = encoder(embedded, valid)
         return memory.values, *last_states(memory)
 
-    check_agreement(read, [embedded.float().requires_grad_(), *encoder.parameters()])
+    check_loop(encode, [embedded.float().requires_grad_(), *encoder.parameters()])
 
 
 @every_shape

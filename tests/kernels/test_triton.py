@@ -17,7 +17,7 @@ from torch import Tensor
 from regard import kernels
 from regard.kernels import dispatch
 from regard.kernels.gemm.packed import PackedWeight
-from regard.kernels.unroll.attention_stage import Look
+from regard.kernels.unroll.attention_stage import AttentionStage
 from regard.training.graphs import Shape
 from tests.kernels.agreement import DEVICE, INTERPRETED, check_agreement, leaves
 from tests.small import random_batch, small_way
@@ -40,8 +40,9 @@ NUMBAS = {
             "regard.kernels.ops.gru",
             "regard.kernels.ops.lstm",
             "regard.kernels.ops.reduce",
-            "regard.kernels.unroll.product",
-            "regard.kernels.unroll.stages",
+            "regard.kernels.unroll.cell_stage",
+            "regard.kernels.unroll.layer_input",
+            "regard.kernels.unroll.linear_stage",
         ),
     )
     for loop in vars(module).values()
@@ -113,7 +114,7 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     expected = (weights.unsqueeze(1) @ values).squeeze(1)
 
     with torch.no_grad():
-        look = Look(keys, values, valid, v if additive else None, 0.3, 2, dtype)
+        look = AttentionStage(keys, values, valid, v if additive else None, 0.3, 2, dtype)
         for t in range(2):
             look(t, query, context)
         torch.testing.assert_close(look.weights[0], weights, atol=1e-5, rtol=1e-5)
@@ -125,10 +126,10 @@ def test_looks_over_more_than_a_tile(additive: bool, dtype: torch.dtype) -> None
     wanted = [d_context[:, :memory].float(), d_weights]
     grads = torch.autograd.grad([expected, weights], inputs, wanted, allow_unused=True)
     with torch.no_grad():
-        look.begin_back(torch.stack([d_weights, d_weights]))
+        look.begin_backward(torch.stack([d_weights, d_weights]))
         d_query = torch.empty_like(query)
         for t in range(2):  # both steps add the same
-            look.back(t, query, d_context, d_query)
+            look.backward(t, query, d_context, d_query)
     torch.testing.assert_close(d_query.float(), grads[0], atol=allowed, rtol=allowed)
     torch.testing.assert_close(look.d_keys, 2 * grads[1], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(look.d_values(), 2 * grads[2], atol=1e-4, rtol=1e-4)

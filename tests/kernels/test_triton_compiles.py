@@ -81,10 +81,8 @@ def test_every_kernel_compiles(
                     (size, 40 + size),
                 )  # fmt: skip
                 start = leaves(*[(rows, size)] * parts)
-                recurrence = kernels.Recurrence(cell, weight, bias)
-                combined, _ = kernels.luong_unroll(
-                    [recurrence], [], None, attention, feed, combine, projected, start
-                )
+                layer = kernels.UnrolledLayer(kernels.Recurrence(cell, weight, bias), start, [feed])
+                combined, _ = kernels.luong_unroll([layer], None, attention, combine, projected)
                 combined.sum().backward()
         query, keys, v = leaves((rows, 3, size), (rows, positions, size), (size,))
         kernels.additive(query, keys, v).sum().backward()

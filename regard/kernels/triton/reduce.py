@@ -13,7 +13,7 @@ def sum_bands(matrix: Tensor, sums: Tensor) -> None:
     sums[0].add_(matrix.sum(dim=0, dtype=torch.float32))
 
 
-def add_parts(
+def sum_gradients(
     kept: Tensor,
     recurrent: Tensor,
     start: int,
@@ -31,7 +31,7 @@ def add_parts(
         total.add_(part[:, begin : begin + width])
 
 
-def masked(input: Tensor, mask: Tensor, output: Tensor) -> None:
+def apply_mask(input: Tensor, mask: Tensor, output: Tensor) -> None:
     """Twin of numba's kernel."""
     width = mask.shape[1]
     torch.mul(input[:, :width], mask, out=output[:, :width])
@@ -47,7 +47,7 @@ def transpose(matrix: Tensor, factor: Tensor | float, output: Tensor) -> None:
     output.copy_(matrix.t()).mul_(factor)
 
 
-def tanh_back(d_output: Tensor, more: Tensor, output: Tensor, d_input: Tensor) -> None:
+def tanh_backward(d_output: Tensor, more: Tensor, output: Tensor, d_input: Tensor) -> None:
     """Twin of numba's kernel."""
     rows, size = d_input.shape
     width = block(size, 1024)

@@ -1,7 +1,7 @@
-"""A cell over whole sentences in inference: nothing is kept for a backward pass.
+"""A recurrent cell over whole sentences in inference: nothing is saved for a backward pass.
 
 For the few rows of a search that translates one sentence at a time, starting an operation costs more than the small
-product it makes: for them all steps are one call.
+product that it computes: for them all steps are one call.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ def recur_inference(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """Hidden states (T, R, H) and the last state, as `recurrent.recur`; products of many rows in this dtype."""
-    steps, rows, _ = projected.shape
-    live = torch.ones(steps, rows, dtype=torch.bool) if live is None else live.contiguous()
+    """Return hidden states (T, R, H) and the last state, as `recurrent.recur`; products of many rows in this dtype.
+
+    `projected` is (T, R, G), `weight` (G, H), `bias` (G,), each tensor of `start` (R, H), `live` (T, R).
+    """
+    num_steps, num_rows, _ = projected.shape
+    live = torch.ones(num_steps, num_rows, dtype=torch.bool) if live is None else live.contiguous()
     states = [first.contiguous() for first in start]
-    if rows <= MAX_ROWS:
+    if num_rows <= MAX_ROWS:
         return _few_rows(cell, live, reverse, projected, weight, bias, states)
     return _many_rows(cell, live, reverse, dtype, projected, weight, bias, states)
 
@@ -49,16 +52,16 @@ def _few_rows(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """In float32 whatever the dtype: what counts here is how often a weight is read."""
+    """Take all steps in one call, in float32 whatever the dtype: time goes into reading the weights."""
     if reverse:
         projected, live = projected.flip(0), live.flip(0)
-    steps, rows, width = projected.shape
-    states = [torch.empty(steps + 1, *first.shape) for first in start]
+    num_steps, num_rows, width = projected.shape
+    states = [torch.empty(num_steps + 1, *first.shape) for first in start]
     for block, first in zip(states, start, strict=True):
         block[0] = first
     inputs, layer = projected.contiguous(), (weight, torch.ones(len(weight)), bias)
-    products, (hidden, *cells) = torch.empty(rows, width), states
-    program = Program(steps)
+    products, (hidden, *cells) = torch.empty(num_rows, width), states
+    program = Program(num_steps)
     program.add(multiply_rows, *layer, Each(hidden), False, products)
     program.add(
         _CELLS[cell],
@@ -80,16 +83,19 @@ def _many_rows(
     bias: Tensor,
     start: Sequence[Tensor],
 ) -> tuple[Tensor, ...]:
-    """A product and a kernel a step."""
+    """Call a product and a kernel at each step."""
     first, *others = start
-    steps, (rows, size) = len(projected), first.shape
+    num_steps, (num_rows, size) = len(projected), first.shape
     product, move = PackedWeight([weight], bias, dtype), _CELLS[cell]
-    hidden, cast = torch.empty(steps, rows, size), first.to(dtype, copy=True)  # `cast`: as products take it
+    hidden, cast = (
+        torch.empty(num_steps, num_rows, size),
+        first.to(dtype, copy=True),
+    )  # `cast` is for products
     old, new = [other.clone() for other in others], [torch.empty_like(other) for other in others]
     inputs, alive = array(projected.to(dtype).contiguous()), array(live)
     outputs, cast_state, last = list(array(hidden)), array(cast), array(first)
-    products = array(cast.new_empty(rows, product.width))
-    for t in range(steps)[:: -1 if reverse else 1]:
+    products = array(cast.new_empty(num_rows, product.width))
+    for t in range(num_steps)[:: -1 if reverse else 1]:
         product.forward_into(cast_state, products)
         move(
             inputs[t],

@@ -1,153 +1,139 @@
-"""How the rows of all steps stand in blocks: as many at every step, or fewer and fewer.
+"""Where the rows of all steps lie in a block: equally many rows at every step, or fewer and fewer.
 
-A block of states holds that before the first step too.
+A block of states begins with the states before the first step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from regard.kernels.dispatch import Launcher
 from regard.kernels.unroll.packing import Packing
 
 
 class PaddedSteps:
-    """All rows at every step, blocks (T, R, width); from the last step to the first if `reverse`."""
+    """All R rows at every step, in blocks (T, R, width); from the last step to the first if `reverse`."""
 
-    def __init__(self, steps: int, rows: int, reverse: bool = False) -> None:
-        self.rows, self.order = rows, range(steps)[:: -1 if reverse else 1]
-        self._begin = steps * reverse
-        self._before, self._after = slice(reverse, steps + reverse), slice(1 - reverse, steps + 1 - reverse)
+    def __init__(self, num_steps: int, num_rows: int, reverse: bool = False) -> None:
+        self.num_rows, self.order = num_rows, range(num_steps)[:: -1 if reverse else 1]
+        self._first = num_steps * reverse
+        self._before = slice(reverse, num_steps + reverse)
+        self._after = slice(1 - reverse, num_steps + 1 - reverse)
 
-    def room(self, width: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """A block, to be written."""
-        return like.new_empty(len(self.order), self.rows, width, dtype=dtype)
+    def buffer(self, width: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Return an uninitialised block (T, R, width)."""
+        return like.new_empty(len(self.order), self.num_rows, width, dtype=dtype)
 
-    def states(self, first: Tensor) -> Tensor:
-        """A block for the states, with the first (R, H)."""
+    def state_buffer(self, first: Tensor) -> Tensor:
+        """Return a block (T + 1, R, H) for states, of which only the first (R, H) is written."""
         block = first.new_empty(len(self.order) + 1, *first.shape)
-        block[self._begin] = first
+        block[self._first] = first
         return block
 
-    def cut(self, block: Tensor, on: Launcher) -> Sequence[Any]:
-        """Each step's rows, as loops take them."""
+    def split(self, block: Tensor, on: Launcher) -> Sequence[Any]:
+        """Split a block into the rows of each step, as kernels take them."""
         return on.view_steps(block)
 
-    def olds(self, states: Tensor, on: Launcher) -> Sequence[Any]:
-        """The states before each step."""
+    def split_before(self, states: Tensor, on: Launcher) -> Sequence[Any]:
+        """Return the states before each step, as kernels take them."""
         return on.view_steps(states)[self._before]
 
-    def news(self, states: Tensor, on: Launcher) -> Sequence[Any]:
-        """The states after each step."""
+    def split_after(self, states: Tensor, on: Launcher) -> Sequence[Any]:
+        """Return the states after each step, as kernels take them."""
         return on.view_steps(states)[self._after]
 
-    def per_step(self, block: Tensor) -> Sequence[Tensor]:
-        """Each step's rows."""
-        return block.unbind(0)
-
     def before(self, states: Tensor) -> Tensor:
-        """The states before all steps (N, H)."""
+        """Return the states before all steps as one matrix (T · R, H)."""
         return states[self._before].flatten(0, 1)
 
     def after(self, states: Tensor) -> Tensor:
-        """The states after all steps, as a block."""
+        """Return the states after all steps as a block (T, R, H)."""
         return states[self._after]
 
-    def joined(self, outputs: Sequence[Tensor]) -> Tensor:
-        """A block of each step's rows."""
-        return torch.stack(list(outputs))
-
     def last(self, states: Tensor) -> Tensor:
-        """The state in which every row ends (R, H)."""
-        return states[len(self.order) - self._begin].clone()
+        """Return the state (R, H) after the last step of every row."""
+        return states[len(self.order) - self._first].clone()
 
-    def first_rows(self, t: int, rows: Any) -> Any:
-        """Of these (R, width), those that have a step t."""
+    def active(self, t: int, rows: Any) -> Any:
+        """Select from (R, width) the rows that take step t."""
         return rows
 
-    def arranged(self, rows: Tensor) -> Tensor:
-        """A copy of rows (R, width) in the order in which steps have them."""
+    def from_batch(self, rows: Tensor) -> Tensor:
+        """Copy rows (R, width) from the batch's order into the order of the steps."""
         return rows.clone(memory_format=torch.contiguous_format)
 
-    def as_given(self, rows: Tensor) -> Tensor:
-        """The way back."""
+    def to_batch(self, rows: Tensor) -> Tensor:
+        """Put rows (R, width) back into the batch's order."""
         return rows
 
 
 class PackedSteps:
-    """At each step the rows that have not ended, as a batch was packed: blocks (N, width)."""
+    """At each step only the rows that have not ended, as a batch was packed: blocks (N, width)."""
 
     def __init__(self, packing: Packing) -> None:
-        self.rows, self.order = len(packing.order), range(len(packing.counts))
+        self.num_rows, self.order = len(packing.order), range(len(packing.counts))
         self._packing = packing
-        begins = [0, *(self.rows + start for start in packing.starts)]  # of states
-        self._cuts, self._olds, self._news = (
-            [slice(begin, begin + count) for begin, count in zip(first, packing.counts, strict=False)]
-            for first in (packing.starts, begins, begins[1:])
+        starts_of_states = [0, *(self.num_rows + start for start in packing.starts)]
+        self._slices, self._before, self._after = (
+            [slice(start, start + count) for start, count in zip(starts, packing.counts, strict=False)]
+            for starts in (packing.starts, starts_of_states, starts_of_states[1:])
         )
 
-    def room(self, width: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """A block, to be written; 0 where the batch has nothing."""
+    def buffer(self, width: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Return an uninitialised block (N, width), except that the rows that round up N are 0."""
         block = like.new_empty(self._packing.size, width, dtype=dtype)
         block[sum(self._packing.counts) :] = 0
         return block
 
-    def states(self, first: Tensor) -> Tensor:
-        """A block for the states, with the first (R, H)."""
-        block = first.new_empty(self.rows + self._packing.size, first.shape[1])
-        torch.index_select(first, 0, self._packing.order, out=block[: self.rows])
+    def state_buffer(self, first: Tensor) -> Tensor:
+        """Return a block (R + N, H) for states, of which only the first (R, H) are written."""
+        block = first.new_empty(self.num_rows + self._packing.size, first.shape[1])
+        torch.index_select(first, 0, self._packing.order, out=block[: self.num_rows])
         return block
 
-    def cut(self, block: Tensor, on: Launcher) -> Sequence[Any]:
-        """Each step's rows, as loops take them."""
-        return _cut(on.view(block), self._cuts)
+    def split(self, block: Tensor, on: Launcher) -> Sequence[Any]:
+        """Split a block into the rows of each step, as kernels take them."""
+        return _slices(on.view(block), self._slices)
 
-    def olds(self, states: Tensor, on: Launcher) -> Sequence[Any]:
-        """The states before each step."""
-        return _cut(on.view(states), self._olds)
+    def split_before(self, states: Tensor, on: Launcher) -> Sequence[Any]:
+        """Return the states before each step, as kernels take them."""
+        return _slices(on.view(states), self._before)
 
-    def news(self, states: Tensor, on: Launcher) -> Sequence[Any]:
-        """The states after each step."""
-        return _cut(on.view(states), self._news)
-
-    def per_step(self, block: Tensor) -> Sequence[Tensor]:
-        """Each step's rows."""
-        return _cut(block, self._cuts)
+    def split_after(self, states: Tensor, on: Launcher) -> Sequence[Any]:
+        """Return the states after each step, as kernels take them."""
+        return _slices(on.view(states), self._after)
 
     def before(self, states: Tensor) -> Tensor:
-        """The states before all steps (N, H)."""
+        """Return the states before all steps as one matrix (N, H)."""
         return states.index_select(0, self._packing.before)
 
     def after(self, states: Tensor) -> Tensor:
-        """The states after all steps, as a block."""
-        return states[self.rows :]
-
-    def joined(self, outputs: Sequence[Tensor]) -> Tensor:
-        """A block of each step's rows."""
-        rows = torch.cat(list(outputs))
-        return F.pad(rows, (0, 0, 0, self._packing.size - len(rows)))
+        """Return the states after all steps as a block (N, H)."""
+        return states[self.num_rows :]
 
     def last(self, states: Tensor) -> Tensor:
-        """The state in which every row ends (R, H)."""
+        """Return the state (R, H) after the last step of every row."""
         return states.index_select(0, self._packing.last)
 
-    def first_rows(self, t: int, rows: Any) -> Any:
-        """Of these (R, width), those that have a step t."""
+    def active(self, t: int, rows: Any) -> Any:
+        """Select from (R, width) the rows that take step t."""
         return rows[: self._packing.counts[t]]
 
-    def arranged(self, rows: Tensor) -> Tensor:
-        """A copy of rows (R, width) in the order in which steps have them."""
+    def from_batch(self, rows: Tensor) -> Tensor:
+        """Copy rows (R, width) from the batch's order into the order of the steps."""
         return rows.index_select(0, self._packing.order)
 
-    def as_given(self, rows: Tensor) -> Tensor:
-        """The way back."""
+    def to_batch(self, rows: Tensor) -> Tensor:
+        """Put rows (R, width) back into the batch's order."""
         return rows.index_select(0, self._packing.rank)
 
 
-def _cut(block: Any, slices: Iterable[slice]) -> list[Any]:
+Steps = PaddedSteps | PackedSteps
+
+
+def _slices(block: Any, slices: Sequence[slice]) -> list[Any]:
     return [block[each] for each in slices]

@@ -1,8 +1,8 @@
-"""A batch without its padding: its real places in one row after another.
+"""Batches without their padding: one row for each real position.
 
-As torch's PackedSequence lays them out: sentences by falling length, step by step, so that the sentences of a step
-are the first of those of the step before. Whoever reads from the end begins at the last place of each sentence, so
-both directions are the same loop, in which sentences only end.
+Rows are laid out as in torch's PackedSequence: sentences by falling length, step by step, so that the sentences of a
+step are the first of those of the step before. A cell that runs backwards begins at the last position of each
+sentence, so both directions are the same loop, in which sentences only end.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from regard.kernels.gemm.packed import round_up
 from regard.kernels.intrinsics import cast_like, to_float32
 from regard.kernels.threads import parallel_range
 
-NOWHERE = -1
+MISSING = -1
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Which rows stand where: `counts[t]` of R sentences have a step t, and their rows begin at `starts[t]`.
+    """Where the rows of a packed batch lie.
 
-    `width` is S; `order` has the sentences by falling length, and `rank` the place of each in it. A block has `size`
-    rows, a few more than there are places: those are 0 and count for nothing. `places` are those of the batch (B · S)
-    that rows are taken from, forwards and from the end, and `rows` the way back, NOWHERE at padding. In a block of
-    states that begins with R first states, `before` tells where the one before each row's step stands, `last` the
-    last one of every sentence.
+    `counts[t]` of B sentences have a step t, and their rows begin at `starts[t]`. `width` is S. `order` lists the
+    sentences by falling length, `rank` the index of each in it. A block has `size` rows, N rounded up; the extra rows
+    are 0. `positions` are the indices in the batch (B · S) of all rows, for a forward and a backward cell, and `rows`
+    the inverse; both are MISSING where there is none. In a block of states that begins with the B first states,
+    `before` is the index of the state before each row's step, and `last` that of the last state of each sentence.
     """
 
     counts: Sequence[int]
@@ -43,54 +43,55 @@ class Packing:
     order: Tensor
     rank: Tensor
     size: int
-    places: tuple[Tensor, Tensor]
+    positions: tuple[Tensor, Tensor]
     rows: tuple[Tensor, Tensor]
     before: Tensor
     last: Tensor
 
     def pack(self, batch: Float[Tensor, "B S W"], reverse: bool, dtype: torch.dtype) -> Float[Tensor, "N W"]:
-        """The rows, in this type; from each sentence's end if `reverse`."""
-        places, rows = self.places[reverse], self.rows[reverse]
-        return _Taken.apply(batch.reshape(-1, batch.shape[-1]), places, rows, dtype)  # type: ignore[no-any-return]
+        """Return the rows in this dtype, each sentence from its end if `reverse`."""
+        positions, rows = self.positions[reverse], self.rows[reverse]
+        return _Gather.apply(batch.reshape(-1, batch.shape[-1]), positions, rows, dtype)  # type: ignore[no-any-return]
 
     def unpack(self, packed: Float[Tensor, "N W"], reverse: bool) -> Float[Tensor, "B S W"]:
-        """The batch again, 0 at padding."""
-        places, rows = self.places[reverse], self.rows[reverse]
-        made: Tensor = _Taken.apply(packed, rows, places, packed.dtype)
-        return made.view(len(self.order), self.width, packed.shape[-1])
+        """Undo `pack`; padding is 0."""
+        positions, rows = self.positions[reverse], self.rows[reverse]
+        batch: Tensor = _Gather.apply(packed, rows, positions, packed.dtype)
+        return batch.view(len(self.order), self.width, packed.shape[-1])
 
 
-def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
-    """How a batch is packed whose real places are `valid`; None if what is `given` had better stay as it is.
+def packing(valid: Bool[Tensor, "B S"], inputs: Tensor) -> Packing | None:
+    """Return how to pack a batch whose real positions are `valid`; None if `inputs` had better stay padded.
 
-    That is so where the plain form runs, where nobody will go back, and on a GPU, which must not be waited for.
+    That is the case for the plain form, without gradients, and on a GPU, where `valid` could not be read without
+    waiting for it.
     """
-    if not torch.is_grad_enabled() or not dispatch.by_numba(given):
+    if not torch.is_grad_enabled() or not dispatch.by_numba(inputs):
         return None
     real = valid.numpy()
-    sentences, width = real.shape
+    num_sentences, width = real.shape
     lengths = real.sum(axis=1)
     order = np.argsort(-lengths, kind="stable")
     rank = np.empty_like(order)
-    rank[order] = np.arange(sentences)
-    counts = sentences - np.cumsum(np.bincount(lengths))[:-1]
-    number = int(lengths.sum())
-    size = round_up(number)
+    rank[order] = np.arange(num_sentences)
+    counts = num_sentences - np.cumsum(np.bincount(lengths))[:-1]
+    num_positions = int(lengths.sum())
+    size = round_up(num_positions)
     starts = np.cumsum(counts) - counts
 
-    sentence, place = np.nonzero(real)
-    step = np.arange(number) - np.repeat(
-        np.cumsum(lengths) - lengths, lengths
-    )  # of each place in its sentence
-    from_end = lengths[sentence] - 1 - step
-    forth, back = (
-        _ways(starts[t] + rank[sentence], sentence * width + place, size, real.size) for t in (step, from_end)
+    sentence, position = np.nonzero(real)
+    first = np.repeat(np.cumsum(lengths) - lengths, lengths)
+    step = np.arange(num_positions) - first  # of each position in its sentence
+    step_from_end = lengths[sentence] - 1 - step
+    flat = sentence * width + position
+    forward, backward = (
+        _inverses(starts[t] + rank[sentence], flat, size, real.size) for t in (step, step_from_end)
     )
 
-    begins = np.concatenate([[0], sentences + starts])  # of the states before each step, and after the last
+    first_states = np.concatenate([[0], num_sentences + starts])  # of each step, and after the last
     before = np.zeros(size, np.int64)
-    before[:number] = np.arange(number) + np.repeat(begins[:-1] - starts, counts)
-    last = begins[lengths] + rank
+    before[:num_positions] = np.arange(num_positions) + np.repeat(first_states[:-1] - starts, counts)
+    last = first_states[lengths] + rank
     return Packing(
         counts=counts.tolist(),
         starts=starts.tolist(),
@@ -98,54 +99,55 @@ def packing(valid: Bool[Tensor, "B S"], given: Tensor) -> Packing | None:
         order=torch.from_numpy(order),
         rank=torch.from_numpy(rank),
         size=size,
-        places=(forth[0], back[0]),
-        rows=(forth[1], back[1]),
+        positions=(forward[0], backward[0]),
+        rows=(forward[1], backward[1]),
         before=torch.from_numpy(before),
         last=torch.from_numpy(last),
     )
 
 
 def remove_padding(batch: Float[Tensor, "B T W"], valid: Bool[Tensor, "B T"]) -> Float[Tensor, "N W"]:
-    """What stands at the real places, sentence by sentence."""
+    """Return the rows at the real positions, sentence by sentence."""
     if not dispatch.by_numba(batch):
         return batch[valid]
-    places = np.flatnonzero(valid.numpy())
-    ways = _ways(np.arange(len(places)), places, len(places), valid.numel())
-    return _Taken.apply(batch.reshape(-1, batch.shape[-1]), *ways, batch.dtype)  # type: ignore[no-any-return]
+    positions = np.flatnonzero(valid.numpy())
+    inverses = _inverses(np.arange(len(positions)), positions, len(positions), valid.numel())
+    return _Gather.apply(batch.reshape(-1, batch.shape[-1]), *inverses, batch.dtype)  # type: ignore[no-any-return]
 
 
-def _ways(
-    rows: NDArray[np.int64], places: NDArray[np.int64], num_rows: int, num_places: int
+def _inverses(
+    rows: NDArray[np.int64], positions: NDArray[np.int64], num_rows: int, num_positions: int
 ) -> tuple[Tensor, Tensor]:
-    """From each of all rows to its place, and back."""
-    there, back = np.full(num_rows, NOWHERE), np.full(num_places, NOWHERE)
-    there[rows], back[places] = places, rows
-    return torch.from_numpy(there), torch.from_numpy(back)
+    """Return the position of each of all rows, and the row of each of all positions; MISSING where there is none."""
+    position_of, row_of = np.full(num_rows, MISSING), np.full(num_positions, MISSING)
+    position_of[rows], row_of[positions] = positions, rows
+    return torch.from_numpy(position_of), torch.from_numpy(row_of)
 
 
-class _Taken(torch.autograd.Function):
-    """Rows from elsewhere, in another type; going back, to where they were taken from, each from one at most."""
+class _Gather(torch.autograd.Function):
+    """Gather rows by index, in another dtype; `inverse` is where each input row goes, to one output row at most."""
 
     @staticmethod
-    def forward(ctx: Any, given: Tensor, places: Tensor, rows: Tensor, dtype: torch.dtype) -> Tensor:
-        ctx.ways, ctx.dtype = (rows, places), given.dtype
-        made = torch.empty(len(places), given.shape[1], dtype=dtype)
-        _take(array(given.contiguous()), array(places), array(made))
-        return made
+    def forward(ctx: Any, input: Tensor, indices: Tensor, inverse: Tensor, dtype: torch.dtype) -> Tensor:
+        ctx.indices, ctx.dtype = (inverse, indices), input.dtype
+        output = torch.empty(len(indices), input.shape[1], dtype=dtype)
+        _gather(array(input.contiguous()), array(indices), array(output))
+        return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _Taken.apply(grad, *ctx.ways, ctx.dtype), None, None, None
+        return _Gather.apply(grad, *ctx.indices, ctx.dtype), None, None, None
 
 
 @kernel
-def _take(given, places, made):  # type: ignore[no-untyped-def]
-    for r in parallel_range(len(places)):
-        out = made[r]
-        if places[r] < 0:
+def _gather(input, indices, output):  # type: ignore[no-untyped-def]
+    """Write `output[r] = input[indices[r]]`, or 0 where the index is MISSING; (N, W) each."""
+    for r in parallel_range(len(indices)):
+        out = output[r]
+        if indices[r] < 0:
             for j in range(len(out)):
                 out[j] = cast_like(out, f32(0))
         else:
-            row = given[places[r]]
+            row = input[indices[r]]
             for j in range(len(out)):
                 out[j] = cast_like(out, to_float32(row[j]))
