@@ -46,7 +46,7 @@ class Cell(nn.Module):
         nn.init.zeros_(self.recur.bias)
 
     def zero(self, rows: int) -> CellState:
-        """Return the state before the first input, zeros, for so many rows."""
+        """Return the state before the first input, zeros, for `rows` rows."""
         return tuple(self.recur.bias.new_zeros(rows, self.hidden_size) for _ in self.parts)
 
     def project_steps(self, inputs: Float[Tensor, "B T I"]) -> Sequence[Float[Tensor, "B G"]]:

@@ -24,7 +24,7 @@ from regard.recurrent import Cell, CellState, Dropout, Masks, Stack, why_no_kern
 class LuongDecoder(Decoder):
     """`h_t = f(h_{t−1}, y_{t−1})`, `c_t = attend(h_t)`, `h̃_t = tanh(W [c_t; h_t])` to the vocabulary.
 
-    With `input_feeding`, h̃_{t−1} enters the cell beside the last token, so that the cell knows what was attended to
+    With `input_feeding`, h̃_{t−1} enters the cell with the last token, so that the cell knows what was attended to
     before. Without it nothing of attention enters the recurrence, and training attends with all steps at once.
     Source: Luong et al. 2015, sections 3 (equation 5) and 3.3 (input feeding).
     """

@@ -54,7 +54,7 @@ class Program:
         self._entries: list[int] = []
         self._words: list[int] = []  # the arguments of all calls of the first step
         self._offsets: list[int] = []  # of the first argument of each call
-        self._moving: list[tuple[int, int]] = []  # words that grow by so many bytes a step
+        self._moving: list[tuple[int, int]] = []  # indices of words, and the bytes that each grows by a step
         self._arrays: dict[
             int, tuple[tuple[int, ...], object, object]
         ] = {}  # words, kind, and the array itself

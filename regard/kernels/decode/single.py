@@ -199,7 +199,7 @@ def _copy(states, output):  # type: ignore[no-untyped-def]
 
 @kernel
 def _concat(one, other, output):  # type: ignore[no-untyped-def]
-    """output (R, A + B) = one (R, A) beside other (R, B)."""
+    """output (R, A + B) = one (R, A) followed by other (R, B)."""
     for r in parallel_range(len(output)):
         row, left, right = output[r], one[r], other[r]
         for j in range(len(left)):

@@ -12,11 +12,11 @@ from regard.kernels.compile import inner
 from regard.kernels.intrinsics import dequantize, quantize
 from regard.kernels.shapes import expect_shape
 
-Live = Tensor | None
+OptionalTensor = Tensor | None
 
 
 def check_cell_shapes(
-    cell: str, num_gates: int, projected: Tensor, recurrent: Tensor, live: Live, *states: Tensor
+    cell: str, num_gates: int, projected: Tensor, recurrent: Tensor, live: OptionalTensor, *states: Tensor
 ) -> None:
     """Raise ShapeError unless products (R, G), `live` (R, 1) and states (R, H) fit each other."""
     num_rows, size = len(states[0]), states[0].shape[-1]
@@ -28,7 +28,7 @@ def check_cell_shapes(
         expect_shape(cell, "live", live, num_rows, 1)
 
 
-def freeze_ended(live: Live, new: Tensor, old: Tensor) -> Tensor:
+def freeze_ended(live: OptionalTensor, new: Tensor, old: Tensor) -> Tensor:
     """Return the new state in live rows, the old one in rows that have ended."""
     return new if live is None else torch.where(live, new, old)
 
@@ -39,7 +39,7 @@ def promote(projected: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
     return projected.to(dtype), recurrent.to(dtype)
 
 
-def live_rows(live: Live, state: Tensor) -> Tensor:
+def live_rows(live: OptionalTensor, state: Tensor) -> Tensor:
     """Return `live` as kernels take it, (R,)."""
     num_rows = len(state)
     if live is None:

@@ -16,7 +16,7 @@ from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, sigmoid, tanh, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
 from regard.kernels.ops.gates import (
-    Live,
+    OptionalTensor,
     check_cell_shapes,
     float32_buffer,
     freeze_ended,
@@ -46,7 +46,7 @@ def gru(
     return gru_plain(projected, recurrent, hidden, live)
 
 
-def gru_plain(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live = None) -> Tensor:
+def gru_plain(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: OptionalTensor = None) -> Tensor:
     """Return `h' = (1 − z) ⊙ n + z ⊙ h`, where `n = tanh(W x + r ⊙ U h)`."""
     size = hidden.shape[-1]
     projected, recurrent = projected.to(hidden.dtype), recurrent.to(hidden.dtype)
@@ -58,7 +58,9 @@ def gru_plain(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live =
 
 class _GRU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> Tensor:
+    def forward(
+        ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, live: OptionalTensor
+    ) -> Tensor:
         new_hidden, gates, alive = _gru(projected, recurrent, hidden, live)
         ctx.save_for_backward(projected, recurrent, hidden, live, gates, alive)
         return new_hidden
@@ -76,7 +78,9 @@ class _GRU(torch.autograd.Function):
         return d_projected, d_recurrent, d_hidden, None
 
 
-def _gru(projected: Tensor, recurrent: Tensor, hidden: Tensor, live: Live) -> tuple[Tensor, Tensor, Tensor]:
+def _gru(
+    projected: Tensor, recurrent: Tensor, hidden: Tensor, live: OptionalTensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return the new hidden state, the gate activations, and which rows are live."""
     num_rows, size = hidden.shape
     gates, alive = float32_buffer(hidden, num_rows, 3 * size), live_rows(live, hidden)

@@ -16,7 +16,7 @@ from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, sigmoid, tanh, to_float32
 from regard.kernels.ops.double_backward import double_backward, is_double_backward
 from regard.kernels.ops.gates import (
-    Live,
+    OptionalTensor,
     check_cell_shapes,
     float32_buffer,
     freeze_ended,
@@ -48,7 +48,7 @@ def lstm(
 
 
 def lstm_plain(
-    projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live = None
+    projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: OptionalTensor = None
 ) -> tuple[Tensor, Tensor]:
     """Return `c' = f ⊙ c + i ⊙ g` and `h' = o ⊙ tanh(c')`, h' first."""
     projected, recurrent = projected.to(cell.dtype), recurrent.to(cell.dtype)
@@ -61,7 +61,7 @@ def lstm_plain(
 class _LSTM(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
+        ctx: Any, projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: OptionalTensor
     ) -> tuple[Tensor, Tensor]:
         new_hidden, new_cell, gates, alive = _lstm(projected, recurrent, hidden, cell, live)
         ctx.save_for_backward(projected, recurrent, hidden, cell, live, new_cell, gates, alive)
@@ -83,7 +83,7 @@ class _LSTM(torch.autograd.Function):
 
 
 def _lstm(
-    projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: Live
+    projected: Tensor, recurrent: Tensor, hidden: Tensor, cell: Tensor, live: OptionalTensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the new hidden state and cell, the gate activations, and which rows are live."""
     num_rows, size = cell.shape

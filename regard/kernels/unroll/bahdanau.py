@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regard.kernels.dtypes import autocast_dtype
 from regard.kernels.gemm.deferred import deferred_weight_grads
-from regard.kernels.unroll.cell_stage import Columns
+from regard.kernels.unroll.cell_stage import ColumnSlice
 from regard.kernels.unroll.inputs import (
     LoopAttention,
     UnrolledLayer,
@@ -64,7 +64,7 @@ class _BahdanauUnroll(torch.autograd.Function):
         cell.begin_backward()
         attend.begin_backward(d_weights)
         d_steps = step_gradients(d_hidden, len(cell.steps.order))
-        d_queries: tuple[Columns, ...] = ()
+        d_queries: tuple[ColumnSlice, ...] = ()
         for t in reversed(cell.steps.order):
             cell.backward(t, *d_steps[t], *d_queries)
             if d_contexts is not None:

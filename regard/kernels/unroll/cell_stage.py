@@ -17,7 +17,7 @@ from regard.kernels.threads import parallel_range
 from regard.kernels.unroll.layout import PaddedSteps, Steps
 from regard.kernels.unroll.linear_stage import LinearStage
 
-Columns = tuple[
+ColumnSlice = tuple[
     Any, int
 ]  # a gradient (R, H), as kernels take it: the matrix it lies in, and its first column there
 
@@ -92,9 +92,9 @@ class CellStage:
         self._d_after = [self._on.view(d) for d in self._d_states]
         self._d_hidden = self.hidden.new_empty(shape)
         self._d_hidden_view = self._on.view(self._d_hidden)
-        self._d_from_next: Columns = self._on.view(self.cast_hidden.new_zeros(shape)), 0
+        self._d_from_next: ColumnSlice = self._on.view(self.cast_hidden.new_zeros(shape)), 0
 
-    def backward(self, t: int, *d_hidden: Columns) -> Any:
+    def backward(self, t: int, *d_hidden: ColumnSlice) -> Any:
         """Go back over a step, given the gradient of its hidden state as a sum of at most two parts.
 
         Writes the gradient of `projected`, and returns a matrix whose first columns are the gradient of what was
@@ -107,7 +107,7 @@ class CellStage:
         """What `backward` returned last, as a tensor (R, X + …)."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
-    def start_gradients(self, *d_hidden: Columns) -> list[Tensor]:
+    def start_gradients(self, *d_hidden: ColumnSlice) -> list[Tensor]:
         """Return the gradients of `start`; `d_hidden` are parts of the gradient of the first hidden state."""
         raise TypeError(f"{type(self).__name__} promises to go back but does not")
 
@@ -118,7 +118,7 @@ class CellStage:
     def _gradient_buffer(self) -> Tensor:
         raise TypeError(f"{type(self).__name__} has no buffer for its gradients")
 
-    def _sum(self, d_hidden: Sequence[Columns], total: Any) -> Any:
+    def _sum(self, d_hidden: Sequence[ColumnSlice], total: Any) -> Any:
         """Sum the gradient of a hidden state: from rows that keep it, from the next step, and from `d_hidden`."""
         first, second = (*d_hidden, self._d_from_next, self._d_from_next)[:2]
         self._sum_gradients(self._d_after[0], *self._d_from_next, len(d_hidden), *first, *second, total)
@@ -160,7 +160,7 @@ class LSTMStage(CellStage):
         self._spare = self._d_states[1].clone()  # rows without a step keep theirs in both buffers
         self._spare_view = self._on.view(self._spare)
 
-    def backward(self, t: int, *d_hidden: Columns) -> Any:
+    def backward(self, t: int, *d_hidden: ColumnSlice) -> Any:
         """The same gradient of the gates serves all products."""
         total = self._sum(d_hidden, self.steps.active(t, self._d_hidden_view))
         d_kept, d_cell = self._d_after
@@ -179,7 +179,7 @@ class LSTMStage(CellStage):
         """The gradient (R, X + H) that `backward` returned last."""
         return self._recur.d_input
 
-    def start_gradients(self, *d_hidden: Columns) -> list[Tensor]:
+    def start_gradients(self, *d_hidden: ColumnSlice) -> list[Tensor]:
         """Return the gradients of the first hidden state and the first cell."""
         self._sum(d_hidden, self._d_hidden_view)
         return [self.steps.to_batch(d) for d in (self._d_hidden.clone(), self._d_states[1])]
@@ -226,7 +226,7 @@ class GRUStage(CellStage):
         if self._project is not None:
             self._project.begin_backward(self.d_projected)
 
-    def backward(self, t: int, *d_hidden: Columns) -> Any:
+    def backward(self, t: int, *d_hidden: ColumnSlice) -> Any:
         """Two gradients of the gates: for the product with the input, and for that with the hidden state."""
         total = self._sum(d_hidden, self.steps.active(t, self._d_hidden_view))
         saved = self._gates[t], self._recurrent[t], self._before[0][t], self._live[t]
@@ -241,7 +241,7 @@ class GRUStage(CellStage):
         assert self._project is not None
         return self._project.d_input
 
-    def start_gradients(self, *d_hidden: Columns) -> list[Tensor]:
+    def start_gradients(self, *d_hidden: ColumnSlice) -> list[Tensor]:
         """Return the gradient of the first hidden state."""
         self._sum(d_hidden, self._d_hidden_view)
         return [self.steps.to_batch(self._d_hidden.clone())]

@@ -14,7 +14,7 @@ from regard.kernels.ops.attention import AttentionInputs
 from regard.kernels.ops.double_backward import is_double_backward
 from regard.kernels.ops.reduce import column_sums
 from regard.kernels.unroll.attention_stage import QueryAttention
-from regard.kernels.unroll.cell_stage import CELL_STAGES, CellStage, Columns
+from regard.kernels.unroll.cell_stage import CELL_STAGES, CellStage, ColumnSlice
 from regard.kernels.unroll.module_attention import AttentionFunction, RecordedAttention
 
 
@@ -64,14 +64,14 @@ def stages(layers: Sequence[UnrolledLayer], projected: Tensor, dtype: torch.dtyp
     return [lowest, *(layer.stage(None, len(projected), dtype) for layer in layers[1:])]
 
 
-def layer_gradients(layer: UnrolledLayer, cell: CellStage, *d_hidden: Columns) -> list[Tensor | None]:
+def layer_gradients(layer: UnrolledLayer, cell: CellStage, *d_hidden: ColumnSlice) -> list[Tensor | None]:
     """Return the gradients of `UnrolledLayer.tensors`; `d_hidden` are parts of that of the first hidden state."""
     d_weight, d_bias, d_inputs = cell.weight_gradients()
     d_input_bias = None if layer.input_bias is None else column_sums(cell.d_projected)
     return [d_weight, d_bias, *cell.start_gradients(*d_hidden), *d_inputs, d_input_bias]
 
 
-def step_gradients(gradients: Tensor | None, num_steps: int) -> Sequence[tuple[Columns, ...]]:
+def step_gradients(gradients: Tensor | None, num_steps: int) -> Sequence[tuple[ColumnSlice, ...]]:
     """Return for each step its gradient (R, H) as parts of a sum: one part, or none without gradients."""
     if gradients is None:
         return [()] * num_steps

@@ -12,7 +12,7 @@ from regard.kernels.compile import kernel
 from regard.kernels.dispatch import launcher
 from regard.kernels.intrinsics import cast_like, to_float32
 from regard.kernels.threads import parallel_range
-from regard.kernels.unroll.cell_stage import CellStage, Columns
+from regard.kernels.unroll.cell_stage import CellStage, ColumnSlice
 
 
 class LayerInput:
@@ -36,7 +36,7 @@ class LayerInput:
         else:
             self._apply_mask(self._lower.cast_after[t], self._mask[t], self._entering[t])
 
-    def backward(self, t: int, d_entering: Any) -> Columns:
+    def backward(self, t: int, d_entering: Any) -> ColumnSlice:
         """Return the gradient of the lower hidden state, given that of `entering` of the upper layer."""
         if self._mask is None:
             return d_entering, 0
