@@ -51,6 +51,7 @@ def model_facts(folder: str | Path) -> dict[str, str]:
         "score": score,
         "query": model.decoder.query_source,
         "context": model.decoder.context_use,
+        "loops": ", ".join(f"{part} {choice}" for part, choice in model.backends().items()),
         "parameters": f"{sum(parameter.numel() for parameter in model.parameters()):,}",
         "vocabularies": f"source {len(saved.tokenisers.source):,}, target {len(saved.tokenisers.target):,}",
         "search": f"beam {saved.config.search.beam}, length penalty {saved.config.search.length_penalty:g}",

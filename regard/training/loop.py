@@ -316,7 +316,16 @@ class _Loop:
             device=str(self.fabric.device),
             precision=str(self.precision),
             metric=self.config.metric,
+            step_by_step=self._step_by_step(),
         )
+
+    def _step_by_step(self) -> tuple[str, ...]:
+        """Return which loops do not run as one operation although kernels do, and why."""
+        backends: dict[str, Choice] = getattr(self.model, "backends", dict)()
+        if self.precision.backend == "plain":
+            return ()
+        loops = (f"{part} {choice}" for part, choice in backends.items() if choice.backend == "plain")
+        return tuple(loop for loop in loops if not loop.startswith("search"))
 
     def report_step(self, done: UpdateResult, epoch: int, rate: float, seconds: float) -> StepReport:
         """Return the report of the step that was just taken."""

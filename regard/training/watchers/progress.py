@@ -50,6 +50,8 @@ class ProgressBar(Watcher):
             f"{facts.steps_per_epoch:,} steps an epoch; {facts.device}, {facts.precision}"
             + (f"; continuing after step {facts.first_step:,}" if facts.first_step else "")
         )
+        for loop in facts.step_by_step:
+            self._print(f"kernels: {loop}")
         if self._console.is_terminal:
             from rich.progress import BarColumn, Progress, TextColumn
 
