@@ -17,11 +17,18 @@ from regard.kernels.triton.attention import (
 from regard.kernels.triton.cells import gru_backward, gru_forward, lstm_backward, lstm_forward
 from regard.kernels.triton.cross_entropy import softmax_minus_target
 from regard.kernels.triton.packed import DenseWeight
-from regard.kernels.triton.reduce import add_parts, masked, scale, sum_bands, tanh_back, transpose
+from regard.kernels.triton.reduce import (
+    apply_mask,
+    scale,
+    sum_bands,
+    sum_gradients,
+    tanh_backward,
+    transpose,
+)
 
 TWINS = {
     "PackedWeight": DenseWeight,
-    "add_parts": add_parts,
+    "add_parts": sum_gradients,
     "add_value_gradients": add_value_gradients,
     "additive_attention_backward": additive_attention_backward,
     "additive_attention_forward": additive_attention_forward,
@@ -36,8 +43,8 @@ TWINS = {
     "scale": scale,
     "softmax_minus_target": softmax_minus_target,
     "sum_bands": sum_bands,
-    "masked": masked,
-    "tanh_back": tanh_back,
+    "masked": apply_mask,
+    "tanh_back": tanh_backward,
     "transpose": transpose,
 }
 

@@ -13,25 +13,25 @@ def sum_bands(matrix: Tensor, sums: Tensor) -> None:
     sums[0].add_(matrix.sum(dim=0, dtype=torch.float32))
 
 
-def add_parts(
+def sum_gradients(
     kept: Tensor,
-    recurrent: Tensor,
+    back: Tensor,
     start: int,
-    num_parts: int,
-    one: Tensor,
-    first: int,
-    other: Tensor,
-    second: int,
+    num_more: int,
+    first: Tensor,
+    first_start: int,
+    second: Tensor,
+    second_start: int,
     total: Tensor,
 ) -> None:
     """Twin of numba's kernel."""
     width = total.shape[1]
-    torch.add(kept, recurrent[:, start : start + width], out=total)
-    for part, begin in [(one, first), (other, second)][:num_parts]:
+    torch.add(kept, back[:, start : start + width], out=total)
+    for part, begin in [(first, first_start), (second, second_start)][:num_more]:
         total.add_(part[:, begin : begin + width])
 
 
-def masked(input: Tensor, mask: Tensor, output: Tensor) -> None:
+def apply_mask(input: Tensor, mask: Tensor, output: Tensor) -> None:
     """Twin of numba's kernel."""
     width = mask.shape[1]
     torch.mul(input[:, :width], mask, out=output[:, :width])
@@ -47,7 +47,7 @@ def transpose(matrix: Tensor, factor: Tensor | float, output: Tensor) -> None:
     output.copy_(matrix.t()).mul_(factor)
 
 
-def tanh_back(d_output: Tensor, more: Tensor, output: Tensor, d_input: Tensor) -> None:
+def tanh_backward(d_output: Tensor, more: Tensor, output: Tensor, d_input: Tensor) -> None:
     """Twin of numba's kernel."""
     rows, size = d_input.shape
     width = block(size, 1024)
