@@ -14,6 +14,8 @@ from jaxtyping import install_import_hook
 # this when it is imported, and tells the versions of a file apart by itself.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
+os.environ["REGARD_ANNOUNCE_COMPILATION"] = "0"  # tests compare what commands print
+
 _CACHES = tempfile.TemporaryDirectory(prefix="regard-tests-")  # leaves the user's own caches alone
 os.environ["REGARD_CACHE"] = os.path.join(_CACHES.name, "regard")
 os.environ["HF_HOME"] = os.path.join(_CACHES.name, "huggingface")

@@ -10,11 +10,11 @@ compiles every loop three times over and takes three to eight times as long.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,11 @@ from torch import Tensor
 MISSING: str | None = None
 try:
     import numba
+    from numba.core import event
 except ImportError:
     MISSING = "numba is not installed"
 AVAILABLE = MISSING is None
+ANNOUNCE = "REGARD_ANNOUNCE_COMPILATION"  # an environment variable; 0 keeps compilation silent
 
 Function = Callable[..., Any]
 f32: Any = np.float32
@@ -64,25 +66,11 @@ def tensor(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
     return view.view(dtype) if dtype == torch.bfloat16 else view
 
 
-@contextmanager
-def announced(after_s: float = 1.0) -> Iterator[None]:
-    """Say once on standard error that kernels are being compiled, if that takes longer than `after_s` seconds."""
-    if not AVAILABLE:
-        yield
-        return
-    from numba.core import event
+class _Announcer(event.Listener if AVAILABLE else object):  # type: ignore[misc]
+    """Says once on standard error that kernels are being compiled, when that takes longer than `after_s` seconds in all.
 
-    listener = _Announcer(after_s)
-    event.register("numba:compile", listener)
-    try:
-        yield
-    finally:
-        event.unregister("numba:compile", listener)
-        listener.close()
-
-
-class _Announcer(numba.core.event.Listener if AVAILABLE else object):  # type: ignore[misc]
-    """Adds up the time that compilation takes; a timer prints the message while a long one is still running."""
+    A timer speaks while a long compilation is still running.
+    """
 
     def __init__(self, after_s: float) -> None:
         self._left_s, self._depth, self._started_s = after_s, 0, 0.0
@@ -112,4 +100,8 @@ class _Announcer(numba.core.event.Listener if AVAILABLE else object):  # type: i
 
     def _announce(self) -> None:
         self._left_s = 0.0
-        print("compiling kernels for this CPU; this happens once", file=sys.stderr, flush=True)
+        print("compiling kernels for this CPU, once", file=sys.stderr, flush=True)
+
+
+if AVAILABLE and os.environ.get(ANNOUNCE, "1") != "0":
+    event.register("numba:compile", _Announcer(after_s=1.0))

@@ -15,19 +15,19 @@ def sum_bands(matrix: Tensor, sums: Tensor) -> None:
 
 def sum_gradients(
     kept: Tensor,
-    recurrent: Tensor,
+    back: Tensor,
     start: int,
-    num_parts: int,
-    one: Tensor,
-    first: int,
-    other: Tensor,
-    second: int,
+    num_more: int,
+    first: Tensor,
+    first_start: int,
+    second: Tensor,
+    second_start: int,
     total: Tensor,
 ) -> None:
     """Twin of numba's kernel."""
     width = total.shape[1]
-    torch.add(kept, recurrent[:, start : start + width], out=total)
-    for part, begin in [(one, first), (other, second)][:num_parts]:
+    torch.add(kept, back[:, start : start + width], out=total)
+    for part, begin in [(first, first_start), (second, second_start)][:num_more]:
         total.add_(part[:, begin : begin + width])
 
 
