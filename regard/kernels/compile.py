@@ -67,7 +67,8 @@ def tensor(array: NDArray[Any], dtype: torch.dtype) -> Tensor:
 
 
 class _Announcer(event.Listener if AVAILABLE else object):  # type: ignore[misc]
-    """Says once on standard error that kernels are being compiled, when that takes longer than `after_s` seconds in all.
+    """Says once on standard error that kernels are being compiled, when that takes longer than `after_s` seconds in
+    all.
 
     A timer speaks while a long compilation is still running.
     """

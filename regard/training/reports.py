@@ -75,8 +75,8 @@ class ValidationResult:
 class RunFacts:
     """What is known of a run when it starts. `total_steps` is None if only patience or time ends it.
 
-    `first_step` is the number of steps already taken: 0 unless the run is resumed. `step_by_step` names the loops that
-    do not run as one operation although kernels do, with the reason.
+    `first_step` is the number of steps already taken: 0 unless the run is resumed. `step_by_step` names the loops
+    that do not run as one operation although kernels do, with the reason.
     """
 
     num_pairs: int
