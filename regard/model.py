@@ -137,7 +137,7 @@ class ModelStepper:
         best = kernels.best(self.model.head(step.combined.squeeze(1)), number, UNWRITABLE)
         return Candidates(*best, step.state, step.attention)
 
-    def greedily(
+    def greedy(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[DecodedTokens] | None:
         """Run the rest of a greedy search as one operation; None where it must be taken step by step."""

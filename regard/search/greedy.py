@@ -37,7 +37,7 @@ def greedy_search(
     changed = True
     while len(active):
         if changed and (fused := as_fused(stepper)) is not None:
-            decoded = fused.greedily(tokens, state, (limits - lengths)[active].tolist())
+            decoded = fused.greedy(tokens, state, (limits - lengths)[active].tolist())
             if decoded is not None:
                 rest = dict(zip(active.tolist(), decoded, strict=True))
                 break

@@ -44,7 +44,7 @@ class FusedStepper(Stepper, Protocol):
     def best(self, tokens: Int[Tensor, " R"], state: DecoderState, num_candidates: int) -> Candidates:
         """Feed the last token of each row; return the best writable next tokens, at most V of them."""
 
-    def greedily(
+    def greedy(
         self, tokens: Int[Tensor, " R"], state: DecoderState, limits: Sequence[int]
     ) -> list[DecodedTokens] | None:
         """Decode greedily to the end, one row per sentence, within these limits; None if it must go step by step."""

@@ -145,10 +145,10 @@ def test_a_whole_greedy_search_writes_the_same(name: str, sentences: int) -> Non
         stepper.model.head.bias[END] = 0.4  # so that some end before their limit
     limits = [30, 1, 12, 30, 2, 2][:sentences]
     tokens, state = torch.full((sentences,), START), stepper.start()
-    assert stepper.greedily(tokens, state, limits) is not None
+    assert stepper.greedy(tokens, state, limits) is not None
     ours = greedy_search(stepper, limits)
     with kernels.forced("plain"):
-        assert stepper.greedily(tokens, state, limits) is None
+        assert stepper.greedy(tokens, state, limits) is None
         plain = greedy_search(stepper, limits)
     for one, other in zip(ours, plain, strict=True):
         assert one.ids == other.ids
@@ -163,7 +163,7 @@ def test_in_low_precision_it_goes_from_one_best_token_to_the_next(name: str) -> 
     stepper.model.head.bias[END] = 0.4
     tokens, state, limits = torch.full((6,), START), stepper.start(), [5, 3, 5, 4, 5, 1]
     with torch.autocast("cpu", torch.bfloat16):
-        runs = stepper.greedily(tokens, state, limits)
+        runs = stepper.greedy(tokens, state, limits)
         assert runs is not None
         for position in range(2):
             prediction = stepper.best(tokens, state, 2)
