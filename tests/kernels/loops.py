@@ -65,7 +65,7 @@ def make_decoder(
     score: str = "additive",
     num_layers: int | None = None,
     dropout: float = 0.0,
-    query: str = "previous",
+    query_step: str = "previous",
     temperature: float = 1.0,
 ) -> Decoder:
     """A decoder whose first states are random and have gradients."""
@@ -81,7 +81,7 @@ def make_decoder(
     elif kind == "luong":
         decoder = LuongDecoder(embedding, module, SIZE, num_layers, SIZE, *parts)
     else:
-        decoder = GNMTDecoder(embedding, module, SIZE, num_layers, SIZE, *parts, query=query)
+        decoder = GNMTDecoder(embedding, module, SIZE, num_layers, SIZE, *parts, query_step=query_step)
     states = [tuple(leaves(*[(ROWS, SIZE)] * len(module.parts))) for _ in range(num_layers)]
     decoder.bridge = FixedBridge([tuple(0.3 * part.detach() for part in layer) for layer in states])
     for layer in decoder.bridge.states:

@@ -135,9 +135,9 @@ def test_luong(cell: str, score: str, num_layers: int, dropout: float) -> None:
 @SCORE
 @pytest.mark.parametrize("num_layers", [2, 3, 4])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("query", ["previous", "current"])
-def test_gnmt(cell: str, score: str, num_layers: int, dropout: float, query: str) -> None:
-    check_decoder(make_decoder("gnmt", cell, score, num_layers, dropout, query))
+@pytest.mark.parametrize("query_step", ["previous", "current"])
+def test_gnmt(cell: str, score: str, num_layers: int, dropout: float, query_step: str) -> None:
+    check_decoder(make_decoder("gnmt", cell, score, num_layers, dropout, query_step))
 
 
 class _Wide(Score):
@@ -344,7 +344,7 @@ def test_the_gradient_of_the_last_state_is_not_overwritten(cell: str, backend: k
 def test_bfloat16_is_close_to_float32(kind: str, cell: str, score: str) -> None:
     name, _, query = kind.partition(", ")
     layers = 3 if name == "gnmt" else 1
-    decoder = make_decoder(name, cell, score, layers, query="current" if query else "previous")
+    decoder = make_decoder(name, cell, score, layers, query_step="current" if query else "previous")
     memory = random_memory()
     operation, inputs = unroll(decoder, memory), inputs_of(decoder, memory)
 
