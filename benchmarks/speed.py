@@ -38,6 +38,12 @@ def textbook(name: str = TEXTBOOK, *options: str) -> System:
     return System(name, [sys.executable, str(HERE / "textbook.py"), *options])
 
 
+def ours_at(checkout: Path) -> System:
+    """Return `regard` as another checkout has it, by its own `benchmarks/ours.py`."""
+    script = checkout / "benchmarks" / "ours.py"
+    return System(f"regard {checkout.name}", ["env", f"PYTHONPATH={checkout}", sys.executable, str(script)])
+
+
 def systems(kind: str) -> list[System]:
     """List ours and the textbook's, with their variants: without kernels, in other precisions."""
     found = [ours()]
@@ -81,7 +87,12 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--scale", type=float, default=1.0, help="multiplies the usual number of batches")
     arguments.add_argument("--tasks", nargs="+", default=TASKS, choices=TASKS)
+    arguments.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="compare only with this other checkout of regard"
+    )
     options = arguments.parse_args()
+    rival = ours_at(options.against.resolve()) if options.against else None
+    baseline = rival.name if rival else TEXTBOOK
     started = time.perf_counter()
     corpus = load_corpus()
     chosen = tasks(corpus, options.tasks, options.scale)
@@ -89,10 +100,11 @@ def main() -> None:
     measured: list[Measured] = []
     with TemporaryDirectory() as folder:
         for task in chosen:
-            found = compare(task, systems(task.kind), options.rounds, Path(folder))
-            print("\n".join(table(found, TEXTBOOK)), "\n", file=sys.stderr, flush=True)
+            compared = [ours(), rival] if rival else systems(task.kind)
+            found = compare(task, compared, options.rounds, Path(folder))
+            print("\n".join(table(found, baseline)), "\n", file=sys.stderr, flush=True)
             measured += found
-    print("\n".join(table(measured, TEXTBOOK)))
+    print("\n".join(table(measured, baseline)))
     print(
         f"\n{verdict(measured)} {options.rounds} rounds in {(time.perf_counter() - started) / 60:.1f} minutes."
     )
