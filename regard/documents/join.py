@@ -128,6 +128,8 @@ def _needs_space(source: str, next_source: str, text: str, next_text: str) -> bo
 
 def _block_diagonal(parts: Sequence[Translation]) -> np.ndarray | None:
     """The attention of each part as a block, zeros elsewhere; None if too large, or if no part has attention."""
+    if len(parts) == 1:
+        return parts[0].attention
     num_tokens = sum(len(part.tokens) for part in parts)
     num_source_tokens = sum(len(part.source_tokens) for part in parts)
     if num_tokens * num_source_tokens > MAX_ATTENTION_SIZE or all(part.attention is None for part in parts):

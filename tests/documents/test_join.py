@@ -133,3 +133,9 @@ def test_a_matrix_too_large_stays_in_its_parts(monkeypatch: pytest.MonkeyPatch) 
     one = join_segments(TWO, parts)
     assert one.attention is None
     assert all(part.attention is not None for part in one.sentences)
+
+
+def test_a_single_segment_keeps_its_matrix_whatever_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = reordered("a b.", [1, 0])
+    monkeypatch.setattr(join_module, "MAX_ATTENTION_SIZE", 1)
+    assert join_segments(SegmentedLine.unsplit(" a b. "), [part]).attention is part.attention
