@@ -34,7 +34,6 @@ from regard.training.recipe import (
 )
 from regard.training.reports import TrainingResult
 from regard.training.run_folder import (
-    COMMANDS,
     DATA,
     METRICS,
     TENSORBOARD,
@@ -42,6 +41,7 @@ from regard.training.run_folder import (
     check_output_folder,
     delete_previous_run,
     previous_commands,
+    save_commands,
 )
 from regard.training.validator import Validator
 from regard.training.watchers import (
@@ -142,7 +142,7 @@ def train(
         writer.save_untrained(model)
         save_prepared(folder / DATA, prepared)
         prepared = load_prepared(folder / DATA)  # from here on the ids stay on disk
-    (folder / DATA / COMMANDS).write_text(commands + "\n", encoding="utf-8")
+    save_commands(folder, commands)
     result = run_loop(
         model,
         prepared.corpus,

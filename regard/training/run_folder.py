@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from regard.atomic_writes import committed_file, list_entries
+from regard.atomic_writes import atomic_text, committed_file, list_entries
 from regard.checkpoint import FORMAT, ModelCard, load_config, save_model
 from regard.config import Config
 from regard.errors import ConfigError
@@ -61,6 +61,12 @@ def previous_commands(folder: Path) -> str:
     """Return the commands that the run in a folder was started and resumed with, one per line."""
     file = folder / DATA / COMMANDS
     return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def save_commands(folder: Path, commands: str) -> None:
+    """Write the commands of a run, one per line, where `previous_commands` finds them."""
+    with atomic_text(folder / DATA / COMMANDS, draft_folder=folder) as write:
+        write(commands + "\n")
 
 
 @dataclass(frozen=True)
