@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from jaxtyping import install_import_hook
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 os.environ["REGARD_ANNOUNCE_COMPILATION"] = "0"  # tests compare what commands print
+
+# A shell starts background jobs with this signal ignored; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _CACHES = tempfile.TemporaryDirectory(prefix="regard-tests-")  # leaves the user's own caches alone
 os.environ["REGARD_CACHE"] = os.path.join(_CACHES.name, "regard")
